@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the generator tells the console multiplexer. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONSOLE_MAX_CLIENTS 56
+
+/* A VM's console, or a PD that only speaks (`log`): those are shown but cannot be focused. */
+struct console_client {
+    const char *name; /* "vm0", "switch" */
+    uint8_t channel;
+    bool log;
+    void *output;         /* ring region: client -> console, a stream */
+    void *input;          /* ring region: console -> client, a stream; NULL for a log */
+    uint32_t output_size; /* bytes of data */
+    uint32_t input_size;
+};
+
+struct console_config {
+    uint8_t uart_channel;
+    void *uart_transmit; /* ring region: console -> UART */
+    void *uart_receive;  /* ring region: UART -> console */
+    uint32_t uart_ring_size;
+    uint8_t client_count;
+    struct console_client clients[CONSOLE_MAX_CLIENTS];
+};
+
+extern const struct console_config console_config;

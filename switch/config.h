@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the generator tells a switch. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SWITCH_MAX_PORTS 48
+#define SWITCH_VLAN_NONE 0u /* the port is on no VLAN: frames pass as they are */
+
+enum switch_path { SWITCH_PATH_ISOLATED = 0, SWITCH_PATH_VHOST, SWITCH_PATH_UPLINK };
+
+struct switch_port_config {
+    const char *name; /* the VM's, or "uplink" */
+    enum switch_path path;
+    uint8_t channel;
+    bool mac_fixed;     /* frames from any other source address than `mac` are dropped */
+    uint8_t mac[6];
+    uint64_t may_reach; /* bit p: frames from here may go to port p */
+    uint16_t access_vlan;          /* 1..4094, or SWITCH_VLAN_NONE */
+    const uint16_t *trunk_vlans;   /* a trunk port's VLANs, ended by 0; NULL if not a trunk */
+    void *from_port;    /* ring region: port -> switch (isolated) */
+    void *to_port;      /* ring region: switch -> port (isolated) */
+    uint32_t ring_size; /* bytes of data in each */
+};
+
+struct switch_config {
+    const char *name;
+    uint32_t age_seconds; /* a learnt address is forgotten after this; 0: never */
+    int16_t mirror_port;  /* gets a copy of every frame; -1: none */
+    void *log;            /* ring region: switch -> console, a stream; NULL: none */
+    uint32_t log_size;
+    uint8_t log_channel;
+    uint8_t port_count;
+    struct switch_port_config ports[SWITCH_MAX_PORTS];
+};
+
+extern const struct switch_config switch_config;

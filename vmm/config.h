@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the generator tells a monitor about its one VM. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VMM_MAX_VCPUS      8
+#define VMM_MAX_INTERFACES 8
+
+/* Bytes that are put into guest memory before the guest (re)starts. */
+struct vmm_image {
+    const void *data; /* in this PD, read-only; NULL: none */
+    uint64_t size;
+    uint64_t gpa;
+};
+
+struct vmm_interface_config {
+    uint8_t channel;       /* the switch */
+    uint8_t mac[6];
+    uint16_t mtu;
+    bool vhost;            /* the switch works on the virtqueues; the rings below are unused */
+    void *to_switch;       /* ring regions, records: see lib/net_port.h */
+    void *from_switch;
+    uint32_t ring_size;    /* bytes of data in each */
+    void *registers;       /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;          /* where the guest sees it */
+    uint32_t intid;        /* SPI: 32.. */
+};
+
+struct vmm_console_config {
+    bool present;
+    uint8_t channel;       /* the console multiplexer */
+    void *output;          /* ring regions, streams */
+    void *input;
+    uint32_t output_size;
+    uint32_t input_size;
+    void *registers;       /* the virtio-console's register page */
+    uint64_t gpa;
+    uint32_t intid;
+    uint64_t pl011_gpa;    /* the emulated PL011 for early messages */
+    uint32_t pl011_intid;
+};
+
+struct vmm_config {
+    const char *name;      /* the VM's */
+    bool start_held;       /* do not start at boot */
+    uint32_t vcpu_count;   /* ids 0 .. vcpu_count-1 */
+    void *ram;             /* where this PD sees the guest's RAM */
+    uint64_t ram_gpa;
+    uint64_t ram_size;
+    struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
+    struct vmm_image initrd;
+    struct vmm_image dtb;
+    uint64_t gicd_gpa;     /* the emulated distributor; the CPU interface is mapped in hardware */
+    uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
+    struct vmm_console_config console;
+    uint32_t interface_count;
+    struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];
+};
+
+extern const struct vmm_config vmm_config;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The monitor's view of all its virtio devices (virtio 1.2). A device file (net.c, console.c …)
+ * holds only what is particular to its kind: see struct virtio_device_ops in mmio.h beside this.
+ */
+
+#include <microkit.h>
+#include <stdbool.h>
+#include "../config.h"
+#include "guest_memory.h"
+
+/* Create the devices that the configuration names and attach them to the guest's bus. */
+void virtio_init(const struct vmm_config *config, const struct guest_memory *memory);
+
+/* Reset all devices: the VM restarts, or has stopped. Requests in flight are forgotten. */
+void virtio_reset(void);
+
+/* A peer has notified `channel`; returns false if it belongs to no virtio device. */
+bool virtio_notified(microkit_channel channel);
