@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The few things a PD asks of the processor itself. On the host the unit tests' fake supplies
+ * them (tests/unit/fake).
+ *
+ * The clock of all PDs is the physical counter. The virtual counter is not for them: its offset is
+ * whatever the vCPU that ran last has, and seL4 does not let user level read it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__aarch64__)
+
+#define CPU_CACHE_LINE 64u /* bytes; the smallest line of any supported core */
+
+/* CNTPCT_EL0, in ticks of cpu_counter_frequency(). */
+static inline uint64_t cpu_counter(void)
+{
+    uint64_t ticks;
+
+    __asm__ volatile("isb\n\tmrs %0, cntpct_el0" : "=r"(ticks)::"memory");
+    return ticks;
+}
+
+/* CNTFRQ_EL0, in Hz. */
+static inline uint64_t cpu_counter_frequency(void)
+{
+    uint64_t hertz;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(hertz));
+    return hertz;
+}
+
+/*
+ * Clean and invalidate `size` bytes to the point of coherency: a guest whose MMU is off reads
+ * memory past the caches.
+ */
+static inline void cpu_flush_to_memory(const void *start, size_t size)
+{
+    uintptr_t line = (uintptr_t)start & ~(uintptr_t)(CPU_CACHE_LINE - 1);
+    uintptr_t end = (uintptr_t)start + size;
+
+    for (; line < end; line += CPU_CACHE_LINE) {
+        __asm__ volatile("dc civac, %0" ::"r"(line) : "memory");
+    }
+    __asm__ volatile("dsb sy" ::: "memory");
+}
+
+#else
+
+uint64_t cpu_counter(void);
+uint64_t cpu_counter_frequency(void);
+void cpu_flush_to_memory(const void *start, size_t size);
+
+#endif
