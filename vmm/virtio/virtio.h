@@ -19,3 +19,10 @@ void virtio_reset(void);
 
 /* A peer has notified `channel`; returns false if it belongs to no virtio device. */
 bool virtio_notified(microkit_channel channel);
+
+/*
+ * Whether the guest drives its virtio-console: then that takes the console's input, and until then
+ * the emulated PL011 does. Both use vmm/console_port.h, whose init the monitor's core calls first.
+ * On a notification of the console's channel the core tells both.
+ */
+bool virtio_console_ready(void);

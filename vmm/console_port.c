@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "console_port.h"
+#include "ring.h"
+
+static const struct vmm_console_config *port;
+static struct ring output;
+static struct ring input;
+
+void console_port_init(const struct vmm_console_config *config)
+{
+    port = config->present ? config : NULL;
+    if (port != NULL) {
+        ring_init(&output, config->output, config->output_size);
+        ring_init(&input, config->input, config->input_size);
+    }
+}
+
+uint32_t console_port_write(const void *bytes, uint32_t count)
+{
+    uint32_t written;
+
+    if (port == NULL) {
+        return count;
+    }
+    written = ring_write(&output, bytes, count);
+    if (written > 0 && ring_take_data_wanted(&output)) {
+        microkit_notify(port->channel);
+    }
+    return written;
+}
+
+bool console_port_await_space(void)
+{
+    return port != NULL && ring_await_space(&output, 1);
+}
+
+uint32_t console_port_read(void *bytes, uint32_t count)
+{
+    uint32_t taken;
+
+    if (port == NULL) {
+        return 0;
+    }
+    taken = ring_read(&input, bytes, count);
+    if (taken > 0 && ring_take_space_wanted(&input)) {
+        microkit_notify(port->channel);
+    }
+    return taken;
+}
+
+bool console_port_await_data(void)
+{
+    return port != NULL && ring_await_data(&input);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * This VM's two rings to the console multiplexer, shared by the virtio-console and the emulated
+ * PL011 (a ring has one private view per end, so there is one here and not one in each).
+ * Output may come from both; input goes to whoever of the two reads it: see virtio_console_ready.
+ */
+
+#include <microkit.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+
+/* Attach to the rings of `config`, which is kept; without a console output vanishes. */
+void console_port_init(const struct vmm_console_config *config);
+
+/* Write up to `count` bytes and wake the console if it waits; returns how many were taken. */
+uint32_t console_port_write(const void *bytes, uint32_t count);
+
+/*
+ * After a short write: ask the console for a notification when it has made room. Returns true if
+ * there is room already and the caller must go on.
+ */
+bool console_port_await_space(void);
+
+/* Read up to `count` bytes of input and wake the console if it waits for room; returns how many. */
+uint32_t console_port_read(void *bytes, uint32_t count);
+
+/*
+ * After having read all: ask for a notification when more input comes. Returns true if there is
+ * some already and the caller must go on.
+ */
+bool console_port_await_data(void);
