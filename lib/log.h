@@ -15,11 +15,14 @@
  */
 void log_init(const char *who, struct ring *out, microkit_channel channel);
 
-/* One message, without a newline at its end; printf's formats for integers and strings. */
+/*
+ * One message, without a newline at its end; printf's formats for integers and strings. Beyond 240
+ * characters it is cut off; characters that are not printable ASCII become question marks.
+ */
 void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * The same for messages that somebody untrusted can provoke: after a burst of 8 it lets one
- * through for each second of CNTVCT and says how many it swallowed.
+ * through for each second and says how many it swallowed.
  */
 void log_limited(const char *format, ...) __attribute__((format(printf, 1, 2)));

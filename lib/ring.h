@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #define RING_HEADER_SIZE    4096u /* the data begins here in the region */
+#define RING_SIZE_MIN       4096u
 #define RING_RECORD_ALIGN   64u   /* a record's payload begins at a multiple of this */
 #define RING_RECORD_MAX(sz) ((sz) / 2 - RING_RECORD_ALIGN)
 
@@ -31,7 +32,7 @@ struct ring_shared {
     uint32_t data_wanted;
     uint8_t pad0[56];
     uint32_t tail; /* free-running count of bytes consumed */
-    uint32_t space_wanted;
+    uint32_t space_wanted; /* how many bytes the producer waits for */
     uint8_t pad1[56];
 };
 
@@ -43,16 +44,22 @@ struct ring {
     uint32_t own;    /* head if producer, tail if consumer */
     uint32_t peer;   /* the other's index when last read */
     uint32_t opened; /* bytes that ring_reserve or ring_peek has opened */
+    uint32_t skip;   /* what ring_reserve leaves unused before the region's end */
+    bool records;    /* ring_reserve has refused a record here */
     bool broken;
 };
 
 /*
  * Attach to a ring. `region` is RING_HEADER_SIZE + `size` bytes, zeroed at boot, aligned to 4 KiB;
- * `size` is a power of two, at least 4096. Both ends attach, in either order, to a fresh region.
+ * `size` is a power of two, at least RING_SIZE_MIN. Both ends attach, in either order, to a fresh
+ * region. With no region (NULL) or another size the ring is broken from the start.
  */
 void ring_init(struct ring *ring, void *region, uint32_t size);
 
 bool ring_broken(const struct ring *ring);
+
+/* Producer: how many bytes of a stream ring_write would take now. */
+uint32_t ring_space(struct ring *ring);
 
 /* Streams: copy up to `count` bytes in or out; returns how many were. */
 uint32_t ring_write(struct ring *ring, const void *bytes, uint32_t count);
@@ -75,7 +82,10 @@ void ring_commit(struct ring *ring, uint32_t count);
 const void *ring_peek(struct ring *ring, uint32_t *count);
 void ring_release(struct ring *ring);
 
-/* Returns true if data (space for `count` bytes) has come since and the caller must look again. */
+/*
+ * Returns true if there is data (space for a record of `count` bytes, or `count` bytes of a stream)
+ * and the caller must look again; otherwise the other end has been asked to wake this one.
+ */
 bool ring_await_data(struct ring *ring);
 bool ring_await_space(struct ring *ring, uint32_t count);
 
