@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include <stddef.h>
 #include "console_port.h"
 #include "ring.h"
 

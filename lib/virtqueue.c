@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include "virtqueue.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "virtqueues are little endian, and nothing here swaps bytes"
+#endif
+
+/* Where the fields lie in the rings, in units of 16 bits (virtio 1.2, 2.7.6 and 2.7.8). */
+#define RING_FLAGS             0u
+#define RING_IDX               1u
+#define AVAIL_RING(index)      (2u + (index))
+#define AVAIL_USED_EVENT(size) (2u + (size))
+#define USED_RING(index)       (2u + 4u * (index))
+#define USED_AVAIL_EVENT(size) (2u + 4u * (size))
+#define AVAIL_BYTES(size)      (6u + 2u * (uint64_t)(size))
+#define USED_BYTES(size)       (6u + 8u * (uint64_t)(size))
+
+/*
+ * One access each, neither torn nor repeated by the compiler, whatever the driver does meanwhile.
+ * The order between accesses is made by fences, which are dmb ish: a guest's memory is inner
+ * shareable.
+ */
+static uint16_t read16(const uint16_t *from)
+{
+    return *(const volatile uint16_t *)from;
+}
+
+static void write16(uint16_t *to, uint16_t value)
+{
+    *(volatile uint16_t *)to = value;
+}
+
+/* A private copy of one descriptor; only those of an indirect table may be unaligned. */
+static struct vring_desc read_desc(const uint8_t *from)
+{
+    uint64_t words[2];
+
+    if (((uintptr_t)from & 7u) == 0) {
+        words[0] = ((const volatile uint64_t *)from)[0];
+        words[1] = ((const volatile uint64_t *)from)[1];
+    } else {
+        memcpy(words, from, sizeof(words));
+        atomic_signal_fence(memory_order_seq_cst); /* from here on the copy is what counts */
+    }
+    return (struct vring_desc){.addr = words[0],
+                               .len = (uint32_t)words[1],
+                               .flags = (uint16_t)(words[1] >> 32),
+                               .next = (uint16_t)(words[1] >> 48)};
+}
+
+const char *virtqueue_enable(struct virtqueue *queue, const struct guest_memory *memory,
+                             uint64_t features, uint32_t size, uint64_t desc, uint64_t avail,
+                             uint64_t used)
+{
+    virtqueue_disable(queue);
+    if (size == 0 || size > VIRTQUEUE_SIZE_MAX || (size & (size - 1)) != 0) {
+        return "the queue's size is not a power of two in range";
+    }
+    if (desc % VRING_DESC_ALIGN_SIZE != 0 || avail % VRING_AVAIL_ALIGN_SIZE != 0 ||
+        used % VRING_USED_ALIGN_SIZE != 0) {
+        return "a ring is misaligned";
+    }
+    queue->desc = guest_memory_at(memory, desc, (uint64_t)size * sizeof(struct vring_desc));
+    queue->avail = guest_memory_at(memory, avail, AVAIL_BYTES(size));
+    queue->used = guest_memory_at(memory, used, USED_BYTES(size));
+    if (queue->desc == NULL || queue->avail == NULL || queue->used == NULL) {
+        return "a ring is outside of the guest's memory";
+    }
+    queue->memory = memory;
+    queue->event_idx = (features >> VIRTIO_RING_F_EVENT_IDX & 1u) != 0;
+    queue->indirect = (features >> VIRTIO_RING_F_INDIRECT_DESC & 1u) != 0;
+    queue->size = (uint16_t)size;
+    return NULL;
+}
+
+void virtqueue_disable(struct virtqueue *queue)
+{
+    *queue = (struct virtqueue){0};
+}
+
+void virtqueue_break(struct virtqueue *queue, const char *cause)
+{
+    if (queue->error == NULL) {
+        queue->error = cause;
+    }
+}
+
+/* Whether a chain waits, reading the driver's index anew if none is known of. */
+static bool more_available(struct virtqueue *queue)
+{
+    if (queue->seen_avail != queue->next_avail) {
+        return true;
+    }
+    queue->seen_avail = read16(queue->avail + RING_IDX);
+    if (queue->seen_avail == queue->next_avail) {
+        return false;
+    }
+    if ((uint16_t)(queue->seen_avail - queue->next_avail) > queue->size) {
+        virtqueue_break(queue, "the available index jumps beyond the queue's size");
+        return false;
+    }
+    atomic_thread_fence(memory_order_acquire); /* what the index announces is read after it */
+    return true;
+}
+
+/* The table that a walk is in. */
+struct table {
+    const uint8_t *descriptors;
+    uint32_t count;
+    bool indirect;
+};
+
+/* Go on in the indirect table that `desc` refers to (2.7.5.3); NULL, or the cause in words. */
+static const char *enter_indirect(const struct virtqueue *queue, const struct vring_desc *desc,
+                                  struct table *table)
+{
+    if (!queue->indirect) {
+        return "an indirect descriptor without the feature";
+    }
+    if (table->indirect) {
+        return "an indirect table within an indirect table";
+    }
+    if ((desc->flags & VRING_DESC_F_NEXT) != 0) {
+        return "an indirect descriptor with a successor";
+    }
+    if (desc->len == 0 || desc->len % sizeof(*desc) != 0 ||
+        desc->len / sizeof(*desc) > queue->size) {
+        return "an indirect table of impossible length";
+    }
+    table->descriptors = guest_memory_at(queue->memory, desc->addr, desc->len);
+    table->count = desc->len / sizeof(*desc);
+    table->indirect = true;
+    return table->descriptors != NULL ? NULL : "an indirect table outside of the guest's memory";
+}
+
+/* Make segments of the chain at chain->head; NULL, or the cause in words. */
+static const char *walk(const struct virtqueue *queue, struct virtqueue_segment *segments,
+                        uint32_t capacity, struct virtqueue_chain *chain)
+{
+    struct table table = {queue->desc, queue->size, false};
+    uint64_t readable_bytes = 0;
+    uint64_t bytes = 0;
+    uint32_t readable = 0;
+    uint32_t index = chain->head;
+    uint32_t count = 0;
+
+    for (;;) {
+        struct vring_desc desc = read_desc(table.descriptors + index * sizeof(desc));
+
+        if ((desc.flags & VRING_DESC_F_INDIRECT) != 0) {
+            const char *cause = enter_indirect(queue, &desc, &table);
+
+            if (cause != NULL) {
+                return cause;
+            }
+            index = 0;
+            continue;
+        }
+        if (count == queue->size) {
+            return "a descriptor chain longer than the queue, or a loop";
+        }
+        if (count == capacity) {
+            return "a descriptor chain of too many segments";
+        }
+        segments[count].data = guest_memory_at(queue->memory, desc.addr, desc.len);
+        segments[count].length = desc.len;
+        if (segments[count].data == NULL) {
+            return desc.len == 0 ? "a descriptor of length 0"
+                                 : "a descriptor reaches outside of the guest's memory";
+        }
+        bytes += desc.len;
+        if ((desc.flags & VRING_DESC_F_WRITE) == 0) {
+            if (readable != count) {
+                return "a readable descriptor follows a writable one";
+            }
+            readable++;
+            readable_bytes = bytes;
+        }
+        count++;
+        if ((desc.flags & VRING_DESC_F_NEXT) == 0) {
+            break;
+        }
+        if (desc.next >= table.count) {
+            return "a descriptor's successor is beyond the table";
+        }
+        index = desc.next;
+    }
+    if (bytes > UINT32_MAX) {
+        return "a descriptor chain of 4 GiB or more";
+    }
+    chain->readable = (uint16_t)readable;
+    chain->writable = (uint16_t)(count - readable);
+    chain->readable_bytes = (uint32_t)readable_bytes;
+    chain->writable_bytes = (uint32_t)(bytes - readable_bytes);
+    return NULL;
+}
+
+enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segment *segments,
+                                 uint32_t capacity, struct virtqueue_chain *chain)
+{
+    const char *cause;
+    uint16_t head;
+
+    if (queue->error != NULL) {
+        return VIRTQUEUE_BROKEN;
+    }
+    if (queue->size == 0) {
+        return VIRTQUEUE_EMPTY;
+    }
+    if (!more_available(queue)) {
+        return queue->error != NULL ? VIRTQUEUE_BROKEN : VIRTQUEUE_EMPTY;
+    }
+    head = read16(queue->avail + AVAIL_RING(queue->next_avail & (queue->size - 1u)));
+    if (head >= queue->size) {
+        virtqueue_break(queue, "the available ring names a descriptor beyond the table");
+        return VIRTQUEUE_BROKEN;
+    }
+    chain->head = head;
+    cause = walk(queue, segments, capacity, chain);
+    if (cause != NULL) {
+        virtqueue_break(queue, cause);
+        return VIRTQUEUE_BROKEN;
+    }
+    queue->next_avail++;
+    return VIRTQUEUE_POPPED;
+}
+
+void virtqueue_unpop(struct virtqueue *queue, uint16_t count)
+{
+    queue->next_avail = (uint16_t)(queue->next_avail - count);
+}
+
+void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
+{
+    volatile uint32_t *element;
+
+    if (queue->size == 0) {
+        return;
+    }
+    element = (volatile uint32_t *)(void *)(queue->used +
+                                            USED_RING(queue->next_used & (queue->size - 1u)));
+    element[0] = head;
+    element[1] = written;
+    queue->next_used++;
+}
+
+bool virtqueue_flush(struct virtqueue *queue)
+{
+    uint16_t new_used = queue->next_used;
+    uint16_t old_used = queue->told_used;
+
+    if (queue->size == 0 || new_used == old_used) {
+        return false;
+    }
+    atomic_thread_fence(memory_order_release); /* elements and buffers first, then the index */
+    write16(queue->used + RING_IDX, new_used);
+    queue->told_used = new_used;
+    atomic_thread_fence(memory_order_seq_cst); /* the driver does the reverse: sets, then looks */
+    if (queue->event_idx) {
+        uint16_t event = read16(queue->avail + AVAIL_USED_EVENT(queue->size));
+
+        return vring_need_event(event, new_used, old_used);
+    }
+    return (read16(queue->avail + RING_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
+}
+
+void virtqueue_disable_kicks(struct virtqueue *queue)
+{
+    if (queue->size == 0 || queue->kicks_disabled) {
+        return;
+    }
+    queue->kicks_disabled = true;
+    /* An event index that is not advanced asks for nothing; the flag is for drivers without. */
+    if (!queue->event_idx) {
+        write16(queue->used + RING_FLAGS, VRING_USED_F_NO_NOTIFY);
+    }
+}
+
+bool virtqueue_enable_kicks(struct virtqueue *queue)
+{
+    if (queue->size == 0 || queue->error != NULL) {
+        return false;
+    }
+    queue->kicks_disabled = false;
+    if (queue->event_idx) {
+        write16(queue->used + USED_AVAIL_EVENT(queue->size), queue->next_avail);
+    } else {
+        write16(queue->used + RING_FLAGS, 0);
+    }
+    atomic_thread_fence(memory_order_seq_cst); /* first the wish, then the look */
+    return read16(queue->avail + RING_IDX) != queue->next_avail;
+}

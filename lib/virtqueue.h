@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The device's side of a split virtqueue (virtio 1.2, 2.7) in guest memory, with indirect
+ * descriptors and event indices.
+ *
+ * The driver may write anything into its rings at any time. What is read from them is read once
+ * and checked before use; a chain becomes a list of segments that all lie in the guest's memory.
+ * The first violation breaks the queue: it then yields nothing until it is enabled anew, and
+ * `virtqueue_error` says why.
+ *
+ * A batch goes so: virtqueue_pop and virtqueue_push for each chain, virtqueue_flush once, interrupt
+ * if that returns true. Before sleeping, virtqueue_enable_kicks, and again if that returns true.
+ */
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "guest_memory.h"
+
+#define VIRTQUEUE_SIZE_MAX 1024u /* descriptors; the specification allows 32768 */
+
+/* A piece of a buffer: `length` > 0 bytes of guest memory, which may change under the reader. */
+struct virtqueue_segment {
+    uint8_t *data;
+    uint32_t length;
+};
+
+/* A chain that has been popped: first its readable segments, then its writable ones. */
+struct virtqueue_chain {
+    uint16_t head;           /* names the chain to virtqueue_push */
+    uint16_t readable;       /* segments that the driver has filled */
+    uint16_t writable;       /* segments for the device to fill */
+    uint32_t readable_bytes; /* the sum of their lengths */
+    uint32_t writable_bytes;
+};
+
+/* One queue. All zero is a queue that is not enabled. The fields are virtqueue.c's. */
+struct virtqueue {
+    const uint8_t *desc;   /* struct vring_desc[size] */
+    const uint16_t *avail; /* flags, idx, ring[size], used_event */
+    uint16_t *used;        /* flags, idx, struct vring_used_elem[size], avail_event */
+    const struct guest_memory *memory;
+    const char *error;
+    uint16_t size;
+    uint16_t next_avail; /* of the next chain to pop, free-running as all indices here */
+    uint16_t seen_avail; /* the driver's index when last read */
+    uint16_t next_used;  /* of the next chain to push */
+    uint16_t told_used;  /* the used index when the driver's wish for an interrupt was last asked */
+    bool event_idx;
+    bool indirect;
+    bool kicks_disabled;
+};
+
+enum virtqueue_pop { VIRTQUEUE_BROKEN = -1, VIRTQUEUE_EMPTY = 0, VIRTQUEUE_POPPED = 1 };
+
+/*
+ * Start a queue of `size` descriptors, a power of two up to VIRTQUEUE_SIZE_MAX, whose descriptor
+ * table, available ring and used ring lie at these guest-physical addresses. `features` are the
+ * negotiated ones. `memory` is kept. Kicks are enabled. Returns NULL, or the cause in words for
+ * which the queue stays disabled.
+ */
+const char *virtqueue_enable(struct virtqueue *queue, const struct guest_memory *memory,
+                             uint64_t features, uint32_t size, uint64_t desc, uint64_t avail,
+                             uint64_t used);
+
+void virtqueue_disable(struct virtqueue *queue);
+
+static inline bool virtqueue_enabled(const struct virtqueue *queue)
+{
+    return queue->size != 0;
+}
+
+/* Why the queue is broken, or NULL if it is not. */
+static inline const char *virtqueue_error(const struct virtqueue *queue)
+{
+    return queue->error;
+}
+
+/* The device's own objection to a chain: from now on the queue is broken. `cause` is kept. */
+void virtqueue_break(struct virtqueue *queue, const char *cause);
+
+/*
+ * Take the next available chain. Its segments are written to `segments`, at most `capacity` of
+ * them; a chain of more breaks the queue, so `capacity` is VIRTQUEUE_SIZE_MAX unless the device
+ * has told the driver a lower limit. A queue that is not enabled is empty.
+ */
+enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segment *segments,
+                                 uint32_t capacity, struct virtqueue_chain *chain);
+
+/* Put back the last `count` chains popped, none of which has been pushed. */
+void virtqueue_unpop(struct virtqueue *queue, uint16_t count);
+
+/* Give a chain back of which the first `written` writable bytes have been filled. */
+void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+
+/* Publish all that has been pushed. Returns true if the driver wants an interrupt for it. */
+bool virtqueue_flush(struct virtqueue *queue);
+
+/* The device is looking: the driver need not kick. A hint; kicks may still come. */
+void virtqueue_disable_kicks(struct virtqueue *queue);
+
+/* Ask for a kick at the next chain. Returns true if one is there already: no kick will come. */
+bool virtqueue_enable_kicks(struct virtqueue *queue);
