@@ -26,6 +26,14 @@
 #define SYSTEM_VERSION      1u
 #define SYSTEM_LOAD_ADDRESS 0x70000000ULL
 
+/*
+ * Where every PD sees its IPC buffer: the last page of its 40-bit address space, as libmicrokit
+ * knows. The tool fills in these symbols of libmicrokit: microkit_name (64 bytes, NUL-terminated),
+ * microkit_passive (bool), and the masks of channel ids microkit_irqs, microkit_notifications,
+ * microkit_pps and microkit_ioports (64 bits each; the last is zero).
+ */
+#define SYSTEM_IPC_BUFFER_VADDR 0xfffffff000ULL
+
 #define SYSTEM_NAME_LENGTH  64
 #define SYSTEM_MAX_CHANNELS 62  /* channel ids 0..61 */
 #define SYSTEM_MAX_THREADS  255 /* PDs and vCPUs together */
@@ -73,7 +81,7 @@ struct system_thread {
     uint64_t entry;              /* virtual address */
     uint64_t stack_top;          /* virtual address */
     uint64_t ipc_buffer;         /* physical address, in the kernel window, 4 KiB aligned */
-    uint64_t ipc_buffer_vaddr;   /* where the PD sees it */
+    uint64_t ipc_buffer_vaddr;   /* where the PD sees it: SYSTEM_IPC_BUFFER_VADDR */
     uint16_t child_pds[SYSTEM_MAX_CHILDREN];   /* child id -> thread index, or SYSTEM_NONE */
     uint16_t child_vcpus[SYSTEM_MAX_CHILDREN]; /* vCPU id -> thread index, or SYSTEM_NONE */
     struct system_channel channels[SYSTEM_MAX_CHANNELS];
