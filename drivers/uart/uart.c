@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The PL011 driver: two streams to its client, the console multiplexer. It never waits for the
+ * device: what does not fit into the transmit FIFO goes when the device interrupts, and what the
+ * client does not fetch stays in the receive FIFO with its interrupts masked.
+ */
+
+#include <microkit.h>
+
+#include "config.h"
+#include "lib/log.h"
+#include "lib/ring.h"
+#include "pl011.h"
+
+/* Bytes for each direction and wake-up. Emulated devices take any number without a pause. */
+#define BUDGET 256u
+
+/* The longest wait for the last byte that somebody else has sent, in reads of UARTFR. */
+#define BUSY_READS 100000u
+
+static struct ring transmit_ring, receive_ring;
+static uint32_t interrupt_mask;
+
+/* Taken from the ring and not yet in the FIFO. */
+static uint8_t pending[64];
+static uint32_t pending_first, pending_count;
+
+static uint32_t read_register(uint32_t offset)
+{
+    return pl011_read(uart_config.registers, offset);
+}
+
+static void write_register(uint32_t offset, uint32_t value)
+{
+    pl011_write(uart_config.registers, offset, value);
+}
+
+static void set_interrupts(uint32_t bits, bool on)
+{
+    uint32_t mask = on ? interrupt_mask | bits : interrupt_mask & ~bits;
+
+    if (mask != interrupt_mask) {
+        interrupt_mask = mask;
+        write_register(UARTIMSC, mask);
+    }
+}
+
+static void notify_client(void)
+{
+    microkit_notify(uart_config.client_channel);
+}
+
+/* Fetch the next bytes from the client; false if there are none, and it will notify. */
+static bool refill(void)
+{
+    do {
+        pending_first = 0;
+        pending_count = ring_read(&transmit_ring, pending, sizeof(pending));
+    } while (pending_count == 0 && ring_await_data(&transmit_ring));
+    return pending_count > 0;
+}
+
+/*
+ * The transmit interrupt marks the FIFO's level falling through the threshold. It is enabled only
+ * behind a FIFO that was filled (or, on an emulated device that is never full, after a write, which
+ * raises it), so it always comes.
+ */
+static void transmit(void)
+{
+    bool more = true;
+
+    for (uint32_t sent = 0; sent < BUDGET; sent++) {
+        if (pending_count == 0 && !refill()) {
+            more = false;
+            break;
+        }
+        if (read_register(UARTFR) & UARTFR_TXFF) {
+            break;
+        }
+        write_register(UARTDR, pending[pending_first++]);
+        pending_count--;
+    }
+    set_interrupts(UART_INT_TX, more);
+    if (ring_take_space_wanted(&transmit_ring)) {
+        notify_client();
+    }
+}
+
+/* Whether the client has room for the next byte; if not, it will notify. */
+static bool receive_has_room(void)
+{
+    return ring_space(&receive_ring) > 0 || ring_await_space(&receive_ring, 1);
+}
+
+/*
+ * Reading is what clears the receive interrupts: UARTICR would also clear what arrives between the
+ * last look and the write.
+ */
+static void receive(void)
+{
+    bool room = true;
+
+    for (uint32_t received = 0; received < BUDGET; received++) {
+        if (read_register(UARTFR) & UARTFR_RXFE) {
+            break;
+        }
+        room = receive_has_room();
+        if (!room) {
+            break;
+        }
+
+        uint32_t data = read_register(UARTDR);
+        uint8_t byte = (uint8_t)data;
+
+        if ((data & (UARTDR_FE | UARTDR_PE | UARTDR_BE)) == 0) {
+            ring_write(&receive_ring, &byte, 1);
+        }
+    }
+    set_interrupts(UART_INT_RX | UART_INT_RT, room);
+    if (ring_take_data_wanted(&receive_ring)) {
+        notify_client();
+    }
+}
+
+/* The line's speed stays as the firmware has set it. */
+static void start_device(void)
+{
+    write_register(UARTIMSC, 0);
+    for (uint32_t i = 0; i < BUSY_READS && (read_register(UARTFR) & UARTFR_BUSY); i++) {
+    }
+
+    uint32_t control = read_register(UARTCR);
+
+    write_register(UARTCR, control & ~UARTCR_UARTEN);
+    write_register(UARTLCR_H, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    write_register(UARTIFLS, UARTIFLS_RX_1_2 | UARTIFLS_TX_1_4);
+    write_register(UARTICR, UART_INT_ALL);
+    write_register(UARTCR, control | UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE);
+    interrupt_mask = 0;
+}
+
+void init(void)
+{
+    log_init("uart", NULL, 0);
+    ring_init(&transmit_ring, uart_config.transmit, uart_config.ring_size);
+    ring_init(&receive_ring, uart_config.receive, uart_config.ring_size);
+    pending_first = 0;
+    pending_count = 0;
+    start_device();
+    receive();
+    transmit();
+}
+
+static void serve(void)
+{
+    bool sound = !ring_broken(&transmit_ring) && !ring_broken(&receive_ring);
+
+    receive();
+    transmit();
+    if (sound && (ring_broken(&transmit_ring) || ring_broken(&receive_ring))) {
+        log_printf("the console has broken its ring: no more in that direction");
+    }
+}
+
+void notified(microkit_channel ch)
+{
+    serve();
+    if (ch == uart_config.irq_channel) {
+        /* The only deferred call of this PD: a second one would take the first one's place. */
+        microkit_deferred_irq_ack(ch);
+    }
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: drivers/uart/uart.c lib/ring.c lib/log.c tests/unit/fake/fake_microkit.c
+ *
+ * The PL011 driver against a model of the device: FIFOs of 16, interrupts that mark a level being
+ * crossed, and a line that moves bytes only when the test says so.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <microkit.h>
+#include "drivers/uart/config.h"
+#include "drivers/uart/pl011.h"
+#include "lib/ring.h"
+
+#define SIZE   4096u
+#define FIFO   16
+#define CLIENT 1
+#define IRQ    0
+
+static _Alignas(4096) uint8_t to_uart[RING_HEADER_SIZE + SIZE];
+static _Alignas(4096) uint8_t from_uart[RING_HEADER_SIZE + SIZE];
+
+const struct uart_config uart_config = {
+    .registers = 0x9000000,
+    .irq_channel = IRQ,
+    .client_channel = CLIENT,
+    .transmit = to_uart,
+    .receive = from_uart,
+    .ring_size = SIZE,
+};
+
+static struct {
+    uint32_t control, line_control, mask, raw;
+    uint16_t received[FIFO];
+    int received_count;
+    uint8_t sending[FIFO];
+    int sending_count;
+    bool instant; /* sends at once, as an emulator does, and raises the interrupt by the write */
+    bool stuck_busy;
+    uint8_t line[SIZE * 8];
+    int line_count;
+} uart;
+
+static struct ring client_out, client_in;
+
+uint32_t pl011_read(uintptr_t registers, uint32_t offset)
+{
+    assert_int_equal(registers, uart_config.registers);
+    switch (offset) {
+    case UARTDR: {
+        assert_true(uart.received_count > 0);
+        uint16_t data = uart.received[0];
+        memmove(uart.received, uart.received + 1, sizeof(uart.received[0]) * (FIFO - 1));
+        if (--uart.received_count < FIFO / 2) {
+            uart.raw &= ~UART_INT_RX;
+        }
+        if (uart.received_count == 0) {
+            uart.raw &= ~UART_INT_RT;
+        }
+        return data;
+    }
+    case UARTFR:
+        return (uart.received_count == 0 ? UARTFR_RXFE : 0) |
+               (uart.sending_count == FIFO ? UARTFR_TXFF : 0) |
+               (uart.sending_count > 0 || uart.stuck_busy ? UARTFR_BUSY : 0);
+    case UARTCR:
+        return uart.control;
+    default:
+        fail_msg("read of register %#x", offset);
+        return 0;
+    }
+}
+
+void pl011_write(uintptr_t registers, uint32_t offset, uint32_t value)
+{
+    assert_int_equal(registers, uart_config.registers);
+    switch (offset) {
+    case UARTDR:
+        assert_true(uart.control & UARTCR_UARTEN);
+        assert_true(uart.sending_count < FIFO);
+        if (uart.instant) {
+            uart.line[uart.line_count++] = (uint8_t)value;
+            uart.raw |= UART_INT_TX;
+            break;
+        }
+        uart.sending[uart.sending_count++] = (uint8_t)value;
+        if (uart.sending_count > FIFO / 4) {
+            uart.raw &= ~UART_INT_TX;
+        }
+        break;
+    case UARTCR:
+        uart.control = value;
+        break;
+    case UARTLCR_H:
+        assert_false(uart.control & UARTCR_UARTEN);
+        uart.line_control = value;
+        break;
+    case UARTIFLS:
+        assert_int_equal(value, UARTIFLS_RX_1_2 | UARTIFLS_TX_1_4);
+        break;
+    case UARTIMSC:
+        uart.mask = value;
+        break;
+    case UARTICR:
+        uart.raw &= ~value;
+        break;
+    default:
+        fail_msg("write of register %#x", offset);
+    }
+}
+
+/* Deliver interrupts as long as the line is up. */
+static void interrupts(void)
+{
+    for (int i = 0; uart.raw & uart.mask; i++) {
+        assert_true(i < 10000);
+        notified(IRQ);
+        assert_int_equal(fake.irq_acks[IRQ] + fake.deferred_irq_acks[IRQ], 1);
+        fake.irq_acks[IRQ] = fake.deferred_irq_acks[IRQ] = 0;
+    }
+}
+
+static void shift_out(int count)
+{
+    while (count-- > 0 && uart.sending_count > 0) {
+        uart.line[uart.line_count++] = uart.sending[0];
+        memmove(uart.sending, uart.sending + 1, FIFO - 1);
+        if (--uart.sending_count == FIFO / 4) {
+            uart.raw |= UART_INT_TX;
+        }
+        interrupts();
+    }
+}
+
+/* Returns false if the receive FIFO overran. */
+static bool shift_in(uint16_t data)
+{
+    if (uart.received_count == FIFO) {
+        return false;
+    }
+    uart.received[uart.received_count++] = data;
+    if (uart.received_count == FIFO / 2) {
+        uart.raw |= UART_INT_RX;
+    }
+    interrupts();
+    return true;
+}
+
+static void line_falls_silent(void)
+{
+    if (uart.received_count > 0) {
+        uart.raw |= UART_INT_RT;
+    }
+    interrupts();
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    memset(&uart, 0, sizeof(uart));
+    memset(to_uart, 0, sizeof(to_uart));
+    memset(from_uart, 0, sizeof(from_uart));
+    ring_init(&client_out, to_uart, SIZE);
+    ring_init(&client_in, from_uart, SIZE);
+    uart.control = UARTCR_UARTEN | UARTCR_TXE | 1u << 11; /* with RTS, from the firmware */
+    init();
+    return 0;
+}
+
+static void say(const void *bytes, uint32_t count)
+{
+    assert_int_equal(ring_write(&client_out, bytes, count), count);
+    if (ring_take_data_wanted(&client_out)) {
+        notified(CLIENT);
+    }
+}
+
+static void device_is_set_up(void **state)
+{
+    (void)state;
+    assert_int_equal(uart.line_control, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    assert_int_equal(uart.control, UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE | 1u << 11);
+    assert_int_equal(uart.mask, UART_INT_RX | UART_INT_RT);
+}
+
+static void device_that_stays_busy_does_not_hang_the_driver(void **state)
+{
+    (void)state;
+    uart.stuck_busy = true;
+    init();
+    assert_int_equal(uart.mask, UART_INT_RX | UART_INT_RT);
+}
+
+static void few_bytes_go_without_an_interrupt(void **state)
+{
+    (void)state;
+    say("hello", 5);
+    assert_int_equal(uart.sending_count, 5);
+    assert_false(uart.mask & UART_INT_TX);
+    shift_out(5);
+    assert_memory_equal(uart.line, "hello", 5);
+}
+
+static void long_output_goes_by_interrupts(void **state)
+{
+    (void)state;
+    uint8_t bytes[SIZE];
+
+    for (uint32_t i = 0; i < SIZE; i++) {
+        bytes[i] = (uint8_t)(i * 13 + i / 256);
+    }
+    say(bytes, SIZE);
+    assert_int_equal(uart.sending_count, FIFO);
+    assert_true(uart.mask & UART_INT_TX);
+    shift_out(SIZE);
+    assert_int_equal(uart.line_count, SIZE);
+    assert_memory_equal(uart.line, bytes, SIZE);
+    assert_false(uart.mask & UART_INT_TX);
+    say("x", 1);
+    shift_out(1);
+    assert_int_equal(uart.line[SIZE], 'x');
+}
+
+static void instant_device_is_served_in_portions(void **state)
+{
+    (void)state;
+    uint8_t bytes[SIZE];
+
+    memset(bytes, 'y', SIZE);
+    uart.instant = true;
+    say(bytes, SIZE);
+    assert_in_range(uart.line_count, 1, 256);
+    interrupts();
+    assert_int_equal(uart.line_count, SIZE);
+    assert_false(uart.mask & UART_INT_TX);
+}
+
+static void writer_that_waits_for_room_is_woken(void **state)
+{
+    (void)state;
+    uint8_t bytes[SIZE];
+
+    memset(bytes, 'y', SIZE);
+    say(bytes, SIZE);
+    while (ring_write(&client_out, "z", 1) == 1) {
+    }
+    assert_false(ring_await_space(&client_out, 1000));
+    assert_int_equal(fake_notified(CLIENT), 0);
+    shift_out(900);
+    assert_int_equal(fake_notified(CLIENT), 0);
+    shift_out(200);
+    assert_int_equal(fake_notified(CLIENT), 1);
+}
+
+static void input_arrives_and_wakes_once(void **state)
+{
+    (void)state;
+    uint8_t bytes[64];
+
+    assert_false(ring_await_data(&client_in));
+    for (int i = 0; i < 20; i++) {
+        assert_true(shift_in((uint16_t)('a' + i)));
+    }
+    line_falls_silent();
+    assert_int_equal(fake_notified(CLIENT), 1);
+    assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), 20);
+    assert_memory_equal(bytes, "abcdefghijklmnopqrst", 20);
+}
+
+static void damaged_bytes_are_dropped(void **state)
+{
+    (void)state;
+    uint8_t bytes[64];
+
+    shift_in('a');
+    shift_in('b' | UARTDR_FE);
+    shift_in('c' | UARTDR_PE);
+    shift_in(0 | UARTDR_BE);
+    shift_in('d' | 1u << 11); /* overrun: this byte is sound, one behind it is gone */
+    line_falls_silent();
+    assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), 2);
+    assert_memory_equal(bytes, "ad", 2);
+}
+
+static void client_that_does_not_read_stops_the_input(void **state)
+{
+    (void)state;
+    uint8_t bytes[SIZE];
+    uint32_t accepted = 0;
+
+    while (accepted < SIZE * 2 && shift_in((uint16_t)(accepted & 0xff))) {
+        accepted++;
+    }
+    assert_int_equal(accepted, SIZE + FIFO);
+    assert_false(uart.mask & UART_INT_RX);
+    assert_int_equal(ring_read(&client_in, bytes, SIZE), SIZE);
+    assert_true(ring_take_space_wanted(&client_in));
+    notified(CLIENT);
+    assert_int_equal(uart.received_count, 0);
+    assert_true(uart.mask & UART_INT_RX);
+    assert_int_equal(ring_read(&client_in, bytes, SIZE), FIFO);
+    for (int i = 0; i < FIFO; i++) {
+        assert_int_equal(bytes[i], i);
+    }
+}
+
+static void output_goes_on_while_input_is_stopped(void **state)
+{
+    (void)state;
+    while (shift_in('x')) {
+    }
+    say("still here", 10);
+    shift_out(10);
+    assert_memory_equal(uart.line, "still here", 10);
+}
+
+static void hostile_client_breaks_only_its_ring(void **state)
+{
+    (void)state;
+    ((struct ring_shared *)to_uart)->head = 0x12345678;
+    notified(CLIENT);
+    assert_int_equal(uart.sending_count, 0);
+    assert_non_null(strstr(fake.debug, "broken"));
+    fake.debug[0] = '\0';
+    notified(CLIENT);
+    assert_string_equal(fake.debug, "");
+    /* The other direction still works. */
+    uint8_t byte;
+    shift_in('k');
+    line_falls_silent();
+    assert_int_equal(ring_read(&client_in, &byte, 1), 1);
+    ((struct ring_shared *)from_uart)->tail = 0x12345678;
+    shift_in('l');
+    line_falls_silent();
+    assert_false(uart.mask & UART_INT_RX);
+    for (int i = 0; i < 100; i++) {
+        notified(CLIENT);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(device_is_set_up, setup),
+        cmocka_unit_test_setup(device_that_stays_busy_does_not_hang_the_driver, setup),
+        cmocka_unit_test_setup(few_bytes_go_without_an_interrupt, setup),
+        cmocka_unit_test_setup(long_output_goes_by_interrupts, setup),
+        cmocka_unit_test_setup(instant_device_is_served_in_portions, setup),
+        cmocka_unit_test_setup(writer_that_waits_for_room_is_woken, setup),
+        cmocka_unit_test_setup(input_arrives_and_wakes_once, setup),
+        cmocka_unit_test_setup(damaged_bytes_are_dropped, setup),
+        cmocka_unit_test_setup(client_that_does_not_read_stops_the_input, setup),
+        cmocka_unit_test_setup(output_goes_on_while_input_is_stopped, setup),
+        cmocka_unit_test_setup(hostile_client_breaks_only_its_ring, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
