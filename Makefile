@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The one way in: `make help` says what there is. What must happen before anything is compiled (the
+# distribution's packages, the bundled SDK, the guests) is arranged here; how a system's image comes
+# about is in build.mk, which this file calls when all of that is in place.
+
+# ---- What a user sets ------------------------------------------------------------------------------
+
+BUILD_DIR        ?= build
+SYSTEM           ?= virtio_demo
+MICROKIT_SDK     ?= $(SEL4CP_SDK)
+MICROKIT_CONFIG  ?= $(or $(SEL4CP_CONFIG),release)
+MICROKIT_BOARD   ?= $(or $(SEL4CP_BOARD),qemu_virt_aarch64)
+LINUX            ?=
+INITRD           ?=
+MEMORY           ?=
+QEMU             ?= qemu-system-aarch64
+QEMU_ARGS        ?=
+PYTHON           ?= $(firstword $(wildcard /usr/bin/python3) python3)
+V                ?=
+
+# The packages whose files the guests are made of; the distribution's names.
+GUEST_PACKAGES   ?= linux-image-cloud-arm64 busybox-static iperf3 ethtool
+
+# ---- What follows from that ------------------------------------------------------------------------
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+Q := $(if $(V),,@)
+ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+BUILD := $(abspath $(BUILD_DIR))
+ifneq ($(words $(CURDIR) $(ROOT) $(BUILD)),3)
+$(error BUILD_DIR must be one directory, and no name on the way to it, or here, may hold a blank)
+endif
+
+BUNDLED_SDK := $(BUILD)/sdk/microkit-sdk
+SDK := $(if $(MICROKIT_SDK),$(abspath $(MICROKIT_SDK)),$(BUNDLED_SDK))
+# sel4cp's name of the board, and Microkit's.
+BOARD := $(patsubst qemu_arm_virt_hyp,qemu_virt_aarch64,$(MICROKIT_BOARD))
+CONFIG := $(MICROKIT_CONFIG)
+
+GUEST_KERNEL := $(BUILD)/guest/Image
+GUEST_INITRD := $(BUILD)/guest/initramfs.img
+# What make is to fetch and pack is what the user has not brought along.
+GUEST_FILES := $(if $(and $(LINUX),$(INITRD)),,guest)
+
+BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SDK)' \
+    BUNDLED_SDK='$(BUNDLED_SDK)' BOARD='$(BOARD)' CONFIG='$(CONFIG)' SYSTEM='$(SYSTEM)' \
+    KERNEL='$(or $(LINUX),$(GUEST_KERNEL))' INITRD='$(or $(INITRD),$(GUEST_INITRD))' \
+    MEMORY='$(MEMORY)' QEMU='$(QEMU)' QEMU_ARGS='$(QEMU_ARGS)' PYTHON='$(PYTHON)' V='$(V)'
+
+# As many jobs as there are processors, unless the user has said how many.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+
+.PHONY: help packages packages-check packages-picture sdk guest sdk-there image demo run check \
+        bench systems picture clean
+
+# ---- Targets ---------------------------------------------------------------------------------------
+
+help:
+	@echo "Linux virtual machines side by side on a microkernel, joined by a virtual switch."
+	@echo
+	@echo "  make demo      build virtio_demo, boot it, let one machine ping the other, power off"
+	@echo "  make run       boot a system and sit at its consoles"
+	@echo "  make check     run all tests"
+	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
+	@echo "  make image     build a system's image without booting it"
+	@echo "  make systems   build all of systems/"
+	@echo "  make picture   draw a system (SVG)"
+	@echo "  make sdk       build the bundled Microkit SDK"
+	@echo "  make clean     remove what was built, keep the packages that were fetched"
+	@echo
+	@echo "  SYSTEM=NAME            a file of systems/, or a path to one ($(SYSTEM))"
+	@echo "  BUILD_DIR=DIR          where everything that is made goes ($(BUILD_DIR))"
+	@echo "  MICROKIT_SDK=DIR       a Microkit SDK, 2.0.1 or later ($(or $(MICROKIT_SDK),the bundled one))"
+	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG))"
+	@echo "  MICROKIT_BOARD=NAME    a board of the SDK and of boards/ ($(BOARD))"
+	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
+	@echo "  MEMORY=SIZE            of the board, as QEMU takes it ($(or $(MEMORY),what the board has))"
+	@echo "  QEMU=PROGRAM           the emulator ($(QEMU))"
+	@echo "  QEMU_ARGS=...          more arguments for it"
+	@echo "  V=1                    show each command"
+	@echo "  SEL4CP_SDK, SEL4CP_CONFIG and SEL4CP_BOARD are other names of MICROKIT_..."
+
+packages:
+	@$(ROOT)/tools/setup.sh build
+packages-check:
+	@$(ROOT)/tools/setup.sh build check
+packages-picture:
+	@$(ROOT)/tools/setup.sh build picture
+
+# A path that is no SDK is the likeliest slip of all, so it is looked at before anything is built.
+sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)
+	@if [ ! -x '$(SDK)/bin/microkit' ] || [ ! -d '$(SDK)/board' ]; then \
+	    echo "make: MICROKIT_SDK=$(MICROKIT_SDK) is no Microkit SDK: it has no bin/microkit and board/." >&2; \
+	    echo "make: Unpack a release of Microkit 2.0.1 or later and name the directory that holds VERSION," >&2; \
+	    echo "make: or leave MICROKIT_SDK out to use the one that make builds." >&2; \
+	    exit 1; \
+	elif [ ! -d '$(SDK)/board/$(BOARD)' ]; then \
+	    echo "make: $(SDK) knows no board '$(BOARD)'. It knows:" $$(ls '$(SDK)/board') >&2; exit 1; \
+	elif [ ! -f '$(SDK)/board/$(BOARD)/$(CONFIG)/lib/libmicrokit.a' ]; then \
+	    echo "make: $(SDK) has no config '$(CONFIG)' for $(BOARD). It has:" \
+	        $$(ls '$(SDK)/board/$(BOARD)') >&2; exit 1; \
+	fi
+
+sdk: packages
+	$(Q)$(MAKE) $(PARALLEL) -C $(ROOT)/sdk BUILD_DIR='$(BUILD)' V='$(V)'
+
+# ---- The guests' files -----------------------------------------------------------------------------
+
+guest: packages
+	$(Q)$(MAKE) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(GUEST_KERNEL)
+
+$(GUEST_KERNEL): $(BUILD)/guest/fetched $(ROOT)/guest/pack.py $(wildcard $(ROOT)/guest/files/*)
+	@echo "  PACK    guest/Image guest/initramfs.img"
+	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(GUEST_INITRD)
+
+$(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh
+	$(Q)$(ROOT)/guest/fetch.sh $(@D) $(GUEST_PACKAGES)
+	@touch $@
+
+# ---- Systems ---------------------------------------------------------------------------------------
+
+image: packages sdk-there $(GUEST_FILES)
+	+$(Q)$(BUILD_MK) $(PARALLEL) image
+
+run: image
+	+$(Q)$(BUILD_MK) run
+
+demo: override SYSTEM := virtio_demo
+demo: image
+	+$(Q)$(BUILD_MK) demo
+
+picture: packages-picture sdk-there $(GUEST_FILES)
+	+$(Q)$(BUILD_MK) picture
+
+systems: packages sdk-there $(GUEST_FILES)
+	+$(Q)for system in $(patsubst %.yaml,%,$(notdir $(wildcard $(ROOT)/systems/*.yaml))); do \
+	    $(BUILD_MK) $(PARALLEL) SYSTEM=$$system image || exit 1; \
+	done
+
+# ---- Tests and measurements ------------------------------------------------------------------------
+
+# The bundled SDK is tested whatever MICROKIT_SDK says; if it names another one, the systems run on
+# that as well.
+check: packages-check sdk $(GUEST_FILES)
+	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
+	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
+	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(QEMU)'
+
+bench: packages sdk-there $(GUEST_FILES)
+	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(QEMU)' \
+	    --make '$(MAKE)' --kernel '$(or $(LINUX),$(GUEST_KERNEL))' \
+	    --initrd '$(or $(INITRD),$(GUEST_INITRD))'
+
+# By name, so that nothing else that may live in BUILD_DIR is lost. Fetching takes a network and a
+# minute; what was fetched is no worse for another build.
+clean:
+	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit check bench)
