@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "abort.h"
+
+#include <microkit.h>
+#include "vcpu.h"
+
+/* ESR_ELx (Arm DDI 0487, D19.2.37). */
+#define ESR_EC_SHIFT     26
+#define ESR_EC_UNKNOWN   0x00u
+#define ESR_EC_IABT_LOW  0x20u
+#define ESR_EC_DABT_LOW  0x24u
+#define ESR_EC_SAME_EL   1u /* added to the two above */
+#define ESR_IL           (1u << 25)
+#define ESR_ISS_FNV      (1u << 10)
+#define ESR_ISS_WNR      (1u << 6)
+#define ESR_FSC_EXTERNAL 0x10u
+#define ESR_FSC_EXTERNAL_WALK 0x14u /* plus the level */
+
+#define SCTLR_M    (1u << 0)
+#define SCTLR_SPAN (1u << 23)
+
+#define VECTOR_SIZE 0x80u
+
+/* Offset of the vector for a synchronous exception taken to EL1. */
+static uint64_t vector_offset(uint64_t pstate)
+{
+    if (pstate & PSTATE_AARCH32) {
+        return 0x600;
+    }
+    switch (pstate & PSTATE_MODE_MASK) {
+    case PSTATE_MODE_EL1T:
+        return 0x000;
+    case PSTATE_MODE_EL1H:
+        return 0x200;
+    default:
+        return 0x400;
+    }
+}
+
+static bool from_el1(uint64_t pstate)
+{
+    return !(pstate & PSTATE_AARCH32) && (pstate & PSTATE_MODE_MASK) != PSTATE_MODE_EL0T;
+}
+
+static uint64_t pstate_in_handler(uint64_t pstate, uint64_t sctlr)
+{
+    uint64_t pan = (sctlr & SCTLR_SPAN) ? pstate & PSTATE_PAN : PSTATE_PAN;
+
+    return PSTATE_MODE_EL1H | PSTATE_DAIF | pan;
+}
+
+static bool take_exception(uint8_t vcpu, struct vcpu_frame from, uint64_t syndrome)
+{
+    uint64_t vectors = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_VBAR);
+    uint64_t sctlr = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_SCTLR);
+    struct vcpu_frame to = {
+        .pc = vectors + vector_offset(from.pstate),
+        .pstate = pstate_in_handler(from.pstate, sctlr),
+    };
+
+    /* An exception in the vector of an exception: the guest would do nothing else any more. */
+    if (vectors == 0 || from.pc - to.pc < VECTOR_SIZE) {
+        return false;
+    }
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_ELR_EL1, from.pc);
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_SPSR_EL1, from.pstate);
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_ESR, syndrome);
+    vcpu_resume_frame(vcpu, to);
+    return true;
+}
+
+/*
+ * The kernel tells the guest-physical address only. It is the virtual one while the guest's MMU is
+ * off; otherwise FAR_EL1 is said not to be valid, as the architecture allows for this abort.
+ */
+static bool take_abort(uint8_t vcpu, uint32_t class, uint64_t gpa, uint32_t iss, int walk_level)
+{
+    struct vcpu_frame from = vcpu_get_frame(vcpu);
+    uint64_t sctlr = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_SCTLR);
+
+    if (from_el1(from.pstate)) {
+        class |= ESR_EC_SAME_EL;
+    }
+    if (walk_level >= 0) {
+        iss |= ESR_FSC_EXTERNAL_WALK + (uint32_t)walk_level;
+    } else {
+        iss |= ESR_FSC_EXTERNAL | ((sctlr & SCTLR_M) ? ESR_ISS_FNV : 0);
+    }
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_FAR, gpa);
+    return take_exception(vcpu, from, (uint64_t)class << ESR_EC_SHIFT | ESR_IL | iss);
+}
+
+bool abort_inject_data(uint8_t vcpu, uint64_t gpa, bool write, int walk_level)
+{
+    return take_abort(vcpu, ESR_EC_DABT_LOW, gpa, write ? ESR_ISS_WNR : 0, walk_level);
+}
+
+bool abort_inject_fetch(uint8_t vcpu, uint64_t gpa, int walk_level)
+{
+    return take_abort(vcpu, ESR_EC_IABT_LOW, gpa, 0, walk_level);
+}
+
+bool abort_inject_undefined(uint8_t vcpu)
+{
+    return take_exception(vcpu, vcpu_get_frame(vcpu),
+                          (uint64_t)ESR_EC_UNKNOWN << ESR_EC_SHIFT | ESR_IL);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "timer.h"
+
+#include <microkit.h>
+#include "cpu.h"
+#include "drivers/timer/protocol.h"
+#include "vcpu.h"
+#include "vgic.h"
+
+/* CNTV_CTL_EL0 (Arm DDI 0487, D19.12.18). */
+#define CNTV_CTL_ENABLE (1u << 0)
+#define CNTV_CTL_IMASK  (1u << 1)
+
+static struct {
+    microkit_channel channel;
+    uint64_t offset;                   /* CNTVOFF_EL2 of all vCPUs */
+    uint64_t armed;                    /* what the driver will wake us at, or TIMER_NEVER */
+    uint64_t deadline[VMM_MAX_VCPUS];  /* of parked vCPUs; in CNTPCT ticks */
+} timer;
+
+void timer_init(uint8_t channel)
+{
+    timer.channel = channel;
+    timer.armed = TIMER_NEVER;
+}
+
+uint64_t timer_start_clock(void)
+{
+    timer.offset = cpu_counter();
+    return timer.offset;
+}
+
+uint64_t timer_clock_offset(void)
+{
+    return timer.offset;
+}
+
+/* A wake-up that is set stays set when its vCPU is woken by something else: it may serve again. */
+static void arm(uint64_t deadline)
+{
+    if (deadline >= timer.armed) {
+        return;
+    }
+    timer.armed = deadline;
+    microkit_mr_set(0, deadline);
+    microkit_ppcall(timer.channel, microkit_msginfo_new(TIMER_SET, 1));
+}
+
+/* When the vCPU's timer will interrupt it, or TIMER_NEVER. */
+static uint64_t next_expiry(uint8_t vcpu)
+{
+    uint64_t control, expiry;
+
+    if (!vgic_timer_enabled(vcpu)) {
+        return TIMER_NEVER;
+    }
+    control = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CTL);
+    if ((control & (CNTV_CTL_ENABLE | CNTV_CTL_IMASK)) != CNTV_CTL_ENABLE) {
+        return TIMER_NEVER;
+    }
+    expiry = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CVAL) + timer.offset;
+    /* A compare value so large that the sum wraps lies beyond the life of the machine. */
+    return expiry < timer.offset ? TIMER_NEVER : expiry;
+}
+
+bool timer_prepare_to_park(uint8_t vcpu)
+{
+    uint64_t expiry = next_expiry(vcpu);
+
+    timer.deadline[vcpu] = expiry;
+    if (expiry == TIMER_NEVER) {
+        return true;
+    }
+    if (expiry <= cpu_counter()) {
+        return false;
+    }
+    arm(expiry);
+    return true;
+}
+
+void timer_notified(void)
+{
+    uint64_t now = cpu_counter();
+    uint64_t next = TIMER_NEVER;
+
+    timer.armed = TIMER_NEVER;
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (vcpu_state(v) != VCPU_PARKED) {
+            continue;
+        }
+        if (timer.deadline[v] <= now) {
+            vcpu_wake(v);
+        } else if (timer.deadline[v] < next) {
+            next = timer.deadline[v];
+        }
+    }
+    if (next != TIMER_NEVER) {
+        arm(next);
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The virtual timers of parked vCPUs. The kernel saves and stops a vCPU's timer while it does not
+ * run, so the monitor asks the timer driver to be woken in its place.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `channel` is the timer driver's. Called once. */
+void timer_init(uint8_t channel);
+
+/* All guest time starts now; returns the offset for vcpu_power_on. */
+uint64_t timer_start_clock(void);
+
+/* That offset again, for a vCPU that is powered on later. */
+uint64_t timer_clock_offset(void);
+
+/*
+ * The vCPU is about to be parked: see to it that its virtual timer will wake it. Returns false if
+ * the timer has expired already and it should not be parked.
+ */
+bool timer_prepare_to_park(uint8_t vcpu);
+
+/* The timer driver has notified the monitor: wake whom it is time for. */
+void timer_notified(void);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "vcpu.h"
+
+#include <microkit.h>
+#include <stddef.h>
+
+#define WORDS (sizeof(seL4_UserContext) / sizeof(seL4_Word))
+#define WORD_OF(field) (offsetof(seL4_UserContext, field) / sizeof(seL4_Word))
+
+/* SCTLR_EL1 with MMU and caches off: RES1 bits of Armv8.0, CP15BEN, nTWI, nTWE. */
+#define SCTLR_RESET 0x30d50820u
+
+#define MPIDR_RES1 (1u << 31)
+
+static struct {
+    uint32_t count;
+    enum vcpu_state state[VMM_MAX_VCPUS];
+} vcpus;
+
+/* Where x0 .. x30 are in a seL4_UserContext. */
+static const uint8_t word_of_register[31] = {
+    WORD_OF(x0),  WORD_OF(x1),  WORD_OF(x2),  WORD_OF(x3),  WORD_OF(x4),  WORD_OF(x5),
+    WORD_OF(x6),  WORD_OF(x7),  WORD_OF(x8),  WORD_OF(x9),  WORD_OF(x10), WORD_OF(x11),
+    WORD_OF(x12), WORD_OF(x13), WORD_OF(x14), WORD_OF(x15), WORD_OF(x16), WORD_OF(x17),
+    WORD_OF(x18), WORD_OF(x19), WORD_OF(x20), WORD_OF(x21), WORD_OF(x22), WORD_OF(x23),
+    WORD_OF(x24), WORD_OF(x25), WORD_OF(x26), WORD_OF(x27), WORD_OF(x28), WORD_OF(x29),
+    WORD_OF(x30),
+};
+
+/* Scratch for one exchange with the kernel; static, because clearing 288 bytes for each exit costs. */
+static union {
+    seL4_UserContext context;
+    seL4_Word words[WORDS];
+} scratch;
+
+static void read_words(uint8_t vcpu, unsigned count)
+{
+    seL4_TCB_ReadRegisters(BASE_VM_TCB_CAP + vcpu, seL4_False, 0, count, &scratch.context);
+}
+
+static void write_words(uint8_t vcpu, unsigned count)
+{
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, seL4_True, 0, count, &scratch.context);
+}
+
+void vcpu_init(uint32_t count)
+{
+    vcpus.count = count;
+    for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
+        vcpus.state[i] = VCPU_OFF;
+    }
+}
+
+uint32_t vcpu_count(void)
+{
+    return vcpus.count;
+}
+
+enum vcpu_state vcpu_state(uint8_t vcpu)
+{
+    return vcpus.state[vcpu];
+}
+
+static void reset_system_registers(uint8_t vcpu, uint64_t counter_offset)
+{
+    static const uint8_t zeroed[] = {
+        seL4_VCPUReg_CPACR,     seL4_VCPUReg_TTBR0,   seL4_VCPUReg_TTBR1,    seL4_VCPUReg_TCR,
+        seL4_VCPUReg_MAIR,      seL4_VCPUReg_AMAIR,   seL4_VCPUReg_CIDR,     seL4_VCPUReg_AFSR0,
+        seL4_VCPUReg_AFSR1,     seL4_VCPUReg_ESR,     seL4_VCPUReg_FAR,      seL4_VCPUReg_VBAR,
+        seL4_VCPUReg_TPIDR_EL1, seL4_VCPUReg_SP_EL1,  seL4_VCPUReg_ELR_EL1,  seL4_VCPUReg_SPSR_EL1,
+        seL4_VCPUReg_CNTV_CTL,  seL4_VCPUReg_CNTV_CVAL, seL4_VCPUReg_CNTKCTL_EL1,
+    };
+
+    for (unsigned i = 0; i < sizeof(zeroed); i++) {
+        microkit_vcpu_arm_write_reg(vcpu, zeroed[i], 0);
+    }
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_SCTLR, SCTLR_RESET);
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_VMPIDR_EL2, MPIDR_RES1 | vcpu);
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_CNTVOFF, counter_offset);
+}
+
+void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset)
+{
+    reset_system_registers(vcpu, counter_offset);
+    vcpus.state[vcpu] = VCPU_ON;
+    scratch.context = (seL4_UserContext){
+        .pc = entry, .spsr = PSTATE_MODE_EL1H | PSTATE_DAIF, .x0 = x0
+    };
+    write_words(vcpu, WORDS);
+}
+
+void vcpu_power_off(uint8_t vcpu)
+{
+    microkit_vcpu_stop(vcpu);
+    vcpus.state[vcpu] = VCPU_OFF;
+}
+
+void vcpu_park(uint8_t vcpu)
+{
+    vcpus.state[vcpu] = VCPU_PARKED;
+}
+
+/*
+ * The vCPU goes on at the WFI itself: with an interrupt pending that does not trap again, and not
+ * having to know the PC saves a system call each time that a guest goes idle.
+ */
+void vcpu_wake(uint8_t vcpu)
+{
+    if (vcpus.state[vcpu] == VCPU_PARKED) {
+        vcpus.state[vcpu] = VCPU_ON;
+        write_words(vcpu, 0);
+    }
+}
+
+uint64_t vcpu_get_register(uint8_t vcpu, unsigned number)
+{
+    if (number >= VCPU_REGISTER_ZERO) {
+        return 0;
+    }
+    read_words(vcpu, word_of_register[number] + 1u);
+    return scratch.words[word_of_register[number]];
+}
+
+uint64_t vcpu_get_pc(uint8_t vcpu)
+{
+    read_words(vcpu, WORD_OF(pc) + 1);
+    return scratch.context.pc;
+}
+
+void vcpu_get_arguments(uint8_t vcpu, uint64_t *arguments, unsigned count)
+{
+    read_words(vcpu, WORD_OF(x0) + count);
+    for (unsigned i = 0; i < count; i++) {
+        arguments[i] = scratch.words[WORD_OF(x0) + i];
+    }
+}
+
+struct vcpu_frame vcpu_get_frame(uint8_t vcpu)
+{
+    read_words(vcpu, WORD_OF(spsr) + 1);
+    return (struct vcpu_frame){ .pc = scratch.context.pc, .pstate = scratch.context.spsr };
+}
+
+void vcpu_resume(uint8_t vcpu, uint64_t pc)
+{
+    scratch.context.pc = pc;
+    write_words(vcpu, 1);
+}
+
+void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value)
+{
+    unsigned word;
+
+    if (number >= VCPU_REGISTER_ZERO) {
+        vcpu_resume(vcpu, pc);
+        return;
+    }
+    word = word_of_register[number];
+    read_words(vcpu, word); /* what lies before it is written back */
+    scratch.context.pc = pc;
+    scratch.words[word] = value;
+    write_words(vcpu, word + 1);
+}
+
+void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame)
+{
+    read_words(vcpu, WORD_OF(spsr));
+    scratch.context.pc = frame.pc;
+    scratch.context.spsr = frame.pstate;
+    write_words(vcpu, WORD_OF(spsr) + 1);
+}

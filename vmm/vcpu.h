@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The guest's processors: their registers, and whether they run.
+ *
+ * A vCPU is off, on, or parked. One that is on either runs, or has faulted and waits for the exit
+ * to be finished by one of the vcpu_resume functions (or by an answer to the fault message, which
+ * resumes it where it was). A parked vCPU sits on a WFI until somebody wakes it.
+ *
+ * Registers are fetched and written in the order of seL4_UserContext, from the first up to the one
+ * that is wanted, because the kernel moves a prefix: x0 costs four words, x28 thirty-four.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+
+#define VCPU_REGISTER_ZERO 31u /* xzr in a load or store's syndrome */
+
+/* PSTATE.M (Arm DDI 0487, C5.2.19) and the interrupt masks in an SPSR. */
+#define PSTATE_MODE_MASK   0x0fu
+#define PSTATE_MODE_EL0T   0x00u
+#define PSTATE_MODE_EL1T   0x04u
+#define PSTATE_MODE_EL1H   0x05u
+#define PSTATE_AARCH32     (1u << 4)
+#define PSTATE_DAIF        (0xfu << 6)
+#define PSTATE_PAN         (1u << 22)
+
+enum vcpu_state { VCPU_OFF = 0, VCPU_ON, VCPU_PARKED };
+
+/* What an exception changes; see abort.c. */
+struct vcpu_frame {
+    uint64_t pc;
+    uint64_t pstate;
+};
+
+/* `count` vCPUs, all off; 1 .. VMM_MAX_VCPUS. */
+void vcpu_init(uint32_t count);
+
+uint32_t vcpu_count(void);
+enum vcpu_state vcpu_state(uint8_t vcpu);
+
+/*
+ * Power on: registers as after reset, EL1 with the MMU off and interrupts masked, at `entry` with
+ * `x0`. The virtual counter reads CNTPCT - `counter_offset`.
+ */
+void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset);
+void vcpu_power_off(uint8_t vcpu);
+
+/* The vCPU has faulted on a WFI and shall stay there. */
+void vcpu_park(uint8_t vcpu);
+
+/* Let a parked vCPU go on; nothing happens to one that is not parked. */
+void vcpu_wake(uint8_t vcpu);
+
+/* The value of x0 .. x30 of a vCPU that has faulted; 0 for VCPU_REGISTER_ZERO. */
+uint64_t vcpu_get_register(uint8_t vcpu, unsigned number);
+uint64_t vcpu_get_pc(uint8_t vcpu);
+
+/* x0 .. x[count-1], count <= 9. */
+void vcpu_get_arguments(uint8_t vcpu, uint64_t *arguments, unsigned count);
+struct vcpu_frame vcpu_get_frame(uint8_t vcpu);
+
+/* End an exit: go on at `pc`. */
+void vcpu_resume(uint8_t vcpu, uint64_t pc);
+/* ... with x`number` changed; a write of VCPU_REGISTER_ZERO is dropped. */
+void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value);
+/* ... with another PSTATE. */
+void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame);
