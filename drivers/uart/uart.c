@@ -7,6 +7,7 @@
  */
 
 #include <microkit.h>
+#include <stddef.h>
 
 #include "config.h"
 #include "lib/log.h"
