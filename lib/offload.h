@@ -22,6 +22,9 @@
 /* Ethernet and two VLAN tags, IPv4 with options or IPv6 with extensions, TCP with options. */
 #define OFFLOAD_HEADERS_MAX 256u
 
+/* A large segment that would make more frames than this is refused: 65535 bytes in pieces of 32. */
+#define OFFLOAD_FRAMES_MAX 2048u
+
 /*
  * Whether `header` is consistent in itself and with a frame of `length` bytes (at least
  * NET_FRAME_MIN), so that nobody who believes it reaches beyond the frame: the checksum field lies
@@ -36,20 +39,23 @@ const char *offload_check_header(const struct virtio_net_hdr_v1 *header, uint32_
  */
 bool offload_accepted(const struct virtio_net_hdr_v1 *header, uint32_t accepts);
 
-/* A frame being converted. Its fields are offload.c's. */
+/* A frame being converted. Its fields are offload.c's; offsets count from the frame's start. */
 struct offload_plan {
-    const uint8_t *payload;  /* what follows the headers in the frame; may change under the reader */
-    uint32_t payload_length; /* bytes of it that are left */
+    const uint8_t *payload;  /* what is still to be sent; may change under the reader */
+    uint32_t payload_length; /* bytes of it */
     uint32_t segment_size;   /* bytes of payload per frame */
     uint32_t sequence;       /* TCP: the next frame's */
-    uint16_t headers_length;
+    uint32_t pseudo;         /* sum of the pseudo-header without the length in it */
+    uint16_t headers_length; /* 0: the payload is a whole frame, and not to be cut */
     uint16_t network;        /* offset of the IP header */
     uint16_t transport;      /* offset of what is checksummed: the TCP or UDP header */
-    uint16_t checksum;       /* offset of the checksum field */
+    uint16_t checksum;       /* offset of the checksum field, from `transport` */
     uint16_t id;             /* IPv4: the next frame's */
-    uint8_t protocol;        /* IPPROTO_TCP, IPPROTO_UDP; 0: only a checksum is missing */
+    uint8_t tcp_flags;       /* of the whole */
     bool ipv6;
-    bool partial; /* leave the checksum to the receiver */
+    bool udp;
+    bool complete; /* fill the checksum in; otherwise leave that to the receiver */
+    bool partial;  /* there is a checksum to fill in */
     bool first;
     bool done;
     uint8_t headers[OFFLOAD_HEADERS_MAX]; /* a private copy, as in the frame */

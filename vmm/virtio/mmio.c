@@ -451,8 +451,8 @@ static bool access_device(void *opaque, struct mmio_access *access)
     return true;
 }
 
-void virtio_device_init(struct virtio_device *device, const struct guest_memory *memory,
-                        void *page, uint64_t gpa, uint32_t intid)
+void virtio_device_init(struct virtio_device *device, const struct guest_memory *memory, void *page,
+                        uint64_t gpa, uint32_t intid)
 {
     device->page = page;
     device->memory = memory;

@@ -100,8 +100,8 @@ struct virtio_device {
  * Put a device on the guest's bus at `gpa`, reset. `page` is its register page, `intid` the SPI it
  * interrupts by. Called at init only; `device` and `memory` are kept.
  */
-void virtio_device_init(struct virtio_device *device, const struct guest_memory *memory,
-                        void *page, uint64_t gpa, uint32_t intid);
+void virtio_device_init(struct virtio_device *device, const struct guest_memory *memory, void *page,
+                        uint64_t gpa, uint32_t intid);
 
 /* As if the driver had written 0 to the status register. */
 void virtio_device_reset(struct virtio_device *device);
