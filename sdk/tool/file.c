@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "xalloc.h"
+
+#define OUTPUTS_MAX 2
+
+struct output {
+    const char *what;
+    const char *shown;     /* the path as the user wrote it */
+    const char *path;      /* the path with symbolic links followed */
+    const char *temporary; /* NULL if the path is no regular file and is written directly */
+    bool exists;
+    dev_t device;
+    ino_t inode;
+    FILE *stream;
+};
+
+static struct output outputs[OUTPUTS_MAX];
+static unsigned output_count;
+
+static bool is_file(const char *path)
+{
+    struct stat status;
+
+    return !stat(path, &status) && S_ISREG(status.st_mode);
+}
+
+const char *file_find(const char *const *search, const char *name)
+{
+    if (name[0] == '/')
+        return is_file(name) ? name : NULL;
+    for (; *search; search++) {
+        const char *path = xprintf("%s/%s", *search, name);
+        if (is_file(path))
+            return path;
+    }
+    return NULL;
+}
+
+static bool is_output(const struct stat *status)
+{
+    for (unsigned i = 0; i < output_count; i++) {
+        if (outputs[i].exists && outputs[i].device == status->st_dev &&
+            outputs[i].inode == status->st_ino)
+            return true;
+    }
+    return false;
+}
+
+static const char *read_all(int descriptor, struct file *file)
+{
+    size_t done = 0;
+
+    while (done < file->size) {
+        ssize_t got = read(descriptor, file->bytes + done, file->size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return strerror(errno);
+        if (got == 0)
+            return "the file became shorter while it was read";
+        done += (size_t)got;
+    }
+    return NULL;
+}
+
+const struct file *file_read(const char *path, const char **reason)
+{
+    struct stat status;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (descriptor < 0) {
+        *reason = strerror(errno);
+        return NULL;
+    }
+    if (fstat(descriptor, &status)) {
+        *reason = strerror(errno);
+    } else if (!S_ISREG(status.st_mode)) {
+        *reason = "it is no regular file";
+    } else if (is_output(&status)) {
+        /* Whatever goes wrong now must not cost the user an input. */
+        diag_keep_files();
+        *reason = "it is also the image or report to be written: give the output another name";
+    } else {
+        struct file *file = xalloc(sizeof(*file));
+        file->path = path;
+        file->size = (size_t)status.st_size;
+        file->bytes = xalloc(file->size + 1);
+        *reason = read_all(descriptor, file);
+        close(descriptor);
+        return *reason ? NULL : file;
+    }
+    close(descriptor);
+    return NULL;
+}
+
+struct output *file_output(const char *path, const char *what)
+{
+    struct output *output = &outputs[output_count];
+    struct stat status;
+    char real[PATH_MAX];
+
+    *output = (struct output){.what = what, .shown = path, .path = path};
+    if (stat(path, &status)) {
+        output->temporary = xprintf("%s.%ld.tmp", path, (long)getpid());
+        diag_remove_on_error(path);
+    } else if (S_ISDIR(status.st_mode)) {
+        diag_fatal("%s '%s': it is a directory: name a file", what, path);
+    } else if (S_ISREG(status.st_mode)) {
+        if (is_output(&status)) {
+            diag_keep_files();
+            diag_fatal("%s '%s': image and report are the same file: give them two names", what,
+                       path);
+        }
+        output->exists = true;
+        output->device = status.st_dev;
+        output->inode = status.st_ino;
+        if (realpath(path, real))
+            output->path = xprintf("%s", real);
+        output->temporary = xprintf("%s.%ld.tmp", output->path, (long)getpid());
+        diag_remove_on_error(output->path);
+    }
+    output_count++;
+    return output;
+}
+
+static _Noreturn void failed(const struct output *output)
+{
+    diag_fatal("%s '%s': cannot be written: %s", output->what, output->shown, strerror(errno));
+}
+
+FILE *file_open(struct output *output)
+{
+    output->stream = fopen(output->temporary ? output->temporary : output->path, "wbe");
+    if (!output->stream)
+        failed(output);
+    if (output->temporary)
+        diag_remove_on_error(output->temporary);
+    return output->stream;
+}
+
+void file_commit(struct output *output)
+{
+    bool bad = ferror(output->stream);
+
+    if (fclose(output->stream) || bad)
+        failed(output);
+    if (output->temporary && rename(output->temporary, output->path))
+        failed(output);
+}

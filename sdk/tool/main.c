@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* microkit: a system description and its programs in, one boot image out. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../kernel/system.h"
+#include "args.h"
+#include "board.h"
+#include "diag.h"
+#include "file.h"
+#include "image.h"
+#include "kernel.h"
+#include "layout.h"
+#include "patch.h"
+#include "report.h"
+#include "sdf.h"
+#include "sdk.h"
+#include "xalloc.h"
+
+static struct program *find_program(const struct args *args, const struct sdf_pd *pd, const char *name,
+                                    const char *attribute)
+{
+    const char *path = file_find(args->search, name);
+
+    if (!path)
+        diag_at(&pd->program_place, attribute,
+                "'%s' is in none of the search paths: build it, or give its directory with --search-path",
+                name);
+    return program_read(path, &pd->program_place, attribute);
+}
+
+static void read_programs(const struct args *args, const struct sdf_system *system,
+                          struct program **programs, struct program **symbols)
+{
+    for (size_t i = 0; i < system->pd_count; i++) {
+        const struct sdf_pd *pd = system->pds[i];
+        programs[i] = find_program(args, pd, pd->program, "path");
+        symbols[i] = programs[i];
+        if (pd->program_symbols)
+            symbols[i] = find_program(args, pd, pd->program_symbols, "path_for_symbols");
+        patch_variables(system, pd, programs[i], symbols[i]);
+    }
+}
+
+int main(int count, char **words)
+{
+    const char *sdk = sdk_directory();
+    struct args args = args_read(count, words, sdk);
+    struct output *image = file_output(args.output, "image");
+    struct output *report = file_output(args.report, "report");
+    const struct board *board = board_find(args.board);
+    if (!board)
+        diag_fatal("argument --board: this tool does not know the memory of board '%s'", args.board);
+
+    struct sdf_system *system = sdf_read(args.system, board, args.search);
+    const char *kernel_path = args.kernel;
+    if (!kernel_path)
+        kernel_path = xprintf("%s/board/%s/%s/elf/kernel.elf", sdk, args.board, args.config);
+    struct program *kernel = kernel_read(kernel_path);
+    struct program **programs = xalloc(system->pd_count * sizeof(*programs));
+    struct program **symbols = xalloc(system->pd_count * sizeof(*symbols));
+    read_programs(&args, system, programs, symbols);
+
+    struct layout *layout = layout_build(system, board, kernel, programs, symbols);
+    kernel_set_header(kernel, layout->window);
+    report_write(layout, args.board, args.config, report);
+    image_write(layout, args.type, image);
+    printf("%s: %" PRIu64 " KiB; needs %" PRIu64 " MiB of RAM\n", args.output,
+           (uint64_t)(layout->image_end - SYSTEM_LOAD_ADDRESS) >> 10, (layout->ram_needed + 0xfffff) >> 20);
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The system description: what the XML file says, checked as far as it can be without the programs.
+ * Everything in it lives until the tool exits.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "board.h"
+#include "diag.h"
+#include "file.h"
+
+#define SDF_MAX_PDS        63
+#define SDF_MAX_VMS        63
+#define SDF_ID_MAX         61  /* of channels, children, vCPUs */
+#define SDF_PRIORITY_MAX   254
+#define SDF_ADDRESS_END    (UINT64_C(1) << 40) /* of virtual, guest-physical and physical addresses */
+#define SDF_PAGE           UINT64_C(0x1000)
+#define SDF_LARGE_PAGE     UINT64_C(0x200000)
+#define SDF_IPC_VADDR      (SDF_ADDRESS_END - SDF_PAGE) /* the top page, and below it a page without memory */
+#define SDF_STACK_TOP      (SDF_IPC_VADDR - SDF_PAGE)
+
+struct sdf_region {
+    struct place place;
+    const char *name;
+    uint64_t size;      /* bytes, a multiple of 4 KiB, not 0 */
+    uint64_t page_size; /* as given: SDF_PAGE or SDF_LARGE_PAGE; 0 lets the tool choose */
+    bool fixed;         /* phys_addr is given */
+    bool contiguous;    /* a program learns its physical address */
+    bool mapped;        /* something maps it */
+    uint64_t phys_addr; /* if fixed */
+    const struct file *prefill; /* or NULL; not larger than the region, not empty */
+};
+
+#define SDF_READ    1u
+#define SDF_WRITE   2u
+#define SDF_EXECUTE 4u
+
+struct sdf_map {
+    struct place place;
+    const char *region_name;
+    struct sdf_region *region;
+    uint64_t vaddr; /* bytes; guest-physical for a VM */
+    unsigned perms; /* SDF_READ ... */
+    bool cached;
+};
+
+enum sdf_setvar_kind {
+    SDF_SETVAR_VALUE,        /* `value`: an address or id */
+    SDF_SETVAR_SIZE,         /* the region's size */
+    SDF_SETVAR_PREFILL_SIZE, /* the size of the region's file */
+    SDF_SETVAR_PADDR,        /* the region's physical address */
+};
+
+struct sdf_setvar {
+    struct place place;
+    const char *attribute; /* that names the symbol */
+    const char *symbol;
+    enum sdf_setvar_kind kind;
+    uint64_t value;
+    const char *region_name;
+    struct sdf_region *region;
+};
+
+struct sdf_irq {
+    struct place place;
+    unsigned irq; /* INTID */
+    unsigned id;
+    bool edge;
+};
+
+struct sdf_schedule {
+    unsigned priority;
+    uint64_t budget; /* microseconds */
+    uint64_t period; /* microseconds, not less than budget */
+};
+
+struct sdf_vcpu {
+    struct place place;
+    unsigned id;
+};
+
+struct sdf_vm {
+    struct place place;
+    const char *name;
+    struct sdf_schedule schedule;
+    struct sdf_vcpu *vcpus; /* at least one */
+    size_t vcpu_count;
+    struct sdf_map *maps;
+    size_t map_count;
+};
+
+struct sdf_pd {
+    struct place place;
+    const char *name;
+    unsigned index; /* in sdf_system.pds */
+    struct sdf_schedule schedule;
+    bool passive, smc, fpu;
+    uint64_t stack_size;   /* bytes, a multiple of 4 KiB */
+    struct sdf_pd *parent; /* or NULL */
+    unsigned id;           /* as its parent's child */
+    struct place program_place;
+    const char *program;         /* as given */
+    const char *program_symbols; /* path_for_symbols, or NULL */
+    struct sdf_map *maps;
+    size_t map_count;
+    struct sdf_irq *irqs;
+    size_t irq_count;
+    struct sdf_setvar *setvars;
+    size_t setvar_count;
+    struct sdf_vm *vm; /* or NULL */
+};
+
+struct sdf_end {
+    struct place place;
+    struct sdf_pd *pd;
+    unsigned id;
+    bool pp, notify;
+};
+
+struct sdf_channel {
+    struct place place;
+    struct sdf_end ends[2];
+};
+
+struct sdf_system {
+    const char *path;
+    struct sdf_pd **pds; /* a parent before its children */
+    size_t pd_count;
+    size_t vm_count;
+    struct sdf_region **regions;
+    size_t region_count;
+    struct sdf_channel *channels;
+    size_t channel_count;
+};
+
+/* The first address beyond what a PD may map: its stack and IPC buffer lie above. */
+static inline uint64_t sdf_pd_map_end(const struct sdf_pd *pd)
+{
+    return SDF_STACK_TOP - pd->stack_size;
+}
+
+/* Reads the description `path` for `board`. Prefill files are looked for in `search` and read. Ends the tool
+ * with a message on any error. */
+struct sdf_system *sdf_read(const char *path, const struct board *board, const char *const *search);
+
+/* Checks what concerns several elements: names, references, ids, priorities, overlaps (check.c). */
+void sdf_check(struct sdf_system *system, const struct board *board);

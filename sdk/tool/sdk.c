@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "sdk.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "xalloc.h"
+
+static bool is_directory(const char *path)
+{
+    struct stat status;
+
+    return !stat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+/* The grandparent of the running program, or NULL. */
+static const char *program_sdk(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (length < 0)
+        return NULL;
+    path[length] = '\0';
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(path, '/');
+        if (!slash)
+            return NULL;
+        *slash = '\0';
+    }
+    return xprintf("%s", path);
+}
+
+const char *sdk_directory(void)
+{
+    const char *sdk = getenv("MICROKIT_SDK");
+
+    if (sdk && !is_directory(sdk))
+        diag_fatal("MICROKIT_SDK='%s' is no directory: name an SDK, or unset it", sdk);
+    if (!sdk)
+        sdk = program_sdk();
+    if (!sdk || !is_directory(xprintf("%s/board", sdk)))
+        diag_fatal("'%s' is no SDK, it has no directory 'board': run the tool from its SDK, or set MICROKIT_SDK",
+                   sdk ? sdk : "");
+    return sdk;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The subdirectories of `path`. */
+static const char *list(const char *path)
+{
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    const char **names = NULL;
+    size_t count = 0;
+    const char *text = "";
+
+    while (directory && (entry = readdir(directory))) {
+        if (entry->d_name[0] != '.' && is_directory(xprintf("%s/%s", path, entry->d_name)))
+            *ARRAY_ADD(names, count) = xprintf("%s", entry->d_name);
+    }
+    if (directory)
+        closedir(directory);
+    if (count)
+        qsort(names, count, sizeof(*names), compare_strings);
+    for (size_t i = 0; i < count; i++)
+        text = xprintf("%s%s%s", text, i ? ", " : "", names[i]);
+    return text;
+}
+
+const char *sdk_boards(const char *sdk)
+{
+    return list(xprintf("%s/board", sdk));
+}
+
+const char *sdk_configs(const char *sdk, const char *board)
+{
+    return list(xprintf("%s/board/%s", sdk, board));
+}
+
+/* A name that is one directory, and not a way out of the SDK. */
+static bool is_name(const char *name)
+{
+    return name[0] && name[0] != '.' && !strchr(name, '/');
+}
+
+bool sdk_has_board(const char *sdk, const char *board)
+{
+    return is_name(board) && is_directory(xprintf("%s/board/%s", sdk, board));
+}
+
+bool sdk_has_config(const char *sdk, const char *board, const char *config)
+{
+    return is_name(config) && is_directory(xprintf("%s/board/%s/%s", sdk, board, config));
+}
