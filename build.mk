@@ -97,7 +97,9 @@ TARGET_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -mcpu=cortex-a53 -mstri
     -mno-outline-atomics -ffreestanding -fno-pie -fno-stack-protector -ffunction-sections \
     -fdata-sections -nostdinc -isystem $(shell $(CROSS)gcc -print-file-name=include) \
     -isystem $(PICOLIBC)/include
-TARGET_CPPFLAGS := -I$(ROOT) -I$(ROOT)/lib -I$(BOARD_DIR)/include
+# Behind picolibc's come the cross compiler's own headers, for Linux's UAPI: linux/virtio_*.h.
+TARGET_CPPFLAGS := -I$(ROOT) -I$(ROOT)/lib -isystem $(BOARD_DIR)/include \
+    -idirafter /usr/$(patsubst %-,%,$(CROSS))/include
 $(eval $(call remember,$(OBJ)/settings,$(CROSS) $(TARGET_CFLAGS) $(TARGET_CPPFLAGS)))
 
 # The directory that holds a kind of PD, and its objects.

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <stddef.h>
+#include "console.h"
+#include "log.h"
+#include "mmio.h"
+#include "net.h"
+#include "virtio.h"
+
+/* Who is behind a channel; several devices may share one. */
+static struct peer {
+    microkit_channel channel;
+    struct virtio_device *device;
+} peers[VMM_MAX_INTERFACES + 1];
+static uint32_t peer_count;
+
+static void add(microkit_channel channel, struct virtio_device *device)
+{
+    peers[peer_count++] = (struct peer){.channel = channel, .device = device};
+}
+
+void virtio_init(const struct vmm_config *config, const struct guest_memory *memory)
+{
+    if (config->console.present) {
+        add(config->console.channel, virtio_console_init(&config->console, memory));
+    }
+    for (uint32_t i = 0; i < config->interface_count && i < VMM_MAX_INTERFACES; i++) {
+        const struct vmm_interface_config *interface = &config->interfaces[i];
+
+        if (interface->vhost) {
+            log_printf("net%u: the vhost data path is not supported", (unsigned)i);
+            continue;
+        }
+        add(interface->channel, virtio_net_init(i, interface, memory));
+    }
+}
+
+void virtio_reset(void)
+{
+    virtio_devices_reset();
+}
+
+bool virtio_notified(microkit_channel channel)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < peer_count; i++) {
+        struct virtio_device *device = peers[i].device;
+
+        if (peers[i].channel == channel) {
+            found = true;
+            device->ops->notified(device);
+        }
+    }
+    if (found) {
+        virtio_devices_run();
+    }
+    return found;
+}
