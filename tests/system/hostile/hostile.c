@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A guest that does what a guest must not, one offence after the other, and says on its UART how
+ * each of them ended:
+ *
+ *     hostile: ok NAME           as the hardware or the specification would have it
+ *     hostile: BAD NAME: why     the monitor let something through, or never answered
+ *     hostile: done, N bad
+ *
+ * After that it goes on for good with what keeps a monitor busiest. It runs with the MMU off, where
+ * all of memory is device memory: everything it writes is in memory at once and in order.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UART    0x09000000UL
+#define UART_FR 0x18
+#define GICD    0x08000000UL
+#define GICC    0x08010000UL
+
+#define BUS       0x0a000000UL /* virtio-mmio, a page per device */
+#define BUS_PAGES 8
+#define NOWHERE   0x0b000000UL /* nothing is here, nor at 0 */
+
+/* Virtio 1.2, 4.2.2 */
+enum virtio_mmio {
+    MAGIC = 0x000,
+    DEVICE_ID = 0x008,
+    DEVICE_FEATURES_SEL = 0x014,
+    DRIVER_FEATURES = 0x020,
+    DRIVER_FEATURES_SEL = 0x024,
+    QUEUE_SEL = 0x030,
+    QUEUE_SIZE_MAX = 0x034,
+    QUEUE_SIZE = 0x038,
+    QUEUE_READY = 0x044,
+    QUEUE_NOTIFY = 0x050,
+    INTERRUPT_ACK = 0x064,
+    STATUS = 0x070,
+    QUEUE_DESC = 0x080,
+    QUEUE_DRIVER = 0x090,
+    QUEUE_DEVICE = 0x0a0,
+    CONFIG = 0x100,
+};
+
+#define VIRTIO_MAGIC 0x74726976u
+#define ID_NET       1u
+
+#define ACKNOWLEDGE 1u
+#define DRIVER      2u
+#define DRIVER_OK   4u
+#define FEATURES_OK 8u
+#define NEEDS_RESET 64u
+
+#define F_NEXT     1u
+#define F_WRITE    2u
+#define F_INDIRECT 4u
+
+#define FEATURE_VERSION_1     32
+#define FEATURE_INDIRECT_DESC 28
+
+#define RX         0
+#define TX         1
+#define QUEUE_SIZE_USED 16u
+#define NET_HEADER 12u /* struct virtio_net_hdr_v1 */
+
+struct descriptor {
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags;
+    uint16_t next;
+};
+
+struct avail {
+    uint16_t flags;
+    uint16_t index;
+    uint16_t ring[QUEUE_SIZE_USED];
+    uint16_t used_event;
+};
+
+struct used {
+    uint16_t flags;
+    uint16_t index;
+    struct {
+        uint32_t id;
+        uint32_t length;
+    } ring[QUEUE_SIZE_USED];
+    uint16_t avail_event;
+};
+
+static volatile struct descriptor table[2][QUEUE_SIZE_USED] __attribute__((aligned(4096)));
+static volatile struct descriptor indirect[QUEUE_SIZE_USED] __attribute__((aligned(16)));
+static volatile struct avail avail[2] __attribute__((aligned(4096)));
+static volatile struct used used[2] __attribute__((aligned(4096)));
+static volatile uint8_t frame[128 * 1024] __attribute__((aligned(4096)));
+
+static uintptr_t net; /* the network card's registers */
+static volatile uint32_t aborts;
+static volatile uint32_t interrupts;
+static unsigned bad;
+static const char *step;
+
+/* ---- The machine ----------------------------------------------------------------------------- */
+
+static void write8(uintptr_t address, uint8_t value)
+{
+    __asm__ volatile("strb %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static void write16(uintptr_t address, uint16_t value)
+{
+    __asm__ volatile("strh %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static void write32(uintptr_t address, uint32_t value)
+{
+    __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static void write64(uintptr_t address, uint64_t value)
+{
+    __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static uint32_t read32(uintptr_t address)
+{
+    uint32_t value;
+
+    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+
+static uint64_t now(void)
+{
+    uint64_t ticks;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
+    return ticks;
+}
+
+static uint64_t milliseconds(unsigned count)
+{
+    uint64_t frequency;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(frequency));
+    return frequency * count / 1000;
+}
+
+static uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+    register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = a;
+    register uint64_t x2 __asm__("x2") = b;
+    register uint64_t x3 __asm__("x3") = c;
+
+    __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+    return x0;
+}
+
+static uint64_t hvc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+    register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = a;
+    register uint64_t x2 __asm__("x2") = b;
+    register uint64_t x3 __asm__("x3") = c;
+
+    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+    return x0;
+}
+
+struct saved {
+    uint64_t x[18];
+    uint64_t x18, x30, elr, spsr;
+};
+
+/* Called by start.S. An instruction that cannot be fetched was called; any other is passed over. */
+void on_abort(struct saved *saved)
+{
+    uint64_t syndrome;
+
+    __asm__ volatile("mrs %0, esr_el1" : "=r"(syndrome));
+    aborts++;
+    saved->elr = (syndrome >> 26 & 0x3f) == 0x21 ? saved->x30 : saved->elr + 4;
+}
+
+void on_interrupt(void)
+{
+    uint32_t id = read32(GICC + 0xc); /* GICC_IAR */
+
+    interrupts++;
+    if ((id & 0x3ff) < 1020) {
+        write32(GICC + 0x10, id); /* GICC_EOIR */
+    }
+    if ((id & 0x3ff) == 27) {
+        __asm__ volatile("msr cntv_ctl_el0, xzr");
+    }
+}
+
+static void put(char c)
+{
+    while ((read32(UART + UART_FR) & 0x20) != 0) {
+    }
+    write8(UART, (uint8_t)c);
+}
+
+static void print(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        put(*text);
+    }
+}
+
+static void print_number(unsigned number)
+{
+    if (number >= 10) {
+        print_number(number / 10);
+    }
+    put((char)('0' + number % 10));
+}
+
+/* What a step has come to. */
+static void check(bool as_expected, const char *why)
+{
+    if (as_expected) {
+        print("hostile: ok ");
+        print(step);
+    } else {
+        bad++;
+        print("hostile: BAD ");
+        print(step);
+        print(": ");
+        print(why);
+    }
+    print("\r\n");
+}
+
+static void check_aborts(uint32_t expected)
+{
+    bool right = aborts == expected;
+
+    aborts = 0;
+    check(right, "not as many aborts as accesses");
+}
+
+/* ---- The network card ------------------------------------------------------------------------- */
+
+static void reset(void)
+{
+    write32(net + STATUS, 0);
+}
+
+static void set_address(enum virtio_mmio where, uint64_t address)
+{
+    write32(net + where, (uint32_t)address);
+    write32(net + where + 4, (uint32_t)(address >> 32));
+}
+
+static void negotiate(void)
+{
+    reset();
+    write32(net + STATUS, ACKNOWLEDGE | DRIVER);
+    write32(net + DRIVER_FEATURES_SEL, 0);
+    write32(net + DRIVER_FEATURES, 1u << FEATURE_INDIRECT_DESC);
+    write32(net + DRIVER_FEATURES_SEL, 1);
+    write32(net + DRIVER_FEATURES, 1u << (FEATURE_VERSION_1 - 32));
+    write32(net + STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+}
+
+static void set_queue(unsigned queue, uint32_t size, uint64_t descriptors, uint64_t driver,
+                      uint64_t device)
+{
+    write32(net + QUEUE_SEL, queue);
+    write32(net + QUEUE_SIZE, size);
+    set_address(QUEUE_DESC, descriptors);
+    set_address(QUEUE_DRIVER, driver);
+    set_address(QUEUE_DEVICE, device);
+    write32(net + QUEUE_READY, 1);
+}
+
+static void clear_rings(void)
+{
+    for (unsigned queue = 0; queue < 2; queue++) {
+        avail[queue].flags = 0;
+        avail[queue].index = 0;
+        used[queue].flags = 0;
+        used[queue].index = 0;
+    }
+    for (size_t i = 0; i < NET_HEADER; i++) {
+        frame[i] = 0;
+    }
+}
+
+static void go(void)
+{
+    write32(net + STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+}
+
+/* A card that works, with empty queues. */
+static void start(void)
+{
+    negotiate();
+    clear_rings();
+    for (unsigned queue = 0; queue < 2; queue++) {
+        set_queue(queue, QUEUE_SIZE_USED, (uintptr_t)table[queue], (uintptr_t)&avail[queue],
+                  (uintptr_t)&used[queue]);
+    }
+    go();
+}
+
+static void describe(unsigned queue, unsigned slot, uint64_t address, uint32_t length,
+                     uint16_t flags, uint16_t next)
+{
+    table[queue][slot].address = address;
+    table[queue][slot].length = length;
+    table[queue][slot].flags = flags;
+    table[queue][slot].next = next;
+}
+
+static void offer(unsigned queue, uint16_t head)
+{
+    uint16_t index = avail[queue].index;
+
+    avail[queue].ring[index % QUEUE_SIZE_USED] = head;
+    __asm__ volatile("dmb sy" ::: "memory");
+    avail[queue].index = (uint16_t)(index + 1);
+    __asm__ volatile("dmb sy" ::: "memory");
+    write32(net + QUEUE_NOTIFY, queue);
+}
+
+/* Wait until the device gives a buffer back (true) or stops (false); neither is `fallback`. */
+static bool given_back(unsigned queue, uint16_t count, bool fallback)
+{
+    uint64_t end = now() + milliseconds(500);
+
+    while (now() < end) {
+        if (used[queue].index == count) {
+            return true;
+        }
+        if ((read32(net + STATUS) & NEEDS_RESET) != 0) {
+            return false;
+        }
+    }
+    return fallback;
+}
+
+static void ethernet_frame(void)
+{
+    static const uint8_t header[14] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0,
+                                       0,    0,    0,    0x66, 0x88, 0xb5};
+
+    for (size_t i = 0; i < sizeof(header); i++) {
+        frame[NET_HEADER + i] = header[i];
+    }
+}
+
+/* After an offence the card must work again, from a reset on. */
+static bool works(void)
+{
+    start();
+    ethernet_frame();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
+    offer(TX, 0);
+    return given_back(TX, 1, false);
+}
+
+/* The chain at head 0 of the queue is an offence: the device must stop, and work after a reset. */
+static void check_stops(unsigned queue)
+{
+    offer(queue, 0);
+    if (given_back(queue, 1, true)) {
+        check(false, "the device has taken it");
+    } else {
+        check(works(), "the device does not work after a reset");
+    }
+}
+
+/* The chain at head 0 is odd but no danger: given back or refused, then all works again. */
+static void check_survives(unsigned queue)
+{
+    offer(queue, 0);
+    (void)given_back(queue, 1, true);
+    check(works(), "the device does not work after a reset");
+}
+
+/* ---- Offences ----------------------------------------------------------------------------------- */
+
+static void addresses_where_nothing_is(void)
+{
+    step = "addresses where nothing is";
+    (void)read32(NOWHERE);
+    write32(NOWHERE, 1);
+    write8(NOWHERE + 3, 1);
+    write64(NOWHERE + 8, 1);
+    (void)read32(0);
+    (void)read32(BUS + BUS_PAGES * 0x1000UL * 64);
+    (void)read32(0xffffffff000UL);
+    __asm__ volatile("stp xzr, xzr, [%0]" ::"r"(NOWHERE) : "memory");
+    check_aborts(8);
+
+    step = "a call to where nothing is";
+    ((void (*)(void))NOWHERE)();
+    check_aborts(1);
+}
+
+static void accesses_that_cannot_be_emulated(void)
+{
+    uint32_t status;
+
+    step = "register writes without a syndrome";
+    start();
+    __asm__ volatile("stp wzr, wzr, [%0]" ::"r"(net + QUEUE_NOTIFY) : "memory");
+    __asm__ volatile("1: ldxr w1, [%1]; stxr w0, w1, [%1]" ::"r"(0), "r"(net + STATUS)
+                     : "w0", "w1", "memory");
+    __asm__ volatile("str wzr, [%0], #4" : "+r"((uintptr_t){net + QUEUE_NOTIFY})::"memory");
+    aborts = 0;
+    check(works(), "the device does not work after them");
+
+    step = "register writes of wrong width or place";
+    start();
+    write8(net + STATUS, 0xff);
+    write16(net + STATUS + 2, 0xffff);
+    write64(net + QUEUE_DESC, ~0UL);
+    write8(net + QUEUE_NOTIFY + 1, 0xff);
+    write32(net + 0xffc, 0xffffffff);
+    write32(net + MAGIC, 0);
+    write32(net + CONFIG, 0xffffffff);
+    write32(GICD + 1, 0xffffffff);
+    aborts = 0;
+    status = read32(net + MAGIC);
+    check(status == VIRTIO_MAGIC && works(), "the device does not work after them");
+}
+
+static void calls_that_do_not_exist(void)
+{
+    static const uint64_t functions[] = {0x12345678, 0xc4000000 + 0x1f, 0x8400ffff, 0xffffffff,
+                                         0xc2000000, 0xdeadbeefcafe,    0x0};
+    bool right = true;
+
+    step = "SMC and HVC calls that do not exist";
+    for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
+        right = right && (int32_t)smc(functions[i], ~0UL, ~0UL, ~0UL) == -1;
+        right = right && (int32_t)hvc(functions[i], ~0UL, ~0UL, ~0UL) == -1;
+    }
+    aborts = 0;
+    check(right, "one was not answered with NOT_SUPPORTED");
+
+    step = "PSCI with arguments that make no sense";
+    right = (int32_t)smc(0xc4000003, 0x100, 0, 0) < 0;           /* CPU_ON: no such core */
+    right = (int32_t)smc(0xc4000003, ~0UL, ~0UL, ~0UL) < 0 && right;
+    right = (int32_t)smc(0xc4000003, 0, 0x40200000, 0) < 0 && right; /* is on */
+    (void)smc(0xc4000004, ~0UL, ~0UL, ~0UL);                     /* AFFINITY_INFO */
+    (void)smc(0x8400000a, ~0UL, 0, 0);                           /* PSCI_FEATURES */
+    check(right, "a core was started that does not exist");
+}
+
+static void queues_outside_memory(void)
+{
+    static const uint64_t places[] = {0,          NOWHERE,         UART,          BUS,
+                                      0x3ffff000, 0xfffffffff000,  ~0xfffUL,      ~0UL - 15,
+                                      0x40000001, 1UL << 40,       0x7fffffff000};
+
+    step = "queues at addresses outside memory";
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        for (unsigned which = 0; which < 3; which++) {
+            negotiate();
+            clear_rings();
+            set_queue(TX, QUEUE_SIZE_USED, which == 0 ? places[i] : (uintptr_t)table[TX],
+                      which == 1 ? places[i] : (uintptr_t)&avail[TX],
+                      which == 2 ? places[i] : (uintptr_t)&used[TX]);
+            go();
+            write32(net + QUEUE_NOTIFY, TX);
+        }
+    }
+    check(works(), "the device does not work after a reset");
+
+    step = "queues of impossible size or number";
+    for (uint32_t size = 0; size < 70000; size = size * 3 + 1) {
+        negotiate();
+        set_queue(RX, size, (uintptr_t)table[RX], (uintptr_t)&avail[RX], (uintptr_t)&used[RX]);
+        set_queue(TX, size, (uintptr_t)table[TX], (uintptr_t)&avail[TX], (uintptr_t)&used[TX]);
+        go();
+        write32(net + QUEUE_NOTIFY, TX);
+        write32(net + QUEUE_NOTIFY, RX);
+    }
+    start();
+    write32(net + QUEUE_SEL, 0xffffffff);
+    write32(net + QUEUE_SIZE, 8);
+    write32(net + QUEUE_READY, 1);
+    write32(net + QUEUE_NOTIFY, 0xffffffff);
+    write32(net + QUEUE_NOTIFY, 77);
+    check(works(), "the device does not work after a reset");
+}
+
+static void before_and_after_driver_ok(void)
+{
+    step = "a kick before DRIVER_OK";
+    negotiate();
+    clear_rings();
+    set_queue(TX, QUEUE_SIZE_USED, (uintptr_t)table[TX], (uintptr_t)&avail[TX],
+              (uintptr_t)&used[TX]);
+    ethernet_frame();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
+    offer(TX, 0);
+    for (uint64_t end = now() + milliseconds(50); now() < end;) {
+    }
+    if (used[TX].index != 0) {
+        check(false, "the device has worked");
+    } else {
+        check(works(), "the device does not work after a reset");
+    }
+
+    step = "a kick before anything";
+    reset();
+    write32(net + QUEUE_NOTIFY, TX);
+    write32(net + STATUS, DRIVER_OK);
+    write32(net + QUEUE_NOTIFY, RX);
+    check(works(), "the device does not work after a reset");
+
+    step = "queues moved while they run";
+    start();
+    set_queue(TX, QUEUE_SIZE_USED, NOWHERE, NOWHERE, NOWHERE);
+    write32(net + QUEUE_NOTIFY, TX);
+    write32(net + DRIVER_FEATURES, 0xffffffff);
+    write32(net + STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+    check(works(), "the device does not work after a reset");
+
+    step = "resets with requests in flight";
+    for (unsigned round = 0; round < 200; round++) {
+        start();
+        for (uint16_t slot = 0; slot < QUEUE_SIZE_USED; slot++) {
+            describe(RX, slot, (uintptr_t)frame + 4096, 2048, F_WRITE, 0);
+            describe(TX, slot, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
+            offer(RX, slot);
+            offer(TX, slot);
+        }
+        reset();
+    }
+    check(works(), "the device does not work after a reset");
+}
+
+static void bad_chains(void)
+{
+    step = "a loop in a chain";
+    start();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER, F_NEXT, 1);
+    describe(TX, 1, (uintptr_t)frame, 64, F_NEXT, 0);
+    check_stops(TX);
+
+    step = "a chain that leaves the table";
+    start();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER, F_NEXT, QUEUE_SIZE_USED);
+    check_stops(TX);
+    start();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER, F_NEXT, 0xffff);
+    check_stops(TX);
+
+    step = "a buffer outside memory";
+    start();
+    describe(TX, 0, NOWHERE, NET_HEADER + 60, 0, 0);
+    check_stops(TX);
+    start();
+    describe(TX, 0, ~0UL - 4, NET_HEADER + 60, 0, 0);
+    check_stops(TX);
+    start();
+    describe(RX, 0, UART, 2048, F_WRITE, 0);
+    offer(RX, 0);
+    check(works(), "the device does not work after a reset");
+
+    step = "a buffer of length 0";
+    start();
+    describe(TX, 0, (uintptr_t)frame, 0, 0, 0);
+    check_survives(TX);
+
+    step = "a buffer of 4 GiB";
+    start();
+    describe(TX, 0, (uintptr_t)frame, 0xffffffff, 0, 0);
+    check_stops(TX);
+    start();
+    describe(RX, 0, (uintptr_t)frame, 0xffffffff, F_WRITE, 0);
+    offer(RX, 0);
+    check(works(), "the device does not work after a reset");
+
+    step = "a head beyond the queue";
+    start();
+    offer(TX, QUEUE_SIZE_USED);
+    check(!given_back(TX, 1, false) && works(), "the device has taken it");
+    start();
+    offer(TX, 0xffff);
+    check(!given_back(TX, 1, false) && works(), "the device has taken it");
+
+    step = "an index that jumps beyond the queue";
+    start();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
+    avail[TX].index = QUEUE_SIZE_USED + 5;
+    write32(net + QUEUE_NOTIFY, TX);
+    check(!given_back(TX, QUEUE_SIZE_USED + 6, false) && works(), "the device has followed it");
+    start();
+    avail[RX].index = 0x8000;
+    write32(net + QUEUE_NOTIFY, RX);
+    check(works(), "the device does not work after a reset");
+
+    step = "writable where it must be readable";
+    start();
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER + 60, F_WRITE, 0);
+    check_survives(TX);
+    start();
+    describe(RX, 0, (uintptr_t)frame, 2048, 0, 0);
+    offer(RX, 0);
+    check(works(), "the device does not work after a reset");
+
+    step = "indirect tables that are none";
+    start();
+    describe(TX, 0, NOWHERE, 64, F_INDIRECT, 0);
+    check_stops(TX);
+    start();
+    describe(TX, 0, (uintptr_t)indirect, 24, F_INDIRECT, 0);
+    check_stops(TX);
+    start();
+    indirect[0].address = (uintptr_t)indirect;
+    indirect[0].length = 64;
+    indirect[0].flags = F_INDIRECT;
+    describe(TX, 0, (uintptr_t)indirect, 64, F_INDIRECT, 0);
+    check_stops(TX);
+    start();
+    indirect[0].address = (uintptr_t)frame;
+    indirect[0].length = 16;
+    indirect[0].flags = F_NEXT;
+    indirect[0].next = 0;
+    describe(TX, 0, (uintptr_t)indirect, 64, F_INDIRECT, 0);
+    check_stops(TX);
+}
+
+static void bad_frames(void)
+{
+    static const uint32_t lengths[] = {1,    NET_HEADER - 1,    NET_HEADER,       NET_HEADER + 1,
+                                       25,   NET_HEADER + 1519, NET_HEADER + 4000, 66000,
+                                       100000};
+
+    step = "frames too short and too long";
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        start();
+        ethernet_frame();
+        describe(TX, 0, (uintptr_t)frame, lengths[i], 0, 0);
+        offer(TX, 0);
+        (void)given_back(TX, 1, true);
+    }
+    check(works(), "the device does not work after a reset");
+
+    step = "headers that lie";
+    for (unsigned round = 0; round < 64; round++) {
+        start();
+        ethernet_frame();
+        for (unsigned i = 0; i < NET_HEADER; i++) {
+            frame[i] = (uint8_t)((round & 1) != 0 ? 0xff : round * 37 + i * 11);
+        }
+        frame[1] = (uint8_t)(round % 8); /* gso_type */
+        describe(TX, 0, (uintptr_t)frame, round % 3 == 0 ? NET_HEADER + 60 : 9000, 0, 0);
+        offer(TX, 0);
+        (void)given_back(TX, 1, true);
+    }
+    check(works(), "the device does not work after a reset");
+}
+
+/* ---- Floods ------------------------------------------------------------------------------------- */
+
+static void distributor_flood(void)
+{
+    step = "writes all over the distributor";
+    for (uintptr_t offset = 0; offset < 0x1000; offset += 4) {
+        write32(GICD + offset, 0xffffffff);
+        (void)read32(GICD + offset);
+    }
+    for (uintptr_t offset = 0; offset < 0x1000; offset += 4) {
+        write32(GICD + offset, (uint32_t)(offset * 2654435761u));
+    }
+    for (uintptr_t offset = 0x180; offset < 0x200; offset += 4) {
+        write32(GICD + offset, 0xffffffff); /* GICD_ICENABLER */
+        write32(GICD + offset + 0x100, 0xffffffff);
+        write32(GICD + offset + 0x200, 0xffffffff);
+    }
+    aborts = 0;
+    check(read32(GICD + 4) != 0, "the distributor has lost its type");
+}
+
+static void interrupt_flood(void)
+{
+    uint32_t before;
+
+    step = "a flood of interrupts";
+    for (uintptr_t i = 0; i < 32; i += 4) {
+        write32(GICD + 0x400 + i, 0); /* GICD_IPRIORITYR */
+    }
+    write32(GICD + 0x100, 0xffffffff); /* GICD_ISENABLER: SGIs and PPIs */
+    write32(GICD, 1);
+    write32(GICC + 4, 0xff);
+    write32(GICC, 1);
+    before = interrupts;
+    __asm__ volatile("msr daifclr, #2");
+    for (unsigned i = 0; i < 5000; i++) {
+        write32(GICD + 0xf00, 0x01010000u | (i & 15)); /* GICD_SGIR: to itself */
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        write32(GICD + 0x200, 0xffffffff); /* GICD_ISPENDR */
+        __asm__ volatile("msr cntv_cval_el0, xzr; msr cntv_ctl_el0, %0; isb" ::"r"(1UL));
+    }
+    __asm__ volatile("msr daifset, #2; msr cntv_ctl_el0, xzr");
+    write32(GICD + 0x180, 0xffffffff);
+    write32(GICD, 0);
+    aborts = 0;
+    check(interrupts != before, "not one has come");
+}
+
+static void console_flood(void)
+{
+    step = "a flood of characters";
+    for (unsigned line = 0; line < 200; line++) {
+        for (unsigned i = 0; i < 100; i++) {
+            put((char)(' ' + (line + i) % 90));
+        }
+        print("\r\n");
+    }
+    for (unsigned c = 0; c < 256; c++) {
+        if (c != '\n') {
+            put((char)c);
+        }
+    }
+    print("\r\n");
+    check(true, "");
+}
+
+static bool find_card(void)
+{
+    for (unsigned page = 0; page < BUS_PAGES; page++) {
+        uintptr_t device = BUS + page * 0x1000UL;
+        uint32_t before = aborts;
+
+        if (read32(device + MAGIC) == VIRTIO_MAGIC && aborts == before &&
+            read32(device + DEVICE_ID) == ID_NET) {
+            net = device;
+            break;
+        }
+    }
+    aborts = 0;
+    return net != 0;
+}
+
+void hostile(void)
+{
+    print("hostile: begins\r\n");
+    step = "finding the network card";
+    check(find_card(), "there is none");
+    if (net != 0) {
+        step = "an honest frame";
+        check(works(), "the device does not work");
+        addresses_where_nothing_is();
+        accesses_that_cannot_be_emulated();
+        calls_that_do_not_exist();
+        queues_outside_memory();
+        before_and_after_driver_ok();
+        bad_chains();
+        bad_frames();
+        console_flood();
+        distributor_flood();
+        interrupt_flood();
+    }
+    print("hostile: done, ");
+    print_number(bad);
+    print(" bad\r\n");
+    start();
+    for (;;) {
+        write32(net + QUEUE_NOTIFY, TX);
+        write32(NOWHERE, 0);
+        (void)smc(0xdead, 0, 0, 0);
+        write32(GICD + 0xf00, 0x01010000u);
+    }
+}
