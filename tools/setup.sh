@@ -14,7 +14,7 @@ for purpose; do
     case $purpose in
     build)
         packages="$packages gcc libc6-dev gcc-aarch64-linux-gnu picolibc-aarch64-linux-gnu
-            libxml2-dev libelf-dev libfdt-dev libyaml-dev qemu-system-arm python3 python3-pexpect"
+            pkg-config libxml2-dev libelf-dev libfdt-dev libyaml-dev qemu-system-arm python3 python3-pexpect"
         ;;
     check) packages="$packages libcmocka-dev python3-pytest" ;;
     picture) packages="$packages graphviz" ;;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Text (or bytes) that grows, and the set of files that a run writes. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+    char *bytes; /* ended by a NUL that `length` does not count */
+    size_t length;
+    size_t capacity;
+};
+
+void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_print(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* `text` with what XML, JSON and C strings (and DOT's) demand to be escaped. */
+void buffer_add_xml(struct buffer *buffer, const char *text);
+void buffer_add_quoted(struct buffer *buffer, const char *text);
+
+/*
+ * A file to be written to the output directory under `name` (which may hold one '/'). Nothing
+ * happens on disk before outputs_write.
+ */
+struct buffer *output_file(const char *name);
+
+/*
+ * Write all files into `directory`, making it if need be. A file whose content is already there is
+ * left alone, so that make sees no change; others appear whole or not at all. `touch` names the one
+ * file that gets a new time in any case: it says when the run was. False after a message.
+ */
+bool outputs_write(const char *directory, const char *touch);

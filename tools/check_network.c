@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "check_network.h"
+#include "diagnostics.h"
+
+#include <string.h>
+
+#define VLAN_MAX 4094
+
+static struct network *find_network(const struct system *system, const char *name)
+{
+    for (size_t i = 0; i < system->networks.count; i++) {
+        if (strcmp(system->networks.items[i]->name, name) == 0) {
+            return system->networks.items[i];
+        }
+    }
+    return NULL;
+}
+
+/* The known name that is most like the given one, as the end of an error message. */
+static const char *nearest_network(const struct system *system, const char *name)
+{
+    const char *list = "";
+    unsigned distance = 3;
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < system->networks.count; i++) {
+        const char *known = system->networks.items[i]->name;
+        unsigned d = value_distance(name, known);
+        if (d < distance) {
+            distance = d;
+            nearest = known;
+        }
+        if (i < 8) {
+            list = memory_format("%s%s'%s'", list, i == 0 ? "" : ", ", known);
+        }
+    }
+    return nearest != NULL ? memory_format("did you mean '%s'?", nearest)
+                           : memory_format("there is %s", list);
+}
+
+/* Ports. */
+
+static void plug_in(struct system *system, struct interface *interface)
+{
+    struct interface_settings *settings = &interface->settings;
+    struct network *network = NULL;
+
+    if (settings->on_switch.text == NULL) {
+        network = system->networks.count == 0 ? NULL : system->networks.items[0];
+    } else {
+        network = find_network(system, settings->on_switch.text);
+        if (network == NULL) {
+            error_at(system->path, settings->on_switch.line, interface->where,
+                     "no switch '%s': %s", settings->on_switch.text,
+                     nearest_network(system, settings->on_switch.text));
+        }
+    }
+    if (network == NULL) {
+        return;
+    }
+    if (network->port_count == SWITCH_MAX_PORTS) {
+        error_at(system->path, interface->line, interface->where,
+                 "switch '%s' is full: it has %d ports", network->name, SWITCH_MAX_PORTS);
+        return;
+    }
+    interface->network = network;
+    interface->port = network->port_count;
+    network->ports[network->port_count++] = interface;
+}
+
+static void add_interface(struct system *system, struct vm *vm,
+                          const struct interface_settings *settings, int line, const char *where)
+{
+    struct interface *interface = &vm->interfaces[vm->interface_count];
+
+    interface->vm = vm;
+    interface->index = vm->interface_count++;
+    interface->settings = *settings;
+    interface->line = line;
+    interface->where = where;
+    plug_in(system, interface);
+}
+
+/* Settings that belong into the list, when there is one. */
+static void check_alone(const struct system *system, const struct vm *vm)
+{
+    const unsigned char *own = (const unsigned char *)&vm->settings.interface;
+    const unsigned char *common = (const unsigned char *)&system->common.interface;
+
+    for (size_t i = 0; i < interface_schema.count; i++) {
+        const struct schema_key *key = &interface_schema.keys[i];
+        int line = ((const struct setting *)(own + key->offset))->line;
+        if (line != ((const struct setting *)(common + key->offset))->line) {
+            error_at(system->path, line, vm->where, "'%s' beside 'interfaces': put it into the list",
+                     key->name);
+        }
+    }
+}
+
+static void read_interfaces(struct system *system, struct yaml_file *file, struct vm *vm)
+{
+    const struct setting *list = &vm->settings.interfaces;
+    yaml_node_t *node = list->node;
+
+    check_alone(system, vm);
+    if (yaml_text(node) != NULL && strcmp(yaml_text(node), "none") == 0) {
+        return;
+    }
+    if (node->type != YAML_SEQUENCE_NODE) {
+        error_at(system->path, list->line, vm->where,
+                 "interfaces: %s: a list belongs here, or 'none'", yaml_kind(node));
+        return;
+    }
+    size_t count = yaml_item_count(node);
+    if (count > VMM_MAX_INTERFACES) {
+        error_at(system->path, list->line, vm->where, "interfaces: %zu of them: %d at most", count,
+                 VMM_MAX_INTERFACES);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        yaml_node_t *item = yaml_node(file, node->data.sequence.items.start[i]);
+        struct interface_settings settings = vm->settings.interface;
+        const char *where = memory_format("%s: interface %zu", vm->where, i);
+        if (vm->copy == 0) {
+            schema_read(&interface_schema, file, item, where, false, &settings);
+        } else { /* the first machine's reading has reported the errors of all */
+            settings = system->vms.items[vm->index - vm->copy]->interfaces[i].settings;
+        }
+        add_interface(system, vm, &settings, yaml_line(item), where);
+    }
+}
+
+/* VLANs. */
+
+static void read_trunk(const struct system *system, struct yaml_file *file,
+                       struct interface *interface)
+{
+    static const struct schema_key vlan_key = {
+        .name = "trunk", .kind = VALUE_COUNT, .minimum = 1, .maximum = VLAN_MAX};
+    const struct setting *trunk = &interface->settings.trunk;
+    size_t count = 0;
+
+    if (trunk->node->type != YAML_SEQUENCE_NODE || yaml_item_count(trunk->node) == 0) {
+        error_at(system->path, trunk->line, interface->where,
+                 "trunk: a list of VLANs belongs here, like [10, 20]");
+        return;
+    }
+    for (size_t i = 0; i < yaml_item_count(trunk->node); i++) {
+        yaml_node_t *item = yaml_node(file, trunk->node->data.sequence.items.start[i]);
+        struct setting vlan = {0};
+        if (!schema_read_value(&vlan_key, system->path, interface->where, "trunk: VLAN", item,
+                               &vlan)) {
+            continue;
+        }
+        size_t same = 0;
+        while (same < count && interface->trunk[same] != vlan.number) {
+            same++;
+        }
+        if (same < count) {
+            error_at(system->path, yaml_line(item), interface->where, "trunk: VLAN %s given twice",
+                     vlan.text);
+            continue;
+        }
+        interface->trunk[count++] = (uint16_t)vlan.number;
+    }
+}
+
+static void check_vlans(const struct system *system, struct yaml_file *file,
+                        struct interface *interface)
+{
+    const struct interface_settings *settings = &interface->settings;
+
+    if (settings->vlan.line != 0 && settings->trunk.line != 0) {
+        error_at(system->path, settings->trunk.line, interface->where,
+                 "both 'vlan' and 'trunk': a port is of one VLAN or a trunk of several");
+    }
+    if (settings->trunk.node != NULL) {
+        read_trunk(system, file, interface);
+    }
+}
+
+/* MACs. */
+
+#define MAC_MULTICAST  (1ULL << 40) /* IEEE 802: the first bit on the wire */
+#define MAC_LOCAL      (2ULL << 40)
+#define MAC_BYTES_2_6  0xffffffffffULL
+
+/* FNV-1a, so that the address depends on the names alone. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    do {
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
+    } while (*text++ != '\0');
+    return hash;
+}
+
+static uint64_t derived_mac(const struct system *system, const struct interface *interface,
+                            unsigned attempt)
+{
+    uint64_t hash = hash_text(0xcbf29ce484222325ULL, system->name);
+
+    hash = hash_text(hash, interface->vm->name);
+    hash = hash_text(hash, memory_format("%u %u", interface->index, attempt));
+    return MAC_LOCAL | ((hash ^ hash >> 40) & MAC_BYTES_2_6);
+}
+
+static const struct interface *mac_owner(const struct system *system, uint64_t mac)
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->interface_count; k++) {
+            if (vm->interfaces[k].mac == mac) {
+                return &vm->interfaces[k];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void take_given_mac(const struct system *system, struct interface *interface)
+{
+    const struct setting *mac = &interface->settings.mac;
+
+    if (mac->line == 0) {
+        return;
+    }
+    uint64_t value = mac->number + interface->vm->copy;
+    const struct interface *owner = mac_owner(system, value);
+    if (mac->number & MAC_MULTICAST) {
+        error_at(system->path, mac->line, interface->where,
+                 "mac %s: a multicast address: the first byte must be even", mac->text);
+    } else if (mac->number == 0) {
+        error_at(system->path, mac->line, interface->where,
+                 "mac %s: nobody's address: take one like 02:00:00:00:00:01", mac->text);
+    } else if (owner != NULL) {
+        error_at(system->path, mac->line, interface->where,
+                 "mac %s: %s has it already: each interface needs its own",
+                 value_format(VALUE_MAC, value), owner->where);
+    } else {
+        interface->mac = value;
+    }
+}
+
+static void derive_mac(const struct system *system, struct interface *interface)
+{
+    if (interface->settings.mac.line != 0) {
+        return;
+    }
+    unsigned attempt = 0;
+    uint64_t mac = derived_mac(system, interface, attempt);
+    while (mac_owner(system, mac) != NULL) {
+        mac = derived_mac(system, interface, ++attempt);
+    }
+    interface->mac = mac;
+}
+
+/* IP addresses. */
+
+static uint32_t net_mask(uint64_t net)
+{
+    return UINT32_MAX << (32 - VALUE_IPV4_PREFIX(net));
+}
+
+static void take_address(const struct system *system, struct interface *interface)
+{
+    struct setting *ip = &interface->settings.ip;
+
+    if (ip->line == 0) {
+        return;
+    }
+    uint32_t first = VALUE_IPV4_BITS(ip->number);
+    uint32_t mask = net_mask(ip->number);
+    uint32_t own = first + interface->vm->copy;
+    uint32_t host = own & ~mask;
+    bool has_ends = VALUE_IPV4_PREFIX(ip->number) < 31; /* RFC 3021 */
+
+    ip->number = (ip->number & ~(uint64_t)UINT32_MAX) | own;
+    if (((own ^ first) & mask) != 0 || (has_ends && interface->vm->copy != 0 && host == ~mask)) {
+        error_at(system->path, ip->line, interface->where,
+                 "ip %s: the network ends before this machine's address: take a shorter prefix",
+                 ip->text);
+    } else if (has_ends && (host == 0 || host == ~mask)) {
+        error_at(system->path, ip->line, interface->where,
+                 "ip %s: the %s address of its network: take one between", ip->text,
+                 host == 0 ? "first" : "broadcast");
+    } else if (own >> 28 >= 14 || own >> 24 == 127 || own >> 24 == 0) {
+        error_at(system->path, ip->line, interface->where,
+                 "ip %s: not an address that a machine can have", ip->text);
+    }
+}
+
+static void check_gateway(const struct system *system, const struct interface *interface)
+{
+    const struct setting *gateway = &interface->settings.gateway;
+    const struct setting *ip = &interface->settings.ip;
+
+    if (gateway->line == 0) {
+        return;
+    }
+    if (ip->line == 0) {
+        error_at(system->path, gateway->line, interface->where,
+                 "gateway %s: the interface has no address: give it an 'ip'", gateway->text);
+    } else if ((((uint32_t)gateway->number ^ VALUE_IPV4_BITS(ip->number)) &
+                net_mask(ip->number)) != 0) {
+        error_at(system->path, gateway->line, interface->where,
+                 "gateway %s: not in the network of %s", gateway->text,
+                 value_format(VALUE_IPV4_NET, ip->number));
+    } else if ((uint32_t)gateway->number == VALUE_IPV4_BITS(ip->number)) {
+        error_at(system->path, gateway->line, interface->where,
+                 "gateway %s: the interface's own address", gateway->text);
+    }
+}
+
+static bool same_segment(const struct interface *a, const struct interface *b)
+{
+    return a->network == b->network && a->settings.vlan.number == b->settings.vlan.number &&
+           a->trunk[0] == b->trunk[0];
+}
+
+/* Report an address that another interface on the same wire, or of the same machine, has. */
+static void check_address_unique(const struct system *system, const struct interface *interface)
+{
+    const struct setting *ip = &interface->settings.ip;
+
+    if (ip->line == 0) {
+        return;
+    }
+    for (size_t i = 0; i <= interface->vm->index; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->interface_count; k++) {
+            const struct interface *other = &vm->interfaces[k];
+            if (other == interface) {
+                return;
+            }
+            if (other->settings.ip.line != 0 &&
+                VALUE_IPV4_BITS(other->settings.ip.number) == VALUE_IPV4_BITS(ip->number) &&
+                (vm == interface->vm || same_segment(other, interface))) {
+                error_at(system->path, ip->line, interface->where,
+                         "ip %s: %s has it already: each interface needs its own",
+                         value_format(VALUE_IPV4, VALUE_IPV4_BITS(ip->number)), other->where);
+                return;
+            }
+        }
+    }
+}
+
+/* Who may talk to whom. */
+
+/* The ports of a switch that a VM's name, or that of a group of alike machines, stands for. */
+static uint64_t ports_of(const struct network *network, const char *name)
+{
+    uint64_t ports = 0;
+
+    for (unsigned p = 0; p < network->port_count; p++) {
+        const struct vm *vm = network->ports[p]->vm;
+        if (strcmp(vm->name, name) == 0 || strcmp(vm->group, name) == 0) {
+            ports |= 1ULL << p;
+        }
+    }
+    return ports;
+}
+
+static uint64_t named_ports(const struct system *system, const struct network *network,
+                            const char *key, const char *name, int line)
+{
+    uint64_t ports = ports_of(network, name);
+
+    if (ports != 0) {
+        return ports;
+    }
+    const char *nearest = NULL;
+    unsigned distance = 3;
+    for (unsigned p = 0; p < network->port_count; p++) {
+        const char *known = network->ports[p]->vm->name;
+        unsigned d = value_distance(name, known);
+        if (d < distance) {
+            distance = d;
+            nearest = known;
+        }
+    }
+    error_at(system->path, line, network->where, "%s: no vm '%.40s' on this switch%s", key, name,
+             nearest == NULL ? ": name one that is" : memory_format(": did you mean '%s'?", nearest));
+    return 0;
+}
+
+/* Whose frames reach whom is set or cleared. */
+static void set_reach(struct network *network, uint64_t from, uint64_t to, bool reach)
+{
+    for (unsigned p = 0; p < network->port_count; p++) {
+        if ((from >> p & 1) == 0) {
+            continue;
+        }
+        if (reach) {
+            network->may_reach[p] |= to & ~(1ULL << p);
+        } else {
+            network->may_reach[p] &= ~to;
+        }
+    }
+}
+
+static const char *trimmed(const char *text, size_t length)
+{
+    while (length != 0 && *text == ' ') {
+        text++;
+        length--;
+    }
+    while (length != 0 && text[length - 1] == ' ') {
+        length--;
+    }
+    return memory_copy(text, length);
+}
+
+/* An item "a -> b". */
+static void read_one_way(const struct system *system, struct network *network, const char *key,
+                         yaml_node_t *item, bool reach)
+{
+    const char *text = yaml_text(item);
+    const char *arrow = text == NULL ? NULL : strstr(text, "->");
+
+    if (arrow == NULL) {
+        error_at(system->path, yaml_line(item), network->where,
+                 "%s: write [a, b] for a and b with one another, or 'a -> b' for one way", key);
+        return;
+    }
+    uint64_t from = named_ports(system, network, key, trimmed(text, (size_t)(arrow - text)),
+                                yaml_line(item));
+    uint64_t to = named_ports(system, network, key, trimmed(arrow + 2, strlen(arrow + 2)),
+                              yaml_line(item));
+    set_reach(network, from, to, reach);
+}
+
+/* An item [a, b, ...]. */
+static void read_both_ways(const struct system *system, struct yaml_file *file,
+                           struct network *network, const char *key, yaml_node_t *item, bool reach)
+{
+    uint64_t ports = 0;
+    size_t count = yaml_item_count(item);
+
+    for (size_t i = 0; i < count; i++) {
+        yaml_node_t *name = yaml_node(file, item->data.sequence.items.start[i]);
+        if (yaml_text(name) == NULL) {
+            error_at(system->path, yaml_line(name), network->where, "%s: %s: a vm's name belongs here",
+                     key, yaml_kind(name));
+            continue;
+        }
+        ports |= named_ports(system, network, key, yaml_text(name), yaml_line(name));
+    }
+    if (count == 0) {
+        error_at(system->path, yaml_line(item), network->where, "%s: an empty list: name vms", key);
+    }
+    set_reach(network, ports, ports, reach);
+}
+
+static void read_access(const struct system *system, struct yaml_file *file,
+                        struct network *network, const char *key, const struct setting *setting,
+                        bool reach)
+{
+    yaml_node_t *node = setting->node;
+
+    if (node->type != YAML_SEQUENCE_NODE) {
+        error_at(system->path, setting->line, network->where,
+                 "%s: %s: a list belongs here, like [[a, b], 'a -> c']", key, yaml_kind(node));
+        return;
+    }
+    for (size_t i = 0; i < yaml_item_count(node); i++) {
+        yaml_node_t *item = yaml_node(file, node->data.sequence.items.start[i]);
+        if (item->type == YAML_SEQUENCE_NODE) {
+            read_both_ways(system, file, network, key, item, reach);
+        } else {
+            read_one_way(system, network, key, item, reach);
+        }
+    }
+}
+
+static void decide_reach(const struct system *system, struct yaml_file *file,
+                         struct network *network)
+{
+    const struct switch_settings *settings = &network->settings;
+    uint64_t all = (1ULL << network->port_count) - 1;
+
+    if (settings->allow.node != NULL && settings->deny.node != NULL) {
+        error_at(system->path, settings->deny.line, network->where,
+                 "both 'allow' and 'deny': say who may, or who may not");
+    }
+    if (settings->allow.node != NULL) {
+        read_access(system, file, network, "allow", &settings->allow, true);
+        return;
+    }
+    set_reach(network, all, all, true);
+    if (settings->deny.node != NULL) {
+        read_access(system, file, network, "deny", &settings->deny, false);
+    }
+}
+
+static void find_mirror(const struct system *system, struct network *network)
+{
+    const struct setting *mirror = &network->settings.mirror;
+
+    if (mirror->line == 0) {
+        return;
+    }
+    uint64_t ports = named_ports(system, network, "mirror", mirror->text, mirror->line);
+    if ((ports & (ports - 1)) != 0) {
+        error_at(system->path, mirror->line, network->where,
+                 "mirror %s: has several ports here: name a machine with one", mirror->text);
+    } else if (ports != 0) {
+        network->mirror_port = __builtin_ctzll(ports);
+    }
+}
+
+static void check_network(const struct system *system, struct yaml_file *file,
+                          struct network *network)
+{
+    uint64_t queue = network->settings.queue.number;
+
+    if ((queue & (queue - 1)) != 0) {
+        uint64_t power = 1;
+        while (power < queue) {
+            power <<= 1;
+        }
+        error_at(system->path, network->settings.queue.line, network->where,
+                 "queue %s: not a power of two: %s would be", network->settings.queue.text,
+                 value_format(VALUE_SIZE, power));
+    }
+    if (network->port_count == 0 && network->line != 0) {
+        error_at(system->path, network->line, network->where,
+                 "no machine is on it: name it as some vm's 'switch', or remove it");
+    }
+    decide_reach(system, file, network);
+    find_mirror(system, network);
+}
+
+static void each_interface(struct system *system,
+                           void act(const struct system *system, struct interface *interface))
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->interface_count; k++) {
+            act(system, &vm->interfaces[k]);
+        }
+    }
+}
+
+static void check_addresses(const struct system *system, struct interface *interface)
+{
+    check_address_unique(system, interface);
+    check_gateway(system, interface);
+}
+
+void networks_check(struct system *system, struct yaml_file *file)
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        struct vm *vm = system->vms.items[i];
+        if (vm->settings.interfaces.node != NULL) {
+            read_interfaces(system, file, vm);
+        } else {
+            add_interface(system, vm, &vm->settings.interface, vm->line, vm->where);
+        }
+        for (unsigned k = 0; k < vm->interface_count; k++) {
+            check_vlans(system, file, &vm->interfaces[k]);
+        }
+    }
+    each_interface(system, take_given_mac);
+    each_interface(system, derive_mac);
+    each_interface(system, take_address);
+    each_interface(system, check_addresses);
+    for (size_t i = 0; i < system->networks.count; i++) {
+        check_network(system, file, system->networks.items[i]);
+    }
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "diagnostics.h"
+#include "memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct diagnostic {
+    const char *file;
+    int line;
+    size_t order;
+    const char *text;
+};
+
+static struct LIST(struct diagnostic) diagnostics;
+static size_t total;
+
+/* What is kept for sorting; far beyond what anybody reads. */
+#define KEPT 10000
+
+void error_at(const char *file, int line, const char *where, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+
+    total++;
+    if (diagnostics.count >= KEPT) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+
+    struct diagnostic *diagnostic = list_add(&diagnostics);
+    diagnostic->file = file;
+    diagnostic->line = line;
+    diagnostic->order = diagnostics.count;
+    diagnostic->text = memory_format("%s%s%s", where, where[0] == '\0' ? "" : ": ", message);
+}
+
+size_t error_count(void)
+{
+    return total;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct diagnostic *a = left;
+    const struct diagnostic *b = right;
+    int files = strcmp(a->file, b->file);
+
+    if (files != 0) {
+        return files;
+    }
+    if (a->line != b->line) {
+        return a->line < b->line ? -1 : 1;
+    }
+    return a->order < b->order ? -1 : 1;
+}
+
+void errors_print(void)
+{
+    size_t shown = 0;
+
+    if (diagnostics.count != 0) {
+        qsort(diagnostics.items, diagnostics.count, sizeof(*diagnostics.items), compare);
+    }
+    for (; shown < diagnostics.count && shown < DIAGNOSTICS_SHOWN; shown++) {
+        const struct diagnostic *diagnostic = &diagnostics.items[shown];
+        if (diagnostic->line > 0) {
+            fprintf(stderr, "%s:%d: %s\n", diagnostic->file, diagnostic->line, diagnostic->text);
+        } else {
+            fprintf(stderr, "%s: %s\n", diagnostic->file, diagnostic->text);
+        }
+    }
+    if (total > shown) {
+        fprintf(stderr, "and %zu more errors\n", total - shown);
+    }
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emit.h"
+
+#include <inttypes.h>
+
+#include "vmm/config.h"
+
+#define FIELD_POINTER "(void *)0x%" PRIx64
+
+static void emit_head(const struct layout *layout, const char *kind, struct buffer *out)
+{
+    buffer_print(out,
+                 "/* Made by braid-gen from the system '%s'; changes will be lost. */\n"
+                 "#include \"%s/config.h\"\n",
+                 layout->system->name, kind);
+}
+
+static void emit_mac(uint64_t mac, struct buffer *out)
+{
+    for (int shift = 40; shift >= 0; shift -= 8) {
+        buffer_print(out, "0x%02x%s", (unsigned)(mac >> shift & 255), shift == 0 ? "" : ", ");
+    }
+}
+
+static void emit_timer(const struct layout *layout, struct buffer *out)
+{
+    buffer_print(out,
+                 "\nconst struct timer_config timer_config = {\n"
+                 "    .irq_channel = %u,\n"
+                 "    .client_count = %zu,\n"
+                 "};\n",
+                 layout->timer->irqs.items[0].channel, layout->system->vms.count);
+}
+
+static void emit_uart(const struct layout *layout, struct buffer *out)
+{
+    const struct link *link = &layout->uart_link;
+
+    buffer_print(out,
+                 "\nconst struct uart_config uart_config = {\n"
+                 "    .registers = 0x%" PRIx64 ",\n"
+                 "    .irq_channel = %u,\n"
+                 "    .client_channel = %u,\n"
+                 "    .transmit = " FIELD_POINTER ",\n"
+                 "    .receive = " FIELD_POINTER ",\n"
+                 "    .ring_size = 0x%" PRIx64 ",\n"
+                 "};\n",
+                 layout->uart_registers, layout->uart->irqs.items[0].channel, link->server_channel,
+                 link->server_up, link->server_down, link->ring_up);
+}
+
+static void emit_client(const char *name, const struct link *link, struct buffer *out)
+{
+    buffer_print(out,
+                 "        {\n"
+                 "            .name = \"%s\",\n"
+                 "            .channel = %u,\n"
+                 "            .log = %s,\n"
+                 "            .output = " FIELD_POINTER ",\n",
+                 name, link->server_channel, link->ring_down == 0 ? "true" : "false",
+                 link->server_up);
+    if (link->ring_down != 0) {
+        buffer_print(out, "            .input = " FIELD_POINTER ",\n", link->server_down);
+    }
+    buffer_print(out,
+                 "            .output_size = 0x%" PRIx64 ",\n"
+                 "            .input_size = 0x%" PRIx64 ",\n"
+                 "        },\n",
+                 link->ring_up, link->ring_down);
+}
+
+static void emit_console(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+    const struct link *uart = &layout->uart_link;
+    size_t count = system->vms.count;
+
+    for (size_t i = 0; i < system->networks.count; i++) {
+        count += layout->switches[i] != NULL;
+    }
+    buffer_print(out,
+                 "\nconst struct console_config console_config = {\n"
+                 "    .uart_channel = %u,\n"
+                 "    .uart_transmit = " FIELD_POINTER ",\n"
+                 "    .uart_receive = " FIELD_POINTER ",\n"
+                 "    .uart_ring_size = 0x%" PRIx64 ",\n"
+                 "    .client_count = %zu,\n"
+                 "    .clients = {\n",
+                 uart->client_channel, uart->client_up, uart->client_down, uart->ring_up, count);
+    for (size_t i = 0; i < system->vms.count; i++) {
+        emit_client(system->vms.items[i]->name, &layout->vms[i].console, out);
+    }
+    for (size_t i = 0; i < system->networks.count; i++) {
+        if (layout->switches[i] != NULL) {
+            emit_client(system->networks.items[i]->name, &layout->log_links[i], out);
+        }
+    }
+    buffer_print(out, "    },\n};\n");
+}
+
+static const char *trunk_name(const struct interface *port)
+{
+    return memory_format("trunk_%u", port->port);
+}
+
+static void emit_trunks(const struct network *network, struct buffer *out)
+{
+    for (unsigned p = 0; p < network->port_count; p++) {
+        const struct interface *port = network->ports[p];
+        if (port->trunk[0] == 0) {
+            continue;
+        }
+        buffer_print(out, "\nstatic const uint16_t %s[] = {", trunk_name(port));
+        for (size_t i = 0; port->trunk[i] != 0; i++) {
+            buffer_print(out, "%u, ", port->trunk[i]);
+        }
+        buffer_print(out, "0};\n");
+    }
+}
+
+static void emit_port(const struct layout *layout, const struct network *network, unsigned p,
+                      struct buffer *out)
+{
+    const struct interface *port = network->ports[p];
+    const struct link *link = &layout->vms[port->vm->index].interfaces[port->index];
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .name = \"%s\",\n"
+                 "            .path = SWITCH_PATH_ISOLATED,\n"
+                 "            .channel = %u,\n"
+                 "            .mac_fixed = %s,\n"
+                 "            .mac = {",
+                 port->vm->name, link->server_channel,
+                 port->settings.any_mac.number ? "false" : "true");
+    emit_mac(port->mac, out);
+    buffer_print(out,
+                 "},\n"
+                 "            .may_reach = 0x%" PRIx64 ",\n"
+                 "            .access_vlan = %" PRIu64 ",\n",
+                 network->may_reach[p], port->settings.vlan.number);
+    if (port->trunk[0] != 0) {
+        buffer_print(out, "            .trunk_vlans = %s,\n", trunk_name(port));
+    }
+    buffer_print(out,
+                 "            .from_port = " FIELD_POINTER ",\n"
+                 "            .to_port = " FIELD_POINTER ",\n"
+                 "            .ring_size = 0x%" PRIx64 ",\n"
+                 "        },\n",
+                 link->server_up, link->server_down, link->ring_up);
+}
+
+static void emit_switch(const struct layout *layout, const struct network *network,
+                        struct buffer *out)
+{
+    const struct link *log = &layout->log_links[network->index];
+
+    emit_trunks(network, out);
+    buffer_print(out,
+                 "\nconst struct switch_config switch_config = {\n"
+                 "    .name = \"%s\",\n"
+                 "    .age_seconds = %" PRIu64 ",\n"
+                 "    .mirror_port = %d,\n"
+                 "    .log = " FIELD_POINTER ",\n"
+                 "    .log_size = 0x%" PRIx64 ",\n"
+                 "    .log_channel = %u,\n"
+                 "    .port_count = %u,\n"
+                 "    .ports = {\n",
+                 network->name, network->settings.ageing.number / 1000000, network->mirror_port,
+                 log->client_up, log->ring_up, log->client_channel, network->port_count);
+    for (unsigned p = 0; p < network->port_count; p++) {
+        emit_port(layout, network, p, out);
+    }
+    buffer_print(out, "    },\n};\n");
+}
+
+static void emit_image(const char *field, const char *symbol, const struct guest_image *place,
+                       struct buffer *out)
+{
+    if (place->image == NULL) {
+        return;
+    }
+    buffer_print(out, "    .%s = {.data = ", field);
+    if (place->vaddr != 0) {
+        buffer_print(out, FIELD_POINTER, place->vaddr);
+    } else {
+        buffer_print(out, "%s", symbol);
+    }
+    buffer_print(out, ", .size = %" PRIu64 ", .gpa = 0x%" PRIx64 "},\n", place->image->size,
+                 place->gpa);
+}
+
+static void emit_vm_console(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
+{
+    const struct link *link = &place->console;
+
+    buffer_print(out,
+                 "    .console = {\n"
+                 "        .present = %s,\n"
+                 "        .channel = %u,\n"
+                 "        .output = " FIELD_POINTER ",\n"
+                 "        .output_size = 0x%" PRIx64 ",\n",
+                 vm->settings.console.number ? "true" : "false", link->client_channel,
+                 link->client_up, link->ring_up);
+    if (vm->settings.console.number) {
+        buffer_print(out,
+                     "        .input = " FIELD_POINTER ",\n"
+                     "        .input_size = 0x%" PRIx64 ",\n"
+                     "        .registers = " FIELD_POINTER ",\n"
+                     "        .gpa = 0x%" PRIx64 ",\n"
+                     "        .intid = %u,\n"
+                     "        .pl011_gpa = 0x%llx,\n"
+                     "        .pl011_intid = %u,\n",
+                     link->client_down, link->ring_down, place->console_device.registers,
+                     place->console_device.gpa, place->console_device.intid, GUEST_PL011,
+                     GUEST_PL011_INTID);
+    }
+    buffer_print(out, "    },\n");
+}
+
+static void emit_vm_interface(const struct vm_layout *place, const struct interface *interface,
+                              struct buffer *out)
+{
+    const struct link *link = &place->interfaces[interface->index];
+    const struct device *device = &place->interface_devices[interface->index];
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .channel = %u,\n"
+                 "            .mac = {",
+                 link->client_channel);
+    emit_mac(interface->mac, out);
+    buffer_print(out,
+                 "},\n"
+                 "            .mtu = 1500,\n"
+                 "            .to_switch = " FIELD_POINTER ",\n"
+                 "            .from_switch = " FIELD_POINTER ",\n"
+                 "            .ring_size = 0x%" PRIx64 ",\n"
+                 "            .registers = " FIELD_POINTER ",\n"
+                 "            .gpa = 0x%" PRIx64 ",\n"
+                 "            .intid = %u,\n"
+                 "        },\n",
+                 link->client_up, link->client_down, link->ring_up, device->registers, device->gpa,
+                 device->intid);
+}
+
+static void emit_vm(const struct layout *layout, const struct vm *vm, struct buffer *out)
+{
+    const struct vm_layout *place = &layout->vms[vm->index];
+
+    buffer_print(out, "\nextern const uint8_t embedded_dtb[];\n");
+    if (!layout->system->options->prefill) {
+        buffer_print(out, "extern const uint8_t embedded_kernel[];\n"
+                          "extern const uint8_t embedded_initramfs[];\n");
+    }
+    buffer_print(out,
+                 "\nconst struct vmm_config vmm_config = {\n"
+                 "    .name = \"%s\",\n"
+                 "    .start_held = %s,\n"
+                 "    .vcpu_count = %" PRIu64 ",\n"
+                 "    .ram = " FIELD_POINTER ",\n"
+                 "    .ram_gpa = 0x%llx,\n"
+                 "    .ram_size = 0x%" PRIx64 ",\n",
+                 vm->name, vm->settings.start.number ? "true" : "false",
+                 vm->settings.vcpus.number, place->ram, GUEST_RAM, vm->settings.memory.number);
+    emit_image("kernel", "embedded_kernel", &place->kernel, out);
+    emit_image("initrd", "embedded_initramfs", &place->initramfs, out);
+    buffer_print(out,
+                 "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
+                 "    .gicd_gpa = 0x%llx,\n"
+                 "    .timer_channel = %u,\n",
+                 place->dtb.length, place->dtb_gpa, GUEST_GICD, place->timer_channel);
+    emit_vm_console(vm, place, out);
+    buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        emit_vm_interface(place, &vm->interfaces[i], out);
+    }
+    buffer_print(out, "    },\n};\n");
+}
+
+void emit_config(const struct layout *layout, const struct pd *pd, struct buffer *out)
+{
+    emit_head(layout, pd->kind, out);
+    if (pd == layout->timer) {
+        emit_timer(layout, out);
+    } else if (pd == layout->uart) {
+        emit_uart(layout, out);
+    } else if (pd == layout->console) {
+        emit_console(layout, out);
+    } else if (pd->network != NULL) {
+        emit_switch(layout, pd->network, out);
+    } else {
+        emit_vm(layout, pd->vm, out);
+    }
+}
+
+static void emit_incbin(const char *symbol, const char *path, struct buffer *out)
+{
+    buffer_print(out,
+                 "\n    .balign 4096\n"
+                 "    .global %s\n"
+                 "%s:\n"
+                 "    .incbin \"",
+                 symbol, symbol);
+    buffer_add_quoted(out, path);
+    buffer_print(out, "\"\n");
+}
+
+void emit_embedded(const struct layout *layout, const struct pd *pd, struct buffer *out)
+{
+    const struct vm_layout *place = &layout->vms[pd->vm->index];
+
+    buffer_print(out,
+                 "/* Made by braid-gen from the system '%s'; changes will be lost. */\n"
+                 "    .section .rodata.embedded, \"a\"\n",
+                 layout->system->name);
+    emit_incbin("embedded_dtb", memory_format("%s.dtb", pd->vm->name), out);
+    if (!layout->system->options->prefill) {
+        emit_incbin("embedded_kernel", place->kernel.image->path, out);
+        if (place->initramfs.image != NULL) {
+            emit_incbin("embedded_initramfs", place->initramfs.image->path, out);
+        }
+    }
+    buffer_print(out, "\n    .section .note.GNU-stack, \"\", %%progbits\n");
+}

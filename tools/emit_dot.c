@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emit.h"
+
+#include <inttypes.h>
+
+#define FONT "Helvetica,Arial,sans-serif"
+
+static void emit_vm_node(const struct layout *layout, const struct vm *vm, struct buffer *out)
+{
+    const struct vm_settings *settings = &vm->settings;
+
+    buffer_print(out,
+                 "        vm_%u [shape=box, style=\"filled,rounded\", fillcolor=\"#d5e8d4\", "
+                 "color=\"#82b366\", label=<<b>%s</b><br/><font point-size=\"9\">%s RAM, "
+                 "%" PRIu64 " vCPU%s",
+                 vm->index, vm->name, value_format(VALUE_SIZE, settings->memory.number),
+                 settings->vcpus.number, settings->vcpus.number == 1 ? "" : "s");
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        const struct interface *interface = &vm->interfaces[i];
+        buffer_print(out, "<br/>eth%u %s", i,
+                     interface->settings.ip.line == 0
+                         ? value_format(VALUE_MAC, interface->mac)
+                         : value_format(VALUE_IPV4_NET, interface->settings.ip.number));
+    }
+    buffer_print(out, "</font>>];\n");
+    buffer_print(out,
+                 "        vmm_%u [fillcolor=\"#dae8fc\", color=\"#6c8ebf\", "
+                 "label=<%s<br/><font point-size=\"9\">priority %u</font>>];\n",
+                 vm->index, layout->monitors[vm->index]->name,
+                 layout->monitors[vm->index]->priority);
+    buffer_print(out,
+                 "        vm_%u -> vmm_%u [dir=both, style=bold, color=\"#82b366\", "
+                 "label=\"faults\"];\n",
+                 vm->index, vm->index);
+}
+
+static void emit_machines(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        buffer_print(out, "    subgraph cluster_vm%zu {\n        style=\"rounded,dashed\"; "
+                          "color=\"#b0b0b0\"; label=\"\";\n",
+                     i);
+        emit_vm_node(layout, system->vms.items[i], out);
+        buffer_print(out, "    }\n");
+    }
+}
+
+static void emit_service(const struct pd *pd, const char *id, const char *fill, const char *line,
+                         struct buffer *out)
+{
+    buffer_print(out,
+                 "    %s [fillcolor=\"%s\", color=\"%s\", label=<%s<br/>"
+                 "<font point-size=\"9\">priority %u</font>>];\n",
+                 id, fill, line, pd->name, pd->priority);
+}
+
+static void emit_services(const struct layout *layout, struct buffer *out)
+{
+    const struct board *board = &layout->system->board;
+
+    for (size_t i = 0; i < layout->system->networks.count; i++) {
+        if (layout->switches[i] != NULL) {
+            emit_service(layout->switches[i], memory_format("switch_%zu", i), "#ffe6cc", "#d79b00",
+                         out);
+        }
+    }
+    emit_service(layout->console, "console", "#fff2cc", "#d6b656", out);
+    buffer_print(out, "    { rank=same; timer; uart; }\n");
+    emit_service(layout->timer, "timer", "#f8cecc", "#b85450", out);
+    emit_service(layout->uart, "uart", "#f8cecc", "#b85450", out);
+    buffer_print(out,
+                 "    uart_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+                 "label=<UART<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64
+                 "</font>>];\n"
+                 "    timer_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+                 "label=<timer<br/><font point-size=\"9\">INTID %" PRIu64 "</font>>];\n"
+                 "    uart -> uart_device [color=\"#666666\"];\n"
+                 "    timer -> timer_device [color=\"#666666\"];\n"
+                 "    console -> uart [dir=both, label=\"2 x %s\"];\n",
+                 board->uart.address.number, board->uart.interrupt.number,
+                 board->timer.interrupt.number,
+                 value_format(VALUE_SIZE, layout->uart_link.ring_up));
+}
+
+static const char *port_label(const struct interface *interface, const struct link *link)
+{
+    const char *label = memory_format("eth%u\\n2 x %s", interface->index,
+                                      value_format(VALUE_SIZE, link->ring_up));
+
+    if (interface->settings.vlan.line != 0) {
+        label = memory_format("%s\\nVLAN %" PRIu64, label, interface->settings.vlan.number);
+    }
+    for (size_t i = 0; interface->trunk[i] != 0; i++) {
+        label = memory_format("%s%s%u", label, i == 0 ? "\\ntrunk " : ",", interface->trunk[i]);
+    }
+    if (interface->network->mirror_port == (int)interface->port) {
+        label = memory_format("%s\\nmirror", label);
+    }
+    return label;
+}
+
+static void emit_links(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        const struct vm_layout *place = &layout->vms[i];
+        for (unsigned k = 0; k < vm->interface_count; k++) {
+            buffer_print(out,
+                         "    vmm_%zu -> switch_%u [dir=both, penwidth=2, color=\"#d79b00\", "
+                         "label=\"%s\"];\n",
+                         i, vm->interfaces[k].network->index,
+                         port_label(&vm->interfaces[k], &place->interfaces[k]));
+        }
+        buffer_print(out, "    vmm_%zu -> console [dir=%s, color=\"#d6b656\"];\n", i,
+                     place->console.ring_down == 0 ? "forward" : "both");
+        buffer_print(out, "    vmm_%zu -> timer [style=dashed, color=\"#b85450\"];\n", i);
+    }
+    for (size_t i = 0; i < system->networks.count; i++) {
+        if (layout->switches[i] != NULL) {
+            buffer_print(out, "    switch_%zu -> console [style=dotted, color=\"#d6b656\", "
+                              "label=\"log\"];\n",
+                         i);
+        }
+    }
+}
+
+void emit_dot(const struct layout *layout, struct buffer *out)
+{
+    buffer_print(out,
+                 "digraph system {\n"
+                 "    graph [label=<<b>%s</b><br/><font point-size=\"10\">green: virtual machine; "
+                 "blue: its monitor; thick: frames; thin: console; dashed: protected call; "
+                 "sizes are those of the rings</font>>, labelloc=t, fontname=\"" FONT "\", "
+                 "rankdir=TB, nodesep=0.4, ranksep=0.55];\n"
+                 "    node [shape=box, style=filled, fontname=\"" FONT "\", fontsize=12];\n"
+                 "    edge [fontname=\"" FONT "\", fontsize=9];\n",
+                 layout->system->name);
+    emit_machines(layout, out);
+    emit_services(layout, out);
+    emit_links(layout, out);
+    buffer_print(out, "}\n");
+}

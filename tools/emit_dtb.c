@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emit.h"
+
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The tree is what QEMU's virt machine would show a Linux that has just these devices; the bindings
+ * are those of the devicetree specification 0.3 and of Linux, Documentation/devicetree/bindings.
+ */
+
+#define FDT_SIZE_MAX (64 << 10)
+
+#define PHANDLE_GIC   1u
+#define PHANDLE_CLOCK 2u
+
+#define GIC_SPI        0u
+#define GIC_PPI        1u
+#define IRQ_LEVEL_HIGH 4u
+#define PPI_BASE       16u
+
+#define PL011_SIZE  0x1000u
+#define PL011_CLOCK 24000000u
+#define VIRTIO_SIZE 0x200u
+
+/* The sequential-write calls fail only if the buffer is too small, which is a mistake here. */
+static void must(int error)
+{
+    if (error < 0) {
+        fprintf(stderr, "braid-gen: device tree: %s\n", fdt_strerror(error));
+        abort();
+    }
+}
+
+static void cells(void *fdt, const char *name, const uint32_t *values, size_t count)
+{
+    uint32_t big_endian[16];
+
+    for (size_t i = 0; i < count; i++) {
+        big_endian[i] = cpu_to_fdt32(values[i]);
+    }
+    must(fdt_property(fdt, name, big_endian, (int)(count * sizeof(*big_endian))));
+}
+
+#define CELLS(fdt, name, ...)                                                                      \
+    cells(fdt, name, (const uint32_t[]){__VA_ARGS__},                                              \
+          sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+#define HIGH(value) ((uint32_t)((value) >> 32))
+#define LOW(value)  ((uint32_t)(value))
+
+/* A list of strings, written with NULs between: the last one is the literal's own. */
+#define STRINGS(fdt, name, literal) must(fdt_property(fdt, name, literal, (int)sizeof(literal)))
+
+static void text(void *fdt, const char *name, const char *value)
+{
+    must(fdt_property_string(fdt, name, value));
+}
+
+static void flag(void *fdt, const char *name)
+{
+    must(fdt_property(fdt, name, NULL, 0));
+}
+
+static void add_chosen(void *fdt, const struct vm *vm, const struct vm_layout *place)
+{
+    must(fdt_begin_node(fdt, "chosen"));
+    text(fdt, "bootargs", layout_bootargs(vm));
+    if (vm->settings.console.number) {
+        text(fdt, "stdout-path", memory_format("/pl011@%llx", GUEST_PL011));
+    }
+    if (place->initramfs.image != NULL) {
+        uint64_t end = place->initramfs.gpa + place->initramfs.image->size;
+        CELLS(fdt, "linux,initrd-start", HIGH(place->initramfs.gpa), LOW(place->initramfs.gpa));
+        CELLS(fdt, "linux,initrd-end", HIGH(end), LOW(end));
+    }
+    must(fdt_end_node(fdt));
+}
+
+static void add_memory(void *fdt, const struct vm *vm)
+{
+    uint64_t size = vm->settings.memory.number;
+
+    must(fdt_begin_node(fdt, memory_format("memory@%llx", GUEST_RAM)));
+    text(fdt, "device_type", "memory");
+    CELLS(fdt, "reg", HIGH(GUEST_RAM), LOW(GUEST_RAM), HIGH(size), LOW(size));
+    must(fdt_end_node(fdt));
+}
+
+/* PSCI by SMC: seL4 takes a guest's HVC for one of its own system calls. */
+static void add_cpus(void *fdt, const struct vm *vm, const char *compatible)
+{
+    must(fdt_begin_node(fdt, "psci"));
+    STRINGS(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2");
+    text(fdt, "method", "smc");
+    must(fdt_end_node(fdt));
+
+    must(fdt_begin_node(fdt, "cpus"));
+    CELLS(fdt, "#address-cells", 1);
+    CELLS(fdt, "#size-cells", 0);
+    for (uint32_t id = 0; id < vm->settings.vcpus.number; id++) {
+        must(fdt_begin_node(fdt, memory_format("cpu@%x", id)));
+        text(fdt, "device_type", "cpu");
+        text(fdt, "compatible", compatible);
+        CELLS(fdt, "reg", id);
+        text(fdt, "enable-method", "psci");
+        must(fdt_end_node(fdt));
+    }
+    must(fdt_end_node(fdt));
+}
+
+static void add_gic(void *fdt)
+{
+    must(fdt_begin_node(fdt, memory_format("intc@%llx", GUEST_GICD)));
+    text(fdt, "compatible", "arm,cortex-a15-gic");
+    CELLS(fdt, "#interrupt-cells", 3);
+    CELLS(fdt, "#address-cells", 0);
+    flag(fdt, "interrupt-controller");
+    CELLS(fdt, "reg", HIGH(GUEST_GICD), LOW(GUEST_GICD), 0, GUEST_GICD_SIZE, HIGH(GUEST_GICC),
+          LOW(GUEST_GICC), 0, GUEST_GICC_SIZE);
+    CELLS(fdt, "phandle", PHANDLE_GIC);
+    must(fdt_end_node(fdt));
+}
+
+/* Secure, non-secure, virtual and hypervisor timer; the guest finds the virtual one. */
+static void add_timer(void *fdt, const struct vm *vm)
+{
+    uint32_t flags = IRQ_LEVEL_HIGH | ((1u << vm->settings.vcpus.number) - 1) << 8;
+
+    must(fdt_begin_node(fdt, "timer"));
+    text(fdt, "compatible", "arm,armv8-timer");
+    CELLS(fdt, "interrupts", GIC_PPI, 29 - PPI_BASE, flags, GIC_PPI, 30 - PPI_BASE, flags, GIC_PPI,
+          27 - PPI_BASE, flags, GIC_PPI, 26 - PPI_BASE, flags);
+    flag(fdt, "always-on");
+    must(fdt_end_node(fdt));
+}
+
+static void add_pl011(void *fdt)
+{
+    must(fdt_begin_node(fdt, "apb-pclk"));
+    text(fdt, "compatible", "fixed-clock");
+    CELLS(fdt, "#clock-cells", 0);
+    CELLS(fdt, "clock-frequency", PL011_CLOCK);
+    text(fdt, "clock-output-names", "clk24mhz");
+    CELLS(fdt, "phandle", PHANDLE_CLOCK);
+    must(fdt_end_node(fdt));
+
+    must(fdt_begin_node(fdt, memory_format("pl011@%llx", GUEST_PL011)));
+    STRINGS(fdt, "compatible", "arm,pl011\0arm,primecell");
+    CELLS(fdt, "reg", HIGH(GUEST_PL011), LOW(GUEST_PL011), 0, PL011_SIZE);
+    CELLS(fdt, "interrupts", GIC_SPI, GUEST_PL011_INTID - GUEST_SPI_BASE, IRQ_LEVEL_HIGH);
+    CELLS(fdt, "clocks", PHANDLE_CLOCK, PHANDLE_CLOCK);
+    STRINGS(fdt, "clock-names", "uartclk\0apb_pclk");
+    must(fdt_end_node(fdt));
+}
+
+static void add_virtio(void *fdt, const struct device *device)
+{
+    must(fdt_begin_node(fdt, memory_format("virtio_mmio@%llx", (unsigned long long)device->gpa)));
+    text(fdt, "compatible", "virtio,mmio");
+    CELLS(fdt, "reg", HIGH(device->gpa), LOW(device->gpa), 0, VIRTIO_SIZE);
+    CELLS(fdt, "interrupts", GIC_SPI, device->intid - GUEST_SPI_BASE, IRQ_LEVEL_HIGH);
+    flag(fdt, "dma-coherent");
+    must(fdt_end_node(fdt));
+}
+
+void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *out)
+{
+    const struct vm_layout *place = &layout->vms[vm->index];
+    void *fdt = memory_new(FDT_SIZE_MAX);
+
+    must(fdt_create(fdt, FDT_SIZE_MAX));
+    must(fdt_finish_reservemap(fdt));
+    must(fdt_begin_node(fdt, ""));
+    text(fdt, "compatible", "linux,dummy-virt");
+    text(fdt, "model", memory_format("braid %s", vm->name));
+    CELLS(fdt, "#address-cells", 2);
+    CELLS(fdt, "#size-cells", 2);
+    CELLS(fdt, "interrupt-parent", PHANDLE_GIC);
+    add_chosen(fdt, vm, place);
+    add_memory(fdt, vm);
+    add_cpus(fdt, vm, layout->system->board.settings.cpu.text);
+    add_gic(fdt);
+    add_timer(fdt, vm);
+    if (vm->settings.console.number) {
+        add_pl011(fdt);
+        add_virtio(fdt, &place->console_device);
+    }
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        add_virtio(fdt, &place->interface_devices[i]);
+    }
+    must(fdt_end_node(fdt));
+    must(fdt_finish(fdt));
+    buffer_add(out, fdt, fdt_totalsize(fdt));
+}

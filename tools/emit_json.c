@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emit.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void add_string(struct buffer *out, const char *name, const char *value, const char *end)
+{
+    buffer_print(out, "\"%s\": \"", name);
+    buffer_add_quoted(out, value);
+    buffer_print(out, "\"%s", end);
+}
+
+static void emit_interface(const struct layout *layout, const struct interface *interface,
+                           struct buffer *out)
+{
+    const struct interface_settings *settings = &interface->settings;
+    const struct device *device =
+        &layout->vms[interface->vm->index].interface_devices[interface->index];
+
+    buffer_print(out, "        {");
+    add_string(out, "switch", interface->network->name, ", ");
+    buffer_print(out, "\"port\": %u, ", interface->port);
+    add_string(out, "mac", value_format(VALUE_MAC, interface->mac), ", ");
+    if (settings->ip.line != 0) {
+        add_string(out, "ip", value_format(VALUE_IPV4_NET, settings->ip.number), ", ");
+    }
+    if (settings->gateway.line != 0) {
+        add_string(out, "gateway", value_format(VALUE_IPV4, settings->gateway.number), ", ");
+    }
+    if (settings->vlan.line != 0) {
+        buffer_print(out, "\"vlan\": %" PRIu64 ", ", settings->vlan.number);
+    }
+    if (interface->trunk[0] != 0) {
+        buffer_print(out, "\"trunk\": [");
+        for (size_t i = 0; interface->trunk[i] != 0; i++) {
+            buffer_print(out, "%s%u", i == 0 ? "" : ", ", interface->trunk[i]);
+        }
+        buffer_print(out, "], ");
+    }
+    buffer_print(out, "\"gpa\": %" PRIu64 ", \"intid\": %u}", device->gpa, device->intid);
+}
+
+static void emit_vm(const struct layout *layout, const struct vm *vm, struct buffer *out)
+{
+    const struct vm_settings *settings = &vm->settings;
+
+    buffer_print(out, "    {\n      ");
+    add_string(out, "name", vm->name, ",\n      ");
+    add_string(out, "hostname", settings->hostname.text, ",\n      ");
+    add_string(out, "monitor", layout->monitors[vm->index]->name, ",\n      ");
+    buffer_print(out,
+                 "\"memory\": %" PRIu64 ",\n      \"vcpus\": %" PRIu64
+                 ",\n      \"priority\": %" PRIu64 ",\n      \"budget_us\": %" PRIu64
+                 ",\n      \"period_us\": %" PRIu64 ",\n      ",
+                 settings->memory.number, settings->vcpus.number, settings->priority.number,
+                 settings->budget.number, settings->period.number);
+    buffer_print(out, "\"console\": %s,\n      \"held\": %s,\n      \"console_index\": %u,\n      ",
+                 settings->console.number ? "true" : "false",
+                 settings->start.number ? "true" : "false", vm->index);
+    add_string(out, "kernel", vm->kernel->path, ",\n      ");
+    if (vm->initramfs != NULL) {
+        add_string(out, "initramfs", vm->initramfs->path, ",\n      ");
+    }
+    add_string(out, "bootargs", layout_bootargs(vm), ",\n");
+    buffer_print(out, "      \"interfaces\": [");
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        buffer_print(out, "%s\n", i == 0 ? "" : ",");
+        emit_interface(layout, &vm->interfaces[i], out);
+    }
+    buffer_print(out, "]\n    }");
+}
+
+static void emit_network(const struct layout *layout, const struct network *network,
+                         struct buffer *out)
+{
+    buffer_print(out, "    {");
+    add_string(out, "name", network->name, ", ");
+    add_string(out, "pd", layout->switches[network->index]->name, ", ");
+    buffer_print(out, "\"mirror_port\": %d, \"ports\": [", network->mirror_port);
+    for (unsigned p = 0; p < network->port_count; p++) {
+        buffer_print(out, "%s{\"vm\": \"%s\", \"interface\": %u, \"reaches\": [",
+                     p == 0 ? "" : ", ", network->ports[p]->vm->name, network->ports[p]->index);
+        const char *comma = "";
+        for (unsigned q = 0; q < network->port_count; q++) {
+            if (network->may_reach[p] >> q & 1) {
+                buffer_print(out, "%s%u", comma, q);
+                comma = ", ";
+            }
+        }
+        buffer_print(out, "]}");
+    }
+    buffer_print(out, "]}");
+}
+
+static void emit_pd(const struct pd *pd, struct buffer *out)
+{
+    buffer_print(out, "    {");
+    add_string(out, "name", pd->name, ", ");
+    add_string(out, "kind", pd->kind, ", ");
+    buffer_print(out, "\"priority\": %u, \"maps\": [", pd->priority);
+    for (size_t i = 0; i < pd->maps.count; i++) {
+        const struct map *map = &pd->maps.items[i];
+        buffer_print(out, "%s\n      {\"region\": \"%s\", \"vaddr\": %" PRIu64
+                          ", \"perms\": \"%s\"}",
+                     i == 0 ? "" : ",", map->region->name, map->vaddr, map->perms);
+    }
+    buffer_print(out, "]}");
+}
+
+static void emit_region(const struct region *region, struct buffer *out)
+{
+    buffer_print(out, "    {");
+    add_string(out, "name", region->name, ", ");
+    add_string(out, "purpose", region->purpose, ", ");
+    buffer_print(out, "\"size\": %" PRIu64 "", region->size);
+    if (region->fixed) {
+        buffer_print(out, ", \"phys_addr\": %" PRIu64, region->address);
+    }
+    buffer_print(out, "}");
+}
+
+static void emit_channel(const struct channel *channel, struct buffer *out)
+{
+    buffer_print(out, "    [{\"pd\": \"%s\", \"id\": %u, \"calls\": %s}, {\"pd\": \"%s\", \"id\": %u}]",
+                 channel->ends[0].pd->name, channel->ends[0].id,
+                 channel->ends[0].calls ? "true" : "false", channel->ends[1].pd->name,
+                 channel->ends[1].id);
+}
+
+void emit_json(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+    const char *comma = "";
+
+    buffer_print(out, "{\n  ");
+    add_string(out, "name", system->name, ",\n  ");
+    add_string(out, "description", system->settings.description.text, ",\n  ");
+    add_string(out, "board", system->board.name, ",\n  ");
+    buffer_print(out, "\"qemu_memory\": %" PRIu64 ",\n  \"vms\": [", layout->qemu_memory);
+    for (size_t i = 0; i < system->vms.count; i++) {
+        buffer_print(out, "%s\n", i == 0 ? "" : ",");
+        emit_vm(layout, system->vms.items[i], out);
+    }
+    buffer_print(out, "],\n  \"switches\": [");
+    for (size_t i = 0; i < system->networks.count; i++) {
+        if (layout->switches[i] != NULL) {
+            buffer_print(out, "%s\n", comma);
+            comma = ",";
+            emit_network(layout, system->networks.items[i], out);
+        }
+    }
+    buffer_print(out, "],\n  \"pds\": [");
+    for (size_t i = 0; i < layout->pds.count; i++) {
+        buffer_print(out, "%s\n", i == 0 ? "" : ",");
+        emit_pd(layout->pds.items[i], out);
+    }
+    buffer_print(out, "],\n  \"regions\": [");
+    for (size_t i = 0; i < layout->regions.count; i++) {
+        buffer_print(out, "%s\n", i == 0 ? "" : ",");
+        emit_region(layout->regions.items[i], out);
+    }
+    buffer_print(out, "],\n  \"channels\": [");
+    for (size_t i = 0; i < layout->channels.count; i++) {
+        buffer_print(out, "%s\n", i == 0 ? "" : ",");
+        emit_channel(&layout->channels.items[i], out);
+    }
+    buffer_print(out, "]\n}\n");
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emit.h"
+
+#include <inttypes.h>
+
+static void emit_region(const struct region *region, struct buffer *out)
+{
+    buffer_print(out, "    <memory_region name=\"%s\" size=\"0x%" PRIx64 "\" page_size=\"0x%" PRIx64
+                      "\"",
+                 region->name, region->size, region->page_size);
+    if (region->fixed) {
+        buffer_print(out, " phys_addr=\"0x%" PRIx64 "\"", region->address);
+    }
+    if (region->prefill != NULL) {
+        buffer_print(out, " prefill_path=\"");
+        buffer_add_xml(out, region->prefill->path);
+        buffer_print(out, "\"");
+    }
+    buffer_print(out, " />\n");
+}
+
+static void emit_map(const struct map *map, const char *indent, struct buffer *out)
+{
+    buffer_print(out, "%s<map mr=\"%s\" vaddr=\"0x%" PRIx64 "\" perms=\"%s\"%s />\n", indent,
+                 map->region->name, map->vaddr, map->perms,
+                 map->cached ? "" : " cached=\"false\"");
+}
+
+static void emit_vm(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
+{
+    const struct vm_settings *settings = &vm->settings;
+
+    buffer_print(out,
+                 "        <virtual_machine name=\"%s\" priority=\"%" PRIu64 "\" budget=\"%" PRIu64
+                 "\" period=\"%" PRIu64 "\">\n",
+                 vm->name, settings->priority.number, settings->budget.number,
+                 settings->period.number);
+    for (uint64_t id = 0; id < settings->vcpus.number; id++) {
+        buffer_print(out, "            <vcpu id=\"%" PRIu64 "\" />\n", id);
+    }
+    for (size_t i = 0; i < place->maps.count; i++) {
+        emit_map(&place->maps.items[i], "            ", out);
+    }
+    buffer_print(out, "        </virtual_machine>\n");
+}
+
+static void emit_pd(const struct layout *layout, const struct pd *pd, struct buffer *out)
+{
+    buffer_print(out,
+                 "    <protection_domain name=\"%s\" priority=\"%u\" stack_size=\"0x%" PRIx64
+                 "\">\n"
+                 "        <program_image path=\"%s.elf\" />\n",
+                 pd->name, pd->priority, pd->stack_size, pd->name);
+    for (size_t i = 0; i < pd->maps.count; i++) {
+        emit_map(&pd->maps.items[i], "        ", out);
+    }
+    for (size_t i = 0; i < pd->irqs.count; i++) {
+        buffer_print(out, "        <irq irq=\"%u\" id=\"%u\" />\n", pd->irqs.items[i].irq,
+                     pd->irqs.items[i].channel);
+    }
+    if (pd->vm != NULL) {
+        emit_vm(pd->vm, &layout->vms[pd->vm->index], out);
+    }
+    buffer_print(out, "    </protection_domain>\n");
+}
+
+static void emit_end(const struct channel_end *end, struct buffer *out)
+{
+    buffer_print(out, "        <end pd=\"%s\" id=\"%u\"%s />\n", end->pd->name, end->id,
+                 end->calls ? " pp=\"true\"" : "");
+}
+
+void emit_system(const struct layout *layout, struct buffer *out)
+{
+    buffer_print(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                      "<!-- Made by braid-gen from the system '%s'; changes will be lost. -->\n"
+                      "<system>\n",
+                 layout->system->name);
+    for (size_t i = 0; i < layout->regions.count; i++) {
+        emit_region(layout->regions.items[i], out);
+    }
+    for (size_t i = 0; i < layout->pds.count; i++) {
+        emit_pd(layout, layout->pds.items[i], out);
+    }
+    for (size_t i = 0; i < layout->channels.count; i++) {
+        buffer_print(out, "    <channel>\n");
+        emit_end(&layout->channels.items[i].ends[0], out);
+        emit_end(&layout->channels.items[i].ends[1], out);
+        buffer_print(out, "    </channel>\n");
+    }
+    buffer_print(out, "</system>\n");
+}

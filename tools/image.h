@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include "model.h"
+
+/*
+ * Find the files that each VM boots and look at what they are: a kernel must be an arm64 Image
+ * (Linux, Documentation/arm64/booting.rst), an initramfs a cpio archive, maybe compressed.
+ */
+void images_find(struct system *system);

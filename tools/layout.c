@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "layout.h"
+#include "drivers/timer/config.h"
+#include "drivers/uart/config.h"
+#include "emit.h"
+#include "lib/ring.h"
+
+#include <string.h>
+
+#define PAGE       0x1000ULL
+#define LARGE_PAGE (2 * MIB)
+
+/* In a PD; guest RAM and images are far from the rest, so that addresses tell what they are. */
+#define PD_RINGS  0x10000000ULL
+#define PD_IMAGES 0x200000000ULL
+#define PD_RAM    0x400000000ULL
+
+#define PRIORITY_TIMER   250u
+#define PRIORITY_UART    240u
+#define PRIORITY_SWITCH  150u
+#define PRIORITY_CONSOLE 120u
+#define PRIORITY_MONITOR 100u
+
+#define STACK_SIZE 0x8000ULL
+
+#define UART_RING           (16ULL << 10)
+#define CONSOLE_OUTPUT_RING (16ULL << 10)
+#define CONSOLE_INPUT_RING  (4ULL << 10)
+#define LOG_RING            (4ULL << 10)
+
+/* Channel ids in each kind of PD; microkit.h: 0 .. 61. */
+#define TIMER_IRQ_CHANNEL         61u
+#define UART_IRQ_CHANNEL          0u
+#define UART_CLIENT_CHANNEL       1u
+#define CONSOLE_UART_CHANNEL      0u
+#define CONSOLE_CLIENT_CHANNEL    1u
+#define SWITCH_LOG_CHANNEL        60u
+#define MONITOR_TIMER_CHANNEL     0u
+#define MONITOR_CONSOLE_CHANNEL   1u
+#define MONITOR_INTERFACE_CHANNEL 2u
+
+_Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= 62, "console's channel ids");
+_Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
+_Static_assert(MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES <= 62, "a monitor's channel ids");
+_Static_assert(MEMBERS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
+
+static uint64_t round_up(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) / alignment * alignment;
+}
+
+/* The guest's memory, from below: nothing, kernel, free, initramfs, device tree. */
+
+static uint64_t kernel_offset(const struct vm *vm)
+{
+    return LARGE_PAGE + vm->kernel->text_offset;
+}
+
+static uint64_t initramfs_size(const struct vm *vm)
+{
+    return vm->initramfs == NULL ? 0 : vm->initramfs->size;
+}
+
+uint64_t guest_memory_needed(const struct vm *vm)
+{
+    uint64_t kernel_end = round_up(kernel_offset(vm) + vm->kernel->memory_size, PAGE);
+
+    return round_up(kernel_end + round_up(initramfs_size(vm), PAGE), LARGE_PAGE) + LARGE_PAGE;
+}
+
+/* Sums. */
+
+static uint64_t image_copies(const struct system *system, const struct image *image)
+{
+    uint64_t users = 0;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        users += (vm->kernel == image) + (vm->initramfs == image);
+    }
+    return system->options->prefill && users > 1 ? 1 : users;
+}
+
+static uint64_t image_bytes(const struct system *system)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < system->images.count; i++) {
+        const struct image *image = system->images.items[i];
+        sum += image_copies(system, image) * round_up(image->size, LARGE_PAGE);
+    }
+    return sum;
+}
+
+uint64_t layout_overhead(const struct system *system)
+{
+    uint64_t sum = image_bytes(system);
+
+    for (size_t i = 0; i < system->networks.count; i++) {
+        const struct network *network = system->networks.items[i];
+        sum += network->port_count * 2 * (RING_HEADER_SIZE + network->settings.queue.number);
+    }
+    sum += system->vms.count *
+           (2 * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + PAGE);
+    return sum;
+}
+
+/*
+ * QEMU's memory: the boot image with the images in it has its place from image_address, all else
+ * fits around it.
+ */
+static uint64_t qemu_memory(const struct system *system)
+{
+    const struct board_settings *board = &system->board.settings;
+    uint64_t reserved = board->memory_reserved.number;
+    uint64_t sum = reserved + layout_overhead(system);
+    uint64_t image_end =
+        board->image_address.number - board->memory_base.number + reserved + image_bytes(system);
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        sum += system->vms.items[i]->settings.memory.number;
+    }
+    uint64_t need = round_up(sum > image_end ? sum : image_end, 1024 * MIB);
+    return need < board->memory_size.number ? need : board->memory_size.number;
+}
+
+const char *layout_mebibytes(uint64_t bytes)
+{
+    return value_format(VALUE_SIZE, round_up(bytes, MIB));
+}
+
+const char *layout_bootargs(const struct vm *vm)
+{
+    const struct vm_settings *settings = &vm->settings;
+    const char *arguments =
+        settings->console.number
+            ? memory_format("console=hvc0 earlycon=pl011,0x%llx quiet", GUEST_PL011)
+            : "quiet";
+
+    arguments = memory_format("%s braid.hostname=%s", arguments, settings->hostname.text);
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        const struct interface_settings *interface = &vm->interfaces[i].settings;
+        if (interface->ip.line != 0) {
+            arguments = memory_format("%s braid.net%u=%s", arguments, i,
+                                      value_format(VALUE_IPV4_NET, interface->ip.number));
+        }
+        if (interface->gateway.line != 0) {
+            arguments = memory_format("%s braid.gw%u=%s", arguments, i,
+                                      value_format(VALUE_IPV4, interface->gateway.number));
+        }
+    }
+    if (settings->router.number) {
+        arguments = memory_format("%s sysctl.net.ipv4.ip_forward=1", arguments);
+    }
+    return settings->cmdline.text[0] == '\0'
+               ? arguments
+               : memory_format("%s %s", arguments, settings->cmdline.text);
+}
+
+/* Building blocks. */
+
+static struct region *add_region(struct layout *layout, const char *name, uint64_t size,
+                                 uint64_t page_size, const char *purpose)
+{
+    struct region *region = memory_new(sizeof(*region));
+
+    *region = (struct region){
+        .name = name, .size = size, .page_size = page_size, .purpose = purpose};
+    *list_add(&layout->regions) = region;
+    return region;
+}
+
+static struct region *add_device(struct layout *layout, const char *name, uint64_t address,
+                                 uint64_t size, const char *purpose)
+{
+    struct region *region = add_region(layout, name, size, PAGE, purpose);
+
+    region->fixed = true;
+    region->address = address;
+    return region;
+}
+
+/* Map at the PD's next free address, with an unmapped page behind it; returns the address. */
+static uint64_t map_next(struct pd *pd, const struct region *region, const char *perms, bool cached)
+{
+    uint64_t vaddr = pd->next_vaddr;
+
+    *list_add(&pd->maps) =
+        (struct map){.region = region, .vaddr = vaddr, .perms = perms, .cached = cached};
+    pd->next_vaddr = round_up(vaddr + region->size, PAGE) + PAGE;
+    return vaddr;
+}
+
+static struct pd *add_pd(struct layout *layout, const char *name, const char *kind,
+                         unsigned priority)
+{
+    struct pd *pd = memory_new(sizeof(*pd));
+
+    pd->name = name;
+    pd->kind = kind;
+    pd->priority = priority;
+    pd->stack_size = STACK_SIZE;
+    pd->next_vaddr = PD_RINGS;
+    *list_add(&layout->pds) = pd;
+    return pd;
+}
+
+static void add_channel(struct layout *layout, const struct pd *client, unsigned client_id,
+                        bool calls, const struct pd *server, unsigned server_id)
+{
+    *list_add(&layout->channels) = (struct channel){
+        .ends = {{.pd = client, .id = client_id, .calls = calls}, {.pd = server, .id = server_id}}};
+}
+
+/* A pair of rings (ring_down 0: a single one) and a channel between two PDs. */
+static struct link add_link(struct layout *layout, const char *name, struct pd *client,
+                            unsigned client_id, struct pd *server, unsigned server_id,
+                            uint64_t ring_up, uint64_t ring_down)
+{
+    struct link link = {.ring_up = ring_up,
+                        .ring_down = ring_down,
+                        .client_channel = client_id,
+                        .server_channel = server_id};
+    const struct region *up = add_region(layout, memory_format("%s_up", name),
+                                         RING_HEADER_SIZE + ring_up, PAGE, "ring");
+
+    link.client_up = map_next(client, up, "rw", true);
+    link.server_up = map_next(server, up, "rw", true);
+    if (ring_down != 0) {
+        const struct region *down = add_region(layout, memory_format("%s_down", name),
+                                               RING_HEADER_SIZE + ring_down, PAGE, "ring");
+        link.client_down = map_next(client, down, "rw", true);
+        link.server_down = map_next(server, down, "rw", true);
+    }
+    add_channel(layout, client, client_id, false, server, server_id);
+    return link;
+}
+
+/* The PDs that every system has. */
+
+static void lay_out_services(struct layout *layout)
+{
+    const struct board *board = &layout->system->board;
+    const char *timer_kind = memory_format("drivers/%s", board->timer.driver.text);
+    const char *uart_kind = memory_format("drivers/%s", board->uart.driver.text);
+
+    layout->timer = add_pd(layout, "timer", timer_kind, PRIORITY_TIMER);
+    layout->uart = add_pd(layout, "uart", uart_kind, PRIORITY_UART);
+    layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE);
+
+    *list_add(&layout->timer->irqs) = (struct irq){
+        .irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
+    *list_add(&layout->uart->irqs) = (struct irq){
+        .irq = (unsigned)board->uart.interrupt.number, .channel = UART_IRQ_CHANNEL};
+    const struct region *registers = add_device(layout, "uart_registers",
+                                                board->uart.address.number, PAGE, "UART registers");
+    layout->uart_registers = map_next(layout->uart, registers, "rw", false);
+    layout->uart_link =
+        add_link(layout, "uart", layout->console, CONSOLE_UART_CHANNEL, layout->uart,
+                 UART_CLIENT_CHANNEL, UART_RING, UART_RING);
+}
+
+static void lay_out_network(struct layout *layout, const struct network *network)
+{
+    if (network->port_count == 0) {
+        return;
+    }
+    struct pd *pd = add_pd(layout, memory_format("switch_%s", network->name), "switch",
+                           PRIORITY_SWITCH);
+    unsigned client = (unsigned)(layout->system->vms.count + network->index);
+
+    pd->network = network;
+    layout->switches[network->index] = pd;
+    layout->log_links[network->index] =
+        add_link(layout, memory_format("%s_log", network->name), pd, SWITCH_LOG_CHANNEL,
+                 layout->console, CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+}
+
+/* One VM and its monitor. */
+
+static void map_guest(struct vm_layout *vm, const struct region *region, uint64_t gpa,
+                      const char *perms, bool cached)
+{
+    *list_add(&vm->maps) =
+        (struct map){.region = region, .vaddr = gpa, .perms = perms, .cached = cached};
+}
+
+/* RAM is asked for in pieces, because a Microkit tool finds room for small ones only. */
+static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                        const struct vm *vm)
+{
+    uint64_t size = vm->settings.memory.number;
+    uint64_t piece_max = layout->system->board.settings.region_max.number;
+
+    place->ram = PD_RAM;
+    for (uint64_t offset = 0, i = 0; offset < size; offset += piece_max, i++) {
+        uint64_t piece = size - offset < piece_max ? size - offset : piece_max;
+        const struct region *region =
+            add_region(layout, memory_format("%s_ram%u", vm->name, (unsigned)i), piece, LARGE_PAGE,
+                       "guest RAM");
+        *list_add(&pd->maps) = (struct map){
+            .region = region, .vaddr = PD_RAM + offset, .perms = "rw", .cached = true};
+        map_guest(place, region, GUEST_RAM + offset, "rwx", true);
+    }
+}
+
+/* The one region that holds an image, for all monitors. */
+static const struct region *image_region(struct layout *layout, const struct image *image)
+{
+    for (size_t i = 0; i < layout->regions.count; i++) {
+        if (layout->regions.items[i]->prefill == image) {
+            return layout->regions.items[i];
+        }
+    }
+    unsigned index = 0;
+    while (layout->system->images.items[index] != image) {
+        index++;
+    }
+    uint64_t page = image->size >= LARGE_PAGE ? LARGE_PAGE : PAGE;
+    struct region *region = add_region(
+        layout, memory_format("%s%u", image->is_kernel ? "kernel" : "initramfs", index),
+        round_up(image->size, page), page, image->is_kernel ? "kernel" : "initramfs");
+    region->prefill = image;
+    return region;
+}
+
+static void lay_out_image(struct layout *layout, struct pd *pd, struct guest_image *place,
+                          const struct image *image, uint64_t *vaddr)
+{
+    place->image = image;
+    if (image == NULL || !layout->system->options->prefill) {
+        return;
+    }
+    const struct region *region = image_region(layout, image);
+    place->vaddr = *vaddr;
+    *list_add(&pd->maps) =
+        (struct map){.region = region, .vaddr = *vaddr, .perms = "r", .cached = true};
+    *vaddr = round_up(*vaddr + region->size, LARGE_PAGE) + LARGE_PAGE;
+}
+
+static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                           const struct vm *vm)
+{
+    uint64_t vaddr = PD_IMAGES;
+    uint64_t ram_end = GUEST_RAM + vm->settings.memory.number;
+
+    lay_out_image(layout, pd, &place->kernel, vm->kernel, &vaddr);
+    lay_out_image(layout, pd, &place->initramfs, vm->initramfs, &vaddr);
+    place->kernel.gpa = GUEST_RAM + kernel_offset(vm);
+    place->dtb_gpa = ram_end - LARGE_PAGE;
+    place->initramfs.gpa = place->dtb_gpa - round_up(initramfs_size(vm), PAGE);
+}
+
+/* A page of registers that the monitor writes and the guest reads. */
+static struct device lay_out_device(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                                    const char *name, unsigned slot)
+{
+    const struct region *region = add_region(layout, name, PAGE, PAGE, "virtio registers");
+    struct device device = {.gpa = GUEST_VIRTIO + slot * GUEST_VIRTIO_STRIDE,
+                            .intid = GUEST_VIRTIO_INTID + slot};
+
+    device.registers = map_next(pd, region, "rw", false);
+    map_guest(place, region, device.gpa, "r", false);
+    return device;
+}
+
+static void lay_out_interface(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                              const struct interface *interface)
+{
+    const char *name = memory_format("%s_net%u", interface->vm->name, interface->index);
+    uint64_t ring = interface->network->settings.queue.number;
+
+    place->interfaces[interface->index] =
+        add_link(layout, name, pd, MONITOR_INTERFACE_CHANNEL + interface->index,
+                 layout->switches[interface->network->index], interface->port, ring, ring);
+    place->interface_devices[interface->index] =
+        lay_out_device(layout, pd, place, memory_format("%s_registers", name),
+                       SLOT_INTERFACE + interface->index);
+}
+
+static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv)
+{
+    struct vm_layout *place = &layout->vms[vm->index];
+    struct pd *pd =
+        add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR);
+
+    pd->vm = vm;
+    layout->monitors[vm->index] = pd;
+    lay_out_ram(layout, pd, place, vm);
+    lay_out_images(layout, pd, place, vm);
+    map_guest(place, gicv, GUEST_GICC, "rw", false);
+    add_channel(layout, pd, MONITOR_TIMER_CHANNEL, true, layout->timer, vm->index);
+    place->timer_channel = MONITOR_TIMER_CHANNEL;
+
+    place->console = add_link(layout, memory_format("%s_console", vm->name), pd,
+                              MONITOR_CONSOLE_CHANNEL, layout->console,
+                              CONSOLE_CLIENT_CHANNEL + vm->index, CONSOLE_OUTPUT_RING,
+                              vm->settings.console.number ? CONSOLE_INPUT_RING : 0);
+    if (vm->settings.console.number) {
+        place->console_device = lay_out_device(
+            layout, pd, place, memory_format("%s_console_registers", vm->name), SLOT_CONSOLE);
+    }
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        lay_out_interface(layout, pd, place, &vm->interfaces[i]);
+    }
+    emit_dtb(layout, vm, &place->dtb);
+}
+
+struct layout *layout_make(const struct system *system)
+{
+    struct layout *layout = memory_new(sizeof(*layout));
+
+    layout->system = system;
+    layout->vms = memory_new(system->vms.count * sizeof(*layout->vms));
+    layout->qemu_memory = qemu_memory(system);
+    lay_out_services(layout);
+    for (size_t i = 0; i < system->networks.count; i++) {
+        lay_out_network(layout, system->networks.items[i]);
+    }
+    const struct region *gicv =
+        add_device(layout, "gicv", system->board.gic.vcpu_interface.number, GUEST_GICC_SIZE,
+                   "virtual CPU interface");
+    for (size_t i = 0; i < system->vms.count; i++) {
+        lay_out_vm(layout, system->vms.items[i], gicv);
+    }
+    return layout;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * From the model to numbers: the protection domains, their memory regions, mappings, channels and
+ * interrupts, and where everything is, in each PD and in each guest.
+ */
+
+#include "model.h"
+
+/* What Microkit allows, and what the bundled kernel has tables for (sdk/kernel/system.h). */
+#define THREADS_MAX     255 /* programs and vCPUs */
+#define PROGRAMS_ALWAYS 3   /* timer, uart, console */
+
+#define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
+
+/* A guest's view, as QEMU's virt machine has it. See docs/architecture.md. */
+#define GUEST_GICD           0x08000000ULL
+#define GUEST_GICD_SIZE      0x10000ULL
+#define GUEST_GICC           0x08010000ULL
+#define GUEST_GICC_SIZE      0x2000ULL
+#define GUEST_PL011          0x09000000ULL
+#define GUEST_PL011_INTID    33u
+#define GUEST_VIRTIO         0x0a000000ULL
+#define GUEST_VIRTIO_STRIDE  0x1000ULL
+#define GUEST_VIRTIO_INTID   48u
+#define GUEST_RAM            0x40000000ULL
+#define GUEST_SPI_BASE       32u
+
+/* Places on a guest's virtio bus. They stay when others come or go. */
+#define SLOT_CONSOLE   0u
+#define SLOT_INTERFACE 1u
+
+struct region {
+    const char *name;
+    uint64_t size;
+    uint64_t page_size;
+    bool fixed;           /* at `address`: a device's registers */
+    uint64_t address;
+    const struct image *prefill; /* NULL: zeroed */
+    const char *purpose;  /* for people */
+};
+
+struct map {
+    const struct region *region;
+    uint64_t vaddr;
+    const char *perms;
+    bool cached;
+};
+
+struct irq {
+    unsigned irq;
+    unsigned channel;
+};
+
+/* Two PDs' views of a pair of rings, and the channel that goes with it. */
+struct link {
+    uint64_t ring_up;   /* bytes of data, from client to server */
+    uint64_t ring_down; /* from server to client; 0: there is no such ring */
+    unsigned client_channel;
+    unsigned server_channel;
+    uint64_t client_up; /* addresses in the client */
+    uint64_t client_down;
+    uint64_t server_up; /* addresses in the server */
+    uint64_t server_down;
+};
+
+/* An emulated virtio device. */
+struct device {
+    uint64_t registers; /* in the monitor */
+    uint64_t gpa;
+    unsigned intid;
+};
+
+struct guest_image {
+    const struct image *image;
+    uint64_t vaddr; /* in the monitor, if the SDK prefills regions */
+    uint64_t gpa;
+};
+
+struct vm_layout {
+    unsigned timer_channel;
+    uint64_t ram;   /* in the monitor */
+    struct LIST(struct map) maps; /* the guest's */
+    struct guest_image kernel;
+    struct guest_image initramfs;
+    uint64_t dtb_gpa;
+    struct buffer dtb;
+    struct link console;
+    struct device console_device;
+    struct link interfaces[VMM_MAX_INTERFACES];
+    struct device interface_devices[VMM_MAX_INTERFACES];
+};
+
+struct pd {
+    const char *name;
+    const char *kind;     /* the directory of its sources */
+    unsigned priority;
+    uint64_t stack_size;
+    struct LIST(struct map) maps;
+    struct LIST(struct irq) irqs;
+    const struct vm *vm;  /* a monitor's; NULL otherwise */
+    const struct network *network; /* a switch's; NULL otherwise */
+    uint64_t next_vaddr;
+};
+
+struct channel_end {
+    const struct pd *pd;
+    unsigned id;
+    bool calls; /* makes protected calls to the other end */
+};
+
+struct channel {
+    struct channel_end ends[2];
+};
+
+struct layout {
+    const struct system *system;
+    struct LIST(struct region *) regions;
+    struct LIST(struct pd *) pds;
+    struct LIST(struct channel) channels;
+    struct pd *timer;
+    struct pd *uart;
+    struct pd *console;
+    struct pd *switches[MEMBERS_MAX];  /* by the networks' indices; NULL: nobody is on it */
+    struct pd *monitors[MEMBERS_MAX];
+    struct vm_layout *vms;             /* by the VMs' indices */
+    struct link uart_link;             /* console is the client */
+    uint64_t uart_registers;           /* in the driver */
+    struct link log_links[MEMBERS_MAX]; /* of the switches */
+    uint64_t qemu_memory;              /* bytes */
+};
+
+/* Lay out a system in which no error was found. */
+struct layout *layout_make(const struct system *system);
+
+/* The least memory that holds a VM's kernel, initramfs and device tree. */
+uint64_t guest_memory_needed(const struct vm *vm);
+
+/* Memory for what is not a guest's RAM: images and queues. The board's `reserved` is the rest. */
+uint64_t layout_overhead(const struct system *system);
+
+/* The kernel's command line. */
+const char *layout_bootargs(const struct vm *vm);
+
+/* Bytes as one reads them, rounded up to MiB. */
+const char *layout_mebibytes(uint64_t bytes);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* braid-gen: from a system file and a board file, everything that is derived from them. */
+
+#include "check.h"
+#include "diagnostics.h"
+#include "emit.h"
+#include "image.h"
+#include "read.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+
+static const char usage[] =
+    "usage: braid-gen SYSTEM.yaml --board BOARD.yaml --output DIR [options]\n"
+    "       braid-gen --describe SYSTEM.yaml...\n"
+    "       braid-gen --reference\n"
+    "\n"
+    "  --board FILE    the board's file\n"
+    "  --output DIR    where to write; nothing is written if there are errors\n"
+    "  --kernel FILE   the arm64 Image of machines that name none\n"
+    "  --initrd FILE   the initramfs of machines that name neither\n"
+    "  --search DIR    a further place to look for files that machines name\n"
+    "  --prefill       the SDK fills memory regions from files (Microkit 2.2 and later)\n"
+    "  --describe      print each system's name and description\n"
+    "  --reference     print the reference of all keys, in Markdown\n";
+
+enum { OPTION_BOARD = 256, OPTION_OUTPUT, OPTION_KERNEL, OPTION_INITRD, OPTION_SEARCH,
+       OPTION_PREFILL, OPTION_DESCRIBE, OPTION_REFERENCE, OPTION_HELP };
+
+static const struct option option_table[] = {
+    {"board", required_argument, NULL, OPTION_BOARD},
+    {"output", required_argument, NULL, OPTION_OUTPUT},
+    {"kernel", required_argument, NULL, OPTION_KERNEL},
+    {"initrd", required_argument, NULL, OPTION_INITRD},
+    {"search", required_argument, NULL, OPTION_SEARCH},
+    {"prefill", no_argument, NULL, OPTION_PREFILL},
+    {"describe", no_argument, NULL, OPTION_DESCRIBE},
+    {"reference", no_argument, NULL, OPTION_REFERENCE},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
+};
+
+static int finish(int status)
+{
+    errors_print();
+    memory_free_all();
+    return status;
+}
+
+static void emit_all(const struct layout *layout)
+{
+    emit_system(layout, output_file("system.system"));
+    for (size_t i = 0; i < layout->pds.count; i++) {
+        const struct pd *pd = layout->pds.items[i];
+        emit_config(layout, pd, output_file(memory_format("config/%s.c", pd->name)));
+        if (pd->vm != NULL) {
+            emit_embedded(layout, pd, output_file(memory_format("config/%s_images.S", pd->name)));
+            const struct buffer *dtb = &layout->vms[pd->vm->index].dtb;
+            buffer_add(output_file(memory_format("%s.dtb", pd->vm->name)), dtb->bytes, dtb->length);
+        }
+    }
+    emit_qemu(layout, output_file("qemu.args"));
+    emit_json(layout, output_file("system.json"));
+    emit_dot(layout, output_file("picture.dot"));
+    emit_make(layout, output_file("system.mk"));
+}
+
+static int generate(const struct options *options)
+{
+    struct system *system = memory_new(sizeof(*system));
+    struct yaml_file file;
+
+    board_read(&system->board, options->board_path);
+    if (!yaml_file_load(&file, options->system_path)) {
+        return finish(EXIT_FAILURE);
+    }
+    system_read(system, &file, options);
+    images_find(system);
+    system_check(system, &file);
+    bool written =
+        error_count() == 0 && (emit_all(layout_make(system)), outputs_write(options->output,
+                                                                            "system.mk"));
+    yaml_file_close(&file);
+    return finish(written ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* A line for each system: what `make systems` shows. */
+static int describe(char *const *paths)
+{
+    for (; *paths != NULL; paths++) {
+        struct yaml_file file;
+        struct system_settings settings;
+
+        schema_defaults(&system_schema, &settings);
+        if (!yaml_file_load(&file, *paths)) {
+            continue;
+        }
+        schema_read(&system_schema, &file, yaml_root(&file), "", false, &settings);
+        printf("%-14s %s\n", name_of_path(*paths), settings.description.text);
+        yaml_file_close(&file);
+    }
+    return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static int reference(void)
+{
+    struct buffer out = {0};
+
+    emit_reference(&out);
+    fputs(out.bytes, stdout);
+    return finish(EXIT_SUCCESS);
+}
+
+static int wrong_usage(const char *message)
+{
+    fprintf(stderr, "braid-gen: %s\n%s", message, usage);
+    return finish(EXIT_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    bool describing = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", option_table, NULL)) != -1) {
+        switch (option) {
+        case OPTION_BOARD:
+            options.board_path = optarg;
+            break;
+        case OPTION_OUTPUT:
+            options.output = optarg;
+            break;
+        case OPTION_KERNEL:
+            options.kernel = optarg;
+            break;
+        case OPTION_INITRD:
+            options.initrd = optarg;
+            break;
+        case OPTION_SEARCH:
+            *list_add(&options.search) = optarg;
+            break;
+        case OPTION_PREFILL:
+            options.prefill = true;
+            break;
+        case OPTION_DESCRIBE:
+            describing = true;
+            break;
+        case OPTION_REFERENCE:
+            return reference();
+        case OPTION_HELP:
+            fputs(usage, stdout);
+            return finish(EXIT_SUCCESS);
+        default:
+            return wrong_usage("wrong option");
+        }
+    }
+    if (describing) {
+        return describe(argv + optind);
+    }
+    if (optind + 1 != argc) {
+        return wrong_usage("name one system file");
+    }
+    if (options.board_path == NULL || options.output == NULL || options.output[0] == '\0') {
+        return wrong_usage("--board and --output are needed");
+    }
+    options.system_path = argv[optind];
+    return generate(&options);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the user described, before any of it has an address: board, VMs, interfaces, switches. */
+
+#include "console/config.h"
+#include "memory.h"
+#include "schema.h"
+#include "switch/config.h"
+#include "vmm/config.h"
+
+/* A VM and a switch take a place each among the console's clients. */
+#define MEMBERS_MAX CONSOLE_MAX_CLIENTS
+
+#define MIB (1ULL << 20)
+
+/* Records of settings, one for each schema. */
+
+struct board_settings {
+    struct setting description;
+    struct setting memory_base;
+    struct setting memory_size;
+    struct setting memory_reserved;
+    struct setting region_max;
+    struct setting image_address;
+    struct setting cpu;
+    struct setting uart;
+    struct setting timer;
+    struct setting gic;
+    struct setting qemu;
+};
+
+struct uart_settings {
+    struct setting driver;
+    struct setting address;
+    struct setting interrupt;
+};
+
+struct timer_settings {
+    struct setting driver;
+    struct setting interrupt;
+};
+
+struct gic_settings {
+    struct setting vcpu_interface;
+};
+
+struct qemu_settings {
+    struct setting machine;
+    struct setting cpu;
+    struct setting arguments;
+};
+
+struct system_settings {
+    struct setting description;
+    struct setting defaults;
+    struct setting switches;
+    struct setting vms;
+};
+
+struct interface_settings {
+    struct setting on_switch;
+    struct setting ip;
+    struct setting gateway;
+    struct setting mac;
+    struct setting any_mac;
+    struct setting vlan;
+    struct setting trunk;
+    struct setting path;
+};
+
+struct vm_settings {
+    struct setting name;
+    struct setting count;
+    struct setting memory;
+    struct setting vcpus;
+    struct setting kernel;
+    struct setting initramfs;
+    struct setting cmdline;
+    struct setting hostname;
+    struct setting router;
+    struct setting console;
+    struct setting start;
+    struct setting priority;
+    struct setting budget;
+    struct setting period;
+    struct setting interfaces;
+    struct interface_settings interface; /* of the one interface, if `interfaces` is not given */
+};
+
+struct switch_settings {
+    struct setting name;
+    struct setting allow;
+    struct setting deny;
+    struct setting mirror;
+    struct setting ageing;
+    struct setting queue;
+};
+
+extern const struct schema board_schema;
+extern const struct schema uart_schema;
+extern const struct schema timer_schema;
+extern const struct schema gic_schema;
+extern const struct schema qemu_schema;
+extern const struct schema system_schema;
+extern const struct schema vm_schema;
+extern const struct schema interface_schema;
+extern const struct schema switch_schema;
+
+/* The things themselves. */
+
+struct board {
+    const char *name; /* the file's name without .yaml: the SDK's name of the board */
+    const char *path;
+    struct board_settings settings;
+    struct uart_settings uart;
+    struct timer_settings timer;
+    struct gic_settings gic;
+    struct qemu_settings qemu;
+};
+
+/* A file that becomes part of the boot image. One that several VMs use is here once. */
+struct image {
+    const char *path;     /* where it was found; absolute */
+    uint64_t size;
+    bool is_kernel;       /* then it is an arm64 Image with: */
+    uint64_t text_offset; /* bytes from a 2 MiB boundary */
+    uint64_t memory_size; /* bytes from its first byte that it needs, .bss included */
+};
+
+struct interface {
+    struct vm *vm;
+    unsigned index;      /* among the VM's */
+    const char *where;   /* for errors */
+    int line;
+    struct network *network;
+    unsigned port;       /* on that switch */
+    uint64_t mac;
+    struct interface_settings settings;
+    uint16_t trunk[4096]; /* VLANs of a trunk port, ended by 0 */
+};
+
+struct vm {
+    const char *name;
+    const char *where;
+    const char *group;   /* the name in the file: that of all `count` alike machines */
+    int line;
+    unsigned index;      /* among the VMs */
+    unsigned copy;       /* among the machines of its group */
+    struct vm_settings settings;
+    struct image *kernel;
+    struct image *initramfs; /* NULL: none */
+    unsigned interface_count;
+    struct interface interfaces[VMM_MAX_INTERFACES];
+};
+
+/* A virtual switch. */
+struct network {
+    const char *name;
+    const char *where;
+    int line;
+    unsigned index;
+    struct switch_settings settings;
+    unsigned port_count;
+    struct interface *ports[SWITCH_MAX_PORTS];
+    uint64_t may_reach[SWITCH_MAX_PORTS];
+    int mirror_port;     /* -1: none */
+};
+
+struct options {
+    const char *system_path;
+    const char *board_path;
+    const char *output;
+    const char *kernel;    /* NULL: every VM names its own */
+    const char *initrd;
+    bool prefill;          /* the SDK fills memory regions from files */
+    struct LIST(const char *) search;
+};
+
+struct system {
+    const char *name; /* the file's name without .yaml */
+    const char *path;
+    const struct options *options;
+    struct system_settings settings;
+    struct vm_settings common; /* what all VMs start from */
+    struct board board;
+    struct LIST(struct vm *) vms;
+    struct LIST(struct network *) networks;
+    struct LIST(struct image *) images;
+};

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "diagnostics.h"
+#include "read.h"
+
+#include <string.h>
+
+const char *name_of_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    const char *dot = strrchr(name, '.');
+
+    return memory_copy(name, dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name));
+}
+
+static void read_part(struct yaml_file *file, const struct setting *setting,
+                      const struct schema *schema, const char *where, void *record)
+{
+    schema_defaults(schema, record);
+    if (setting->node != NULL) {
+        schema_read(schema, file, setting->node, where, false, record);
+    }
+}
+
+static void check_page(const struct board *board, const struct setting *address, const char *where,
+                       const char *key, uint64_t alignment)
+{
+    if (address->line != 0 && address->number % alignment != 0) {
+        error_at(board->path, address->line, where, "%s %s: not a multiple of 0x%llx", key,
+                 address->text, (unsigned long long)alignment);
+    }
+}
+
+static void check_memory(const struct board *board)
+{
+    const struct board_settings *settings = &board->settings;
+    uint64_t base = settings->memory_base.number;
+    uint64_t image = settings->image_address.number;
+
+    check_page(board, &settings->memory_base, "", "memory_base", 2 * MIB);
+    check_page(board, &settings->image_address, "", "image_address", 4096);
+    if (settings->image_address.line != 0 &&
+        (image < base || image - base >= settings->memory_size.number)) {
+        error_at(board->path, settings->image_address.line, "",
+                 "image_address %s: outside the board's memory", settings->image_address.text);
+    }
+}
+
+void board_read(struct board *board, const char *path)
+{
+    struct yaml_file file;
+
+    board->path = path;
+    board->name = name_of_path(path);
+    schema_defaults(&board_schema, &board->settings);
+    if (!yaml_file_load(&file, path)) {
+        return;
+    }
+    struct board_settings *settings = &board->settings;
+    schema_read(&board_schema, &file, yaml_root(&file), "", false, settings);
+    read_part(&file, &settings->uart, &uart_schema, "uart", &board->uart);
+    read_part(&file, &settings->timer, &timer_schema, "timer", &board->timer);
+    read_part(&file, &settings->gic, &gic_schema, "gic", &board->gic);
+    read_part(&file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
+    check_memory(board);
+    check_page(board, &board->uart.address, "uart", "address", 4096);
+    check_page(board, &board->gic.vcpu_interface, "gic", "vcpu_interface", 4096);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model.h"
+
+#include <stddef.h>
+
+/* The language of system and board files. What each key's fields mean: schema.h. */
+
+#define AT(record, field)  offsetof(struct record##_settings, field)
+#define TABLE(name)        .keys = name, .count = sizeof(name) / sizeof(name[0])
+
+static const char *const path_words[] = {"isolated", NULL};
+static const char *const start_words[] = {"boot", "held", NULL};
+
+static const struct schema_key system_keys[] = {
+    {.name = "description", .kind = VALUE_TEXT, .offset = AT(system, description), .fallback = "",
+     .derived = "empty", .purpose = "One line on what the system is, for `make systems`."},
+    {.name = "vms", .kind = VALUE_NODE, .offset = AT(system, vms), .required = true,
+     .shape = "mapping or list",
+     .purpose = "The machines: a mapping from names to settings, or a list of names."},
+    {.name = "defaults", .kind = VALUE_NODE, .offset = AT(system, defaults), .shape = "mapping",
+     .purpose = "Settings that every machine starts from; its own win."},
+    {.name = "switches", .kind = VALUE_NODE, .offset = AT(system, switches),
+     .shape = "mapping or list", .derived = "one, `net0`",
+     .purpose = "The switches: a mapping from names to settings, or a list of names."},
+};
+
+const struct schema system_schema = {
+    .heading = "The file",
+    .purpose = "The keys at the left margin.",
+    TABLE(system_keys),
+};
+
+static const struct schema_key interface_keys[] = {
+    {.name = "switch", .kind = VALUE_NAME, .offset = AT(interface, on_switch),
+     .derived = "the first switch", .purpose = "The switch that the interface is plugged into."},
+    {.name = "ip", .kind = VALUE_IPV4_NET, .offset = AT(interface, ip), .own = true,
+     .purpose = "Address and prefix length, set in the guest at boot. With `count`, of the first "
+                "machine; the others follow."},
+    {.name = "gateway", .kind = VALUE_IPV4, .offset = AT(interface, gateway),
+     .purpose = "Default route; an address in the network of `ip`."},
+    {.name = "mac", .kind = VALUE_MAC, .offset = AT(interface, mac), .own = true,
+     .derived = "computed",
+     .purpose = "Hardware address. The computed one depends on the names of the system, the machine "
+                "and the interface's place only."},
+    {.name = "any_mac", .kind = VALUE_SWITCHED, .offset = AT(interface, any_mac), .fallback = "no",
+     .purpose = "Whether the guest may send from other hardware addresses, as a bridge does. "
+                "Otherwise the switch drops such frames."},
+    {.name = "vlan", .kind = VALUE_COUNT, .offset = AT(interface, vlan), .minimum = 1,
+     .maximum = 4094,
+     .purpose = "Access port: the guest sends and gets untagged frames of this VLAN."},
+    {.name = "trunk", .kind = VALUE_NODE, .offset = AT(interface, trunk), .shape = "list of numbers",
+     .purpose = "Trunk port: the guest sends and gets tagged frames of these VLANs (1 to 4094)."},
+    {.name = "path", .kind = VALUE_CHOICE, .offset = AT(interface, path), .fallback = "isolated",
+     .choices = path_words,
+     .purpose = "Data path. `isolated`: the switch sees the frames, not the machine's memory."},
+};
+
+const struct schema interface_schema = {
+    .heading = "An interface",
+    .purpose = "A machine with one interface has these keys among its own; one with several lists "
+               "them under `interfaces`.",
+    TABLE(interface_keys),
+};
+
+static const struct schema_key vm_keys[] = {
+    {.name = "name", .kind = VALUE_NAME, .offset = AT(vm, name), .own = true,
+     .derived = "the key in `vms`", .purpose = "For machines that are items of a list."},
+    {.name = "count", .kind = VALUE_COUNT, .offset = AT(vm, count), .own = true, .minimum = 1,
+     .maximum = MEMBERS_MAX - 1, .derived = "one machine of that name",
+     .purpose = "So many machines alike, named `name0`, `name1`, ..."},
+    {.name = "memory", .kind = VALUE_SIZE, .offset = AT(vm, memory), .fallback = "256 MiB",
+     .minimum = 8 * MIB, .multiple = 2 * MIB, .purpose = "The machine's RAM."},
+    {.name = "vcpus", .kind = VALUE_COUNT, .offset = AT(vm, vcpus), .fallback = "1", .minimum = 1,
+     .maximum = VMM_MAX_VCPUS, .purpose = "Virtual processors."},
+    {.name = "kernel", .kind = VALUE_PATH, .offset = AT(vm, kernel),
+     .derived = "the distribution's",
+     .purpose = "An arm64 `Image`. A relative path starts at the system file's directory."},
+    {.name = "initramfs", .kind = VALUE_PATH, .offset = AT(vm, initramfs),
+     .derived = "ours, with the default kernel; else none",
+     .purpose = "A cpio archive, compressed as the kernel likes; or `none`."},
+    {.name = "cmdline", .kind = VALUE_TEXT, .offset = AT(vm, cmdline), .fallback = "",
+     .derived = "empty", .purpose = "Further kernel arguments, put behind ours."},
+    {.name = "hostname", .kind = VALUE_HOSTNAME, .offset = AT(vm, hostname), .own = true,
+     .derived = "the machine's name", .purpose = "The guest's host name."},
+    {.name = "router", .kind = VALUE_SWITCHED, .offset = AT(vm, router), .fallback = "no",
+     .purpose = "Whether the guest forwards IP packets between its interfaces."},
+    {.name = "console", .kind = VALUE_SWITCHED, .offset = AT(vm, console), .fallback = "yes",
+     .purpose = "Whether the machine has a console (`hvc0`)."},
+    {.name = "start", .kind = VALUE_CHOICE, .offset = AT(vm, start), .fallback = "boot",
+     .choices = start_words, .purpose = "`held`: it waits to be started from the console."},
+    {.name = "priority", .kind = VALUE_COUNT, .offset = AT(vm, priority), .fallback = "50",
+     .minimum = 1, .maximum = 99,
+     .purpose = "A higher machine runs whenever it can; equal ones take turns."},
+    {.name = "budget", .kind = VALUE_DURATION, .offset = AT(vm, budget), .derived = "the period",
+     .minimum = 50, .maximum = 1000000, .purpose = "Processor time in each period, at most."},
+    {.name = "period", .kind = VALUE_DURATION, .offset = AT(vm, period), .fallback = "1 ms",
+     .minimum = 50, .maximum = 1000000,
+     .purpose = "When the budget is full again; the time slice among equals."},
+    {.name = "interfaces", .kind = VALUE_NODE, .offset = AT(vm, interfaces), .own = true,
+     .shape = "list of mappings, or `none`", .derived = "one interface",
+     .purpose = "The interfaces of a machine with several, or with none."},
+};
+
+const struct schema vm_schema = {
+    .heading = "A machine",
+    .purpose = "Under a name in `vms`; most also under `defaults`. `vm0:` with nothing behind it is "
+               "a complete machine.",
+    TABLE(vm_keys),
+    .also = &interface_schema,
+    .also_offset = AT(vm, interface),
+};
+
+static const struct schema_key switch_keys[] = {
+    {.name = "name", .kind = VALUE_NAME, .offset = AT(switch, name),
+     .derived = "the key in `switches`", .purpose = "For switches that are items of a list."},
+    {.name = "allow", .kind = VALUE_NODE, .offset = AT(switch, allow), .shape = "list",
+     .derived = "all may talk to all",
+     .purpose = "Who may talk: each item is a list of machines that reach one another, or "
+                "`a -> b` for frames from a to b only. Nobody else reaches anybody."},
+    {.name = "deny", .kind = VALUE_NODE, .offset = AT(switch, deny), .shape = "list",
+     .purpose = "Who may not, written likewise; all others may. Not together with `allow`."},
+    {.name = "mirror", .kind = VALUE_NAME, .offset = AT(switch, mirror),
+     .purpose = "A machine whose port gets a copy of every frame."},
+    {.name = "ageing", .kind = VALUE_DURATION, .offset = AT(switch, ageing), .fallback = "300 s",
+     .multiple = 1000000, .maximum = 86400ULL * 1000000,
+     .purpose = "A learnt address is forgotten after this time; 0: never."},
+    {.name = "queue", .kind = VALUE_SIZE, .offset = AT(switch, queue), .fallback = "512 KiB",
+     .minimum = 256 << 10, .maximum = 16 * MIB,
+     .purpose = "Each port's queue, in each direction; a power of two."},
+};
+
+const struct schema switch_schema = {
+    .heading = "A switch",
+    .purpose = "Under a name in `switches`.",
+    TABLE(switch_keys),
+};
+
+static const struct schema_key board_keys[] = {
+    {.name = "description", .kind = VALUE_TEXT, .offset = AT(board, description), .fallback = "",
+     .derived = "empty", .purpose = "One line on what the board is."},
+    {.name = "memory_base", .kind = VALUE_HEX, .offset = AT(board, memory_base), .required = true,
+     .purpose = "Physical address of the RAM."},
+    {.name = "memory", .kind = VALUE_SIZE, .offset = AT(board, memory_size), .required = true,
+     .multiple = 2 * MIB, .purpose = "The RAM's size, at most."},
+    {.name = "reserved", .kind = VALUE_SIZE, .offset = AT(board, memory_reserved),
+     .fallback = "32 MiB", .multiple = 2 * MIB,
+     .purpose = "Of it, what the microkernel, the loader and our own programs take."},
+    {.name = "region_max", .kind = VALUE_SIZE, .offset = AT(board, region_max),
+     .fallback = "64 MiB", .minimum = 2 * MIB, .multiple = 2 * MIB,
+     .purpose = "The largest piece in which a guest's RAM is asked of the microkernel."},
+    {.name = "image_address", .kind = VALUE_HEX, .offset = AT(board, image_address),
+     .required = true, .purpose = "Where the boot image is loaded and entered."},
+    {.name = "cpu", .kind = VALUE_TEXT, .offset = AT(board, cpu), .required = true,
+     .purpose = "The processor as a device tree names it, like `arm,cortex-a53`."},
+    {.name = "uart", .kind = VALUE_NODE, .offset = AT(board, uart), .required = true,
+     .shape = "mapping", .purpose = "The serial line that all consoles share."},
+    {.name = "timer", .kind = VALUE_NODE, .offset = AT(board, timer), .required = true,
+     .shape = "mapping", .purpose = "The clock that wakes sleeping machines."},
+    {.name = "gic", .kind = VALUE_NODE, .offset = AT(board, gic), .required = true,
+     .shape = "mapping", .purpose = "The interrupt controller."},
+    {.name = "qemu", .kind = VALUE_NODE, .offset = AT(board, qemu), .required = true,
+     .shape = "mapping", .purpose = "How QEMU emulates the board."},
+};
+
+const struct schema board_schema = {
+    .heading = "The board file",
+    .purpose = "`boards/BOARD.yaml`, where BOARD is the Microkit SDK's name of the board.",
+    TABLE(board_keys),
+};
+
+static const struct schema_key uart_keys[] = {
+    {.name = "driver", .kind = VALUE_NAME, .offset = AT(uart, driver), .fallback = "uart",
+     .purpose = "The directory under `drivers/`."},
+    {.name = "address", .kind = VALUE_HEX, .offset = AT(uart, address), .required = true,
+     .purpose = "Physical address of its registers (one 4 KiB page)."},
+    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(uart, interrupt), .required = true,
+     .minimum = 16, .maximum = 1019, .purpose = "The GIC's number (INTID) of its interrupt."},
+};
+
+const struct schema uart_schema = {
+    .heading = "A board's uart",
+    .purpose = "Under `uart` in the board file.",
+    TABLE(uart_keys),
+};
+
+static const struct schema_key timer_keys[] = {
+    {.name = "driver", .kind = VALUE_NAME, .offset = AT(timer, driver), .fallback = "timer",
+     .purpose = "The directory under `drivers/`."},
+    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(timer, interrupt), .required = true,
+     .minimum = 16, .maximum = 1019, .purpose = "The GIC's number (INTID) of its interrupt."},
+};
+
+const struct schema timer_schema = {
+    .heading = "A board's timer",
+    .purpose = "Under `timer` in the board file.",
+    TABLE(timer_keys),
+};
+
+static const struct schema_key gic_keys[] = {
+    {.name = "vcpu_interface", .kind = VALUE_HEX, .offset = AT(gic, vcpu_interface),
+     .required = true,
+     .purpose = "Physical address of the virtual CPU interface (GICV, 8 KiB), which guests use "
+                "directly."},
+};
+
+const struct schema gic_schema = {
+    .heading = "A board's interrupt controller",
+    .purpose = "Under `gic` in the board file; a GICv2.",
+    TABLE(gic_keys),
+};
+
+static const struct schema_key qemu_keys[] = {
+    {.name = "machine", .kind = VALUE_TEXT, .offset = AT(qemu, machine), .required = true,
+     .purpose = "QEMU's `-machine`."},
+    {.name = "cpu", .kind = VALUE_TEXT, .offset = AT(qemu, cpu), .required = true,
+     .purpose = "QEMU's `-cpu`."},
+    {.name = "arguments", .kind = VALUE_TEXT, .offset = AT(qemu, arguments), .fallback = "",
+     .derived = "empty", .purpose = "Further arguments, separated by blanks."},
+};
+
+const struct schema qemu_schema = {
+    .heading = "A board in QEMU",
+    .purpose = "Under `qemu` in the board file.",
+    TABLE(qemu_keys),
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The kinds of values that a system file holds, each read from its text and written back. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum value_kind {
+    VALUE_TEXT,     /* a line of text */
+    VALUE_NAME,     /* of a VM or switch: a letter, then letters, digits, - and _; 31 at most */
+    VALUE_HOSTNAME, /* RFC 1123: letters, digits, -; 63 at most */
+    VALUE_PATH,     /* a file */
+    VALUE_SIZE,     /* bytes, written with KiB, MiB or GiB */
+    VALUE_DURATION, /* microseconds, written with us, ms or s */
+    VALUE_COUNT,    /* an integer */
+    VALUE_HEX,      /* an address or another number that is written in base 16 */
+    VALUE_SWITCHED, /* yes or no */
+    VALUE_CHOICE,   /* one of a few words: its place among them */
+    VALUE_MAC,      /* 48 bits, the first byte most significant */
+    VALUE_IPV4,     /* 32 bits, the first byte most significant */
+    VALUE_IPV4_NET, /* the same with the prefix length in bits 32 and up */
+    VALUE_NODE,     /* a list or mapping that its reader takes apart */
+};
+
+/*
+ * Read `text`. `choices` (ended by NULL) is for VALUE_CHOICE. Returns NULL and sets *number, or
+ * returns what is wrong and would be right; the text kinds leave *number alone.
+ */
+const char *value_parse(enum value_kind kind, const char *const *choices, const char *text,
+                        uint64_t *number);
+
+/* `number` as one would write it in a file. The string lives as long as the program. */
+const char *value_format(enum value_kind kind, uint64_t number);
+
+#define VALUE_IPV4_PREFIX(net) ((uint32_t)((net) >> 32))
+#define VALUE_IPV4_BITS(net)   ((uint32_t)(net))
+
+/* How unlike two words are: insertions, deletions, substitutions and swaps of neighbours. */
+unsigned value_distance(const char *left, const char *right);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* A YAML file as a tree whose nodes know their lines (libyaml's document). */
+
+#include <stdbool.h>
+#include <yaml.h>
+
+struct yaml_file {
+    const char *path; /* as errors name it */
+    yaml_document_t document;
+};
+
+/*
+ * Read one document. False if there is none to work with; then the errors have been reported.
+ * Keys that are given twice in one mapping are not found here: the readers of mappings see them.
+ */
+bool yaml_file_load(struct yaml_file *file, const char *path);
+void yaml_file_close(struct yaml_file *file);
+
+yaml_node_t *yaml_root(struct yaml_file *file);
+
+/* The node at an index that a mapping's pair or a sequence's item holds. */
+yaml_node_t *yaml_node(struct yaml_file *file, int index);
+
+int yaml_line(const yaml_node_t *node);
+
+/* A scalar's text; NULL if the node is no scalar or holds a NUL byte. */
+const char *yaml_text(const yaml_node_t *node);
+
+/* Whether the node is nothing: an empty plain scalar, `~` or `null`. */
+bool yaml_is_null(const yaml_node_t *node);
+
+size_t yaml_pair_count(const yaml_node_t *mapping);
+size_t yaml_item_count(const yaml_node_t *sequence);
+
+/* "a list", "a mapping", "a value": for messages. */
+const char *yaml_kind(const yaml_node_t *node);
