@@ -17,6 +17,11 @@ void console_port_init(const struct vmm_console_config *config)
     }
 }
 
+struct ring *console_port_output(void)
+{
+    return port != NULL ? &output : NULL;
+}
+
 uint32_t console_port_write(const void *bytes, uint32_t count)
 {
     uint32_t written;

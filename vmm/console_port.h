@@ -11,9 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config.h"
+#include "ring.h"
 
 /* Attach to the rings of `config`, which is kept; without a console output vanishes. */
 void console_port_init(const struct vmm_console_config *config);
+
+/* The output ring, for lib/log.h; NULL without a console. */
+struct ring *console_port_output(void);
 
 /* Write up to `count` bytes and wake the console if it waits; returns how many were taken. */
 uint32_t console_port_write(const void *bytes, uint32_t count);

@@ -39,9 +39,9 @@ static void read_words(uint8_t vcpu, unsigned count)
     seL4_TCB_ReadRegisters(BASE_VM_TCB_CAP + vcpu, seL4_False, 0, count, &scratch.context);
 }
 
-static void write_words(uint8_t vcpu, unsigned count)
+static void write_words(uint8_t vcpu, bool resume, unsigned count)
 {
-    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, seL4_True, 0, count, &scratch.context);
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume, 0, count, &scratch.context);
 }
 
 void vcpu_init(uint32_t count)
@@ -87,7 +87,7 @@ void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_o
     scratch.context = (seL4_UserContext){
         .pc = entry, .spsr = PSTATE_MODE_EL1H | PSTATE_DAIF, .x0 = x0
     };
-    write_words(vcpu, WORDS);
+    write_words(vcpu, true, WORDS);
 }
 
 void vcpu_power_off(uint8_t vcpu)
@@ -109,7 +109,7 @@ void vcpu_wake(uint8_t vcpu)
 {
     if (vcpus.state[vcpu] == VCPU_PARKED) {
         vcpus.state[vcpu] = VCPU_ON;
-        write_words(vcpu, 0);
+        vcpu_continue(vcpu);
     }
 }
 
@@ -142,25 +142,41 @@ struct vcpu_frame vcpu_get_frame(uint8_t vcpu)
     return (struct vcpu_frame){ .pc = scratch.context.pc, .pstate = scratch.context.spsr };
 }
 
-void vcpu_resume(uint8_t vcpu, uint64_t pc)
-{
-    scratch.context.pc = pc;
-    write_words(vcpu, 1);
-}
-
-void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value)
+/* Returns how many words were written into the scratch context. */
+static unsigned prepare(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value)
 {
     unsigned word;
 
     if (number >= VCPU_REGISTER_ZERO) {
-        vcpu_resume(vcpu, pc);
-        return;
+        scratch.context.pc = pc;
+        return 1;
     }
     word = word_of_register[number];
     read_words(vcpu, word); /* what lies before it is written back */
     scratch.context.pc = pc;
     scratch.words[word] = value;
-    write_words(vcpu, word + 1);
+    return word + 1;
+}
+
+void vcpu_set(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value)
+{
+    write_words(vcpu, false, prepare(vcpu, pc, number, value));
+}
+
+void vcpu_continue(uint8_t vcpu)
+{
+    write_words(vcpu, true, 0);
+}
+
+void vcpu_resume(uint8_t vcpu, uint64_t pc)
+{
+    scratch.context.pc = pc;
+    write_words(vcpu, true, 1);
+}
+
+void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value)
+{
+    write_words(vcpu, true, prepare(vcpu, pc, number, value));
 }
 
 void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame)
@@ -168,5 +184,5 @@ void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame)
     read_words(vcpu, WORD_OF(spsr));
     scratch.context.pc = frame.pc;
     scratch.context.spsr = frame.pstate;
-    write_words(vcpu, WORD_OF(spsr) + 1);
+    write_words(vcpu, true, WORD_OF(spsr) + 1);
 }

@@ -48,7 +48,7 @@ enum vcpu_state vcpu_state(uint8_t vcpu);
 void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset);
 void vcpu_power_off(uint8_t vcpu);
 
-/* The vCPU has faulted on a WFI and shall stay there. */
+/* The vCPU has faulted, on a WFI most often, and shall stay there. */
 void vcpu_park(uint8_t vcpu);
 
 /* Let a parked vCPU go on; nothing happens to one that is not parked. */
@@ -62,9 +62,14 @@ uint64_t vcpu_get_pc(uint8_t vcpu);
 void vcpu_get_arguments(uint8_t vcpu, uint64_t *arguments, unsigned count);
 struct vcpu_frame vcpu_get_frame(uint8_t vcpu);
 
-/* End an exit: go on at `pc`. */
+/* Change PC and x`number` without ending the exit; a write of VCPU_REGISTER_ZERO is dropped. */
+void vcpu_set(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value);
+
+/* End an exit: go on where the vCPU is. */
+void vcpu_continue(uint8_t vcpu);
+/* ... at `pc`. */
 void vcpu_resume(uint8_t vcpu, uint64_t pc);
-/* ... with x`number` changed; a write of VCPU_REGISTER_ZERO is dropped. */
+/* ... with x`number` changed, as vcpu_set. */
 void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value);
 /* ... with another PSTATE. */
 void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame);

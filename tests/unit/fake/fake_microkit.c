@@ -54,11 +54,21 @@ seL4_Bool fake_fault(microkit_child vcpu, seL4_Word label, seL4_Word count, cons
 {
     microkit_msginfo reply = { { 0 } };
 
+    seL4_Bool answered;
+
     vcpu_of(vcpu)->running = false;
     for (seL4_Word i = 0; i < count; i++) {
         fake.mr[i] = mrs[i];
     }
-    return fault(vcpu, microkit_msginfo_new(label, (seL4_Uint16)count), &reply);
+    answered = fault(vcpu, microkit_msginfo_new(label, (seL4_Uint16)count), &reply);
+    if (answered) {
+        if (vcpu_of(vcpu)->running) {
+            fail_msg("vCPU %u was restarted and its fault answered, too", vcpu);
+        }
+        vcpu_of(vcpu)->running = true;
+        vcpu_of(vcpu)->replies++;
+    }
+    return answered;
 }
 
 int fake_find_lr(microkit_child vcpu, unsigned intid)

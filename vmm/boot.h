@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * What lies in guest memory when the guest starts: an arm64 Image, an initramfs, a device tree
+ * (Linux: Documentation/arch/arm64/booting.rst).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+#include "guest_memory.h"
+
+/*
+ * Look at the images and where they are to go. Returns NULL if the guest can be booted, or what is
+ * wrong, a sentence without a full stop.
+ */
+const char *boot_check(const struct vmm_config *config, const struct guest_memory *memory);
+
+/*
+ * Put the images, which boot_check has accepted, into guest memory and out of the caches. If
+ * `clean` is false the memory has been used: everything else in it is zeroed, so that nothing of
+ * the former guest survives.
+ */
+void boot_load(const struct vmm_config *config, const struct guest_memory *memory, bool clean);

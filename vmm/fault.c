@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "fault.h"
+
+#include "abort.h"
+#include "idle.h"
+#include "log.h"
+#include "mmio.h"
+#include "pl011.h"
+#include "psci.h"
+#include "vcpu.h"
+#include "vgic.h"
+#include "vm.h"
+
+/* ESR_EL2 (Arm DDI 0487, D19.2.37). */
+#define ESR_EC(esr)    ((uint32_t)((esr) >> 26) & 0x3f)
+#define ESR_EC_WFX     0x01u
+#define ESR_EC_SMC64   0x17u
+#define ESR_EC_SYS64   0x18u
+
+#define ISS_IMM16_MASK 0xffffu
+#define ISS_WFX_WFE    (1u << 0)
+
+/* ISS of a data or instruction abort. */
+#define ISS_ISV            (1u << 24) /* the fields of the access are valid */
+#define ISS_SAS(iss)       (((iss) >> 22) & 3)
+#define ISS_SSE            (1u << 21) /* sign-extend */
+#define ISS_SRT(iss)       (((iss) >> 16) & 0x1f)
+#define ISS_SF             (1u << 15) /* 64-bit register */
+#define ISS_CM             (1u << 8)  /* cache maintenance */
+#define ISS_S1PTW          (1u << 7)  /* on a stage 1 translation table walk */
+#define ISS_WNR            (1u << 6)
+#define ISS_FSC(iss)       ((iss) & 0x3f)
+#define FSC_LEVEL(fsc)     ((int)((fsc) & 3))
+#define FSC_TYPE(fsc)      ((fsc) & 0x3c)
+#define FSC_TRANSLATION    0x04u
+#define FSC_ACCESS_FLAG    0x08u
+#define FSC_PERMISSION     0x0cu
+
+/* ISS of a trapped MSR or MRS. */
+#define ISS_SYS_OP0(iss)   (((iss) >> 20) & 3)
+#define ISS_SYS_OP2(iss)   (((iss) >> 17) & 7)
+#define ISS_SYS_OP1(iss)   (((iss) >> 14) & 7)
+#define ISS_SYS_CRN(iss)   (((iss) >> 10) & 0xf)
+#define ISS_SYS_RT(iss)    (((iss) >> 5) & 0x1f)
+#define ISS_SYS_CRM(iss)   (((iss) >> 1) & 0xf)
+#define ISS_SYS_READ       (1u << 0)
+
+#define INSTRUCTION_SIZE 4u
+
+static const char *const no_vectors = "a fault that the guest has no working vectors for";
+
+static unsigned long long printable(uint64_t value)
+{
+    return value;
+}
+
+/* ---- Accesses ---- */
+
+static uint64_t low_bits(uint64_t value, unsigned bytes)
+{
+    return bytes == 8 ? value : value & ((1ull << (8 * bytes)) - 1);
+}
+
+static uint64_t fetch_source(const struct mmio_access *access)
+{
+    return low_bits(vcpu_get_register(access->vcpu, access->source), access->width);
+}
+
+/* What a load puts into its register. */
+static uint64_t loaded_value(uint32_t iss, const struct mmio_access *access)
+{
+    unsigned unused_bits = 64 - 8u * access->width;
+    uint64_t value = access->value << unused_bits;
+
+    value = (iss & ISS_SSE) ? (uint64_t)((int64_t)value >> unused_bits) : value >> unused_bits;
+    return (iss & ISS_SF) ? value : (uint32_t)value;
+}
+
+/* The fault status codes that mean: stage 2 has no such access. */
+static bool is_stage2_refusal(uint32_t iss)
+{
+    uint32_t type = FSC_TYPE(ISS_FSC(iss));
+
+    return type == FSC_TRANSLATION || type == FSC_ACCESS_FLAG || type == FSC_PERMISSION;
+}
+
+static void abort_data(uint8_t vcpu, uint64_t pc, uint64_t gpa, uint32_t iss)
+{
+    int walk_level = (iss & ISS_S1PTW) ? FSC_LEVEL(ISS_FSC(iss)) : -1;
+
+    if (!abort_inject_data(vcpu, gpa, (iss & ISS_WNR) != 0, walk_level)) {
+        vm_crash(vcpu, pc, no_vectors);
+    }
+}
+
+static void emulate(uint8_t vcpu, uint64_t pc, uint64_t gpa, uint32_t iss)
+{
+    struct mmio_access access = {
+        .width = (uint8_t)(1u << ISS_SAS(iss)),
+        .write = (iss & ISS_WNR) != 0,
+        .vcpu = vcpu,
+        .source = (uint8_t)ISS_SRT(iss),
+    };
+
+    if (access.write && access.source != VCPU_REGISTER_ZERO) {
+        access.fetch = fetch_source;
+    }
+    if (!mmio_route(gpa, &access)) {
+        log_limited("vCPU %u at 0x%llx: %u-byte %s 0x%llx: no device takes it", vcpu, printable(pc),
+                    access.width, access.write ? "write to" : "read from", printable(gpa));
+        abort_data(vcpu, pc, gpa, iss);
+    } else if (access.write) {
+        vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
+    } else {
+        vcpu_resume_with(vcpu, pc + INSTRUCTION_SIZE, access.source, loaded_value(iss, &access));
+    }
+}
+
+static void handle_data_abort(uint8_t vcpu, uint64_t pc, uint64_t gpa, uint32_t iss)
+{
+    if ((iss & ISS_ISV) && !(iss & ISS_S1PTW) && is_stage2_refusal(iss)) {
+        emulate(vcpu, pc, gpa, iss);
+        return;
+    }
+    if ((iss & ISS_CM) && !(iss & ISS_S1PTW)) {
+        vcpu_resume(vcpu, pc + INSTRUCTION_SIZE); /* there is nothing cached to maintain */
+        return;
+    }
+    log_limited("vCPU %u at 0x%llx: %s 0x%llx %s", vcpu, printable(pc),
+                (iss & ISS_WNR) ? "write to" : "read from", printable(gpa),
+                (iss & ISS_S1PTW) ? "by a translation table walk: no memory is there"
+                                  : "by an instruction that cannot be emulated");
+    abort_data(vcpu, pc, gpa, iss);
+}
+
+static void handle_fetch_abort(uint8_t vcpu, uint64_t pc, uint64_t gpa, uint32_t iss)
+{
+    int walk_level = (iss & ISS_S1PTW) ? FSC_LEVEL(ISS_FSC(iss)) : -1;
+
+    log_limited("vCPU %u at 0x%llx: instruction fetch from 0x%llx: no memory is there", vcpu,
+                printable(pc), printable(gpa));
+    if (!abort_inject_fetch(vcpu, gpa, walk_level)) {
+        vm_crash(vcpu, pc, no_vectors);
+    }
+}
+
+static void handle_vm_fault(uint8_t vcpu)
+{
+    uint64_t pc = microkit_mr_get(seL4_VMFault_IP);
+    uint64_t gpa = microkit_mr_get(seL4_VMFault_Addr);
+    uint32_t iss = (uint32_t)microkit_mr_get(seL4_VMFault_FSR) & 0x1ffffffu;
+
+    if (microkit_mr_get(seL4_VMFault_PrefetchFault)) {
+        handle_fetch_abort(vcpu, pc, gpa, iss);
+    } else {
+        handle_data_abort(vcpu, pc, gpa, iss);
+    }
+}
+
+/* ---- Trapped instructions ---- */
+
+static void undefined(uint8_t vcpu)
+{
+    uint64_t pc = vcpu_get_pc(vcpu);
+
+    if (!abort_inject_undefined(vcpu)) {
+        vm_crash(vcpu, pc, no_vectors);
+    }
+}
+
+static void handle_wfx(uint8_t vcpu, uint32_t iss)
+{
+    /* WFE is a hint for spinning: whoever is waited for must get the processor by himself. */
+    if ((iss & ISS_WFX_WFE) || !idle_park(vcpu)) {
+        vcpu_resume(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
+    }
+}
+
+static void handle_smc(uint8_t vcpu, uint32_t iss)
+{
+    if (vm_drained(vcpu)) {
+        return;
+    }
+    if ((iss & ISS_IMM16_MASK) != 0) {
+        log_limited("vCPU %u at 0x%llx: SMC #0x%x is none of ours", vcpu,
+                    printable(vcpu_get_pc(vcpu)), iss & ISS_IMM16_MASK);
+        undefined(vcpu);
+        return;
+    }
+    psci_call(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
+}
+
+/* Debug and performance registers, which a kernel may trap: they read as zero and hold nothing. */
+static bool is_debug_register(uint32_t iss)
+{
+    uint32_t crn = ISS_SYS_CRN(iss), crm = ISS_SYS_CRM(iss);
+
+    if (ISS_SYS_OP0(iss) == 2) {
+        return true;
+    }
+    return ISS_SYS_OP0(iss) == 3 && ((crn == 9 && crm >= 12 && crm <= 14) ||
+                                     (ISS_SYS_OP1(iss) == 3 && crn == 14 && crm >= 8));
+}
+
+static void handle_system_register(uint8_t vcpu, uint32_t iss)
+{
+    uint64_t pc = vcpu_get_pc(vcpu);
+
+    if (!is_debug_register(iss)) {
+        log_limited("vCPU %u at 0x%llx: %s of the system register S%u_%u_C%u_C%u_%u", vcpu,
+                    printable(pc), (iss & ISS_SYS_READ) ? "read" : "write", ISS_SYS_OP0(iss),
+                    ISS_SYS_OP1(iss), ISS_SYS_CRN(iss), ISS_SYS_CRM(iss), ISS_SYS_OP2(iss));
+        undefined(vcpu);
+    } else if (iss & ISS_SYS_READ) {
+        vcpu_resume_with(vcpu, pc + INSTRUCTION_SIZE, ISS_SYS_RT(iss), 0);
+    } else {
+        vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
+    }
+}
+
+static void handle_vcpu_fault(uint8_t vcpu)
+{
+    uint64_t esr = microkit_mr_get(seL4_VCPUFault_HSR);
+    uint32_t iss = (uint32_t)esr & 0x1ffffffu;
+
+    switch (ESR_EC(esr)) {
+    case ESR_EC_WFX:
+        handle_wfx(vcpu, iss);
+        return;
+    case ESR_EC_SMC64:
+        handle_smc(vcpu, iss);
+        return;
+    case ESR_EC_SYS64:
+        handle_system_register(vcpu, iss);
+        return;
+    default:
+        log_limited("vCPU %u at 0x%llx: trap of class 0x%x", vcpu, printable(vcpu_get_pc(vcpu)),
+                    ESR_EC(esr));
+        undefined(vcpu);
+        return;
+    }
+}
+
+bool fault_handle(uint8_t vcpu, microkit_msginfo info)
+{
+    if (vcpu >= vcpu_count() || vcpu_state(vcpu) == VCPU_OFF) {
+        return false;
+    }
+    switch (microkit_msginfo_get_label(info)) {
+    case seL4_Fault_VMFault:
+        handle_vm_fault(vcpu);
+        return false;
+    case seL4_Fault_VGICMaintenance:
+        vgic_maintenance(vcpu, (uint32_t)microkit_mr_get(seL4_VGICMaintenance_IDX));
+        return true;
+    case seL4_Fault_VPPIEvent:
+        vgic_raise_ppi(vcpu, VGIC_VIRTUAL_TIMER);
+        pl011_flush();
+        return true;
+    case seL4_Fault_VCPUFault:
+        handle_vcpu_fault(vcpu);
+        return false;
+    case seL4_Fault_UnknownSyscall: /* HVC: the address of the instruction is reported */
+        psci_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
+        return false;
+    case seL4_Fault_UserException:
+        undefined(vcpu);
+        return false;
+    default:
+        vm_crash(vcpu, vcpu_get_pc(vcpu), "a fault of an unknown kind");
+        return false;
+    }
+}

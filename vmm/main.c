@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The monitor of one virtual machine: the entry points of its PD. */
+
+#include <microkit.h>
+#include <stdio.h>
+#include "config.h"
+#include "console_port.h"
+#include "fault.h"
+#include "log.h"
+#include "mmio.h"
+#include "pl011.h"
+#include "timer.h"
+#include "vcpu.h"
+#include "vgic.h"
+#include "virtio/virtio.h"
+#include "vm.h"
+
+static void init_messages(void)
+{
+    static char who[MICROKIT_PD_NAME_LENGTH];
+
+    console_port_init(&vmm_config.console);
+    snprintf(who, sizeof(who), "vmm %s", vmm_config.name);
+    log_init(who, console_port_output(), vmm_config.console.channel);
+}
+
+static void attach(uint64_t gpa, uint64_t size, mmio_handler handler)
+{
+    if (!mmio_attach(gpa, size, handler, NULL)) {
+        log_printf("no room on the bus for the device at 0x%llx", (unsigned long long)gpa);
+    }
+}
+
+static void init_devices(void)
+{
+    static struct guest_memory memory; /* kept by the devices */
+
+    memory = (struct guest_memory){ vmm_config.ram, vmm_config.ram_gpa, vmm_config.ram_size };
+    virtio_init(&vmm_config, &memory);
+    attach(vmm_config.gicd_gpa, VGIC_SIZE, vgic_access);
+    if (vmm_config.console.present) {
+        pl011_init(vmm_config.console.pl011_intid);
+        attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);
+    }
+}
+
+void init(void)
+{
+    init_messages();
+    if (vmm_config.vcpu_count == 0 || vmm_config.vcpu_count > VMM_MAX_VCPUS) {
+        log_printf("%u vCPUs: 1 to %u are possible", (unsigned)vmm_config.vcpu_count,
+                   VMM_MAX_VCPUS);
+        return;
+    }
+    vcpu_init(vmm_config.vcpu_count);
+    vgic_init(vmm_config.vcpu_count);
+    timer_init(vmm_config.timer_channel);
+    init_devices();
+    vm_init(&vmm_config);
+}
+
+static void console_notified(microkit_channel ch)
+{
+    if (!vm_running()) {
+        vm_console_input();
+        return;
+    }
+    virtio_notified(ch);
+    pl011_notified();
+}
+
+void notified(microkit_channel ch)
+{
+    if (ch == vmm_config.timer_channel) {
+        timer_notified();
+    } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
+        console_notified(ch);
+    } else {
+        virtio_notified(ch);
+    }
+}
+
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
+{
+    *reply_msginfo = microkit_msginfo_new(0, 0);
+    return fault_handle((uint8_t)child, msginfo);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "psci.h"
+
+#include <stdbool.h>
+#include "idle.h"
+#include "log.h"
+#include "vcpu.h"
+#include "vm.h"
+
+/* Function ids (DEN 0022E, 5.1; DEN 0028, 7). Bit 30 says that the arguments have 64 bits. */
+#define SMCCC_64BIT                 0x40000000u
+#define SMCCC_VERSION               0x80000000u
+#define SMCCC_ARCH_FEATURES         0x80000001u
+#define PSCI_VERSION                0x84000000u
+#define PSCI_CPU_SUSPEND            0x84000001u
+#define PSCI_CPU_OFF                0x84000002u
+#define PSCI_CPU_ON                 0x84000003u
+#define PSCI_AFFINITY_INFO          0x84000004u
+#define PSCI_MIGRATE_INFO_TYPE      0x84000006u
+#define PSCI_SYSTEM_OFF             0x84000008u
+#define PSCI_SYSTEM_RESET           0x84000009u
+#define PSCI_FEATURES               0x8400000au
+
+/* Services that kernels look for by calling them: the answer is no, and that is no news. */
+#define SMCCC_OWNER_SHIFT           24
+#define SMCCC_OWNER_MASK            0x3fu
+#define SMCCC_OWNER_ARCH            0u
+#define SMCCC_OWNER_STANDARD        4u
+#define SMCCC_OWNER_STANDARD_HYP    5u
+#define SMCCC_OWNER_VENDOR_HYP      6u
+
+#define SMCCC_VERSION_1_1           0x10001
+#define PSCI_VERSION_1_1            0x10001
+
+#define PSCI_SUCCESS                0
+#define PSCI_NOT_SUPPORTED          (-1)
+#define PSCI_INVALID_PARAMETERS     (-2)
+#define PSCI_ALREADY_ON             (-4)
+#define PSCI_INVALID_ADDRESS        (-9)
+
+#define PSCI_AFFINITY_ON            0
+#define PSCI_AFFINITY_OFF           1
+#define PSCI_NO_TRUSTED_OS          2
+
+/* A call: its id without the width bit, and its arguments cut to that width. */
+struct call {
+    uint32_t id;
+    uint32_t function;
+    uint64_t argument[3];
+    uint8_t vcpu;
+    uint64_t pc;
+};
+
+/* The vCPU that an MPIDR names, or -1. All are in one cluster: Aff0 is the number. */
+static int vcpu_of_mpidr(uint64_t mpidr)
+{
+    return mpidr < vcpu_count() ? (int)mpidr : -1;
+}
+
+static int64_t cpu_on(const struct call *call)
+{
+    int target = vcpu_of_mpidr(call->argument[0]);
+    uint64_t entry = call->argument[1];
+
+    if (target < 0) {
+        return PSCI_INVALID_PARAMETERS;
+    }
+    if (vcpu_state((uint8_t)target) != VCPU_OFF) {
+        return PSCI_ALREADY_ON;
+    }
+    if ((entry & 3) != 0 || !guest_memory_at(vm_memory(), entry, 4)) {
+        return PSCI_INVALID_ADDRESS;
+    }
+    vm_cpu_on((uint8_t)target, entry, call->argument[2]);
+    return PSCI_SUCCESS;
+}
+
+static int64_t affinity_info(const struct call *call)
+{
+    int target = vcpu_of_mpidr(call->argument[0]);
+
+    if (target < 0 || call->argument[1] != 0) {
+        return PSCI_INVALID_PARAMETERS; /* no levels above the processors since PSCI 1.0 */
+    }
+    return vcpu_state((uint8_t)target) == VCPU_OFF ? PSCI_AFFINITY_OFF : PSCI_AFFINITY_ON;
+}
+
+/* Which functions have a 64-bit form. */
+static bool has_64bit_form(uint32_t function)
+{
+    return function == PSCI_CPU_SUSPEND || function == PSCI_CPU_ON ||
+           function == PSCI_AFFINITY_INFO;
+}
+
+static bool is_supported(uint32_t id)
+{
+    uint32_t function = id & ~SMCCC_64BIT;
+
+    if ((id & SMCCC_64BIT) && !has_64bit_form(function)) {
+        return false;
+    }
+    switch (function) {
+    case SMCCC_VERSION:
+    case PSCI_VERSION:
+    case PSCI_CPU_SUSPEND:
+    case PSCI_CPU_OFF:
+    case PSCI_CPU_ON:
+    case PSCI_AFFINITY_INFO:
+    case PSCI_MIGRATE_INFO_TYPE:
+    case PSCI_SYSTEM_OFF:
+    case PSCI_SYSTEM_RESET:
+    case PSCI_FEATURES:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_probe(uint32_t id)
+{
+    uint32_t owner = (id >> SMCCC_OWNER_SHIFT) & SMCCC_OWNER_MASK;
+
+    return owner == SMCCC_OWNER_ARCH || owner == SMCCC_OWNER_STANDARD ||
+           owner == SMCCC_OWNER_STANDARD_HYP || owner == SMCCC_OWNER_VENDOR_HYP;
+}
+
+/* Calls that end with a result. */
+static int64_t answer(const struct call *call)
+{
+    if (call->id == SMCCC_ARCH_FEATURES) {
+        uint32_t asked = (uint32_t)call->argument[0];
+
+        return asked == SMCCC_VERSION || asked == SMCCC_ARCH_FEATURES ? PSCI_SUCCESS
+                                                                      : PSCI_NOT_SUPPORTED;
+    }
+    if (!is_supported(call->id)) {
+        if (!is_probe(call->id)) {
+            log_limited("vCPU %u at 0x%llx: call of the unknown function 0x%08x", call->vcpu,
+                        (unsigned long long)call->pc - 4, (unsigned)call->id);
+        }
+        return PSCI_NOT_SUPPORTED;
+    }
+    switch (call->function) {
+    case SMCCC_VERSION:
+        return SMCCC_VERSION_1_1;
+    case PSCI_VERSION:
+        return PSCI_VERSION_1_1;
+    case PSCI_CPU_ON:
+        return cpu_on(call);
+    case PSCI_AFFINITY_INFO:
+        return affinity_info(call);
+    case PSCI_MIGRATE_INFO_TYPE:
+        return PSCI_NO_TRUSTED_OS;
+    default: /* PSCI_FEATURES */
+        return is_supported((uint32_t)call->argument[0]) ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
+    }
+}
+
+/* Every power state is a standby: the vCPU waits for an interrupt and finds itself where it was. */
+static void cpu_suspend(const struct call *call)
+{
+    vcpu_set(call->vcpu, call->pc, 0, PSCI_SUCCESS);
+    if (!idle_park(call->vcpu)) {
+        vcpu_continue(call->vcpu);
+    }
+}
+
+void psci_call(uint8_t vcpu, uint64_t pc)
+{
+    uint64_t x[4];
+    struct call call = { .vcpu = vcpu, .pc = pc };
+
+    vcpu_get_arguments(vcpu, x, 4);
+    call.id = (uint32_t)x[0];
+    call.function = call.id & ~SMCCC_64BIT;
+    for (unsigned i = 0; i < 3; i++) {
+        call.argument[i] = (call.id & SMCCC_64BIT) ? x[i + 1] : (uint32_t)x[i + 1];
+    }
+    switch (is_supported(call.id) ? call.function : 0) {
+    case PSCI_CPU_SUSPEND:
+        cpu_suspend(&call);
+        return;
+    case PSCI_CPU_OFF:
+        vm_cpu_off(vcpu);
+        return;
+    case PSCI_SYSTEM_OFF:
+        vm_power_off();
+        return;
+    case PSCI_SYSTEM_RESET:
+        vm_restart();
+        return;
+    default:
+        vcpu_resume_with(vcpu, pc, 0, (uint64_t)answer(&call));
+        return;
+    }
+}

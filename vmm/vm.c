@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "vm.h"
+
+#include "boot.h"
+#include "console_port.h"
+#include "gic_drain.h"
+#include "log.h"
+#include "pl011.h"
+#include "timer.h"
+#include "vcpu.h"
+#include "vgic.h"
+#include "virtio/virtio.h"
+
+enum vm_state { VM_OFF = 0, VM_DRAINING, VM_RUNNING };
+
+static struct {
+    const struct vmm_config *config;
+    struct guest_memory memory;
+    enum vm_state state;
+    bool bootable;
+    uint32_t used;     /* bit v: vCPU v has run, */
+    uint32_t draining; /* is emptying its list registers */
+} vm;
+
+#define START_HINT "press Enter to start it"
+
+const char *vm_name(void)
+{
+    return vm.config->name;
+}
+
+const struct guest_memory *vm_memory(void)
+{
+    return &vm.memory;
+}
+
+bool vm_running(void)
+{
+    return vm.state == VM_RUNNING;
+}
+
+static void power_on(uint8_t vcpu, uint64_t entry, uint64_t x0)
+{
+    vm.used |= 1u << vcpu;
+    vcpu_power_on(vcpu, entry, x0, timer_clock_offset());
+}
+
+static void enter_kernel(bool clean)
+{
+    boot_load(vm.config, &vm.memory, clean);
+    timer_start_clock();
+    vm.state = VM_RUNNING;
+    power_on(0, vm.config->kernel.gpa, vm.config->dtb.gpa);
+}
+
+static void drain(void)
+{
+    uint64_t cpu_interface = vm.config->gicd_gpa + VGIC_CPU_INTERFACE;
+
+    vm.state = VM_DRAINING;
+    vm.draining = vm.used;
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (vm.draining & (1u << v)) {
+            uint64_t entry;
+            uint64_t x0 = gic_drain_prepare(&vm.memory, v, cpu_interface, &entry);
+
+            power_on(v, entry, x0);
+        }
+    }
+}
+
+static void start(void)
+{
+    if (vm.used == 0) {
+        enter_kernel(true);
+    } else {
+        drain();
+    }
+}
+
+/* Everything but the contents of memory is as after power-on. */
+static void stop(void)
+{
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (vcpu_state(v) != VCPU_OFF) {
+            vcpu_power_off(v);
+        }
+    }
+    vm.state = VM_OFF;
+    vm.draining = 0;
+    virtio_reset();
+    pl011_reset();
+    vgic_reset();
+}
+
+static const char *hint(void)
+{
+    return vm.config->console.present ? "; " START_HINT : "";
+}
+
+void vm_init(const struct vmm_config *config)
+{
+    const char *wrong;
+
+    vm.config = config;
+    vm.memory = (struct guest_memory){ config->ram, config->ram_gpa, config->ram_size };
+    wrong = boot_check(config, &vm.memory);
+    vm.bootable = wrong == NULL;
+    if (wrong) {
+        log_printf("%s: cannot boot: %s", config->name, wrong);
+    } else if (config->start_held) {
+        log_printf("%s: held%s", config->name, hint());
+    } else {
+        start();
+    }
+    if (vm.state == VM_OFF) {
+        vm_console_input(); /* asks to be told of the key */
+    }
+}
+
+void vm_power_off(void)
+{
+    stop();
+    log_printf("%s: powered off%s", vm.config->name, hint());
+    vm_console_input();
+}
+
+void vm_restart(void)
+{
+    stop();
+    log_printf("%s: restarting", vm.config->name);
+    start();
+}
+
+void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause)
+{
+    stop();
+    log_printf("%s: stopped: vCPU %u at 0x%llx: %s%s", vm.config->name, vcpu,
+               (unsigned long long)pc, cause, hint());
+    vm_console_input();
+}
+
+void vm_cpu_on(uint8_t vcpu, uint64_t entry, uint64_t context_id)
+{
+    power_on(vcpu, entry, context_id);
+    vgic_vcpu_on(vcpu);
+}
+
+void vm_cpu_off(uint8_t vcpu)
+{
+    vcpu_power_off(vcpu);
+    vgic_vcpu_off(vcpu);
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (vcpu_state(v) != VCPU_OFF) {
+            return;
+        }
+    }
+    vm_power_off();
+}
+
+bool vm_drained(uint8_t vcpu)
+{
+    if (vm.state != VM_DRAINING) {
+        return false;
+    }
+    vcpu_power_off(vcpu);
+    vgic_forget_occupants(vcpu);
+    vm.draining &= ~(1u << vcpu);
+    if (vm.draining == 0) {
+        enter_kernel(false);
+    }
+    return true;
+}
+
+void vm_console_input(void)
+{
+    uint8_t byte;
+
+    if (vm.state != VM_OFF) {
+        return;
+    }
+    do {
+        while (console_port_read(&byte, 1) == 1) {
+            if ((byte == '\r' || byte == '\n') && vm.bootable) {
+                log_printf("%s: starting", vm.config->name);
+                start();
+                return;
+            }
+        }
+    } while (console_port_await_data());
+}
