@@ -20,7 +20,7 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
 /* The fragment that the Makefile includes. */
 void emit_make(const struct layout *layout, struct buffer *out);
 
-/* QEMU's arguments, one on each line, for a run from the output directory. */
+/* QEMU's arguments, one a line, for a run in the output directory. */
 void emit_qemu(const struct layout *layout, struct buffer *out);
 
 /* The summary for other programs. */

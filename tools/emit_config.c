@@ -29,7 +29,7 @@ static void emit_timer(const struct layout *layout, struct buffer *out)
                  "    .irq_channel = %u,\n"
                  "    .client_count = %zu,\n"
                  "};\n",
-                 layout->timer->irqs.items[0].channel, layout->system->vms.count);
+                 layout->timer->irqs.items[0].channel, layout->timer_client_count);
 }
 
 static void emit_uart(const struct layout *layout, struct buffer *out)
@@ -84,9 +84,12 @@ static void emit_console(const struct layout *layout, struct buffer *out)
                  "    .uart_transmit = " FIELD_POINTER ",\n"
                  "    .uart_receive = " FIELD_POINTER ",\n"
                  "    .uart_ring_size = 0x%" PRIx64 ",\n"
+                 "    .has_timer = true,\n"
+                 "    .timer_channel = %u,\n"
                  "    .client_count = %zu,\n"
                  "    .clients = {\n",
-                 uart->client_channel, uart->client_up, uart->client_down, uart->ring_up, count);
+                 uart->client_channel, uart->client_up, uart->client_down, uart->ring_up,
+                 layout->console_timer_channel, count);
     for (size_t i = 0; i < system->vms.count; i++) {
         emit_client(system->vms.items[i]->name, &layout->vms[i].console, out);
     }

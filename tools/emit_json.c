@@ -137,7 +137,7 @@ void emit_json(const struct layout *layout, struct buffer *out)
     add_string(out, "name", system->name, ",\n  ");
     add_string(out, "description", system->settings.description.text, ",\n  ");
     add_string(out, "board", system->board.name, ",\n  ");
-    buffer_print(out, "\"qemu_memory\": %" PRIu64 ",\n  \"vms\": [", layout->qemu_memory);
+    buffer_print(out, "\"memory_needed\": %" PRIu64 ",\n  \"vms\": [", layout->memory_needed);
     for (size_t i = 0; i < system->vms.count; i++) {
         buffer_print(out, "%s\n", i == 0 ? "" : ",");
         emit_vm(layout, system->vms.items[i], out);

@@ -15,7 +15,7 @@ static const char head[] =
     "# IMAGES         the files that system.system fills memory regions with\n"
     "# SYSTEM_INPUTS  what all this was made from; if one changes, run braid-gen again\n"
     "# VMS            the machines\n"
-    "# MEMORY         QEMU's memory that the system needs\n"
+    "# MEMORY         QEMU's memory: the board's, unless it was set before\n"
     "# QEMU_ARGS      QEMU's arguments; IMAGE is to be the boot image\n"
     "#\n"
     "# This file gets a new time at each run, all others only when their content changes.\n\n";
@@ -71,7 +71,7 @@ static void emit_inputs(const struct layout *layout, struct buffer *out)
 
 static uint64_t memory_mebibytes(const struct layout *layout)
 {
-    return layout->qemu_memory / MIB;
+    return layout->system->board.settings.memory_size.number / MIB;
 }
 
 void emit_make(const struct layout *layout, struct buffer *out)

@@ -34,12 +34,13 @@
 #define UART_CLIENT_CHANNEL       1u
 #define CONSOLE_UART_CHANNEL      0u
 #define CONSOLE_CLIENT_CHANNEL    1u
+#define CONSOLE_TIMER_CHANNEL     61u
 #define SWITCH_LOG_CHANNEL        60u
 #define MONITOR_TIMER_CHANNEL     0u
 #define MONITOR_CONSOLE_CHANNEL   1u
 #define MONITOR_INTERFACE_CHANNEL 2u
 
-_Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= 62, "console's channel ids");
+_Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL, "console's channel ids");
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
 _Static_assert(MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES <= 62, "a monitor's channel ids");
 _Static_assert(MEMBERS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
@@ -105,11 +106,8 @@ uint64_t layout_overhead(const struct system *system)
     return sum;
 }
 
-/*
- * QEMU's memory: the boot image with the images in it has its place from image_address, all else
- * fits around it.
- */
-static uint64_t qemu_memory(const struct system *system)
+/* The boot image, with the images in it, has its place; all else fits around it. */
+static uint64_t memory_needed(const struct system *system)
 {
     const struct board_settings *board = &system->board.settings;
     uint64_t reserved = board->memory_reserved.number;
@@ -120,8 +118,7 @@ static uint64_t qemu_memory(const struct system *system)
     for (size_t i = 0; i < system->vms.count; i++) {
         sum += system->vms.items[i]->settings.memory.number;
     }
-    uint64_t need = round_up(sum > image_end ? sum : image_end, 1024 * MIB);
-    return need < board->memory_size.number ? need : board->memory_size.number;
+    return round_up(sum > image_end ? sum : image_end, LARGE_PAGE);
 }
 
 const char *layout_mebibytes(uint64_t bytes)
@@ -412,7 +409,7 @@ struct layout *layout_make(const struct system *system)
 
     layout->system = system;
     layout->vms = memory_new(system->vms.count * sizeof(*layout->vms));
-    layout->qemu_memory = qemu_memory(system);
+    layout->memory_needed = memory_needed(system);
     lay_out_services(layout);
     for (size_t i = 0; i < system->networks.count; i++) {
         lay_out_network(layout, system->networks.items[i]);
@@ -423,5 +420,9 @@ struct layout *layout_make(const struct system *system)
     for (size_t i = 0; i < system->vms.count; i++) {
         lay_out_vm(layout, system->vms.items[i], gicv);
     }
+    layout->console_timer_channel = CONSOLE_TIMER_CHANNEL;
+    layout->timer_client_count = system->vms.count + 1;
+    add_channel(layout, layout->console, CONSOLE_TIMER_CHANNEL, true, layout->timer,
+                (unsigned)system->vms.count);
     return layout;
 }

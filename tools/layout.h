@@ -125,10 +125,12 @@ struct layout {
     struct pd *switches[MEMBERS_MAX];  /* by the networks' indices; NULL: nobody is on it */
     struct pd *monitors[MEMBERS_MAX];
     struct vm_layout *vms;             /* by the VMs' indices */
+    size_t timer_client_count;         /* on the timer's channels from 0: monitors, console */
+    unsigned console_timer_channel;
     struct link uart_link;             /* console is the client */
     uint64_t uart_registers;           /* in the driver */
     struct link log_links[MEMBERS_MAX]; /* of the switches */
-    uint64_t qemu_memory;              /* bytes */
+    uint64_t memory_needed;            /* of the board, in bytes */
 };
 
 /* Lay out a system in which no error was found. */

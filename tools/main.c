@@ -20,17 +20,18 @@ static const char usage[] =
     "       braid-gen --describe SYSTEM.yaml...\n"
     "       braid-gen --reference\n"
     "\n"
-    "  --board FILE    the board's file\n"
-    "  --output DIR    where to write; nothing is written if there are errors\n"
-    "  --kernel FILE   the arm64 Image of machines that name none\n"
-    "  --initrd FILE   the initramfs of machines that name neither\n"
-    "  --search DIR    a further place to look for files that machines name\n"
-    "  --prefill       the SDK fills memory regions from files (Microkit 2.2 and later)\n"
-    "  --describe      print each system's name and description\n"
-    "  --reference     print the reference of all keys, in Markdown\n";
+    "  --board FILE       the board's file\n"
+    "  --output DIR       where to write; nothing is written if there are errors\n"
+    "  --kernel FILE      the arm64 Image of machines that name none\n"
+    "  --initrd FILE      the initramfs of machines that name neither\n"
+    "  --search DIR       a further place to look for files that machines name\n"
+    "  --memory SIZE      the board's memory, if it is not what its file says: 1G\n"
+    "  --prefill          the SDK fills memory regions from files (Microkit 2.2 and later)\n"
+    "  --describe         print each system's name and description\n"
+    "  --reference        print the reference of all keys, in Markdown\n";
 
 enum { OPTION_BOARD = 256, OPTION_OUTPUT, OPTION_KERNEL, OPTION_INITRD, OPTION_SEARCH,
-       OPTION_PREFILL, OPTION_DESCRIBE, OPTION_REFERENCE, OPTION_HELP };
+       OPTION_PREFILL, OPTION_MEMORY, OPTION_DESCRIBE, OPTION_REFERENCE, OPTION_HELP };
 
 static const struct option option_table[] = {
     {"board", required_argument, NULL, OPTION_BOARD},
@@ -38,6 +39,7 @@ static const struct option option_table[] = {
     {"kernel", required_argument, NULL, OPTION_KERNEL},
     {"initrd", required_argument, NULL, OPTION_INITRD},
     {"search", required_argument, NULL, OPTION_SEARCH},
+    {"memory", required_argument, NULL, OPTION_MEMORY},
     {"prefill", no_argument, NULL, OPTION_PREFILL},
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
     {"reference", no_argument, NULL, OPTION_REFERENCE},
@@ -75,7 +77,7 @@ static int generate(const struct options *options)
     struct system *system = memory_new(sizeof(*system));
     struct yaml_file file;
 
-    board_read(&system->board, options->board_path);
+    board_read(&system->board, options->board_path, options->memory);
     if (!yaml_file_load(&file, options->system_path)) {
         return finish(EXIT_FAILURE);
     }
@@ -144,6 +146,9 @@ int main(int argc, char **argv)
             break;
         case OPTION_SEARCH:
             *list_add(&options.search) = optarg;
+            break;
+        case OPTION_MEMORY:
+            options.memory = optarg;
             break;
         case OPTION_PREFILL:
             options.prefill = true;

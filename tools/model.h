@@ -173,6 +173,7 @@ struct options {
     const char *output;
     const char *kernel;    /* NULL: every VM names its own */
     const char *initrd;
+    const char *memory;    /* of the board, if its file's word does not hold */
     bool prefill;          /* the SDK fills memory regions from files */
     struct LIST(const char *) search;
 };

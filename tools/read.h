@@ -8,7 +8,8 @@
  * further, not to be laid out, unless error_count() is 0.
  */
 
-void board_read(struct board *board, const char *path);
+/* `memory`, unless NULL, replaces what the file says of the board's memory. */
+void board_read(struct board *board, const char *path, const char *memory);
 
 /*
  * Read the description in options->system_path: settings, switches and VMs, `count` written out.

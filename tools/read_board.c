@@ -46,7 +46,23 @@ static void check_memory(const struct board *board)
     }
 }
 
-void board_read(struct board *board, const char *path)
+static void replace_memory(struct board *board, const char *memory)
+{
+    struct setting *size = &board->settings.memory_size;
+    uint64_t bytes;
+    const char *wrong = value_parse(VALUE_SIZE, NULL, memory, &bytes);
+
+    if (wrong == NULL && (bytes == 0 || bytes % (2 * MIB) != 0)) {
+        wrong = "not a multiple of 2 MiB";
+    }
+    if (wrong != NULL) {
+        error_at("braid-gen", 0, "", "--memory '%s': %s", memory, wrong);
+        return;
+    }
+    size->number = bytes;
+}
+
+void board_read(struct board *board, const char *path, const char *memory)
 {
     struct yaml_file file;
 
@@ -62,6 +78,9 @@ void board_read(struct board *board, const char *path)
     read_part(&file, &settings->timer, &timer_schema, "timer", &board->timer);
     read_part(&file, &settings->gic, &gic_schema, "gic", &board->gic);
     read_part(&file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
+    if (memory != NULL) {
+        replace_memory(board, memory);
+    }
     check_memory(board);
     check_page(board, &board->uart.address, "uart", "address", 4096);
     check_page(board, &board->gic.vcpu_interface, "gic", "vcpu_interface", 4096);
