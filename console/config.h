@@ -24,6 +24,9 @@ struct console_config {
     void *uart_transmit; /* ring region: console -> UART */
     void *uart_receive;  /* ring region: UART -> console */
     uint32_t uart_ring_size;
+    bool monochrome;       /* starts without colours */
+    bool has_timer;        /* without one, lines of several clients break into each other */
+    uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     uint8_t client_count;
     struct console_client clients[CONSOLE_MAX_CLIENTS];
 };

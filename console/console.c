@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The serial multiplexer: one terminal, the consoles of all machines, and the messages of PDs. This
+ * file moves bytes and obeys keys; what the terminal shows is decided in view.c.
+ *
+ * Nobody is waited for. A client's output stays in its ring while the UART is busy; a client that
+ * does not read its input loses that input, and the terminal says so, because the keys behind it
+ * may be meant for another client or for us.
+ */
+
+#include <microkit.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "client.h"
+#include "config.h"
+#include "drivers/timer/protocol.h"
+#include "keys.h"
+#include "lib/cpu.h"
+#include "lib/ring.h"
+#include "view.h"
+
+#define PAUSE_MS 20u /* silence after which an unfinished line is shown */
+
+static struct ring uart_transmit, uart_receive;
+static struct client clients[CONSOLE_MAX_CLIENTS];
+static uint32_t client_count;
+static struct client *target; /* who gets the keys; NULL if nobody can */
+static struct keys keys;
+static uint32_t next_shown;   /* whose turn it is */
+static uint64_t wake_at;      /* the deadline that the timer driver has; UINT64_MAX: none */
+
+/* The machine of this number: logs have none. NULL if there is none. */
+static struct client *client_of_number(uint32_t number)
+{
+    for (uint32_t i = 0; i < client_count; i++) {
+        if (!clients[i].config->log && number-- == 0) {
+            return &clients[i];
+        }
+    }
+    return NULL;
+}
+
+static struct client *client_of_digits(const char *digits)
+{
+    uint32_t number = 0;
+
+    for (; *digits != '\0'; digits++) {
+        if (*digits < '0' || *digits > '9' || number > CONSOLE_MAX_CLIENTS) {
+            return NULL;
+        }
+        number = number * 10 + (uint32_t)(*digits - '0');
+    }
+    return client_of_number(number);
+}
+
+/* By its full name, by a beginning that no other machine has, or by its number. */
+static struct client *client_of_name(const char *name)
+{
+    struct client *found = NULL;
+    uint32_t matches = 0;
+
+    for (uint32_t i = 0; i < client_count; i++) {
+        if (clients[i].config->log) {
+            continue;
+        }
+        if (strcmp(clients[i].config->name, name) == 0) {
+            return &clients[i];
+        }
+        if (strncmp(clients[i].config->name, name, strlen(name)) == 0) {
+            found = &clients[i];
+            matches++;
+        }
+    }
+    if (matches > 0) {
+        return matches == 1 ? found : NULL;
+    }
+    return client_of_digits(name);
+}
+
+static void focus(struct client *client)
+{
+    target = client;
+    if (view_focused() == client) {
+        return;
+    }
+    view_focus(client);
+    view_say("[%s alone; Ctrl-] a: all, Ctrl-] ?: help]", client->config->name);
+}
+
+static void show_all(void)
+{
+    view_all();
+    if (target != NULL) {
+        view_say("[all; keys go to %s]", target->config->name);
+    } else {
+        view_say("[all]");
+    }
+}
+
+static void help(void)
+{
+    static const char *const lines[] = {
+        "Ctrl-] 0..9   one machine alone, by its number",
+        "Ctrl-] n      one machine alone, by its name or number",
+        "Ctrl-] a      all machines, line by line; keys go to the one that was alone last",
+        "Ctrl-] l      list the machines",
+        "Ctrl-] c      colours on or off",
+        "Ctrl-] s      let the switches print their counters",
+        "Ctrl-] Ctrl-] send Ctrl-] to the machine",
+        "Ctrl-] ?      this help",
+    };
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        view_say("%s", lines[i]);
+    }
+}
+
+static void list(void)
+{
+    uint32_t number = 0;
+
+    for (uint32_t i = 0; i < client_count; i++) {
+        const struct client *client = &clients[i];
+        bool broken = ring_broken(&client->output) ||
+                      (!client->config->log && ring_broken(&client->input));
+
+        if (client->config->log) {
+            view_say("  -  %-16s messages%s", client->config->name, broken ? ", broken" : "");
+            continue;
+        }
+        view_say("%3u  %-16s %s%s%s, %llu bytes unseen", number++, client->config->name,
+                 view_focused() == client ? "alone" : "console",
+                 target == client ? ", has the keys" : "", broken ? ", broken" : "",
+                 (unsigned long long)(client->skipped + client_unseen(client)));
+    }
+}
+
+/* A log's PD understands any notification on its channel as the wish to print its counters. */
+static void ask_for_statistics(void)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < client_count; i++) {
+        if (clients[i].config->log) {
+            microkit_notify(clients[i].config->channel);
+            any = true;
+        }
+    }
+    if (!any) {
+        view_say("[nobody keeps counters]");
+    }
+}
+
+static void pass_on(uint8_t byte)
+{
+    if (target == NULL) {
+        view_bell();
+        return;
+    }
+    if (!client_put(target, byte)) {
+        view_bell();
+        if (target->refused == 1) {
+            view_say("[%s does not read its input: keys are lost]", target->config->name);
+        }
+    }
+}
+
+static void prompt_for_name(void)
+{
+    char text[KEYS_NAME_MAX + 16];
+
+    strcpy(text, "machine: ");
+    strcat(text, keys.name);
+    view_prompt(text);
+}
+
+static void focus_or_say(struct client *client, const char *name)
+{
+    if (client != NULL) {
+        focus(client);
+    } else {
+        view_say("[no machine '%s'; Ctrl-] l lists them]", name);
+    }
+}
+
+static void obey(enum key key)
+{
+    char digit[2] = {(char)('0' + keys.value % 10), '\0'};
+
+    switch (key) {
+    case KEY_NOTHING:
+        return;
+    case KEY_BYTE:
+        pass_on(keys.value);
+        return;
+    case KEY_NUMBER:
+        focus_or_say(client_of_number(keys.value), digit);
+        return;
+    case KEY_NAME:
+        prompt_for_name();
+        return;
+    case KEY_NAME_ENTERED:
+        view_prompt_over();
+        focus_or_say(client_of_name(keys.name), keys.name);
+        return;
+    case KEY_NAME_CANCELLED:
+        view_prompt_over();
+        return;
+    case KEY_ALL:
+        show_all();
+        return;
+    case KEY_LIST:
+        list();
+        return;
+    case KEY_HELP:
+        help();
+        return;
+    case KEY_COLOUR:
+        view_say("[colours %s]", view_toggle_colour() ? "on" : "off");
+        return;
+    case KEY_STATISTICS:
+        ask_for_statistics();
+        return;
+    case KEY_UNKNOWN:
+        view_say("[no such command; Ctrl-] ? helps]");
+        return;
+    }
+}
+
+/* Returns whether there was any input. */
+static bool take_input(void)
+{
+    uint8_t bytes[64];
+    uint32_t count;
+
+    do {
+        count = ring_read(&uart_receive, bytes, sizeof(bytes));
+    } while (count == 0 && ring_await_data(&uart_receive));
+    for (uint32_t i = 0; i < count; i++) {
+        struct client *before = target;
+
+        obey(keys_take(&keys, bytes[i]));
+        if (before != NULL && before != target) {
+            client_wake(before);
+        }
+    }
+    if (count == 0) {
+        return false;
+    }
+    if (target != NULL) {
+        client_wake(target);
+    }
+    if (ring_take_space_wanted(&uart_receive)) {
+        microkit_notify(console_config.uart_channel);
+    }
+    return true;
+}
+
+/* A piece of each client's output, beginning with the one whose turn it is. */
+static bool show_clients(uint64_t now)
+{
+    bool progress = false;
+
+    for (uint32_t i = 0; i < client_count; i++) {
+        uint32_t index = (next_shown + i) % client_count;
+        struct client *client = &clients[index];
+
+        progress |= client_fetch(client, view_is_lossy(client), now);
+        if (view_show(client, now)) {
+            progress = true;
+            next_shown = (index + 1) % client_count;
+        }
+    }
+    return progress;
+}
+
+/* Have the timer driver wake us when something that is held back becomes due. */
+static void set_timer(void)
+{
+    uint64_t deadline = view_take_deadline();
+
+    if (!console_config.has_timer || deadline >= wake_at) {
+        return;
+    }
+    wake_at = deadline;
+    microkit_mr_set(0, deadline);
+    microkit_ppcall(console_config.timer_channel, microkit_msginfo_new(TIMER_SET, 1));
+}
+
+/* Whether the UART's ring has room again, or, if not, will say so. */
+static bool room_after_all(void)
+{
+    return view_take_blocked() &&
+           ring_await_space(&uart_transmit, console_config.uart_ring_size / 2);
+}
+
+static void serve(void)
+{
+    bool progress;
+
+    do {
+        uint64_t now = cpu_counter();
+
+        if (wake_at <= now) {
+            wake_at = UINT64_MAX;
+        }
+        progress = take_input();
+        progress |= view_flush();
+        progress |= show_clients(now);
+        if (ring_take_data_wanted(&uart_transmit)) {
+            microkit_notify(console_config.uart_channel);
+        }
+    } while (progress || room_after_all());
+    set_timer();
+}
+
+static uint32_t machine_count(void)
+{
+    uint32_t count = 0;
+
+    while (client_of_number(count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
+void init(void)
+{
+    uint64_t pause = console_config.has_timer ? cpu_counter_frequency() * PAUSE_MS / 1000 : 0;
+
+    memset(&keys, 0, sizeof(keys));
+    next_shown = 0;
+    wake_at = UINT64_MAX;
+    ring_init(&uart_transmit, console_config.uart_transmit, console_config.uart_ring_size);
+    ring_init(&uart_receive, console_config.uart_receive, console_config.uart_ring_size);
+    client_count = console_config.client_count < CONSOLE_MAX_CLIENTS ? console_config.client_count
+                                                                     : CONSOLE_MAX_CLIENTS;
+    for (uint32_t i = 0; i < client_count; i++) {
+        client_init(&clients[i], &console_config.clients[i]);
+    }
+    view_init(&uart_transmit, clients, client_count, !console_config.monochrome, pause);
+    target = client_of_number(0);
+    view_say("Braid: %u machines on this console. Ctrl-] ? helps.", machine_count());
+    serve();
+}
+
+/* Every peer notifies because something has come, or there is room: it is all one. */
+void notified(microkit_channel ch)
+{
+    (void)ch;
+    serve();
+}

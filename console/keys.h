@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the keys mean: the prefix Ctrl-] and what follows it, or a byte for a client. */
+
+#include <stdint.h>
+
+#define KEYS_PREFIX   0x1du /* Ctrl-] */
+#define KEYS_NAME_MAX 31u
+
+enum key {
+    KEY_NOTHING, /* in the middle of a command */
+    KEY_BYTE,    /* for the client that has the keys */
+    KEY_NUMBER,  /* focus the client of this number, 0..9 */
+    KEY_NAME,    /* the name has changed while it is typed */
+    KEY_NAME_ENTERED,
+    KEY_NAME_CANCELLED,
+    KEY_ALL,
+    KEY_LIST,
+    KEY_HELP,
+    KEY_COLOUR,
+    KEY_STATISTICS,
+    KEY_UNKNOWN, /* no such command */
+};
+
+struct keys {
+    uint8_t state;
+    uint8_t length;
+    char name[KEYS_NAME_MAX + 1]; /* NUL-terminated */
+    uint8_t value;                /* the byte, or the number */
+};
+
+/* What `byte` from the terminal means; see the fields of `keys`. */
+enum key keys_take(struct keys *keys, uint8_t byte);
