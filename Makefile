@@ -48,12 +48,13 @@ GUEST_FILES := $(if $(and $(LINUX),$(INITRD)),,guest)
 BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SDK)' \
     BUNDLED_SDK='$(BUNDLED_SDK)' BOARD='$(BOARD)' CONFIG='$(CONFIG)' SYSTEM='$(SYSTEM)' \
     KERNEL='$(or $(LINUX),$(GUEST_KERNEL))' INITRD='$(or $(INITRD),$(GUEST_INITRD))' \
-    MEMORY='$(MEMORY)' QEMU='$(QEMU)' QEMU_ARGS='$(QEMU_ARGS)' PYTHON='$(PYTHON)' V='$(V)'
+    MEMORY='$(MEMORY)' QEMU='$(QEMU)' MORE_QEMU_ARGS='$(QEMU_ARGS)' \
+    GEN='$(BUILD)/tools/braid-gen' PYTHON='$(PYTHON)' V='$(V)'
 
 # As many jobs as there are processors, unless the user has said how many.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: help packages packages-check packages-picture sdk guest sdk-there image demo run check \
+.PHONY: help packages packages-check packages-picture sdk guest sdk-there generator image demo run check \
         bench systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
@@ -66,7 +67,7 @@ help:
 	@echo "  make check     run all tests"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
 	@echo "  make image     build a system's image without booting it"
-	@echo "  make systems   build all of systems/"
+	@echo "  make systems   list what is in systems/"
 	@echo "  make picture   draw a system (SVG)"
 	@echo "  make sdk       build the bundled Microkit SDK"
 	@echo "  make clean     remove what was built, keep the packages that were fetched"
@@ -122,7 +123,10 @@ $(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh
 
 # ---- Systems ---------------------------------------------------------------------------------------
 
-image: packages sdk-there $(GUEST_FILES)
+generator: packages
+	$(Q)$(MAKE) $(PARALLEL) -C $(ROOT)/tools BUILD='$(BUILD)/tools' V='$(V)'
+
+image: packages sdk-there generator $(GUEST_FILES)
 	+$(Q)$(BUILD_MK) $(PARALLEL) image
 
 run: image
@@ -132,24 +136,22 @@ demo: override SYSTEM := virtio_demo
 demo: image
 	+$(Q)$(BUILD_MK) demo
 
-picture: packages-picture sdk-there $(GUEST_FILES)
+picture: packages-picture sdk-there generator $(GUEST_FILES)
 	+$(Q)$(BUILD_MK) picture
 
-systems: packages sdk-there $(GUEST_FILES)
-	+$(Q)for system in $(patsubst %.yaml,%,$(notdir $(wildcard $(ROOT)/systems/*.yaml))); do \
-	    $(BUILD_MK) $(PARALLEL) SYSTEM=$$system image || exit 1; \
-	done
+systems: generator
+	@$(BUILD)/tools/braid-gen --describe $(wildcard $(ROOT)/systems/*.yaml)
 
 # ---- Tests and measurements ------------------------------------------------------------------------
 
 # The bundled SDK is tested whatever MICROKIT_SDK says; if it names another one, the systems run on
 # that as well.
-check: packages-check sdk $(GUEST_FILES)
+check: packages-check sdk generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
 	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(QEMU)'
 
-bench: packages sdk-there $(GUEST_FILES)
+bench: packages sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(QEMU)' \
 	    --make '$(MAKE)' --kernel '$(or $(LINUX),$(GUEST_KERNEL))' \
 	    --initrd '$(or $(INITRD),$(GUEST_INITRD))'

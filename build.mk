@@ -2,9 +2,9 @@
 #
 # How one system's image comes about, once packages, SDK and guests are in place. The Makefile calls
 # this file and says in variables what it has found out: ROOT, BUILD, SDK, BUNDLED_SDK, BOARD, CONFIG,
-# SYSTEM, KERNEL, INITRD, MEMORY, QEMU, QEMU_ARGS, PYTHON, V.
+# SYSTEM, KERNEL, INITRD, MEMORY, QEMU, MORE_QEMU_ARGS, GEN, PYTHON, V.
 #
-#   systems/NAME.yaml --braid-gen--> OUT/system.mk, NAME.system, one C file per PD, device trees
+#   systems/NAME.yaml --braid-gen--> OUT/system.mk, system.system, config/PD.c, ...
 #   the kinds of PDs  --gcc--------> OBJ, shared by all systems of one SDK, board and config
 #   both              --ld---------> OUT/PD.elf
 #   all ELFs          --microkit---> OUT/loader.img
@@ -41,7 +41,6 @@ SDK_NAME := $(if $(filter $(SDK),$(BUNDLED_SDK)),bundled,$(notdir $(SDK)))
 TAG := $(SDK_NAME).$(BOARD).$(CONFIG)
 OUT := $(BUILD)/systems/$(NAME)/$(TAG)
 OBJ := $(BUILD)/obj/$(TAG)
-TOOLS := $(BUILD)/tools
 
 BOARD_DIR := $(SDK)/board/$(BOARD)/$(CONFIG)
 BOARD_FILE := $(ROOT)/boards/$(BOARD).yaml
@@ -63,29 +62,17 @@ endef
 
 # ---- The generator -------------------------------------------------------------------------------
 
-HOSTCC ?= gcc
-GEN := $(TOOLS)/braid-gen
-GEN_OBJECTS := $(patsubst $(ROOT)/%.c,$(TOOLS)/obj/%.o,$(wildcard $(ROOT)/tools/*.c))
-
-$(TOOLS)/obj/%.o: $(ROOT)/%.c
-	@mkdir -p $(@D)
-	@echo "  HOSTCC  $*.c"
-	$(Q)$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -I$(ROOT) -I$(ROOT)/tools -MMD -MP -c -o $@ $<
-
-$(GEN): $(GEN_OBJECTS)
-	@echo "  HOSTLD  tools/braid-gen"
-	$(Q)$(HOSTCC) -o $@ $^ -lyaml -lfdt
-
-GEN_ARGS := --board $(BOARD_FILE) --kernel $(KERNEL) --initramfs $(INITRD) \
+GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(INITRD) \
     $(if $(PREFILL),--prefill) $(if $(MEMORY),--memory $(MEMORY)) --output $(OUT)
-$(eval $(call remember,$(OUT)/settings,$(DESCRIPTION) $(GEN_ARGS)))
+$(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 
-$(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(KERNEL) $(INITRD) $(GEN) $(OUT)/settings
+$(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
 	@echo "  GEN     $(NAME)"
-	$(Q)$(GEN) $(GEN_ARGS) $(DESCRIPTION)
+	$(Q)$(GEN) $(GEN_ARGS)
 
-# PDS, KIND_<pd>, QEMU_MACHINE: see tools/.
+# What is in it is said at its head.
 include $(OUT)/system.mk
+$(OUT)/system.mk: $(SYSTEM_INPUTS)
 
 # ---- Programs ------------------------------------------------------------------------------------
 
@@ -102,7 +89,11 @@ TARGET_CPPFLAGS := -I$(ROOT) -I$(ROOT)/lib -isystem $(BOARD_DIR)/include \
     -idirafter /usr/$(patsubst %-,%,$(CROSS))/include
 $(eval $(call remember,$(OBJ)/settings,$(CROSS) $(TARGET_CFLAGS) $(TARGET_CPPFLAGS)))
 
-# The directory that holds a kind of PD, and its objects.
+LIBGCC := $(shell $(CROSS)gcc -print-libgcc-file-name)
+# Of picolibc's printf the one that leaves floating point out.
+PRINTF := --defsym=vfprintf=__i_vfprintf
+
+# A kind of PD is a directory of sources, and for a monitor its devices'.
 kind_sources = $(wildcard $(ROOT)/$(1)/*.c $(ROOT)/$(1)/virtio/*.c)
 kind_objects = $(patsubst $(ROOT)/%.c,$(OBJ)/%.o,$(call kind_sources,$(1)))
 
@@ -116,15 +107,22 @@ $(LIB): $(patsubst $(ROOT)/%.c,$(OBJ)/%.o,$(wildcard $(ROOT)/lib/*.c))
 	@echo "  AR      libbraid.a"
 	$(Q)rm -f $@ && $(CROSS)ar rcsD $@ $^
 
-$(OUT)/%.o: $(OUT)/%.c $(OBJ)/settings
+$(OUT)/config/%.o: $(OUT)/config/%.c $(OBJ)/settings
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# A monitor's files, those that its ELF carries.
+embedded = $(foreach f,$(EMBED_$(1)),$(if $(findstring /,$(f)),$(f),$(OUT)/$(f)))
+$(OUT)/config/%_images.o: $(OUT)/config/%_images.S $(OBJ)/settings
+	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) -I$(OUT) -c -o $@ $<
+
 define pd
-$(OUT)/$(1).elf: $(call kind_objects,$(KIND_$(1))) $(OUT)/$(1).o $(LIB) $(BOARD_DIR)/lib/libmicrokit.a
-	@echo "  LD      $(1).elf"
-	$$(Q)$$(CROSS)ld -o $$@ --gc-sections --build-id=none -z noexecstack -T $(BOARD_DIR)/lib/microkit.ld \
+$(OUT)/$(1).elf: $(call kind_objects,$(KIND_$(1))) $(OUT)/config/$(1).o \
+        $(if $(EMBED_$(1)),$(OUT)/config/$(1)_images.o) $(LIB) $(BOARD_DIR)/lib/libmicrokit.a
+	@echo "  LD      $(NAME)/$(1).elf"
+	$$(Q)$$(CROSS)ld -o $$@ --gc-sections --build-id=none $(PRINTF) -T $(BOARD_DIR)/lib/microkit.ld \
 	    $$(filter %.o,$$^) --start-group $(LIB) $(BOARD_DIR)/lib/libmicrokit.a \
-	    $(PICOLIBC)/lib/libc.a --end-group
+	    $(PICOLIBC)/lib/libc.a $(LIBGCC) --end-group
+$(if $(EMBED_$(1)),$(OUT)/config/$(1)_images.o: $(call embedded,$(1)))
 endef
 $(foreach p,$(PDS),$(eval $(call pd,$(p))))
 
@@ -132,25 +130,25 @@ $(foreach p,$(PDS),$(eval $(call pd,$(p))))
 
 IMAGE := $(OUT)/loader.img
 
-$(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.mk $(SDK)/bin/microkit $(wildcard $(BOARD_DIR)/elf/*)
-	@echo "  IMAGE   $(patsubst $(dir $(BUILD))%,%,$@)"
-	$(Q)$(SDK)/bin/microkit $(OUT)/$(NAME).system --search-path $(OUT) --board $(BOARD) \
+$(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES) $(SDK)/bin/microkit \
+        $(wildcard $(BOARD_DIR)/elf/*)
+	@echo "  IMAGE   $@"
+	$(Q)$(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) / --board $(BOARD) \
 	    --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
 # The command that boots it, for people and for tests; what is given to it goes to QEMU as well.
 RUN := $(OUT)/run
-RUN_COMMAND := exec $(QEMU) $(QEMU_MACHINE) -device loader,file=$(IMAGE),addr=$(IMAGE_ADDRESS),cpu-num=0 \
-    -nographic -nic none $(QEMU_ARGS) "$$@"
-$(eval $(call remember,$(RUN).command,$(RUN_COMMAND)))
-$(RUN): $(RUN).command
-	$(Q)printf '#!/bin/sh\n%s\n' '$(RUN_COMMAND)' >$@ && chmod +x $@
+RUN_COMMAND := exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
+$(eval $(call remember,$(OUT)/run.settings,$(RUN_COMMAND)))
+$(RUN): $(OUT)/run.settings
+	$(Q)printf '#!/bin/sh\ncd "$$(dirname "$$0")" && %s\n' '$(RUN_COMMAND)' >$@ && chmod +x $@
 
 image: $(IMAGE) $(RUN)
 
 run: image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
-	@$(RUN) -serial mon:stdio
+	@$(RUN)
 
 demo: image
 	@$(PYTHON) $(ROOT)/tests/system/demo.py $(RUN)
@@ -159,4 +157,4 @@ picture: $(OUT)/system.mk
 	@echo "  DOT     $(OUT)/$(NAME).svg"
 	$(Q)dot -Tsvg -o $(OUT)/$(NAME).svg $(OUT)/picture.dot
 
--include $(shell find $(OBJ) $(TOOLS)/obj $(OUT) -maxdepth 4 -name '*.d' 2>/dev/null)
+-include $(shell find $(OBJ) $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A running system, as a person at its terminal has it: one UART, several machines behind it."""
+
+import re
+import signal
+import time
+
+import pexpect
+
+PREFIX = "\x1d"  # Ctrl-]
+PROMPT = r"[\w-]+:[^\r\n#]*# "
+# What a terminal shows but a reader does not see: colours, cursor movement, queries.
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x07")
+
+
+class Machine:
+    """QEMU with a system in it. All times are in seconds and of the host's clock."""
+
+    def __init__(self, command, arguments=(), log=None, timeout=60):
+        self.child = pexpect.spawn(str(command), [str(a) for a in arguments], encoding="utf-8",
+                                   codec_errors="replace", timeout=timeout, echo=False,
+                                   dimensions=(50, 200))
+        self.child.logfile_read = log
+        self.child.delaybeforesend = None
+        self.begin = time.monotonic()
+        self.focused = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """End QEMU, whatever it is doing."""
+        if self.child.isalive():
+            self.child.kill(signal.SIGTERM)
+            for _ in range(50):
+                if not self.child.isalive():
+                    break
+                time.sleep(0.1)
+        self.child.close(force=True)
+
+    def send(self, text):
+        self.child.send(text)
+
+    def expect(self, pattern, timeout=-1):
+        """The match of a regular expression in what comes next."""
+        self.child.expect(pattern, timeout=timeout)
+        return self.child.match
+
+    # ---- The multiplexer ----
+
+    def show_all(self):
+        self.send(PREFIX + "a")
+        self.focused = None
+
+    def focus(self, number):
+        """The console of one machine alone; `number` is the key for it."""
+        self.send(PREFIX + str(number))
+        self.focused = number
+
+    # ---- A machine's shell ----
+
+    def login(self, number, timeout=60):
+        """Focus a machine and wait until its shell answers."""
+        self.focus(number)
+        end = time.monotonic() + timeout
+        while True:
+            self.send("\r")
+            try:
+                self.expect(PROMPT, timeout=2)
+                break
+            except pexpect.TIMEOUT:
+                if time.monotonic() > end:
+                    raise
+        # Answers to earlier returns may still be on their way, and the kernel is not to interrupt.
+        self.run(number, "dmesg -n 1")
+
+    def run(self, number, command, timeout=60):
+        """Run a command in a machine's shell; returns its status and its output.
+
+        The marks around the output are put together by the shell, so that what the terminal echoes
+        of the command line is never taken for them.
+        """
+        self.start(number, command)
+        return self.finish(timeout)
+
+    def start(self, number, command):
+        if self.focused != number:
+            self.focus(number)
+        self.send(f'echo "<"begin">"; {command}; echo "<"end $?">"\r')
+
+    def finish(self, timeout=60):
+        self.expect(r"<begin>\r*\n", timeout=timeout)
+        match = self.expect(r"(?s)^(.*?)<end (\d+)>", timeout=timeout)
+        self.expect(PROMPT, timeout=timeout)
+        return int(match[2]), CONTROL.sub("", match[1]).replace("\r", "")
+
+    def output(self, number, command, timeout=60):
+        """The output of a command that succeeds."""
+        status, output = self.run(number, command, timeout)
+        assert status == 0, f"{command!r} ended with {status}: {output}"
+        return output
+
+
+def ping_statistics(output):
+    """(sent, received, average in ms or None) of what busybox's ping has printed."""
+    counts = re.search(r"(\d+) packets transmitted, (\d+) packets received", output)
+    assert counts, f"no statistics in {output!r}"
+    times = re.search(r"min/avg/max = ([\d.]+)/([\d.]+)/([\d.]+) ms", output)
+    return int(counts[1]), int(counts[2]), float(times[2]) if times else None
