@@ -2,17 +2,21 @@
 #include "emit.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define FONT "Helvetica,Arial,sans-serif"
 
-static void emit_vm_node(const struct layout *layout, const struct vm *vm, struct buffer *out)
+/* A machine stands on its monitor. */
+static void emit_machine(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_settings *settings = &vm->settings;
+    const struct pd *monitor = layout->monitors[vm->index];
 
     buffer_print(out,
-                 "        vm_%u [shape=box, style=\"filled,rounded\", fillcolor=\"#d5e8d4\", "
-                 "color=\"#82b366\", label=<<b>%s</b><br/><font point-size=\"9\">%s RAM, "
-                 "%" PRIu64 " vCPU%s",
+                 "    vmm_%u [shape=plain, fillcolor=none, label=<<table border=\"0\" "
+                 "cellborder=\"1\" cellspacing=\"0\" cellpadding=\"6\">"
+                 "<tr><td bgcolor=\"#d5e8d4\" color=\"#82b366\"><b>%s</b><br/>"
+                 "<font point-size=\"9\">%s RAM, %" PRIu64 " vCPU%s",
                  vm->index, vm->name, value_format(VALUE_SIZE, settings->memory.number),
                  settings->vcpus.number, settings->vcpus.number == 1 ? "" : "s");
     for (unsigned i = 0; i < vm->interface_count; i++) {
@@ -22,16 +26,10 @@ static void emit_vm_node(const struct layout *layout, const struct vm *vm, struc
                          ? value_format(VALUE_MAC, interface->mac)
                          : value_format(VALUE_IPV4_NET, interface->settings.ip.number));
     }
-    buffer_print(out, "</font>>];\n");
     buffer_print(out,
-                 "        vmm_%u [fillcolor=\"#dae8fc\", color=\"#6c8ebf\", "
-                 "label=<%s<br/><font point-size=\"9\">priority %u</font>>];\n",
-                 vm->index, layout->monitors[vm->index]->name,
-                 layout->monitors[vm->index]->priority);
-    buffer_print(out,
-                 "        vm_%u -> vmm_%u [dir=both, style=bold, color=\"#82b366\", "
-                 "label=\"faults\"];\n",
-                 vm->index, vm->index);
+                 "</font></td></tr><tr><td port=\"m\" bgcolor=\"#dae8fc\" color=\"#6c8ebf\">%s<br/>"
+                 "<font point-size=\"9\">priority %u</font></td></tr></table>>];\n",
+                 monitor->name, monitor->priority);
 }
 
 static void emit_machines(const struct layout *layout, struct buffer *out)
@@ -39,11 +37,34 @@ static void emit_machines(const struct layout *layout, struct buffer *out)
     const struct system *system = layout->system;
 
     for (size_t i = 0; i < system->vms.count; i++) {
-        buffer_print(out, "    subgraph cluster_vm%zu {\n        style=\"rounded,dashed\"; "
-                          "color=\"#b0b0b0\"; label=\"\";\n",
-                     i);
-        emit_vm_node(layout, system->vms.items[i], out);
-        buffer_print(out, "    }\n");
+        emit_machine(layout, system->vms.items[i], out);
+    }
+    buffer_print(out, "    { rank=same; edge [style=invis]; ");
+    for (size_t i = 0; i < system->vms.count; i++) { /* in the file's order, from left to right */
+        buffer_print(out, "%svmm_%zu", i == 0 ? "" : " -> ", i);
+    }
+    buffer_print(out, "; }\n");
+}
+
+/* What the monitors start their guests from: one copy for all, where the SDK can do that. */
+static void emit_images(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+
+    if (!system->options->prefill) {
+        return;
+    }
+    buffer_print(out, "    images [shape=cylinder, fillcolor=\"#e1d5e7\", color=\"#9673a6\", "
+                      "label=<images, read-only<font point-size=\"9\">");
+    for (size_t i = 0; i < system->images.count; i++) {
+        const struct image *image = system->images.items[i];
+        buffer_print(out, "<br/>");
+        buffer_add_xml(out, strrchr(image->path, '/') + 1);
+        buffer_print(out, " %s", layout_mebibytes(image->size));
+    }
+    buffer_print(out, "</font>>];\n");
+    for (size_t i = 0; i < system->vms.count; i++) {
+        buffer_print(out, "    vmm_%zu:m -> images [dir=back, style=dotted, color=\"#9673a6\"];\n", i);
     }
 }
 
@@ -78,7 +99,8 @@ static void emit_services(const struct layout *layout, struct buffer *out)
                  "label=<timer<br/><font point-size=\"9\">INTID %" PRIu64 "</font>>];\n"
                  "    uart -> uart_device [color=\"#666666\"];\n"
                  "    timer -> timer_device [color=\"#666666\"];\n"
-                 "    console -> uart [dir=both, label=\"2 x %s\"];\n",
+                 "    console -> uart [dir=both, color=\"#d6b656\", label=\" 2 x %s\"];\n"
+                 "    console -> timer [style=dashed, color=\"#b85450\"];\n",
                  board->uart.address.number, board->uart.interrupt.number,
                  board->timer.interrupt.number,
                  value_format(VALUE_SIZE, layout->uart_link.ring_up));
@@ -86,7 +108,7 @@ static void emit_services(const struct layout *layout, struct buffer *out)
 
 static const char *port_label(const struct interface *interface, const struct link *link)
 {
-    const char *label = memory_format("eth%u\\n2 x %s", interface->index,
+    const char *label = memory_format(" eth%u\\n 2 x %s", interface->index,
                                       value_format(VALUE_SIZE, link->ring_up));
 
     if (interface->settings.vlan.line != 0) {
@@ -110,19 +132,19 @@ static void emit_links(const struct layout *layout, struct buffer *out)
         const struct vm_layout *place = &layout->vms[i];
         for (unsigned k = 0; k < vm->interface_count; k++) {
             buffer_print(out,
-                         "    vmm_%zu -> switch_%u [dir=both, penwidth=2, color=\"#d79b00\", "
+                         "    vmm_%zu:m -> switch_%u [dir=both, penwidth=2, color=\"#d79b00\", "
                          "label=\"%s\"];\n",
                          i, vm->interfaces[k].network->index,
                          port_label(&vm->interfaces[k], &place->interfaces[k]));
         }
-        buffer_print(out, "    vmm_%zu -> console [dir=%s, color=\"#d6b656\"];\n", i,
+        buffer_print(out, "    vmm_%zu:m -> console [dir=%s, color=\"#d6b656\"];\n", i,
                      place->console.ring_down == 0 ? "forward" : "both");
-        buffer_print(out, "    vmm_%zu -> timer [style=dashed, color=\"#b85450\"];\n", i);
+        buffer_print(out, "    vmm_%zu:m -> timer [style=dashed, color=\"#b85450\"];\n", i);
     }
     for (size_t i = 0; i < system->networks.count; i++) {
         if (layout->switches[i] != NULL) {
             buffer_print(out, "    switch_%zu -> console [style=dotted, color=\"#d6b656\", "
-                              "label=\"log\"];\n",
+                              "label=\" log\"];\n",
                          i);
         }
     }
@@ -133,14 +155,15 @@ void emit_dot(const struct layout *layout, struct buffer *out)
     buffer_print(out,
                  "digraph system {\n"
                  "    graph [label=<<b>%s</b><br/><font point-size=\"10\">green: virtual machine; "
-                 "blue: its monitor; thick: frames; thin: console; dashed: protected call; "
+                 "blue: its monitor; thick: frames; thin: console; dashed: calls of the timer; "
                  "sizes are those of the rings</font>>, labelloc=t, fontname=\"" FONT "\", "
-                 "rankdir=TB, nodesep=0.4, ranksep=0.55];\n"
+                 "rankdir=TB, nodesep=0.35, ranksep=0.55];\n"
                  "    node [shape=box, style=filled, fontname=\"" FONT "\", fontsize=12];\n"
                  "    edge [fontname=\"" FONT "\", fontsize=9];\n",
                  layout->system->name);
     emit_machines(layout, out);
     emit_services(layout, out);
+    emit_images(layout, out);
     emit_links(layout, out);
     buffer_print(out, "}\n");
 }
