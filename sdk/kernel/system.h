@@ -64,6 +64,7 @@ enum system_thread_kind { SYSTEM_THREAD_PD = 0, SYSTEM_THREAD_VCPU };
 
 #define SYSTEM_THREAD_PASSIVE 1u /* gives its scheduling context up after init */
 #define SYSTEM_THREAD_SMC     2u /* may ask the kernel for SMC calls */
+#define SYSTEM_THREAD_NO_FPU  4u /* its FP and SIMD instructions are faults */
 
 /* A PD's thread, or one vCPU of a VM. The index in the table is the thread's number. */
 struct system_thread {
@@ -87,7 +88,8 @@ struct system_thread {
     struct system_channel channels[SYSTEM_MAX_CHANNELS];
 };
 
-/* Memory that must read as zero before the first PD runs: size in bytes, both 4 KiB aligned. */
+/* Memory that must read as zero before the first PD runs: size in bytes, both 4 KiB aligned. No range touches the
+ * kernel window; none lies in the image, where the file has zeros of its own. */
 struct system_range {
     uint64_t base;
     uint64_t size;

@@ -25,7 +25,8 @@ static void insert_range(struct allocator *allocator, size_t index, struct free_
 
     memcpy(ranges, allocator->ranges, index * sizeof(*ranges));
     ranges[index] = range;
-    memcpy(ranges + index + 1, allocator->ranges + index, (allocator->count - index) * sizeof(*ranges));
+    memcpy(ranges + index + 1, allocator->ranges + index,
+           (allocator->count - index) * sizeof(*ranges));
     allocator->ranges = ranges;
     allocator->count++;
 }

@@ -20,8 +20,8 @@ struct allocator {
 /* Starts with one free range. */
 void allocator_init(struct allocator *allocator, uint64_t base, uint64_t size);
 
-/* Takes the lowest `size` free bytes at or above `lowest` whose address is `offset` modulo `align`, a power of two.
- * False if there are none. */
+/* Takes the lowest `size` free bytes at or above `lowest` whose address is `offset` modulo `align`,
+ * a power of two. False if there are none. */
 bool allocator_take(struct allocator *allocator, uint64_t lowest, uint64_t size, uint64_t align,
                     uint64_t offset, uint64_t *address);
 

@@ -12,7 +12,8 @@
 static _Noreturn void help(const char *sdk)
 {
     printf("usage: microkit [-h] [-o OUTPUT] [-r REPORT] [--image-type {binary,elf}] "
-           "[--override-kernel KERNEL] --board BOARD --config CONFIG [--search-path [DIR ...]] system\n"
+           "[--override-kernel KERNEL] --board BOARD --config CONFIG [--search-path [DIR ...]] "
+           "system\n"
            "\n"
            "Makes a boot image from a system description and the programs that it names.\n"
            "\n"
@@ -27,7 +28,8 @@ static _Noreturn void help(const char *sdk)
            "  --override-kernel KERNEL  a kernel other than the SDK's\n"
            "  --board BOARD             one of: %s\n"
            "  --config CONFIG           as the board has it, for example debug or release\n"
-           "  --search-path [DIR ...]   where programs and prefill files are; the current directory is too\n",
+           "  --search-path [DIR ...]   where programs and prefill files are; the current "
+           "directory is too\n",
            sdk_boards(sdk));
     exit(EXIT_SUCCESS);
 }
@@ -67,7 +69,8 @@ static enum image_type read_type(const char *text)
         return IMAGE_BINARY;
     if (!strcmp(text, "elf"))
         return IMAGE_ELF;
-    diag_fatal("argument --image-type: '%s' is not possible for AArch64: it may be binary or elf", text);
+    diag_fatal("argument --image-type: '%s' is not possible for AArch64: it may be binary or elf",
+               text);
 }
 
 /* Splits --option=value. */
@@ -109,7 +112,8 @@ static void read_word(struct words *words, struct args *args, size_t *search_cou
     else if (is(option, "--search-path", NULL))
         read_search(words, args, search_count);
     else if (is(option, "--capdl-json", "--viper-output"))
-        diag_fatal("argument %s: not supported: this kernel has no capabilities to describe", option);
+        diag_fatal("argument %s: not supported: this kernel has no capabilities to describe",
+                   option);
     else if (word[0] == '-' && word[1])
         diag_fatal("unrecognized argument '%s': microkit --help lists them", word);
     else if (args->system)
@@ -135,9 +139,10 @@ struct args args_read(int count, char **words_of_line, const char *sdk)
         diag_fatal("the following arguments are required:%s%s%s", args.board ? "" : " --board",
                    args.config ? "" : " --config", args.system ? "" : " system");
     if (!sdk_has_board(sdk, args.board))
-        diag_fatal("argument --board: unknown board '%s': this SDK has %s", args.board, sdk_boards(sdk));
+        diag_fatal("argument --board: unknown board '%s': this SDK has %s", args.board,
+                   sdk_boards(sdk));
     if (!sdk_has_config(sdk, args.board, args.config))
-        diag_fatal("argument --config: unknown configuration '%s': board '%s' has %s", args.config, args.board,
-                   sdk_configs(sdk, args.board));
+        diag_fatal("argument --config: unknown configuration '%s': board '%s' has %s", args.config,
+                   args.board, sdk_configs(sdk, args.board));
     return args;
 }

@@ -4,7 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* QEMU's "virt" machine with a GICv2. The virtual CPU interface (GICV, 0x0804_0000) is for virtual machines. */
+/* QEMU's "virt" machine with a GICv2. The virtual CPU interface (GICV, 0x0804_0000) is for virtual
+ * machines. */
 static const struct board_range qemu_virt_kept[] = {
     {"the interrupt distributor (GICD)", 0x08000000, 0x10000},
     {"the CPU interface of the interrupt controller (GICC)", 0x08010000, 0x2000},

@@ -14,12 +14,12 @@ struct board_range {
 
 struct board {
     const char *name;
-    uint64_t ram_base;               /* physical address */
-    uint64_t ram_size;               /* bytes; what the system may use at most */
-    unsigned irq_count;              /* INTIDs of the interrupt controller */
-    const struct board_range *kept;  /* devices that only the kernel touches; ends with size 0 */
-    const unsigned *kept_irqs;       /* INTIDs that only the kernel handles; ends with 0 */
-    const char *qemu;                /* QEMU's machine, or NULL */
+    uint64_t ram_base;              /* physical address */
+    uint64_t ram_size;              /* bytes; what the system may use at most */
+    unsigned irq_count;             /* INTIDs of the interrupt controller */
+    const struct board_range *kept; /* devices that only the kernel touches; ends with size 0 */
+    const unsigned *kept_irqs;      /* INTIDs that only the kernel handles; ends with 0 */
+    const char *qemu;               /* QEMU's machine, or NULL */
 };
 
 /* The board of that name, or NULL. */

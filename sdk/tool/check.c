@@ -28,7 +28,8 @@ static void check_unique(struct named *names, size_t count, const char *what)
     qsort(names, count, sizeof(*names), compare_names);
     for (size_t i = 1; i < count; i++) {
         if (!strcmp(names[i - 1].name, names[i].name))
-            diag_at(names[i].place, "name", "'%s' is already the name of the %s on line %u: names are unique",
+            diag_at(names[i].place, "name",
+                    "'%s' is already the name of the %s on line %u: names are unique",
                     names[i].name, what, names[i - 1].place->line);
     }
 }
@@ -72,8 +73,9 @@ static void check_map(const struct sdf_system *system, struct sdf_map *map, uint
                 map->region_name);
     uint64_t page = region->page_size ? region->page_size : SDF_PAGE;
     if (map->vaddr % page)
-        diag_at(&map->place, "vaddr", "0x%" PRIx64 " is not aligned to the region's page size 0x%" PRIx64,
-                map->vaddr, page);
+        diag_at(&map->place, "vaddr",
+                "0x%" PRIx64 " is not aligned to the region's page size 0x%" PRIx64, map->vaddr,
+                page);
     if (region->size > end - map->vaddr)
         diag_at(&map->place, "vaddr",
                 "0x%" PRIx64 " with the region's size 0x%" PRIx64 " ends at 0x%" PRIx64
@@ -85,13 +87,15 @@ static void check_map(const struct sdf_system *system, struct sdf_map *map, uint
 
 static int compare_maps(const void *a, const void *b)
 {
-    const struct sdf_map *x = *(const struct sdf_map *const *)a, *y = *(const struct sdf_map *const *)b;
+    const struct sdf_map *x = *(const struct sdf_map *const *)a,
+                         *y = *(const struct sdf_map *const *)b;
 
     return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
 }
 
 /* `maps` belong to one address space. */
-static void check_maps(const struct sdf_system *system, struct sdf_map *maps, size_t count, uint64_t end)
+static void check_maps(const struct sdf_system *system, struct sdf_map *maps, size_t count,
+                       uint64_t end)
 {
     const struct sdf_map **sorted = NULL;
     size_t sorted_count = 0;
@@ -112,8 +116,8 @@ static void check_maps(const struct sdf_system *system, struct sdf_map *maps, si
         diag_at(&later->place, "vaddr",
                 "0x%" PRIx64 "..0x%" PRIx64 " overlaps the map of '%s' on line %u, 0x%" PRIx64
                 "..0x%" PRIx64,
-                later->vaddr, later->vaddr + later->region->size, other->region_name, other->place.line,
-                other->vaddr, other->vaddr + other->region->size);
+                later->vaddr, later->vaddr + later->region->size, other->region_name,
+                other->place.line, other->vaddr, other->vaddr + other->region->size);
     }
 }
 
@@ -128,9 +132,10 @@ static void check_setvars(const struct sdf_system *system, struct sdf_pd *pd)
             diag_at(&setvar->place, "region_paddr",
                     "there is no memory region '%s': name one of this system", setvar->region_name);
         if (setvar->kind == SDF_SETVAR_PREFILL_SIZE && !setvar->region->prefill)
-            diag_at(&setvar->place, "setvar_prefill_size",
-                    "memory region '%s' has no prefill_path: only a prefilled region has such a size",
-                    setvar->region_name);
+            diag_at(
+                &setvar->place, "setvar_prefill_size",
+                "memory region '%s' has no prefill_path: only a prefilled region has such a size",
+                setvar->region_name);
         if (setvar->kind == SDF_SETVAR_PADDR)
             setvar->region->contiguous = true;
     }
@@ -144,15 +149,16 @@ static void check_children(const struct sdf_system *system)
             continue;
         for (size_t j = 0; j < i; j++) {
             if (system->pds[j]->parent == pd->parent && system->pds[j]->id == pd->id)
-                diag_at(&pd->place, "id", "%u is already the id of child '%s' on line %u: ids are unique",
-                        pd->id, system->pds[j]->name, system->pds[j]->place.line);
+                diag_at(&pd->place, "id",
+                        "%u is already the id of child '%s' on line %u: ids are unique", pd->id,
+                        system->pds[j]->name, system->pds[j]->place.line);
         }
         const struct sdf_vm *vm = pd->parent->vm;
         for (size_t j = 0; vm && j < vm->vcpu_count; j++) {
             if (vm->vcpus[j].id == pd->id)
                 diag_at(&pd->place, "id",
-                        "%u is already the id of the vCPU on line %u: children and vCPUs share ids", pd->id,
-                        vm->vcpus[j].place.line);
+                        "%u is already the id of the vCPU on line %u: children and vCPUs share ids",
+                        pd->id, vm->vcpus[j].place.line);
         }
     }
 }
@@ -166,8 +172,9 @@ static void check_irqs(const struct sdf_system *system, unsigned irq_count)
             const struct sdf_irq *irq = &system->pds[i]->irqs[j];
             const struct sdf_irq *owner = owners[irq->irq];
             if (owner)
-                diag_at(&irq->place, "irq", "%u is already taken on line %u: an interrupt has one owner",
-                        irq->irq, owner->place.line);
+                diag_at(&irq->place, "irq",
+                        "%u is already taken on line %u: an interrupt has one owner", irq->irq,
+                        owner->place.line);
             owners[irq->irq] = irq;
         }
     }
@@ -178,10 +185,12 @@ struct id_owners {
     const struct place *places[SDF_ID_MAX + 1];
 };
 
-static void take_id(struct id_owners *owners, unsigned id, const struct sdf_pd *pd, const struct place *place)
+static void take_id(struct id_owners *owners, unsigned id, const struct sdf_pd *pd,
+                    const struct place *place)
 {
     if (owners->places[id])
-        diag_at(place, "id", "%u is already a channel or interrupt of '%s' on line %u: ids are unique", id,
+        diag_at(place, "id",
+                "%u is already a channel or interrupt of '%s' on line %u: ids are unique", id,
                 pd->name, owners->places[id]->line);
     owners->places[id] = place;
 }
@@ -194,15 +203,17 @@ static void check_channel(const struct sdf_channel *channel)
         diag_at(&b->place, "pd", "'%s' is at both ends: a channel joins two protection domains",
                 a->pd->name);
     if (a->pp && b->pp)
-        diag_at(&b->place, "pp", "both ends may call: calls go to the higher priority, so only one may");
+        diag_at(&b->place, "pp",
+                "both ends may call: calls go to the higher priority, so only one may");
     for (unsigned i = 0; i < 2; i++) {
         const struct sdf_end *caller = &channel->ends[i], *callee = &channel->ends[1 - i];
         if (caller->pp && caller->pd->schedule.priority >= callee->pd->schedule.priority)
-            diag_at(&caller->place, "pp",
-                    "'%s' (priority %u) would call '%s' (priority %u): the called one must have the "
-                    "higher priority",
-                    caller->pd->name, caller->pd->schedule.priority, callee->pd->name,
-                    callee->pd->schedule.priority);
+            diag_at(
+                &caller->place, "pp",
+                "'%s' (priority %u) would call '%s' (priority %u): the called one must have the "
+                "higher priority",
+                caller->pd->name, caller->pd->schedule.priority, callee->pd->name,
+                callee->pd->schedule.priority);
     }
 }
 
@@ -262,7 +273,8 @@ static void check_fixed_regions(const struct sdf_system *system, const struct bo
         const struct sdf_region *later = a->place.line > b->place.line ? a : b;
         const struct sdf_region *other = later == a ? b : a;
         diag_at(&later->place, "phys_addr",
-                "0x%" PRIx64 "..0x%" PRIx64 " overlaps region '%s' on line %u, 0x%" PRIx64 "..0x%" PRIx64,
+                "0x%" PRIx64 "..0x%" PRIx64 " overlaps region '%s' on line %u, 0x%" PRIx64
+                "..0x%" PRIx64,
                 later->phys_addr, later->phys_addr + later->size, other->name, other->place.line,
                 other->phys_addr, other->phys_addr + other->size);
     }

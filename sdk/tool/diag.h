@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The tool's one message. The first error ends the tool: it prints one line on standard error, removes what it
- * must not leave behind, and exits with status 1.
+ * The tool's one message. The first error ends the tool: it prints one line on standard error,
+ * removes what it must not leave behind, and exits with status 1.
  */
 
 #include <stdint.h>
@@ -17,8 +17,8 @@ struct place {
 /* The name of the system description, as messages show it; the string is kept. */
 void diag_set_file(const char *name);
 
-/* A file that an error removes, if it is there: the image or report of an earlier run, or a half-written
- * one. The string is kept. At most 8 are remembered. */
+/* A file that an error removes, if it is there: the image or report of an earlier run, or a
+ * half-written one. The string is kept. At most 8 are remembered. */
 void diag_remove_on_error(const char *path);
 
 /* Forget these files: the error to come is that one of them is an input. */
@@ -31,8 +31,8 @@ _Noreturn void diag_fatal(const char *format, ...) __attribute__((format(printf,
 _Noreturn void diag_line(unsigned line, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* microkit: FILE:LINE: <element name='x'>: attribute 'y': MESSAGE; without the attribute part if it is NULL.
- * MESSAGE says what is wrong, and behind a colon what would be right. */
+/* microkit: FILE:LINE: <element name='x'>: attribute 'y': MESSAGE; without the attribute part if it
+ * is NULL. MESSAGE says what is wrong, and behind a colon what would be right. */
 _Noreturn void diag_at(const struct place *place, const char *attribute, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -33,8 +33,8 @@ static void set_schedule(struct system_thread *thread, const struct sdf_schedule
     thread->period_us = schedule->period;
 }
 
-static struct system_thread *init_thread(struct system_thread *thread, const char *name, uint8_t kind,
-                                         unsigned space, const struct layout *layout)
+static struct system_thread *init_thread(struct system_thread *thread, const char *name,
+                                         uint8_t kind, unsigned space, const struct layout *layout)
 {
     strncpy(thread->name, name, sizeof(thread->name) - 1);
     thread->kind = kind;
@@ -46,13 +46,15 @@ static struct system_thread *init_thread(struct system_thread *thread, const cha
     return thread;
 }
 
-static void fill_pd(const struct layout *layout, const struct sdf_pd *pd, struct system_thread *threads)
+static void fill_pd(const struct layout *layout, const struct sdf_pd *pd,
+                    struct system_thread *threads)
 {
     struct system_thread *thread =
         init_thread(&threads[pd->index], pd->name, SYSTEM_THREAD_PD, pd->index, layout);
 
     set_schedule(thread, &pd->schedule);
-    thread->flags = (uint8_t)((pd->passive ? SYSTEM_THREAD_PASSIVE : 0) | (pd->smc ? SYSTEM_THREAD_SMC : 0));
+    thread->flags =
+        (uint8_t)((pd->passive ? SYSTEM_THREAD_PASSIVE : 0) | (pd->smc ? SYSTEM_THREAD_SMC : 0));
     thread->entry = layout->programs[pd->index]->entry;
     thread->stack_top = SDF_STACK_TOP;
     thread->ipc_buffer = layout->ipc_pieces[pd->index]->address;
@@ -73,8 +75,8 @@ static void fill_pd(const struct layout *layout, const struct sdf_pd *pd, struct
     }
 }
 
-static void fill_vcpus(const struct layout *layout, const struct sdf_pd *pd, unsigned space, size_t first,
-                       struct system_thread *threads)
+static void fill_vcpus(const struct layout *layout, const struct sdf_pd *pd, unsigned space,
+                       size_t first, struct system_thread *threads)
 {
     const struct sdf_vm *vm = pd->vm;
 

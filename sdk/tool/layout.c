@@ -25,10 +25,10 @@ static uint64_t ram_end(const struct layout *layout)
  * What there is: pieces and who maps them.
  */
 
-/* A piece large enough for 2 MiB blocks is placed so that it can be mapped by them at addresses that are
- * `residue` modulo 2 MiB. */
-static struct piece *add_piece(struct layout *layout, enum piece_kind kind, uint64_t size, uint64_t residue,
-                               const struct place *place, const char *what)
+/* A piece large enough for 2 MiB blocks is placed so that it can be mapped by them at addresses
+ * that are `residue` modulo 2 MiB. */
+static struct piece *add_piece(struct layout *layout, enum piece_kind kind, uint64_t size,
+                               uint64_t residue, const struct place *place, const char *what)
 {
     struct piece *piece = xalloc(sizeof(*piece));
 
@@ -43,8 +43,8 @@ static struct piece *add_piece(struct layout *layout, enum piece_kind kind, uint
     return piece;
 }
 
-static void add_mapping(struct space *space, uint64_t vaddr, const struct piece *piece, unsigned flags,
-                        const struct place *place, bool by_map)
+static void add_mapping(struct space *space, uint64_t vaddr, const struct piece *piece,
+                        unsigned flags, const struct place *place, bool by_map)
 {
     *ARRAY_ADD(space->mappings, space->mapping_count) =
         (struct mapping){vaddr, piece, flags, place, by_map};
@@ -55,10 +55,12 @@ static void check_fixed_prefill(const struct layout *layout, const struct sdf_re
 {
     if (region->phys_addr >= SYSTEM_LOAD_ADDRESS && region->phys_addr < ram_end(layout))
         return;
-    diag_at(&region->place, "phys_addr",
-            "0x%" PRIx64 " with prefill_path: the file is stored in place in the boot image, so the address must be "
-            "0x%" PRIx64 "..0x%" PRIx64 ", or left out",
-            region->phys_addr, (uint64_t)SYSTEM_LOAD_ADDRESS, ram_end(layout));
+    diag_at(
+        &region->place, "phys_addr",
+        "0x%" PRIx64
+        " with prefill_path: the file is stored in place in the boot image, so the address must be "
+        "0x%" PRIx64 "..0x%" PRIx64 ", or left out",
+        region->phys_addr, (uint64_t)SYSTEM_LOAD_ADDRESS, ram_end(layout));
 }
 
 static void add_region(struct layout *layout, size_t index)
@@ -76,7 +78,8 @@ static void add_region(struct layout *layout, size_t index)
         size = round_up(prefill->size, STAGE2_PAGE);
     if (prefill && region->fixed)
         check_fixed_prefill(layout, region);
-    if (region->fixed && (region->phys_addr < layout->board->ram_base || region->phys_addr >= ram_end(layout)))
+    if (region->fixed &&
+        (region->phys_addr < layout->board->ram_base || region->phys_addr >= ram_end(layout)))
         kind = PIECE_DEVICE;
 
     piece = add_piece(layout, kind, size, 0, &region->place, what);
@@ -93,7 +96,8 @@ static void add_region(struct layout *layout, size_t index)
         add_piece(layout, PIECE_ZERO, region->size - size, size, &region->place, what);
 }
 
-static void add_maps(struct layout *layout, struct space *space, const struct sdf_map *maps, size_t count)
+static void add_maps(struct layout *layout, struct space *space, const struct sdf_map *maps,
+                     size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct sdf_map *map = &maps[i];
@@ -114,7 +118,8 @@ static void add_maps(struct layout *layout, struct space *space, const struct sd
             size_t at = 0;
             while (layout->pieces[at] != piece)
                 at++;
-            add_mapping(space, map->vaddr + piece->size, layout->pieces[at + 1], flags, &map->place, true);
+            add_mapping(space, map->vaddr + piece->size, layout->pieces[at + 1], flags, &map->place,
+                        true);
         }
     }
 }
@@ -139,8 +144,9 @@ static void add_segment(struct layout *layout, struct space *space, const struct
         add_mapping(space, start, piece, flags, &pd->program_place, false);
     }
     if (stored < size) {
-        struct piece *piece = add_piece(layout, PIECE_ZERO, size - stored, start + stored,
-                                        &pd->program_place, xprintf("zeros of program of '%s'", pd->name));
+        struct piece *piece =
+            add_piece(layout, PIECE_ZERO, size - stored, start + stored, &pd->program_place,
+                      xprintf("zeros of program of '%s'", pd->name));
         add_mapping(space, start + stored, piece, flags, &pd->program_place, false);
     }
 }
@@ -155,9 +161,11 @@ static void add_pd(struct layout *layout, const struct sdf_pd *pd)
     for (size_t i = 0; i < program->segment_count; i++)
         add_segment(layout, space, pd, &program->segments[i]);
 
-    struct piece *stack = add_piece(layout, PIECE_ZERO, pd->stack_size, SDF_STACK_TOP - pd->stack_size,
-                                    &pd->place, xprintf("stack of '%s'", pd->name));
-    add_mapping(space, SDF_STACK_TOP - pd->stack_size, stack, STAGE2_READ | STAGE2_WRITE, &pd->place, false);
+    struct piece *stack =
+        add_piece(layout, PIECE_ZERO, pd->stack_size, SDF_STACK_TOP - pd->stack_size, &pd->place,
+                  xprintf("stack of '%s'", pd->name));
+    add_mapping(space, SDF_STACK_TOP - pd->stack_size, stack, STAGE2_READ | STAGE2_WRITE,
+                &pd->place, false);
 
     uint64_t ipc = SDF_IPC_VADDR;
     if (program_symbol(layout->symbols[pd->index], "__sel4_ipc_buffer_obj", &symbol))
@@ -231,8 +239,8 @@ static void check_overlaps(struct layout *layout)
                 continue;
             const struct mapping *bad = a->by_map ? a : b, *other = a->by_map ? b : a;
             diag_at(bad->place, bad->by_map ? "vaddr" : "path",
-                    "%s at 0x%" PRIx64 "..0x%" PRIx64 " overlaps the %s at 0x%" PRIx64 "..0x%" PRIx64
-                    " in '%s'",
+                    "%s at 0x%" PRIx64 "..0x%" PRIx64 " overlaps the %s at 0x%" PRIx64
+                    "..0x%" PRIx64 " in '%s'",
                     bad->piece->what, bad->vaddr, bad->vaddr + bad->piece->size, other->piece->what,
                     other->vaddr, other->vaddr + other->piece->size, space->name);
         }
@@ -310,8 +318,8 @@ static _Noreturn void exhausted(const struct layout *layout, const struct piece 
 }
 
 /* Places the pieces of one kind at or above `lowest`. */
-static void place_kind(struct layout *layout, enum piece_kind kind, struct piece **sorted, uint64_t lowest,
-                       struct allocator *ram)
+static void place_kind(struct layout *layout, enum piece_kind kind, struct piece **sorted,
+                       uint64_t lowest, struct allocator *ram)
 {
     for (size_t i = 0; i < layout->piece_count; i++) {
         struct piece *piece = sorted[i];
@@ -332,7 +340,8 @@ static void place_fixed(struct layout *layout, uint64_t kernel_end, struct alloc
             diag_at(piece->place, "phys_addr",
                     "0x%" PRIx64 "..0x%" PRIx64 " overlaps the kernel and its tables, 0x%" PRIx64
                     "..0x%" PRIx64 ": choose a range outside them",
-                    piece->address, piece->address + piece->size, (uint64_t)SYSTEM_LOAD_ADDRESS, kernel_end);
+                    piece->address, piece->address + piece->size, (uint64_t)SYSTEM_LOAD_ADDRESS,
+                    kernel_end);
     }
 }
 
@@ -355,7 +364,8 @@ static int compare_ranges(const void *a, const void *b)
     return (x->base > y->base) - (x->base < y->base);
 }
 
-/* What the kernel must zero: everything without contents, except in the image, whose file has zeros there. */
+/* What the kernel must zero: everything without contents, except in the image, whose file has zeros
+ * there. */
 static void collect_zeros(struct layout *layout)
 {
     struct free_range *ranges = NULL;
@@ -408,7 +418,8 @@ static void place_everything(struct layout *layout)
     uint64_t kernel_end = place_kernel(layout);
     allocator_init(&ram, layout->board->ram_base, layout->board->ram_size);
     if (!allocator_take_at(&ram, SYSTEM_LOAD_ADDRESS, kernel_end - SYSTEM_LOAD_ADDRESS))
-        diag_fatal("image too large: kernel and tables alone end at 0x%" PRIx64 ": RAM ends at 0x%" PRIx64,
+        diag_fatal("image too large: kernel and tables alone end at 0x%" PRIx64
+                   ": RAM ends at 0x%" PRIx64,
                    kernel_end, ram_end(layout));
     place_fixed(layout, kernel_end, &ram);
     place_kind(layout, PIECE_IMAGE, sorted, SYSTEM_LOAD_ADDRESS, &ram);
@@ -425,8 +436,8 @@ static void write_addresses(struct layout *layout)
     for (size_t i = 0; i < system->pd_count; i++) {
         for (size_t j = 0; j < system->region_count; j++) {
             if (system->regions[j]->contiguous)
-                patch_addresses(system->pds[i], layout->programs[i], layout->symbols[i], system->regions[j],
-                                layout->region_pieces[j]->address);
+                patch_addresses(system->pds[i], layout->programs[i], layout->symbols[i],
+                                system->regions[j], layout->region_pieces[j]->address);
         }
     }
 }

@@ -4,9 +4,9 @@
 /*
  * Where everything lies: which physical memory holds what, and which address space sees it where.
  *
- * All memory is made of pieces, each contiguous. A piece with contents lies in the boot image; one without lies in
- * free RAM, or at the fixed address that its region asks for. A memory region or program segment is a piece
- * with its contents, a piece of zeros behind it, or both.
+ * All memory is made of pieces, each contiguous. A piece with contents lies in the boot image; one
+ * without lies in free RAM, or at the fixed address that its region asks for. A memory region or
+ * program segment is a piece with its contents, a piece of zeros behind it, or both.
  */
 
 #include <stdbool.h>
@@ -78,8 +78,8 @@ struct layout {
     struct stage2 tables;
 };
 
-/* Lays the system out. The programs have been patched but for physical addresses, which this patches. Ends the
- * tool with a message if something overlaps or does not fit. */
+/* Lays the system out. The programs have been patched but for physical addresses, which this
+ * patches. Ends the tool with a message if something overlaps or does not fit. */
 struct layout *layout_build(const struct sdf_system *system, const struct board *board,
                             const struct program *kernel, struct program **programs,
                             struct program **symbols);

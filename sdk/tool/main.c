@@ -19,14 +19,15 @@
 #include "sdk.h"
 #include "xalloc.h"
 
-static struct program *find_program(const struct args *args, const struct sdf_pd *pd, const char *name,
-                                    const char *attribute)
+static struct program *find_program(const struct args *args, const struct sdf_pd *pd,
+                                    const char *name, const char *attribute)
 {
     const char *path = file_find(args->search, name);
 
     if (!path)
         diag_at(&pd->program_place, attribute,
-                "'%s' is in none of the search paths: build it, or give its directory with --search-path",
+                "'%s' is in none of the search paths: build it, or give its directory with "
+                "--search-path",
                 name);
     return program_read(path, &pd->program_place, attribute);
 }
@@ -52,7 +53,8 @@ int main(int count, char **words)
     struct output *report = file_output(args.report, "report");
     const struct board *board = board_find(args.board);
     if (!board)
-        diag_fatal("argument --board: this tool does not know the memory of board '%s'", args.board);
+        diag_fatal("argument --board: this tool does not know the memory of board '%s'",
+                   args.board);
 
     struct sdf_system *system = sdf_read(args.system, board, args.search);
     const char *kernel_path = args.kernel;
@@ -68,6 +70,7 @@ int main(int count, char **words)
     report_write(layout, args.board, args.config, report);
     image_write(layout, args.type, image);
     printf("%s: %" PRIu64 " KiB; needs %" PRIu64 " MiB of RAM\n", args.output,
-           (uint64_t)(layout->image_end - SYSTEM_LOAD_ADDRESS) >> 10, (layout->ram_needed + 0xfffff) >> 20);
+           (uint64_t)(layout->image_end - SYSTEM_LOAD_ADDRESS) >> 10,
+           (layout->ram_needed + 0xfffff) >> 20);
     return 0;
 }

@@ -7,8 +7,9 @@
 #include "xalloc.h"
 
 /* A variable of libmicrokit. One that the linker left out is used by nobody; false then. */
-static bool write_variable(const struct sdf_pd *pd, struct program *program, const struct program *symbols,
-                           const char *name, const void *bytes, size_t size)
+static bool write_variable(const struct sdf_pd *pd, struct program *program,
+                           const struct program *symbols, const char *name, const void *bytes,
+                           size_t size)
 {
     struct program_symbol symbol;
 
@@ -22,8 +23,8 @@ static bool write_variable(const struct sdf_pd *pd, struct program *program, con
     return true;
 }
 
-static void channel_masks(const struct sdf_system *system, const struct sdf_pd *pd, uint64_t *notify,
-                          uint64_t *pp)
+static void channel_masks(const struct sdf_system *system, const struct sdf_pd *pd,
+                          uint64_t *notify, uint64_t *pp)
 {
     *notify = *pp = 0;
     for (size_t i = 0; i < system->channel_count; i++) {
@@ -37,8 +38,8 @@ static void channel_masks(const struct sdf_system *system, const struct sdf_pd *
     }
 }
 
-static void write_microkit(const struct sdf_system *system, const struct sdf_pd *pd, struct program *program,
-                           const struct program *symbols)
+static void write_microkit(const struct sdf_system *system, const struct sdf_pd *pd,
+                           struct program *program, const struct program *symbols)
 {
     uint64_t notify, pp, irqs = 0;
     uint8_t passive = pd->passive;
@@ -54,9 +55,10 @@ static void write_microkit(const struct sdf_system *system, const struct sdf_pd 
     any |= write_variable(pd, program, symbols, "microkit_notifications", &notify, sizeof(notify));
     any |= write_variable(pd, program, symbols, "microkit_pps", &pp, sizeof(pp));
     if (!any)
-        diag_at(&pd->program_place, "path",
-                "'%s' has no symbol 'microkit_name': link it, unstripped, with the SDK's libmicrokit.a",
-                symbols->path);
+        diag_at(
+            &pd->program_place, "path",
+            "'%s' has no symbol 'microkit_name': link it, unstripped, with the SDK's libmicrokit.a",
+            symbols->path);
 }
 
 static uint64_t setvar_value(const struct sdf_setvar *setvar)
@@ -74,27 +76,28 @@ static uint64_t setvar_value(const struct sdf_setvar *setvar)
     return setvar->value;
 }
 
-static void write_setvar(const struct sdf_setvar *setvar, const struct sdf_pd *pd, struct program *program,
-                         const struct program *symbols, uint64_t value)
+static void write_setvar(const struct sdf_setvar *setvar, const struct sdf_pd *pd,
+                         struct program *program, const struct program *symbols, uint64_t value)
 {
     struct program_symbol symbol;
 
     if (!program_symbol(symbols, setvar->symbol, &symbol))
         diag_at(&setvar->place, setvar->attribute,
-                "program '%s' of '%s' has no symbol '%s': define it as a global uint64_t", symbols->path,
-                pd->name, setvar->symbol);
+                "program '%s' of '%s' has no symbol '%s': define it as a global uint64_t",
+                symbols->path, pd->name, setvar->symbol);
     if (symbol.size != sizeof(value))
         diag_at(&setvar->place, setvar->attribute,
-                "symbol '%s' of '%s' has %" PRIu64 " bytes: it must have 8, as uint64_t or uintptr_t",
+                "symbol '%s' of '%s' has %" PRIu64
+                " bytes: it must have 8, as uint64_t or uintptr_t",
                 setvar->symbol, pd->name, symbol.size);
     if (!program_write(program, symbol.value, &value, sizeof(value)))
         diag_at(&setvar->place, setvar->attribute,
-                "symbol '%s' of '%s' at 0x%" PRIx64 " lies in no segment of the program", setvar->symbol,
-                pd->name, symbol.value);
+                "symbol '%s' of '%s' at 0x%" PRIx64 " lies in no segment of the program",
+                setvar->symbol, pd->name, symbol.value);
 }
 
-void patch_variables(const struct sdf_system *system, const struct sdf_pd *pd, struct program *program,
-                     const struct program *symbols)
+void patch_variables(const struct sdf_system *system, const struct sdf_pd *pd,
+                     struct program *program, const struct program *symbols)
 {
     write_microkit(system, pd, program, symbols);
     for (size_t i = 0; i < pd->setvar_count; i++)
@@ -102,8 +105,9 @@ void patch_variables(const struct sdf_system *system, const struct sdf_pd *pd, s
     program_measure(program);
 }
 
-void patch_addresses(const struct sdf_pd *pd, struct program *program, const struct program *symbols,
-                     const struct sdf_region *region, uint64_t address)
+void patch_addresses(const struct sdf_pd *pd, struct program *program,
+                     const struct program *symbols, const struct sdf_region *region,
+                     uint64_t address)
 {
     for (size_t i = 0; i < pd->setvar_count; i++) {
         if (pd->setvars[i].kind == SDF_SETVAR_PADDR && pd->setvars[i].region == region)

@@ -38,14 +38,15 @@ static void check_header(const struct subject *subject, Elf *elf, GElf_Ehdr *hea
     if (gelf_getclass(elf) != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
         bad(subject, xprintf("is no 64-bit little-endian ELF file: %s", advice));
     if (header->e_machine != EM_AARCH64)
-        bad(subject, xprintf("is for machine %u, not AArch64 (%u): %s", header->e_machine, EM_AARCH64, advice));
+        bad(subject, xprintf("is for machine %u, not AArch64 (%u): %s", header->e_machine,
+                             EM_AARCH64, advice));
     if (header->e_type != ET_EXEC)
         bad(subject, xprintf("is no executable (type %u, not %u): link it statically, without -pie",
                              header->e_type, ET_EXEC));
 }
 
-static void read_segment(const struct subject *subject, const struct file *file, const GElf_Phdr *header,
-                         struct program *program)
+static void read_segment(const struct subject *subject, const struct file *file,
+                         const GElf_Phdr *header, struct program *program)
 {
     if (header->p_offset > file->size || header->p_filesz > file->size - header->p_offset)
         bad(subject, xprintf("is truncated: a segment needs bytes 0x%" PRIx64 "..+0x%" PRIx64
@@ -56,9 +57,11 @@ static void read_segment(const struct subject *subject, const struct file *file,
                              ") than in memory (0x%" PRIx64 ")",
                              header->p_filesz, header->p_memsz));
     if (header->p_memsz > SEGMENT_SIZE_MAX)
-        bad(subject, xprintf("has a segment of 0x%" PRIx64 " bytes: at most 0x%" PRIx64 " are possible",
-                             header->p_memsz, SEGMENT_SIZE_MAX));
-    if (header->p_vaddr > ADDRESS_END - header->p_memsz || header->p_paddr > ADDRESS_END - header->p_memsz)
+        bad(subject,
+            xprintf("has a segment of 0x%" PRIx64 " bytes: at most 0x%" PRIx64 " are possible",
+                    header->p_memsz, SEGMENT_SIZE_MAX));
+    if (header->p_vaddr > ADDRESS_END - header->p_memsz ||
+        header->p_paddr > ADDRESS_END - header->p_memsz)
         bad(subject, xprintf("has a segment at 0x%" PRIx64 ": addresses must be below 0x%" PRIx64,
                              header->p_vaddr, ADDRESS_END));
 
@@ -79,7 +82,8 @@ static int compare_segments(const void *a, const void *b)
     return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
 }
 
-static void read_segments(const struct subject *subject, const struct file *file, struct program *program)
+static void read_segments(const struct subject *subject, const struct file *file,
+                          struct program *program)
 {
     size_t count;
 

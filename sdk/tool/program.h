@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * AArch64 ELF programs: a protection domain's, or the kernel. A file may be anything: whatever of it is used has
- * been checked.
+ * AArch64 ELF programs: a protection domain's, or the kernel. A file may be anything: whatever of
+ * it is used has been checked.
  */
 
 #include <stdbool.h>
@@ -19,11 +19,11 @@
 struct program_segment {
     uint64_t vaddr;
     uint64_t paddr;
-    uint64_t size;  /* bytes in memory; not 0 */
-    uint64_t stored; /* bytes up to the last one that program_measure found not zero */
+    uint64_t size;    /* bytes in memory; not 0 */
+    uint64_t stored;  /* bytes up to the last one that program_measure found not zero */
     uint64_t touched; /* bytes up to the last one that was ever written */
     uint8_t *bytes;   /* `size` of them, those without contents zero; programs are patched here */
-    unsigned flags; /* PROGRAM_READ ... */
+    unsigned flags;   /* PROGRAM_READ ... */
 };
 
 struct program {
@@ -39,7 +39,8 @@ struct program_symbol {
     uint64_t size;
 };
 
-/* Reads `path`. Errors name `place` and `attribute` in the description, or only the file if `place` is NULL. */
+/* Reads `path`. Errors name `place` and `attribute` in the description, or only the file if `place`
+ * is NULL. */
 struct program *program_read(const char *path, const struct place *place, const char *attribute);
 
 /* Looks a symbol up; false if there is none of that name that has an address. */

@@ -20,7 +20,8 @@ static const char *human(uint64_t size)
 
 static void put_range(FILE *stream, uint64_t base, uint64_t size, const char *text)
 {
-    fprintf(stream, "  0x%010" PRIx64 "..0x%010" PRIx64 "  %11s  %s\n", base, base + size, human(size), text);
+    fprintf(stream, "  0x%010" PRIx64 "..0x%010" PRIx64 "  %11s  %s\n", base, base + size,
+            human(size), text);
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -42,8 +43,9 @@ static void write_memory(const struct layout *layout, FILE *stream)
     }
     for (size_t i = 0; i < layout->piece_count; i++) {
         const struct piece *piece = sorted[i];
-        put_range(stream, piece->address, piece->size,
-                  xprintf("%s (%s%s)", piece->what, kinds[piece->kind], piece->fixed ? ", fixed" : ""));
+        put_range(
+            stream, piece->address, piece->size,
+            xprintf("%s (%s%s)", piece->what, kinds[piece->kind], piece->fixed ? ", fixed" : ""));
     }
 }
 
@@ -87,8 +89,9 @@ static void write_channels(const struct layout *layout, const struct sdf_pd *pd,
             const struct sdf_end *end = &layout->system->channels[i].ends[j];
             const struct sdf_end *peer = &layout->system->channels[i].ends[1 - j];
             if (end->pd == pd)
-                fprintf(stream, "  channel %2u: to '%s' (its channel %u)%s%s\n", end->id, peer->pd->name,
-                        peer->id, end->notify ? ", may notify" : "", end->pp ? ", may call" : "");
+                fprintf(stream, "  channel %2u: to '%s' (its channel %u)%s%s\n", end->id,
+                        peer->pd->name, peer->id, end->notify ? ", may notify" : "",
+                        end->pp ? ", may call" : "");
         }
     }
     for (size_t i = 0; i < pd->irq_count; i++)
@@ -98,8 +101,8 @@ static void write_channels(const struct layout *layout, const struct sdf_pd *pd,
 
 static void write_schedule(const struct sdf_schedule *schedule, FILE *stream)
 {
-    fprintf(stream, "  priority %u, budget %" PRIu64 " us of every %" PRIu64 " us\n", schedule->priority,
-            schedule->budget, schedule->period);
+    fprintf(stream, "  priority %u, budget %" PRIu64 " us of every %" PRIu64 " us\n",
+            schedule->priority, schedule->budget, schedule->period);
 }
 
 static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE *stream)
@@ -109,18 +112,20 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
     fprintf(stream, "\n# Protection domain '%s'\n\n", pd->name);
     write_schedule(&pd->schedule, stream);
     if (pd->passive || pd->smc || !pd->fpu)
-        fprintf(stream, "  %s%s%s\n", pd->passive ? "passive " : "", pd->smc ? "may make SMC calls " : "",
-                pd->fpu ? "" : "no FPU");
+        fprintf(stream, "  %s%s%s\n", pd->passive ? "passive " : "",
+                pd->smc ? "may make SMC calls " : "", pd->fpu ? "" : "no FPU");
     if (pd->parent)
         fprintf(stream, "  child %u of '%s'\n", pd->id, pd->parent->name);
-    fprintf(stream, "  program %s, entered at 0x%" PRIx64 ", stack top 0x%" PRIx64 ", IPC buffer 0x%" PRIx64 "\n",
+    fprintf(stream,
+            "  program %s, entered at 0x%" PRIx64 ", stack top 0x%" PRIx64 ", IPC buffer 0x%" PRIx64
+            "\n",
             program->path, program->entry, (uint64_t)SDF_STACK_TOP, layout->ipc_vaddrs[pd->index]);
     write_mappings(layout, &layout->spaces[pd->index], stream);
     write_channels(layout, pd, stream);
 }
 
-static void write_vm(const struct layout *layout, const struct sdf_pd *pd, const struct space *space,
-                     FILE *stream)
+static void write_vm(const struct layout *layout, const struct sdf_pd *pd,
+                     const struct space *space, FILE *stream)
 {
     fprintf(stream, "\n# Virtual machine '%s' of '%s'\n\n", pd->vm->name, pd->name);
     write_schedule(&pd->vm->schedule, stream);
@@ -129,7 +134,8 @@ static void write_vm(const struct layout *layout, const struct sdf_pd *pd, const
     write_mappings(layout, space, stream);
 }
 
-void report_write(const struct layout *layout, const char *board, const char *config, struct output *output)
+void report_write(const struct layout *layout, const char *board, const char *config,
+                  struct output *output)
 {
     const struct sdf_system *system = layout->system;
     const struct space *space = &layout->spaces[system->pd_count];
@@ -137,7 +143,8 @@ void report_write(const struct layout *layout, const char *board, const char *co
     uint64_t mib = (layout->ram_needed + 0xfffff) >> 20;
 
     fprintf(stream, "# %s on %s, %s\n\n", system->path, board, config);
-    fprintf(stream, "  memory needed: %" PRIu64 " MiB of RAM from 0x%" PRIx64 " on", mib, layout->board->ram_base);
+    fprintf(stream, "  memory needed: %" PRIu64 " MiB of RAM from 0x%" PRIx64 " on", mib,
+            layout->board->ram_base);
     fprintf(stream, layout->board->qemu ? " (QEMU: -m %" PRIu64 "M or more)\n" : "\n", mib);
     write_image(layout, stream);
     write_memory(layout, stream);

@@ -7,4 +7,5 @@
 #include "layout.h"
 
 /* Writes the report of a system that is laid out. */
-void report_write(const struct layout *layout, const char *board, const char *config, struct output *output);
+void report_write(const struct layout *layout, const char *board, const char *config,
+                  struct output *output);

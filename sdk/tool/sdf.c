@@ -10,7 +10,7 @@
 #define NAME_MAX_BYTES 63 /* a thread's name with its NUL is 64 bytes in the boot image */
 
 #define BUDGET_DEFAULT_US 1000
-#define BUDGET_MIN_US     20             /* seL4's: twice the kernel's worst-case execution time */
+#define BUDGET_MIN_US     20 /* seL4's: twice the kernel's worst-case execution time */
 #define PERIOD_MAX_US     1000000000000ULL /* 11 days: ticks of any timer stay within 64 bits */
 
 #define STACK_DEFAULT 0x2000
@@ -28,8 +28,8 @@ static const char *read_name(const struct xml_element *element)
     const char *name = xml_required(element, "name");
 
     if (strlen(name) > NAME_MAX_BYTES)
-        diag_at(&element->place, "name", "%zu bytes long: a name has at most %d bytes", strlen(name),
-                NAME_MAX_BYTES);
+        diag_at(&element->place, "name", "%zu bytes long: a name has at most %d bytes",
+                strlen(name), NAME_MAX_BYTES);
     for (const char *c = name; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             diag_at(&element->place, "name", "a control character in it: a name is printable text");
@@ -70,7 +70,8 @@ static uint64_t read_prefill(const struct parser *parser, const struct xml_eleme
     if (!region->prefill)
         diag_at(&element->place, "prefill_path", "'%s' cannot be read: %s", found, reason);
     if (!region->prefill->size)
-        diag_at(&element->place, "prefill_path", "'%s' is empty: a prefill file has contents", found);
+        diag_at(&element->place, "prefill_path", "'%s' is empty: a prefill file has contents",
+                found);
     return region->prefill->size;
 }
 
@@ -88,16 +89,17 @@ static void read_region_size(const struct xml_element *element, struct sdf_regio
     }
     region->size = xml_number(element, "size", 0, UINT64_MAX);
     if (!region->size)
-        diag_at(&element->place, "size", "a region of no bytes: the smallest has one page, 0x%" PRIx64,
-                page);
+        diag_at(&element->place, "size",
+                "a region of no bytes: the smallest has one page, 0x%" PRIx64, page);
     if (region->size % page)
         diag_at(&element->place, "size",
-                "0x%" PRIx64 " is no multiple of the page size 0x%" PRIx64 ": 0x%" PRIx64 " would be",
+                "0x%" PRIx64 " is no multiple of the page size 0x%" PRIx64 ": 0x%" PRIx64
+                " would be",
                 region->size, page, (region->size + page - 1) & ~(page - 1));
     if (region->size > SDF_ADDRESS_END)
         diag_at(&element->place, "size",
-                "0x%" PRIx64 " is more than the 40-bit address space: at most 0x%" PRIx64, region->size,
-                SDF_ADDRESS_END);
+                "0x%" PRIx64 " is more than the 40-bit address space: at most 0x%" PRIx64,
+                region->size, SDF_ADDRESS_END);
     if (filled > region->size)
         diag_at(&element->place, "size",
                 "0x%" PRIx64 " is less than the %" PRIu64
@@ -116,7 +118,8 @@ static void read_region_address(const struct parser *parser, const struct xml_el
     region->phys_addr = xml_number(element, "phys_addr", 0, SDF_ADDRESS_END - 1);
     if (region->phys_addr % page)
         diag_at(&element->place, "phys_addr",
-                "0x%" PRIx64 " is not aligned to the page size 0x%" PRIx64, region->phys_addr, page);
+                "0x%" PRIx64 " is not aligned to the page size 0x%" PRIx64, region->phys_addr,
+                page);
     if (region->size > SDF_ADDRESS_END - region->phys_addr)
         diag_at(&element->place, "phys_addr",
                 "0x%" PRIx64 " with size 0x%" PRIx64 " ends beyond the 40-bit address space",
@@ -173,8 +176,8 @@ static unsigned read_perms(const struct xml_element *element)
     if (!perms)
         diag_at(&element->place, "perms", "empty: it is made of 'r', 'w' and 'x'");
     if ((perms & SDF_WRITE) && !(perms & SDF_READ))
-        diag_at(&element->place, "perms", "'%s': memory that is written must be readable: 'r%s'", text,
-                text);
+        diag_at(&element->place, "perms", "'%s': memory that is written must be readable: 'r%s'",
+                text, text);
     return perms;
 }
 
@@ -193,7 +196,8 @@ static struct sdf_map read_map(const struct xml_element *element, uint64_t end)
     return map;
 }
 
-/* A new setvar for the symbol that `attribute` names, or NULL if it is missing. A symbol can only be set once. */
+/* A new setvar for the symbol that `attribute` names, or NULL if it is missing. A symbol can only
+ * be set once. */
 static struct sdf_setvar *add_setvar(struct sdf_pd *pd, const struct xml_element *element,
                                      const char *attribute)
 {
@@ -214,8 +218,8 @@ static struct sdf_setvar *add_setvar(struct sdf_pd *pd, const struct xml_element
     return setvar;
 }
 
-static void add_setvar_value(struct sdf_pd *pd, const struct xml_element *element, const char *attribute,
-                             uint64_t value)
+static void add_setvar_value(struct sdf_pd *pd, const struct xml_element *element,
+                             const char *attribute, uint64_t value)
 {
     struct sdf_setvar *setvar = add_setvar(pd, element, attribute);
 
@@ -225,8 +229,9 @@ static void add_setvar_value(struct sdf_pd *pd, const struct xml_element *elemen
     }
 }
 
-static void add_setvar_region(struct sdf_pd *pd, const struct xml_element *element, const char *attribute,
-                              enum sdf_setvar_kind kind, const char *region_name)
+static void add_setvar_region(struct sdf_pd *pd, const struct xml_element *element,
+                              const char *attribute, enum sdf_setvar_kind kind,
+                              const char *region_name)
 {
     struct sdf_setvar *setvar = add_setvar(pd, element, attribute);
 
@@ -244,13 +249,15 @@ static void read_pd_map(struct sdf_pd *pd, const struct xml_element *element)
     *map = read_map(element, sdf_pd_map_end(pd));
     add_setvar_value(pd, element, "setvar_vaddr", map->vaddr);
     add_setvar_region(pd, element, "setvar_size", SDF_SETVAR_SIZE, map->region_name);
-    add_setvar_region(pd, element, "setvar_prefill_size", SDF_SETVAR_PREFILL_SIZE, map->region_name);
+    add_setvar_region(pd, element, "setvar_prefill_size", SDF_SETVAR_PREFILL_SIZE,
+                      map->region_name);
 }
 
-static void read_irq(const struct parser *parser, struct sdf_pd *pd, const struct xml_element *element)
+static void read_irq(const struct parser *parser, struct sdf_pd *pd,
+                     const struct xml_element *element)
 {
-    static const char *const other_architectures[] = {"pin", "ioapic", "vector", "polarity", "pcidev",
-                                                      "handle"};
+    static const char *const other_architectures[] = {"pin",      "ioapic", "vector",
+                                                      "polarity", "pcidev", "handle"};
     for (size_t i = 0; i < sizeof(other_architectures) / sizeof(other_architectures[0]); i++) {
         if (xml_attribute(element, other_architectures[i]))
             diag_at(&element->place, other_architectures[i],
@@ -265,7 +272,8 @@ static void read_irq(const struct parser *parser, struct sdf_pd *pd, const struc
     irq->irq = (unsigned)xml_number(element, "irq", 16, parser->board->irq_count - 1);
     irq->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     if (board_keeps_irq(parser->board, irq->irq))
-        diag_at(&element->place, "irq", "%u is an interrupt of the kernel's own: choose another", irq->irq);
+        diag_at(&element->place, "irq", "%u is an interrupt of the kernel's own: choose another",
+                irq->irq);
     const char *trigger = xml_attribute(element, "trigger");
     if (trigger && strcmp(trigger, "edge") && strcmp(trigger, "level"))
         diag_at(&element->place, "trigger", "'%s': it may be 'level' or 'edge'", trigger);
@@ -278,7 +286,8 @@ static void read_setvar(struct sdf_pd *pd, const struct xml_element *element)
     xml_check_attributes(element, "symbol region_paddr");
     xml_check_empty(element);
     xml_required(element, "symbol");
-    add_setvar_region(pd, element, "symbol", SDF_SETVAR_PADDR, xml_required(element, "region_paddr"));
+    add_setvar_region(pd, element, "symbol", SDF_SETVAR_PADDR,
+                      xml_required(element, "region_paddr"));
 }
 
 static void read_program(struct sdf_pd *pd, const struct xml_element *element)
@@ -286,8 +295,9 @@ static void read_program(struct sdf_pd *pd, const struct xml_element *element)
     xml_check_attributes(element, "path path_for_symbols");
     xml_check_empty(element);
     if (pd->program)
-        diag_at(&element->place, NULL, "'%s' already has a program on line %u: a protection domain has one",
-                pd->name, pd->program_place.line);
+        diag_at(&element->place, NULL,
+                "'%s' already has a program on line %u: a protection domain has one", pd->name,
+                pd->program_place.line);
     pd->program_place = element->place;
     pd->program = xml_required(element, "path");
     if (xml_attribute(element, "path_for_symbols"))
@@ -311,7 +321,8 @@ static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_ele
     unsigned id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         if (vm->vcpus[i].id == id)
-            diag_at(&element->place, "id", "vCPU %u is already on line %u: each has an id of its own", id,
+            diag_at(&element->place, "id",
+                    "vCPU %u is already on line %u: each has an id of its own", id,
                     vm->vcpus[i].place.line);
     }
     struct sdf_vcpu *vcpu = ARRAY_ADD(vm->vcpus, vm->vcpu_count);
@@ -320,16 +331,18 @@ static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_ele
     add_setvar_value(pd, element, "setvar_id", id);
 }
 
-static void read_vm(const struct parser *parser, struct sdf_pd *pd, const struct xml_element *element)
+static void read_vm(const struct parser *parser, struct sdf_pd *pd,
+                    const struct xml_element *element)
 {
     struct sdf_vm *vm = xalloc(sizeof(*vm));
     struct xml_element child = {.node = NULL};
 
     xml_check_attributes(element, "name priority budget period");
     if (pd->vm)
-        diag_at(&element->place, NULL,
-                "'%s' already has a virtual machine on line %u: a protection domain has at most one",
-                pd->name, pd->vm->place.line);
+        diag_at(
+            &element->place, NULL,
+            "'%s' already has a virtual machine on line %u: a protection domain has at most one",
+            pd->name, pd->vm->place.line);
     if (++parser->system->vm_count > SDF_MAX_VMS)
         diag_at(&element->place, NULL, "too many virtual machines: at most %d", SDF_MAX_VMS);
     vm->place = element->place;
@@ -342,7 +355,8 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd, const struct
             xml_check_attributes(&child, "mr vaddr perms cached");
             *ARRAY_ADD(vm->maps, vm->map_count) = read_map(&child, SDF_ADDRESS_END);
         } else {
-            diag_at(&child.place, NULL, "unknown element here: a virtual machine contains vcpu and map");
+            diag_at(&child.place, NULL,
+                    "unknown element here: a virtual machine contains vcpu and map");
         }
     }
     if (!vm->vcpu_count)
@@ -350,9 +364,11 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd, const struct
     pd->vm = vm;
 }
 
-static void read_pd(const struct parser *parser, struct sdf_pd *parent, const struct xml_element *element);
+static void read_pd(const struct parser *parser, struct sdf_pd *parent,
+                    const struct xml_element *element);
 
-static void read_pd_child(const struct parser *parser, struct sdf_pd *pd, const struct xml_element *child)
+static void read_pd_child(const struct parser *parser, struct sdf_pd *pd,
+                          const struct xml_element *child)
 {
     if (!strcmp(child->tag, "program_image"))
         read_program(pd, child);
@@ -367,19 +383,22 @@ static void read_pd_child(const struct parser *parser, struct sdf_pd *pd, const 
     else if (!strcmp(child->tag, "virtual_machine"))
         read_vm(parser, pd, child);
     else if (!strcmp(child->tag, "ioport"))
-        diag_at(&child->place, NULL, "not on AArch64: I/O ports exist on x86-64; map a device's memory");
+        diag_at(&child->place, NULL,
+                "not on AArch64: I/O ports exist on x86-64; map a device's memory");
     else if (!strcmp(child->tag, "cspace"))
         diag_at(&child->place, NULL, "not supported: this kernel has no capabilities to hand out");
     else
-        diag_at(&child->place, NULL,
-                "unknown element here: a protection domain contains program_image, map, irq, setvar, "
-                "protection_domain and virtual_machine");
+        diag_at(
+            &child->place, NULL,
+            "unknown element here: a protection domain contains program_image, map, irq, setvar, "
+            "protection_domain and virtual_machine");
 }
 
 static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *element)
 {
     if (xml_attribute(element, "domain"))
-        diag_at(&element->place, "domain", "not supported: this kernel schedules by priority alone");
+        diag_at(&element->place, "domain",
+                "not supported: this kernel schedules by priority alone");
     pd->name = read_name(element);
     pd->schedule = read_schedule(element);
     pd->passive = xml_bool_or(element, "passive", false);
@@ -388,11 +407,13 @@ static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *elem
     check_cpu(element);
     pd->stack_size = xml_number_or(element, "stack_size", SDF_PAGE, STACK_MAX, STACK_DEFAULT);
     if (pd->stack_size % SDF_PAGE)
-        diag_at(&element->place, "stack_size", "0x%" PRIx64 " is no multiple of 0x1000: 0x%" PRIx64 " would be",
-                pd->stack_size, (pd->stack_size + SDF_PAGE - 1) & ~(SDF_PAGE - 1));
+        diag_at(&element->place, "stack_size",
+                "0x%" PRIx64 " is no multiple of 0x1000: 0x%" PRIx64 " would be", pd->stack_size,
+                (pd->stack_size + SDF_PAGE - 1) & ~(SDF_PAGE - 1));
 }
 
-static void read_pd(const struct parser *parser, struct sdf_pd *parent, const struct xml_element *element)
+static void read_pd(const struct parser *parser, struct sdf_pd *parent,
+                    const struct xml_element *element)
 {
     struct sdf_system *system = parser->system;
     struct sdf_pd *pd = xalloc(sizeof(*pd));
@@ -406,8 +427,9 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent, const st
     *ARRAY_ADD(system->pds, system->pd_count) = pd;
 
     if (parent) {
-        xml_check_attributes(element, "name id setvar_id priority budget period passive stack_size smc "
-                                      "cpu fpu domain");
+        xml_check_attributes(element,
+                             "name id setvar_id priority budget period passive stack_size smc "
+                             "cpu fpu domain");
         pd->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
         add_setvar_value(parent, element, "setvar_id", pd->id);
     } else {
@@ -430,14 +452,16 @@ static struct sdf_pd *find_pd(const struct sdf_system *system, const char *name)
     return NULL;
 }
 
-static void read_end(const struct sdf_system *system, const struct xml_element *element, struct sdf_end *end)
+static void read_end(const struct sdf_system *system, const struct xml_element *element,
+                     struct sdf_end *end)
 {
     xml_check_attributes(element, "pd id pp notify setvar_id");
     xml_check_empty(element);
     end->place = element->place;
     end->pd = find_pd(system, xml_required(element, "pd"));
     if (!end->pd)
-        diag_at(&element->place, "pd", "there is no protection domain '%s': name one of this system",
+        diag_at(&element->place, "pd",
+                "there is no protection domain '%s': name one of this system",
                 xml_required(element, "pd"));
     end->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     end->notify = xml_bool_or(element, "notify", true);
@@ -473,14 +497,16 @@ static void read_top(const struct parser *parser, const struct xml_element *chil
     else if (!strcmp(child->tag, "channel"))
         return; /* read when all protection domains are known */
     else if (!strcmp(child->tag, "virtual_machine"))
-        diag_at(&child->place, NULL, "a virtual machine belongs inside the protection domain that runs it");
+        diag_at(&child->place, NULL,
+                "a virtual machine belongs inside the protection domain that runs it");
     else if (!strcmp(child->tag, "domains"))
         diag_at(&child->place, NULL, "not supported: this kernel schedules by priority alone");
     else if (!strcmp(child->tag, "io_address_space"))
         diag_at(&child->place, NULL, "not on AArch64: I/O address spaces exist on x86-64");
     else
-        diag_at(&child->place, NULL,
-                "unknown element here: a system contains protection_domain, memory_region and channel");
+        diag_at(
+            &child->place, NULL,
+            "unknown element here: a system contains protection_domain, memory_region and channel");
 }
 
 struct sdf_system *sdf_read(const char *path, const struct board *board, const char *const *search)
@@ -495,7 +521,8 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, const c
     diag_set_file(path);
     xml_parse(file, &root);
     if (strcmp(root.tag, "system"))
-        diag_at(&root.place, NULL, "it is no system description: its outermost element is <system>");
+        diag_at(&root.place, NULL,
+                "it is no system description: its outermost element is <system>");
     xml_check_attributes(&root, "");
     parser.system = xalloc(sizeof(*parser.system));
     parser.system->path = path;

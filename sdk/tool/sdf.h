@@ -14,25 +14,28 @@
 #include "diag.h"
 #include "file.h"
 
-#define SDF_MAX_PDS        63
-#define SDF_MAX_VMS        63
-#define SDF_ID_MAX         61  /* of channels, children, vCPUs */
-#define SDF_PRIORITY_MAX   254
-#define SDF_ADDRESS_END    (UINT64_C(1) << 40) /* of virtual, guest-physical and physical addresses */
-#define SDF_PAGE           UINT64_C(0x1000)
-#define SDF_LARGE_PAGE     UINT64_C(0x200000)
-#define SDF_IPC_VADDR      (SDF_ADDRESS_END - SDF_PAGE) /* the top page, and below it a page without memory */
-#define SDF_STACK_TOP      (SDF_IPC_VADDR - SDF_PAGE)
+#define SDF_MAX_PDS      63
+#define SDF_MAX_VMS      63
+#define SDF_ID_MAX       61 /* of channels, children, vCPUs */
+#define SDF_PRIORITY_MAX 254
+#define SDF_ADDRESS_END                                                                            \
+    (UINT64_C(1) << 40) /* of virtual, guest-physical and physical addresses                       \
+                         */
+#define SDF_PAGE       UINT64_C(0x1000)
+#define SDF_LARGE_PAGE UINT64_C(0x200000)
+#define SDF_IPC_VADDR                                                                              \
+    (SDF_ADDRESS_END - SDF_PAGE) /* the top page, and below it a page without memory */
+#define SDF_STACK_TOP (SDF_IPC_VADDR - SDF_PAGE)
 
 struct sdf_region {
     struct place place;
     const char *name;
-    uint64_t size;      /* bytes, a multiple of 4 KiB, not 0 */
-    uint64_t page_size; /* as given: SDF_PAGE or SDF_LARGE_PAGE; 0 lets the tool choose */
-    bool fixed;         /* phys_addr is given */
-    bool contiguous;    /* a program learns its physical address */
-    bool mapped;        /* something maps it */
-    uint64_t phys_addr; /* if fixed */
+    uint64_t size;              /* bytes, a multiple of 4 KiB, not 0 */
+    uint64_t page_size;         /* as given: SDF_PAGE or SDF_LARGE_PAGE; 0 lets the tool choose */
+    bool fixed;                 /* phys_addr is given */
+    bool contiguous;            /* a program learns its physical address */
+    bool mapped;                /* something maps it */
+    uint64_t phys_addr;         /* if fixed */
     const struct file *prefill; /* or NULL; not larger than the region, not empty */
 };
 
@@ -144,8 +147,8 @@ static inline uint64_t sdf_pd_map_end(const struct sdf_pd *pd)
     return SDF_STACK_TOP - pd->stack_size;
 }
 
-/* Reads the description `path` for `board`. Prefill files are looked for in `search` and read. Ends the tool
- * with a message on any error. */
+/* Reads the description `path` for `board`. Prefill files are looked for in `search` and read. Ends
+ * the tool with a message on any error. */
 struct sdf_system *sdf_read(const char *path, const struct board *board, const char *const *search);
 
 /* Checks what concerns several elements: names, references, ids, priorities, overlaps (check.c). */

@@ -45,7 +45,8 @@ const char *sdk_directory(void)
     if (!sdk)
         sdk = program_sdk();
     if (!sdk || !is_directory(xprintf("%s/board", sdk)))
-        diag_fatal("'%s' is no SDK, it has no directory 'board': run the tool from its SDK, or set MICROKIT_SDK",
+        diag_fatal("'%s' is no SDK, it has no directory 'board': run the tool from its SDK, or set "
+                   "MICROKIT_SDK",
                    sdk ? sdk : "");
     return sdk;
 }

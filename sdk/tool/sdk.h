@@ -5,11 +5,12 @@
 
 #include <stdbool.h>
 
-/* The SDK's directory: the environment's MICROKIT_SDK, or the parent of the directory of the running program. Ends the
- * tool if it holds no boards. */
+/* The SDK's directory: the environment's MICROKIT_SDK, or the parent of the directory of the
+ * running program. Ends the tool if it holds no boards. */
 const char *sdk_directory(void);
 
-/* The boards of the SDK, or the configurations of one of them, separated by ", "; "" if there are none. */
+/* The boards of the SDK, or the configurations of one of them, separated by ", "; "" if there are
+ * none. */
 const char *sdk_boards(const char *sdk);
 const char *sdk_configs(const char *sdk, const char *board);
 

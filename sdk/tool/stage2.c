@@ -56,15 +56,15 @@ static uint64_t leaf_attributes(unsigned flags)
     return attributes;
 }
 
-/* The table below the descriptor `index` of the whole set, made if there is none; SIZE_MAX if a block is there. */
+/* The table below the descriptor `index` of the whole set, made if there is none; SIZE_MAX if a
+ * block is there. */
 static size_t next_table(struct stage2 *tables, size_t index)
 {
     uint64_t entry = tables->entries[index];
 
     if (!(entry & VALID)) {
         size_t table = add_tables(tables, 1);
-        tables->entries[index] =
-            (tables->base + table * STAGE2_TABLE_SIZE) | TABLE_OR_PAGE | VALID;
+        tables->entries[index] = (tables->base + table * STAGE2_TABLE_SIZE) | TABLE_OR_PAGE | VALID;
         return table;
     }
     if (!(entry & TABLE_OR_PAGE))
@@ -73,8 +73,8 @@ static size_t next_table(struct stage2 *tables, size_t index)
 }
 
 /* Maps one block or page and returns its size, or 0 if something is mapped there. */
-static uint64_t map_one(struct stage2 *tables, unsigned root, uint64_t from, uint64_t to, uint64_t size,
-                        unsigned flags)
+static uint64_t map_one(struct stage2 *tables, unsigned root, uint64_t from, uint64_t to,
+                        uint64_t size, unsigned flags)
 {
     bool block =
         !(flags & STAGE2_PAGES) && !((from | to) & (STAGE2_BLOCK - 1)) && size >= STAGE2_BLOCK;

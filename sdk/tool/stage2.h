@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Stage-2 translation tables (Arm ARM D8, VMSAv8-64): 4 KiB granule, 40-bit input addresses, lookup from level 1
- * with two concatenated tables. They are built on the host and never change.
+ * Stage-2 translation tables (Arm ARM D8, VMSAv8-64): 4 KiB granule, 40-bit input addresses, lookup
+ * from level 1 with two concatenated tables. They are built on the host and never change.
  */
 
 #include <stdbool.h>
@@ -19,8 +19,9 @@
 #define STAGE2_READ    1u
 #define STAGE2_WRITE   2u
 #define STAGE2_EXECUTE 4u
-#define STAGE2_DEVICE  8u  /* device-nGnRnE memory; normal, write-back and inner shareable otherwise */
-#define STAGE2_PAGES   16u /* use no 2 MiB blocks */
+#define STAGE2_DEVICE                                                                              \
+    8u /* device-nGnRnE memory; normal, write-back and inner shareable otherwise */
+#define STAGE2_PAGES 16u /* use no 2 MiB blocks */
 
 /* A set of tables that lie one behind the other in physical memory. */
 struct stage2 {
@@ -35,7 +36,7 @@ void stage2_add_roots(struct stage2 *tables, unsigned count);
 /* The physical address of a root. */
 uint64_t stage2_root(const struct stage2 *tables, unsigned root);
 
-/* Maps `size` bytes at input address `from` to `to`; all three are multiples of 4 KiB, and the range ends below 2^40. False
- * if some of the range is already mapped in this root. */
+/* Maps `size` bytes at input address `from` to `to`; all three are multiples of 4 KiB, and the
+ * range ends below 2^40. False if some of the range is already mapped in this root. */
 bool stage2_map(struct stage2 *tables, unsigned root, uint64_t from, uint64_t to, uint64_t size,
                 unsigned flags);

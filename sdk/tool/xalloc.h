@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Memory that lives until the tool exits. The tool reads one description, writes one image and ends, so nothing is
- * freed on the way; running out of memory ends it with a message.
+ * Memory that lives until the tool exits. The tool reads one description, writes one image and
+ * ends, so nothing is freed on the way; running out of memory ends it with a message.
  */
 
 #include <stddef.h>
@@ -17,9 +17,11 @@ void *xcopy(const void *data, size_t size);
 /* A new string, formatted as by printf. */
 char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Room for one more item of `size` bytes in an array that holds `count`: the array, moved if it had to grow. */
+/* Room for one more item of `size` bytes in an array that holds `count`: the array, moved if it had
+ * to grow. */
 void *array_grow(void *items, size_t count, size_t size);
 
-/* Appends a zeroed item to `array` of `count` items and yields a pointer to it. It moves the other items. */
-#define ARRAY_ADD(array, count) \
+/* Appends a zeroed item to `array` of `count` items and yields a pointer to it. It moves the other
+ * items. */
+#define ARRAY_ADD(array, count)                                                                    \
     ((array) = array_grow((array), (count), sizeof(*(array))), &(array)[(count)++])

@@ -33,7 +33,8 @@ static void report_syntax(void *context, xmlErrorPtr error)
 
     const char *text = error->message ? error->message : "syntax error";
     int length = (int)strcspn(text, "\n");
-    diag_line(error->line > 0 ? (unsigned)error->line : 1, "no well-formed XML: %.*s", length, text);
+    diag_line(error->line > 0 ? (unsigned)error->line : 1, "no well-formed XML: %.*s", length,
+              text);
 }
 
 /* Where each line of the source begins. */
@@ -101,7 +102,8 @@ void xml_parse(const struct file *file, struct xml_element *root)
 {
     source = file;
     if (file->size > FILE_SIZE_MAX)
-        diag_fatal("%s: a description of %zu bytes: at most 16 MiB are read", file->path, file->size);
+        diag_fatal("%s: a description of %zu bytes: at most 16 MiB are read", file->path,
+                   file->size);
     if (!file->size)
         diag_line(1, "no well-formed XML: the file is empty");
 
@@ -129,7 +131,8 @@ static bool is_blank(const xmlNode *node)
 
 bool xml_next_child(const struct xml_element *parent, struct xml_element *child)
 {
-    xmlNode *node = child->node ? ((xmlNode *)child->node)->next : ((xmlNode *)parent->node)->children;
+    xmlNode *node =
+        child->node ? ((xmlNode *)child->node)->next : ((xmlNode *)parent->node)->children;
 
     for (; node; node = node->next) {
         if (node->type == XML_ELEMENT_NODE) {
@@ -138,7 +141,8 @@ bool xml_next_child(const struct xml_element *parent, struct xml_element *child)
         }
         if (node->type == XML_COMMENT_NODE || (node->type == XML_TEXT_NODE && is_blank(node)))
             continue;
-        diag_at(&parent->place, NULL, "text or a processing instruction in it: only elements and comments may be there");
+        diag_at(&parent->place, NULL,
+                "text or a processing instruction in it: only elements and comments may be there");
     }
     return false;
 }
@@ -175,7 +179,8 @@ void xml_check_empty(const struct xml_element *element)
     struct xml_element child = {.node = NULL};
 
     if (xml_next_child(element, &child))
-        diag_at(&child.place, NULL, "unknown element here: <%s> contains no elements", element->tag);
+        diag_at(&child.place, NULL, "unknown element here: <%s> contains no elements",
+                element->tag);
 }
 
 const char *xml_attribute(const struct xml_element *element, const char *name)
@@ -229,7 +234,8 @@ static bool parse_number(const char *text, uint64_t *value, bool *overflow)
         unsigned digit = (unsigned)digit_value(*text);
         if (digit >= base)
             return false;
-        if (__builtin_mul_overflow(*value, base, value) || __builtin_add_overflow(*value, digit, value))
+        if (__builtin_mul_overflow(*value, base, value) ||
+            __builtin_add_overflow(*value, digit, value))
             *overflow = true;
         any = true;
     }
@@ -243,24 +249,25 @@ static uint64_t check_number(const struct xml_element *element, const char *name
     bool overflow;
 
     if (!parse_number(text, &value, &overflow))
-        diag_at(&element->place, name, "'%s' is no number: it takes a decimal or 0x hexadecimal integer",
-                text);
+        diag_at(&element->place, name,
+                "'%s' is no number: it takes a decimal or 0x hexadecimal integer", text);
     if (!overflow && value >= low && value <= high)
         return value;
     if (high > 0xffff)
-        diag_at(&element->place, name, "%s is out of range: it may be 0x%" PRIx64 " to 0x%" PRIx64, text,
-                low, high);
-    diag_at(&element->place, name, "%s is out of range: it may be %" PRIu64 " to %" PRIu64, text, low,
-            high);
+        diag_at(&element->place, name, "%s is out of range: it may be 0x%" PRIx64 " to 0x%" PRIx64,
+                text, low, high);
+    diag_at(&element->place, name, "%s is out of range: it may be %" PRIu64 " to %" PRIu64, text,
+            low, high);
 }
 
-uint64_t xml_number(const struct xml_element *element, const char *name, uint64_t low, uint64_t high)
+uint64_t xml_number(const struct xml_element *element, const char *name, uint64_t low,
+                    uint64_t high)
 {
     return check_number(element, name, xml_required(element, name), low, high);
 }
 
-uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low, uint64_t high,
-                       uint64_t missing)
+uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low,
+                       uint64_t high, uint64_t missing)
 {
     const char *text = xml_attribute(element, name);
 

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Elements and attributes of an XML file, with the checks that each of them needs. Nothing external is ever
- * loaded, and a document type declaration (the only way to entities) is refused before it is read.
+ * Elements and attributes of an XML file, with the checks that each of them needs. Nothing external
+ * is ever loaded, and a document type declaration (the only way to entities) is refused before it
+ * is read.
  */
 
 #include <stdbool.h>
@@ -22,8 +23,8 @@ struct xml_element {
 /* Parses the file. Its root element is stored in *root. Ends the tool if it is not well-formed. */
 void xml_parse(const struct file *file, struct xml_element *root);
 
-/* Steps through the elements within `parent`: with NULL as `previous` the first. False behind the last. Text
- * between them ends the tool with a message. */
+/* Steps through the elements within `parent`: with NULL as `previous` the first. False behind the
+ * last. Text between them ends the tool with a message. */
 bool xml_next_child(const struct xml_element *parent, struct xml_element *child);
 
 /* Ends the tool if the element has attributes that are not in `names` (separated by spaces). */
@@ -38,12 +39,14 @@ const char *xml_attribute(const struct xml_element *element, const char *name);
 /* The same for one that must be there and not empty. */
 const char *xml_required(const struct xml_element *element, const char *name);
 
-/* A number that must be there, decimal or 0x hexadecimal, underscores allowed, from `low` to `high`. */
-uint64_t xml_number(const struct xml_element *element, const char *name, uint64_t low, uint64_t high);
+/* A number that must be there, decimal or 0x hexadecimal, underscores allowed, from `low` to
+ * `high`. */
+uint64_t xml_number(const struct xml_element *element, const char *name, uint64_t low,
+                    uint64_t high);
 
 /* The same; `missing` is the result without the attribute. */
-uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low, uint64_t high,
-                       uint64_t missing);
+uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low,
+                       uint64_t high, uint64_t missing);
 
 /* "true" or "false"; `missing` is the result without the attribute. */
 bool xml_bool_or(const struct xml_element *element, const char *name, bool missing);
