@@ -349,23 +349,44 @@ static void write_queue(struct virtio_device *device, uint32_t offset, uint32_t 
     }
 }
 
-static void kick(struct virtio_device *device, uint32_t queue)
+static void refuse_kick(const struct virtio_device *device, uint32_t queue)
 {
-    if (queue >= device->ops->queue_count || !virtqueue_enabled(&device->queue[queue])) {
-        log_limited("%s: kick of queue %u, which is not enabled: ignored", device->name,
-                    (unsigned)queue);
-    } else if ((device->status & VIRTIO_CONFIG_S_DRIVER_OK) == 0) {
-        log_limited("%s: kick before DRIVER_OK: ignored", device->name);
-    } else {
-        virtio_device_schedule(device, 1u << queue);
+    const char *cause = "before DRIVER_OK";
+
+    if ((device->status & VIRTIO_CONFIG_S_NEEDS_RESET) != 0) {
+        cause = "before the reset that the device needs";
+    } else if ((device->status & VIRTIO_CONFIG_S_FAILED) != 0) {
+        cause = "after the driver has given up";
     }
+    log_limited("%s: kick %s (queue %u): ignored", device->name, cause, (unsigned)queue);
+}
+
+/*
+ * The two writes that come with every packet, without looking at the value, which would cost a
+ * system call: to look at a queue that has not been kicked is cheaper, and if one interrupt is up
+ * it is the one that the driver acknowledges. Returns false if the value is needed.
+ */
+static bool write_often(struct virtio_device *device, uint32_t offset)
+{
+    bool one_is_up = (device->interrupts & (device->interrupts - 1)) == 0;
+
+    if (offset == VIRTIO_MMIO_QUEUE_NOTIFY && virtio_device_running(device)) {
+        virtio_device_schedule(device, (1u << device->ops->queue_count) - 1);
+        return true;
+    }
+    if (offset == VIRTIO_MMIO_INTERRUPT_ACK && one_is_up) {
+        device->interrupts = 0;
+        show_interrupts(device);
+        return true;
+    }
+    return false;
 }
 
 static void write_register(struct virtio_device *device, uint32_t offset, uint32_t value)
 {
     switch (offset) {
     case VIRTIO_MMIO_QUEUE_NOTIFY:
-        kick(device, value);
+        refuse_kick(device, value);
         break;
     case VIRTIO_MMIO_INTERRUPT_ACK:
         device->interrupts &= ~value;
@@ -406,12 +427,12 @@ static void write_register(struct virtio_device *device, uint32_t offset, uint32
     }
 }
 
-static void write_config(struct virtio_device *device, const struct mmio_access *access)
+static void write_config(struct virtio_device *device, struct mmio_access *access)
 {
     uint32_t offset = (uint32_t)access->offset - VIRTIO_MMIO_CONFIG;
 
     if (access->width > 4 || device->ops->write_config == NULL ||
-        !device->ops->write_config(device, offset, access->width, (uint32_t)access->value)) {
+        !device->ops->write_config(device, offset, access->width, (uint32_t)mmio_value(access))) {
         log_limited("%s: write of %u bytes to configuration space at 0x%x: ignored", device->name,
                     (unsigned)access->width, (unsigned)offset);
     }
@@ -444,8 +465,8 @@ static bool access_device(void *opaque, struct mmio_access *access)
     } else if (access->width != 4 || access->offset % 4 != 0) {
         log_limited("%s: write of %u bytes at 0x%x, where registers are 4 bytes wide: ignored",
                     device->name, (unsigned)access->width, (unsigned)access->offset);
-    } else {
-        write_register(device, (uint32_t)access->offset, (uint32_t)access->value);
+    } else if (!write_often(device, (uint32_t)access->offset)) {
+        write_register(device, (uint32_t)access->offset, (uint32_t)mmio_value(access));
     }
     virtio_devices_run();
     return true;
@@ -460,5 +481,7 @@ void virtio_device_init(struct virtio_device *device, const struct guest_memory 
     device->next = devices;
     devices = device;
     virtio_device_reset(device);
-    mmio_attach(gpa, VIRTIO_MMIO_PAGE_SIZE, access_device, device);
+    if (!mmio_attach_lazy(gpa, VIRTIO_MMIO_PAGE_SIZE, access_device, device)) {
+        log_printf("%s: no room on the bus at 0x%llx", device->name, (unsigned long long)gpa);
+    }
 }
