@@ -88,8 +88,8 @@ struct system_thread {
     struct system_channel channels[SYSTEM_MAX_CHANNELS];
 };
 
-/* Memory that must read as zero before the first PD runs: size in bytes, both 4 KiB aligned. No range touches the
- * kernel window; none lies in the image, where the file has zeros of its own. */
+/* Memory that must read as zero before the first PD runs: size in bytes, both 4 KiB aligned. No
+ * range touches the image, whose file has zeros of its own. */
 struct system_range {
     uint64_t base;
     uint64_t size;

@@ -54,7 +54,8 @@ static void fill_pd(const struct layout *layout, const struct sdf_pd *pd,
 
     set_schedule(thread, &pd->schedule);
     thread->flags =
-        (uint8_t)((pd->passive ? SYSTEM_THREAD_PASSIVE : 0) | (pd->smc ? SYSTEM_THREAD_SMC : 0));
+        (uint8_t)((pd->passive ? SYSTEM_THREAD_PASSIVE : 0) | (pd->smc ? SYSTEM_THREAD_SMC : 0) |
+                  (pd->fpu ? 0 : SYSTEM_THREAD_NO_FPU));
     thread->entry = layout->programs[pd->index]->entry;
     thread->stack_top = SDF_STACK_TOP;
     thread->ipc_buffer = layout->ipc_pieces[pd->index]->address;

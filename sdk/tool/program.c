@@ -104,7 +104,7 @@ static void read_segments(const struct subject *subject, const struct file *file
         const struct program_segment *a = &program->segments[i - 1], *b = &program->segments[i];
         if (a->vaddr + a->size > b->vaddr)
             bad(subject, xprintf("has overlapping segments at 0x%" PRIx64 " and 0x%" PRIx64
-                                 ": link it with the SDK's microkit.ld",
+                                 ": link it with the SDK's microkit.ld and -Wl,--build-id=none",
                                  a->vaddr, b->vaddr));
     }
 }

@@ -160,6 +160,18 @@ static bool is_listed(const char *names, const char *name)
     return false;
 }
 
+static const char *with_commas(const char *names)
+{
+    const char *text = "";
+
+    while (*names) {
+        size_t size = strcspn(names, " ");
+        text = xprintf("%s%s%.*s", text, *text ? ", " : "", (int)size, names);
+        names += size + (names[size] == ' ');
+    }
+    return text;
+}
+
 void xml_check_attributes(const struct xml_element *element, const char *names)
 {
     const xmlNode *node = element->node;
@@ -170,7 +182,7 @@ void xml_check_attributes(const struct xml_element *element, const char *names)
             continue;
         if (!*names)
             diag_at(&element->place, name, "unknown: this element takes no attributes");
-        diag_at(&element->place, name, "unknown: this element takes %s", names);
+        diag_at(&element->place, name, "unknown: this element takes %s", with_commas(names));
     }
 }
 
