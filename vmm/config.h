@@ -8,6 +8,7 @@
 
 #define VMM_MAX_VCPUS      8
 #define VMM_MAX_INTERFACES 8
+#define VMM_MAX_DISKS      4
 
 /* Bytes that are put into guest memory before the guest (re)starts. */
 struct vmm_image {
@@ -43,6 +44,18 @@ struct vmm_console_config {
     uint32_t pl011_intid;
 };
 
+struct vmm_disk_config {
+    uint8_t channel;       /* the disk multiplexer */
+    const char *id;        /* what the disk calls itself; of more than 20 bytes the first 20 */
+    void *requests;        /* ring regions, records: see block/protocol.h */
+    void *replies;
+    uint32_t request_ring_size; /* bytes of data */
+    uint32_t reply_ring_size;
+    void *registers;       /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;          /* where the guest sees it */
+    uint32_t intid;        /* SPI: 32.. */
+};
+
 struct vmm_config {
     const char *name;      /* the VM's */
     bool start_held;       /* do not start at boot */
@@ -50,6 +63,8 @@ struct vmm_config {
     void *ram;             /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;
+    uint64_t ram_piece;    /* RAM is memory regions of this size, the last maybe smaller; what a
+                            * disk reads and writes is told by them. 0: there are no disks */
     struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
     struct vmm_image initrd;
     struct vmm_image dtb;
@@ -58,6 +73,8 @@ struct vmm_config {
     struct vmm_console_config console;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];
+    uint32_t disk_count;
+    struct vmm_disk_config disks[VMM_MAX_DISKS];
 };
 
 extern const struct vmm_config vmm_config;

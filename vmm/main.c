@@ -78,6 +78,7 @@ void notified(microkit_channel ch)
         console_notified(ch);
     } else {
         virtio_notified(ch);
+        vm_settle();
     }
 }
 

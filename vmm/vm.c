@@ -12,7 +12,7 @@
 #include "vgic.h"
 #include "virtio/virtio.h"
 
-enum vm_state { VM_OFF = 0, VM_DRAINING, VM_RUNNING };
+enum vm_state { VM_OFF = 0, VM_SETTLING, VM_DRAINING, VM_RUNNING };
 
 static struct {
     const struct vmm_config *config;
@@ -70,13 +70,22 @@ static void drain(void)
     }
 }
 
-static void start(void)
+void vm_settle(void)
 {
+    if (vm.state != VM_SETTLING || !virtio_settled()) {
+        return;
+    }
     if (vm.used == 0) {
         enter_kernel(true);
     } else {
         drain();
     }
+}
+
+static void start(void)
+{
+    vm.state = VM_SETTLING;
+    vm_settle();
 }
 
 /* Everything but the contents of memory is as after power-on. */

@@ -3,7 +3,8 @@
 
 /*
  * The life of the VM: off (or held before its first start), running, and, on the way from one run
- * to the next, draining: each vCPU then empties its own list registers, which only it can do.
+ * to the next, first settling: a disk may still be writing into guest memory; then draining: each
+ * vCPU empties its own list registers, which only it can do.
  */
 
 #include <stdbool.h>
@@ -35,6 +36,9 @@ void vm_cpu_off(uint8_t vcpu);
 
 /* A vCPU has made the call that ends draining; false if it is not draining. */
 bool vm_drained(uint8_t vcpu);
+
+/* A device's peer has notified: if the VM is settling, look whether it can go on. */
+void vm_settle(void);
 
 /* While the VM is off: look for the key that starts it. */
 void vm_console_input(void);

@@ -59,6 +59,9 @@ struct virtio_device_ops {
     /* The peer behind the device (the switch, the console) has notified this PD. */
     void (*notified)(struct virtio_device *device);
 
+    /* Whether the guest's memory may be made ready for a new start; NULL: always. */
+    bool (*settled)(const struct virtio_device *device);
+
     /* A write of `width` bytes (1, 2 or 4) into configuration space; false if not writable. */
     bool (*write_config)(struct virtio_device *device, uint32_t offset, uint8_t width,
                          uint32_t value);

@@ -40,6 +40,18 @@ void virtio_reset(void)
     virtio_devices_reset();
 }
 
+bool virtio_settled(void)
+{
+    for (uint32_t i = 0; i < peer_count; i++) {
+        const struct virtio_device *device = peers[i].device;
+
+        if (device->ops->settled != NULL && !device->ops->settled(device)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool virtio_notified(microkit_channel channel)
 {
     bool found = false;

@@ -17,6 +17,13 @@ void virtio_init(const struct vmm_config *config, const struct guest_memory *mem
 /* Reset all devices: the VM restarts, or has stopped. Requests in flight are forgotten. */
 void virtio_reset(void);
 
+/*
+ * Whether the VM may be started after init or virtio_reset: every disk is known, and none still
+ * reads or writes guest memory for the guest that was there before. If not, it will be so after
+ * some later virtio_notified.
+ */
+bool virtio_settled(void);
+
 /* A peer has notified `channel`; returns false if it belongs to no virtio device. */
 bool virtio_notified(microkit_channel channel);
 

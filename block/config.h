@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* What the generator tells the disk multiplexer. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BLOCK_MAX_CLIENTS 32
+#define BLOCK_BUFFER_SIZE (64u << 10) /* bytes of the multiplexer's own data region */
+
+enum block_part {
+    BLOCK_PART_RANGE = 0, /* `offset` and `size` say which */
+    BLOCK_PART_NAME,      /* the GPT partition of this name */
+    BLOCK_PART_NUMBER,    /* the GPT partition with this number, counted from 1 */
+};
+
+/* One disk of one VM. */
+struct block_client_config {
+    const char *name; /* for messages: "vm0 disk0" */
+    uint8_t channel;
+    bool read_only;
+    enum block_part part;
+    uint64_t offset;       /* bytes from the disk's start, a multiple of 4096 */
+    uint64_t size;         /* bytes, a multiple of 4096; 0: to the disk's end */
+    const char *partition; /* UTF-8 */
+    uint32_t number;
+    void *requests;        /* ring regions, records: see protocol.h */
+    void *replies;
+    uint32_t request_ring_size; /* bytes of data */
+    uint32_t reply_ring_size;
+    uint32_t first_region; /* the client's data regions among all: this one and those behind it */
+    uint32_t region_count;
+};
+
+struct block_config {
+    uint8_t driver_channel;
+    void *requests; /* ring regions to and from the driver */
+    void *replies;
+    uint32_t request_ring_size;
+    uint32_t reply_ring_size;
+    void *buffer;   /* data region 0, BLOCK_BUFFER_SIZE bytes: the multiplexer's own */
+    const uint64_t *region_sizes; /* bytes; all data regions, in the driver's order */
+    uint32_t region_count;
+    void *log;      /* ring region: to the console, a stream; NULL: none */
+    uint32_t log_size;
+    uint8_t log_channel;
+    uint32_t client_count;
+    struct block_client_config clients[BLOCK_MAX_CLIENTS];
+};
+
+extern const struct block_config block_config;
