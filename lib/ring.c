@@ -275,13 +275,18 @@ bool ring_await_space(struct ring *ring, uint32_t count)
     return true;
 }
 
+/*
+ * Not while the ring is empty: two ends that ask after each wake-up, whether or not they have
+ * written, would otherwise wake each other for ever.
+ */
 bool ring_take_data_wanted(struct ring *ring)
 {
     if (ring->broken) {
         return false;
     }
     publish_before_looking();
-    if (load(&ring->shared->data_wanted) == 0) {
+    if (load(&ring->shared->data_wanted) == 0 || refresh_free(ring) == ring->size ||
+        ring->broken) {
         return false;
     }
     store(&ring->shared->data_wanted, 0);

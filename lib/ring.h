@@ -89,6 +89,6 @@ void ring_release(struct ring *ring);
 bool ring_await_data(struct ring *ring);
 bool ring_await_space(struct ring *ring, uint32_t count);
 
-/* Returns true, once, if the other end asked to be woken. */
+/* Returns true, once, if the other end asked to be woken and there is what it waits for. */
 bool ring_take_data_wanted(struct ring *ring);
 bool ring_take_space_wanted(struct ring *ring);
