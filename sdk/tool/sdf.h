@@ -15,7 +15,6 @@
 #include "file.h"
 
 #define SDF_MAX_PDS      63
-#define SDF_MAX_VMS      63
 #define SDF_ID_MAX       61 /* of channels, children, vCPUs */
 #define SDF_PRIORITY_MAX 254
 #define SDF_ADDRESS_END                                                                            \
