@@ -96,8 +96,13 @@ void vcpu_power_off(uint8_t vcpu)
     vcpus.state[vcpu] = VCPU_OFF;
 }
 
+/*
+ * Stopping it withdraws its fault. A fault that is left unanswered is found by seL4 at each parking,
+ * and its debug configuration says so on the UART each time.
+ */
 void vcpu_park(uint8_t vcpu)
 {
+    microkit_vcpu_stop(vcpu);
     vcpus.state[vcpu] = VCPU_PARKED;
 }
 

@@ -25,11 +25,6 @@ static struct {
 
 #define START_HINT "press Enter to start it"
 
-const char *vm_name(void)
-{
-    return vm.config->name;
-}
-
 const struct guest_memory *vm_memory(void)
 {
     return &vm.memory;
@@ -117,9 +112,9 @@ void vm_init(const struct vmm_config *config)
     wrong = boot_check(config, &vm.memory);
     vm.bootable = wrong == NULL;
     if (wrong) {
-        log_printf("%s: cannot boot: %s", config->name, wrong);
+        log_printf("cannot boot: %s", wrong);
     } else if (config->start_held) {
-        log_printf("%s: held%s", config->name, hint());
+        log_printf("held%s", hint());
     } else {
         start();
     }
@@ -131,22 +126,21 @@ void vm_init(const struct vmm_config *config)
 void vm_power_off(void)
 {
     stop();
-    log_printf("%s: powered off%s", vm.config->name, hint());
+    log_printf("powered off%s", hint());
     vm_console_input();
 }
 
 void vm_restart(void)
 {
     stop();
-    log_printf("%s: restarting", vm.config->name);
+    log_printf("restarting");
     start();
 }
 
 void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause)
 {
     stop();
-    log_printf("%s: stopped: vCPU %u at 0x%llx: %s%s", vm.config->name, vcpu,
-               (unsigned long long)pc, cause, hint());
+    log_printf("stopped: vCPU %u at 0x%llx: %s%s", vcpu, (unsigned long long)pc, cause, hint());
     vm_console_input();
 }
 
@@ -192,7 +186,7 @@ void vm_console_input(void)
     do {
         while (console_port_read(&byte, 1) == 1) {
             if ((byte == '\r' || byte == '\n') && vm.bootable) {
-                log_printf("%s: starting", vm.config->name);
+                log_printf("starting");
                 start();
                 return;
             }

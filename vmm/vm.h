@@ -18,7 +18,6 @@
  */
 void vm_init(const struct vmm_config *config);
 
-const char *vm_name(void);
 const struct guest_memory *vm_memory(void);
 bool vm_running(void);
 
