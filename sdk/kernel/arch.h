@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* AArch64: system registers, barriers, and the bits in them that the kernel uses (Arm DDI 0487). */
+
+#define BIT(n) (1ul << (n))
+
+/* HCR_EL2 (D17.2.48) */
+#define HCR_VM    BIT(0)  /* stage 2 translates */
+#define HCR_SWIO  BIT(1)  /* invalidation by set/way cleans, too */
+#define HCR_FMO   BIT(3)  /* FIQs come here */
+#define HCR_IMO   BIT(4)  /* IRQs come here; virtual ones go to EL1 */
+#define HCR_AMO   BIT(5)  /* SErrors come here */
+#define HCR_DC    BIT(12) /* stage 1 is off, memory cacheable */
+#define HCR_TWI   BIT(13) /* WFI traps */
+#define HCR_TWE   BIT(14) /* WFE traps */
+#define HCR_TSC   BIT(19) /* SMC traps */
+#define HCR_TIDCP BIT(20) /* implementation-defined registers trap */
+#define HCR_TACR  BIT(21) /* ACTLR_EL1 traps */
+#define HCR_TGE   BIT(27) /* EL0's exceptions come here */
+#define HCR_RW    BIT(31) /* EL1 is AArch64 */
+
+#define HCR_COMMON (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TSC | HCR_RW)
+#define HCR_PD     (HCR_COMMON | HCR_DC | HCR_TGE)
+#define HCR_VCPU   (HCR_COMMON | HCR_TWI | HCR_TWE | HCR_TIDCP | HCR_TACR)
+
+/* SCTLR_EL1 (D17.2.118). Both have the MMU off; a PD may maintain caches. */
+#define SCTLR_EL1_RES1 0x30d00800ul
+#define SCTLR_EL1_PD                                                                               \
+    (SCTLR_EL1_RES1 | BIT(2) | BIT(12) | BIT(14) | BIT(15) | BIT(16) | BIT(18) | BIT(26))
+#define SCTLR_EL1_RESET (SCTLR_EL1_RES1 | BIT(15) | BIT(16) | BIT(18) | BIT(26))
+
+/* CPACR_EL1 (D17.2.33): FP and SIMD do not trap to EL1. */
+#define CPACR_FPEN (3ul << 20)
+
+/* CPTR_EL2 (D17.2.34) */
+#define CPTR_RES1 0x33fful
+#define CPTR_TFP  BIT(10) /* FP and SIMD trap here */
+
+/* CNTHCTL_EL2 and CNTKCTL_EL1 (D17.11): who may use which counter and timer. */
+#define CNTHCTL_EL1PCTEN BIT(0) /* EL1 and EL0 read the physical counter */
+#define CNTHCTL_EL1PCEN  BIT(1) /* ... and own the physical timer */
+#define CNTKCTL_EL0PCTEN BIT(0)
+#define CNTKCTL_EL0PTEN  BIT(9)
+
+#define CNTHCTL_PD   (CNTHCTL_EL1PCTEN | CNTHCTL_EL1PCEN)
+#define CNTHCTL_VCPU CNTHCTL_EL1PCTEN
+#define CNTKCTL_PD   (CNTKCTL_EL0PCTEN | CNTKCTL_EL0PTEN)
+
+/* MDCR_EL2 (D17.3.17): EL1 meets the debug and PMU registers only through traps. */
+#define MDCR_TPMCR BIT(5)
+#define MDCR_TPM   BIT(6)
+#define MDCR_TDA   BIT(9)
+#define MDCR_TDOSA BIT(10)
+#define MDCR_TDRA  BIT(11)
+#define MDCR_HPMN  0x1ful
+
+/* SPSR_EL2 (C5.2.19) */
+#define SPSR_EL0T     0x0ul
+#define SPSR_EL1T     0x4ul
+#define SPSR_EL1H     0x5ul
+#define SPSR_MODE     0xful
+#define SPSR_AARCH32  BIT(4)
+#define SPSR_F        BIT(6)
+#define SPSR_NZCV     0xf0000000ul
+
+/* ESR_EL2 (D17.2.37) */
+#define ESR_EC(esr)       ((esr) >> 26 & 0x3f)
+#define ESR_IL            BIT(25)
+#define EC_UNKNOWN        0x00u
+#define EC_WFX            0x01u
+#define EC_FP             0x07u
+#define EC_SVC64          0x15u
+#define EC_HVC64          0x16u
+#define EC_SMC64          0x17u
+#define EC_SYSREG         0x18u
+#define EC_INST_ABORT     0x20u /* from a lower level */
+#define EC_DATA_ABORT     0x24u
+#define EC_SERROR         0x2fu
+#define ESR_S1PTW         BIT(7) /* the abort was on a stage-1 table */
+#define ESR_WNR           BIT(6) /* a data abort on a write */
+#define ESR_FSC(esr)      ((esr) & 0x3f)
+#define ESR_FSC_TYPE(esr) ((esr) & 0x3c)
+#define FSC_PERMISSION    0x0cu
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+#define read_sysreg(name)                                                                          \
+    ({                                                                                             \
+        uint64_t value_;                                                                           \
+        __asm__ volatile("mrs %0, " #name : "=r"(value_));                                         \
+        value_;                                                                                    \
+    })
+
+#define write_sysreg(name, value)                                                                  \
+    __asm__ volatile("msr " #name ", %x0" : : "rZ"((uint64_t)(value)))
+
+static inline void isb(void)
+{
+    __asm__ volatile("isb" : : : "memory");
+}
+
+static inline void dsb(void)
+{
+    __asm__ volatile("dsb sy" : : : "memory");
+}
+
+static inline uint32_t mmio_read32(uintptr_t address)
+{
+    return *(volatile uint32_t *)address;
+}
+
+static inline void mmio_write32(uintptr_t address, uint32_t value)
+{
+    *(volatile uint32_t *)address = value;
+}
+
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* QEMU's `virt` machine with GICv2: where the kernel's devices are. Nothing else knows. */
+
+#define BOARD_GICD 0x08000000ul /* distributor */
+#define BOARD_GICC 0x08010000ul /* CPU interface */
+#define BOARD_GICH 0x08030000ul /* virtual interface control */
+#define BOARD_UART 0x09000000ul /* PL011, for the kernel's messages */
+
+/* The board's interrupts that are the kernel's own (Arm BSA, PPI assignments). */
+#define INTID_GIC_MAINTENANCE 25u
+#define INTID_HYP_TIMER       26u
+#define INTID_VIRTUAL_TIMER   27u

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* A core's state, all of it. TPIDR_EL2 points to it, and the core's stack ends where it begins. */
+
+#define CPU_CURRENT    0
+#define CPU_NEXT       8
+#define CPU_STACK_SIZE 8192 /* of which the lowest page is a guard */
+
+#ifndef __ASSEMBLER__
+
+#include "arch.h"
+#include "thread.h"
+
+#define CPU_PRIORITIES 256
+
+struct cpu {
+    struct thread *current; /* whose registers are in the core; NULL when idle */
+    struct thread *next;    /* who runs when the kernel is left: the highest that can */
+
+    /* The scheduler's (sched.c). `next` is in no queue. */
+    uint64_t ready_words;                     /* which of ready_bits are not 0 */
+    uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
+    struct queue ready[CPU_PRIORITIES];
+    struct thread *released;       /* who waits for a replenishment, soonest first */
+    struct sched_context *charged; /* whom time is charged to from `charged_since` on */
+    uint64_t charged_since;
+    bool timing; /* whether time is being charged at all */
+    bool timer_armed;
+
+    /* What is loaded into the core's registers (vcpu.c, fpu.c). */
+    struct thread *vcpu_loaded; /* whose EL1 registers these are, or NULL */
+    bool vcpu_active;           /* and whether EL1 is set up for it */
+    bool gich_enabled;
+    bool vtimer_masked; /* INTID 27 has been left active */
+    uint64_t list_registers_used;
+    struct thread *fpu_owner;
+    uint64_t cptr;
+};
+
+_Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vectors.S");
+_Static_assert(offsetof(struct cpu, next) == CPU_NEXT, "vectors.S");
+
+static inline struct cpu *this_cpu(void)
+{
+    struct cpu *cpu;
+
+    /* Not volatile: it does not change. */
+    __asm__("mrs %0, tpidr_el2" : "=r"(cpu));
+    return cpu;
+}
+
+/* Let `next` use the FP and SIMD registers if they are its own; otherwise its first use traps. */
+static inline void fpu_switch(struct cpu *cpu, const struct thread *next)
+{
+    uint64_t cptr = cpu->fpu_owner == next ? CPTR_RES1 : CPTR_RES1 | CPTR_TFP;
+
+    if (cptr != cpu->cptr) {
+        cpu->cptr = cptr;
+        write_sysreg(cptr_el2, cptr);
+    }
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "fault.h"
+#include "ipc.h"
+#include "registers.h"
+#include "sched.h"
+#include "uart.h"
+
+#define BADGE_FAULT (1ul << 62)
+
+/* ---- Reports ---- */
+
+static const char *abort_cause(uint64_t esr)
+{
+    switch (ESR_FSC_TYPE(esr)) {
+    case 0x00:
+        return "address size fault";
+    case 0x04:
+        return "nothing is mapped there";
+    case 0x08:
+        return "access flag fault";
+    case FSC_PERMISSION:
+        return "no permission";
+    case 0x10:
+    case 0x14:
+        return "external abort";
+    case 0x20:
+        return "misaligned";
+    default:
+        return "abort";
+    }
+}
+
+static const char *exception_cause(uint64_t esr)
+{
+    switch (ESR_EC(esr)) {
+    case EC_UNKNOWN:
+        return "undefined instruction";
+    case EC_WFX:
+        return "WFI or WFE";
+    case EC_FP:
+        return "FP or SIMD instruction, which it may not use";
+    case EC_SVC64:
+        return "unknown system call";
+    case EC_SYSREG:
+        return "access to a system register";
+    case 0x0e:
+        return "illegal execution state";
+    case 0x22:
+        return "misaligned program counter";
+    case 0x26:
+        return "misaligned stack pointer";
+    case 0x2c:
+        return "floating-point exception";
+    case EC_SERROR:
+        return "asynchronous external abort";
+    case 0x3c:
+        return "BRK instruction";
+    default:
+        return "exception";
+    }
+}
+
+static void report_registers(const struct thread *thread)
+{
+    for (uint64_t i = 0; i < 31; i++) {
+        kprint(i < 10 ? " x%u  %p" : " x%u %p", i, register_read(thread, (unsigned)i));
+        if (i % 4 == 3 || i == 30) {
+            kprint("\n");
+        }
+    }
+}
+
+/* The first line: which PD, and what it has done. */
+static void report_cause(const struct thread *thread)
+{
+    const struct message *message = &thread->message;
+    const uint64_t *word = message->fault;
+
+    kprint("\nkernel: %s '%s' has faulted and is stopped: ",
+           thread->is_vcpu ? "vCPU" : "PD", thread->config->name);
+    switch (message->info >> 12) {
+    case seL4_Fault_VMFault:
+        kprint("%s 0x%x: %s\n",
+               word[seL4_VMFault_PrefetchFault]            ? "executing at"
+               : (word[seL4_VMFault_FSR] & ESR_WNR) != 0 ? "writing to"
+                                                           : "reading from",
+               word[seL4_VMFault_Addr], abort_cause(word[seL4_VMFault_FSR]));
+        break;
+    case seL4_Fault_CapFault:
+        kprint("capability %u, which it does not have\n", word[seL4_CapFault_Addr]);
+        break;
+    case seL4_Fault_UnknownSyscall:
+        kprint("unknown system call %u\n", thread->regs.x7);
+        break;
+    case seL4_Fault_UserException:
+        kprint("%s\n", exception_cause(word[3]));
+        break;
+    case seL4_Fault_VCPUFault:
+        kprint("%s\n", exception_cause(word[0]));
+        break;
+    default:
+        kprint("fault %u\n", message->info >> 12);
+        break;
+    }
+}
+
+static void report(const struct thread *thread)
+{
+    report_cause(thread);
+    kprint(" pc  %p sp  %p spsr %x esr %x far %x\n", thread->regs.pc, thread->regs.sp,
+           thread->regs.spsr, read_sysreg(esr_el2), read_sysreg(far_el2));
+    report_registers(thread);
+}
+
+/* ---- Sending ---- */
+
+static inline void send(struct cpu *cpu, struct thread *thread)
+{
+    if (likely(thread->parent != NULL)) {
+        thread->message.badge = BADGE_FAULT | thread->config->child_id;
+        thread->message.is_fault = true;
+        ipc_send(cpu, thread, thread->parent);
+        return;
+    }
+    report(thread);
+    thread_suspend(thread);
+}
+
+void fault_raise(struct cpu *cpu, uint64_t label, uint64_t length, uint64_t word0, uint64_t word1,
+                 uint64_t word2, uint64_t word3)
+{
+    struct thread *thread = cpu->current;
+    struct message *message = &thread->message;
+
+    message->info = label << 12 | length;
+    message->fault[0] = word0;
+    message->fault[1] = word1;
+    message->fault[2] = word2;
+    message->fault[3] = word3;
+    send(cpu, thread);
+}
+
+void fault_raise_syscall(struct cpu *cpu)
+{
+    struct thread *thread = cpu->current;
+
+    thread->regs.pc -= 4; /* at the instruction, like any fault's */
+    thread->message.info = (uint64_t)seL4_Fault_UnknownSyscall << 12 | seL4_UnknownSyscall_Length;
+    send(cpu, thread);
+}
+
+/* ---- The message's words, and the answer's ---- */
+
+void fault_write(const struct thread *thread, seL4_Word *words)
+{
+    const struct message *message = &thread->message;
+    const uint64_t *fault = message->fault;
+
+    switch (message->info >> 12) {
+    case seL4_Fault_UnknownSyscall:
+        for (unsigned i = 0; i < 8; i++) {
+            words[seL4_UnknownSyscall_X0 + i] = (&thread->regs.x0)[i];
+        }
+        words[seL4_UnknownSyscall_FaultIP] = thread->regs.pc;
+        words[seL4_UnknownSyscall_SP] = thread->regs.sp;
+        words[seL4_UnknownSyscall_LR] = thread->regs.pc + 4;
+        words[seL4_UnknownSyscall_SPSR] = thread->regs.spsr;
+        words[seL4_UnknownSyscall_Syscall] = thread->regs.x7;
+        break;
+    case seL4_Fault_UserException:
+        words[seL4_UserException_Code] = 0;
+        /* fall through */
+    default:
+        words[0] = fault[0];
+        words[1] = fault[1];
+        words[2] = fault[2];
+        words[3] = fault[3];
+        break;
+    }
+}
+
+bool fault_reply(struct thread *thread, const seL4_Word *words, uint64_t info)
+{
+    /* Where in a thread's registers the words of such an answer go. */
+    static const uint8_t exception_at[] = {0, 1, 2};
+    static const uint8_t syscall_at[] = {3, 4, 5, 6, 7, 8, 9, 10, 0, 1, UINT8_MAX, 2};
+    const uint8_t *at;
+    uint64_t count;
+
+    switch (thread->message.info >> 12) {
+    case seL4_Fault_UserException:
+        at = exception_at;
+        count = sizeof exception_at;
+        break;
+    case seL4_Fault_UnknownSyscall:
+        at = syscall_at;
+        count = sizeof syscall_at;
+        break;
+    default:
+        return true;
+    }
+    for (uint64_t i = 0; i < (info & 0x7f) && i < count; i++) {
+        if (at[i] != UINT8_MAX) {
+            ((uint64_t *)&thread->regs)[at[i]] = words[i];
+        }
+    }
+    thread->regs.spsr = thread_safe_spsr(thread, thread->regs.spsr);
+    return info >> 12 == 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* FP and SIMD registers, switched when somebody uses them. */
+
+#include <stdint.h>
+
+struct cpu;
+struct thread;
+
+struct fpu {
+    uint64_t v[64]; /* v0 to v31, 16 bytes each */
+    uint64_t fpcr;
+    uint64_t fpsr;
+} __attribute__((aligned(16)));
+
+/* The current thread's first use: give it the registers. fpu_switch (cpu.h) made it trap. */
+void fpu_trap(struct cpu *cpu);
+
+/* In fpu.S. */
+void fpu_save(struct fpu *fpu);
+void fpu_restore(const struct fpu *fpu);

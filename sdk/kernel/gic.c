@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "gic.h"
+#include "uart.h"
+
+#define GICD_CTLR       0x000u
+#define GICD_TYPER      0x004u
+#define GICD_ISENABLER  0x100u
+#define GICD_ICENABLER  0x180u
+#define GICD_ICPENDR    0x280u
+#define GICD_ISACTIVER  0x300u
+#define GICD_ICACTIVER  0x380u
+#define GICD_IPRIORITYR 0x400u
+#define GICD_ITARGETSR  0x800u
+#define GICD_ICFGR      0xc00u
+
+#define GICC_CTLR 0x000u
+#define GICC_PMR  0x004u
+#define GICC_BPR  0x008u
+
+#define GICD_CTLR_ENABLE   1u
+#define GICC_CTLR_ENABLE   1u
+#define GICC_CTLR_EOI_MODE (1u << 9)
+
+#define SPI_BASE         32u
+#define DEFAULT_PRIORITY 0x80u
+#define EVERY_BYTE       0x01010101u
+
+static inline uint32_t gicd_read(uint32_t offset)
+{
+    return mmio_read32(BOARD_GICD + offset);
+}
+
+static inline void gicd_write(uint32_t offset, uint32_t value)
+{
+    mmio_write32(BOARD_GICD + offset, value);
+}
+
+/* The word of a register with one bit per interrupt. */
+static inline uint32_t bit_word(uint32_t base, uint32_t intid)
+{
+    return base + intid / 32 * 4;
+}
+
+uint32_t gic_intid_count(void)
+{
+    uint32_t count = 32 * ((gicd_read(GICD_TYPER) & 0x1f) + 1);
+
+    return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
+}
+
+void gic_init(void)
+{
+    uint32_t count = gic_intid_count();
+
+    gicd_write(GICD_CTLR, 0);
+    for (uint32_t intid = 0; intid < count; intid += 32) {
+        gicd_write(bit_word(GICD_ICENABLER, intid), ~0u);
+        gicd_write(bit_word(GICD_ICPENDR, intid), ~0u);
+        gicd_write(bit_word(GICD_ICACTIVER, intid), ~0u);
+    }
+    for (uint32_t intid = 0; intid < count; intid += 4) {
+        gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
+        if (intid >= SPI_BASE) {
+            gicd_write(GICD_ITARGETSR + intid, EVERY_BYTE); /* to core 0 */
+        }
+    }
+    gicd_write(GICD_CTLR, GICD_CTLR_ENABLE);
+
+    mmio_write32(BOARD_GICC + GICC_PMR, 0xf0);
+    mmio_write32(BOARD_GICC + GICC_BPR, 0);
+    mmio_write32(BOARD_GICC + GICC_CTLR, GICC_CTLR_ENABLE | GICC_CTLR_EOI_MODE);
+
+    if ((gich_read(GICH_VTR) & 0x3f) + 1 < GICH_LIST_REGISTERS) {
+        panic("the GIC has only %u list registers", (uint64_t)(gich_read(GICH_VTR) & 0x3f) + 1);
+    }
+    gich_write(GICH_HCR, 0);
+    for (uint32_t i = 0; i < GICH_LIST_REGISTERS; i++) {
+        gich_write(GICH_LR(i), 0);
+    }
+    gic_enable(INTID_GIC_MAINTENANCE, false);
+    gic_enable(INTID_HYP_TIMER, false);
+    gic_enable(INTID_VIRTUAL_TIMER, false);
+}
+
+void gic_enable(uint32_t intid, bool edge)
+{
+    if (intid >= SPI_BASE) {
+        uint32_t config = gicd_read(GICD_ICFGR + intid / 16 * 4);
+        uint32_t bit = 2u << intid % 16 * 2;
+
+        gicd_write(GICD_ICFGR + intid / 16 * 4, edge ? config | bit : config & ~bit);
+    }
+    gicd_write(bit_word(GICD_ISENABLER, intid), 1u << intid % 32);
+}
+
+void gic_set_active(uint32_t intid)
+{
+    gicd_write(bit_word(GICD_ISACTIVER, intid), 1u << intid % 32);
+}

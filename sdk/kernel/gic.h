@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The GICv2 (Arm IHI 0048B). An interrupt's end is split in two (GICC_CTLR.EOImode): the kernel
+ * drops the priority at once; deactivating it lets it come again, and that is its handler's.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "arch.h"
+#include "board.h"
+
+#define GIC_MAX_INTID       1020u /* 1020 to 1023 are no interrupts */
+#define GICH_LIST_REGISTERS 4u    /* GIC-400 has four */
+
+#define GICC_IAR  0x000cu
+#define GICC_EOIR 0x0010u
+#define GICC_DIR  0x1000u
+
+#define GICH_HCR   0x000u
+#define GICH_VTR   0x004u
+#define GICH_VMCR  0x008u
+#define GICH_MISR  0x010u
+#define GICH_EISR0 0x020u
+#define GICH_APR   0x0f0u
+#define GICH_LR(n) (0x100u + 4u * (n))
+
+#define GICH_HCR_EN   (1u << 0)
+#define GICH_MISR_EOI (1u << 0)
+
+/* GICH_LR (5.3.10) */
+#define GICH_LR_PENDING     (1u << 28)
+#define GICH_LR_STATE       (3u << 28)
+#define GICH_LR_GROUP1      (1u << 30)
+#define GICH_LR_EOI         (1u << 19) /* its end raises the maintenance interrupt */
+#define GICH_LR_PRIORITY(p) ((uint32_t)(p) << 23)
+
+/* All interrupts off, then the kernel's own on. */
+void gic_init(void);
+
+/* Enable an interrupt for a PD, edge-triggered or level-sensitive. */
+void gic_enable(uint32_t intid, bool edge);
+
+/* How many INTIDs the distributor has. */
+uint32_t gic_intid_count(void);
+
+/* Make an interrupt active without its having come: it cannot come until it is deactivated. */
+void gic_set_active(uint32_t intid);
+
+/* The interrupt that is due, now active, and its priority dropped; 1020 or more: none. */
+static inline uint32_t gic_acknowledge(void)
+{
+    uint32_t iar = mmio_read32(BOARD_GICC + GICC_IAR);
+
+    if ((iar & 0x3ff) < GIC_MAX_INTID) {
+        mmio_write32(BOARD_GICC + GICC_EOIR, iar);
+    }
+    return iar & 0x3ff;
+}
+
+/* Let an interrupt come again. Harmless if it is not active. */
+static inline void gic_deactivate(uint32_t intid)
+{
+    mmio_write32(BOARD_GICC + GICC_DIR, intid);
+}
+
+static inline uint32_t gich_read(uint32_t offset)
+{
+    return mmio_read32(BOARD_GICH + offset);
+}
+
+static inline void gich_write(uint32_t offset, uint32_t value)
+{
+    mmio_write32(BOARD_GICH + offset, value);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "fault.h"
+#include "ipc.h"
+#include "notification.h"
+#include "sched.h"
+
+static inline void copy_words(struct thread *to, const struct thread *from, uint64_t info)
+{
+    for (uint64_t i = 0; i < (info & INFO_LENGTH); i++) {
+        to->words[i] = from->words[i];
+    }
+}
+
+/* ---- Scheduling contexts that are lent to passive PDs ---- */
+
+/* The caller's time is the server's while it serves the call. */
+static inline void lend_context(struct thread *caller, struct thread *server)
+{
+    if (unlikely(server->passive)) {
+        server->sc = caller->sc;
+        caller->sc = NULL;
+    }
+}
+
+/* And comes back, wherever it has been lent on to in the meantime. */
+static void return_context(struct thread *caller)
+{
+    struct thread *holder = caller->server;
+
+    if (likely(caller->sc != NULL)) {
+        return;
+    }
+    while (holder->sc == NULL) {
+        holder = holder->server;
+    }
+    bool was_ready = holder->state == THREAD_READY && holder != holder->cpu->current;
+    if (was_ready) {
+        sched_remove(holder->cpu, holder);
+    }
+    caller->sc = holder->sc;
+    holder->sc = &holder->own;
+    if (was_ready) {
+        sched_ready(holder->cpu, holder);
+    }
+}
+
+/* ---- Sending ---- */
+
+/* `server` has `sender`'s message before it; `result` is what its receive returns. */
+static inline struct result deliver(struct thread *server, struct thread *sender)
+{
+    struct message *message = &sender->message;
+
+    sender->state = THREAD_WAITING;
+    server->reply_to = sender;
+    if (message->is_fault) {
+        fault_write(sender, server->words);
+    } else {
+        copy_words(server, sender, message->info);
+        lend_context(sender, server);
+    }
+    return (struct result){message->badge, message->info};
+}
+
+void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server)
+{
+    sender->server = server;
+    if (likely(server->state == THREAD_RECEIVING)) {
+        struct result result = deliver(server, sender);
+
+        server->regs.x0 = result.x0;
+        server->regs.x1 = result.x1;
+        if (unlikely(server->sc == NULL)) {
+            server->sc = &server->own; /* a passive PD, and a fault */
+        }
+        sched_handoff(cpu, sender, server);
+        return;
+    }
+    sched_remove(cpu, sender);
+    sender->state = THREAD_SENDING;
+    queue_insert_by_priority(&server->senders, sender);
+}
+
+void ipc_cancel(struct thread *thread)
+{
+    struct thread *server = thread->server;
+
+    if (thread->state == THREAD_SENDING) {
+        queue_remove(&server->senders, thread);
+        return;
+    }
+    return_context(thread);
+    server->reply_to = NULL;
+}
+
+/* ---- Answering ---- */
+
+struct thread *ipc_reply(struct thread *server, uint64_t info)
+{
+    struct thread *sender = server->reply_to;
+
+    if (unlikely(sender == NULL)) {
+        return NULL;
+    }
+    server->reply_to = NULL;
+    info = ipc_safe_info(info);
+    if (sender->message.is_fault) {
+        if (!fault_reply(sender, server->words, info)) {
+            sender->state = THREAD_STOPPED;
+            sender->resume = RESUME_RUN;
+            return NULL;
+        }
+        return sender;
+    }
+    copy_words(sender, server, info);
+    sender->regs.x0 = 0;
+    sender->regs.x1 = info;
+    return_context(sender);
+    return sender;
+}
+
+/* ---- Receiving ---- */
+
+/* The message that is being served will not be answered: its sender stays as it is, stopped. */
+static void abandon(struct thread *server)
+{
+    struct thread *sender = server->reply_to;
+
+    server->reply_to = NULL;
+    return_context(sender);
+    sender->state = THREAD_STOPPED;
+    sender->resume = sender->message.is_fault ? RESUME_RUN : RESUME_CALL;
+}
+
+/* Whether there is something to receive; then *result is it. */
+static inline bool take(struct thread *thread, struct result *result)
+{
+    if (thread->pending != 0) {
+        *result = (struct result){thread->pending, 0};
+        thread->pending = 0;
+        return true;
+    }
+    if (thread->senders.head != NULL) {
+        struct thread *sender = thread->senders.head;
+
+        queue_remove(&thread->senders, sender);
+        *result = deliver(thread, sender);
+        return true;
+    }
+    return false;
+}
+
+struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait, struct thread *ready)
+{
+    struct result result = {0, 0};
+
+    if (thread->reply_to != NULL) {
+        abandon(thread);
+    }
+    if (likely(!take(thread, &result) && wait)) {
+        if (likely(ready != NULL)) {
+            sched_handoff(cpu, thread, ready);
+        } else {
+            sched_remove(cpu, thread);
+        }
+        thread->state = THREAD_RECEIVING;
+        if (unlikely(thread->passive)) {
+            thread->sc = NULL;
+        }
+        return result;
+    }
+    if (unlikely(thread->passive)) {
+        if (thread->sc == NULL) {
+            thread->sc = &thread->own;
+        }
+        sched_context_changed(cpu);
+    }
+    if (ready != NULL) {
+        sched_ready(cpu, ready);
+    }
+    return result;
+}
+
+void ipc_receive_again(struct thread *thread)
+{
+    struct result result;
+
+    if (!take(thread, &result)) {
+        thread->state = THREAD_RECEIVING;
+        return;
+    }
+    thread->regs.x0 = result.x0;
+    thread->regs.x1 = result.x1;
+    if (thread->sc == NULL) {
+        thread->sc = &thread->own;
+    }
+    sched_ready(thread->cpu, thread);
+}
+
+void ipc_call_again(struct thread *thread)
+{
+    /* As if it had just been running, which is what ipc_send expects of a sender. */
+    sched_ready(thread->cpu, thread);
+    ipc_send(thread->cpu, thread, thread->server);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * Messages between a PD and whoever calls it or faults in its care. A PD serves one message at a
+ * time; those that wait are taken by their senders' priority, and pending notifications before
+ * them. A message's words are in the two IPC buffers.
+ */
+
+#include <stdbool.h>
+#include "cpu.h"
+
+#define INFO_LENGTH 0x7ful
+#define INFO_LABEL  (~0ul << 12)
+
+/* A message info as its receiver may see it: no capabilities, no more words than there are. */
+static inline uint64_t ipc_safe_info(uint64_t info)
+{
+    uint64_t length = info & INFO_LENGTH;
+
+    return (info & INFO_LABEL) | (length < seL4_MsgMaxLength ? length : seL4_MsgMaxLength);
+}
+
+/* What a system call leaves in x0 and x1. */
+struct result {
+    uint64_t x0;
+    uint64_t x1;
+};
+
+/* The current thread, or one that has faulted, sends its `message` and blocks. */
+void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server);
+
+/*
+ * Whoever the current thread is serving goes on: a caller with the words of `info`, a faulted
+ * thread as the fault's kind says. Returns it if it is to be made ready, which is the caller's.
+ */
+struct thread *ipc_reply(struct thread *server, uint64_t info);
+
+/*
+ * The current thread receives; a message that it is still serving is given up. If there is nothing
+ * to receive it blocks, unless `wait` is false. `ready` is made ready at the same time, unless NULL.
+ */
+struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait, struct thread *ready);
+
+/* Take a SENDING or WAITING thread's message back. The caller sets its new state. */
+void ipc_cancel(struct thread *thread);
+
+/* A stopped thread takes up again what it was stopped in. */
+void ipc_receive_again(struct thread *thread);
+void ipc_call_again(struct thread *thread);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "cpu.h"
+#include "gic.h"
+#include "irq.h"
+#include "notification.h"
+#include "sched.h"
+#include "uart.h"
+#include "vcpu.h"
+
+/* Which PD an interrupt goes to, and on which channel. */
+static struct irq_owner {
+    struct thread *thread;
+    uint8_t channel;
+} owners[GIC_MAX_INTID];
+
+void irq_init(void)
+{
+    for (uint32_t i = 0; i < thread_count; i++) {
+        for (unsigned id = 0; !threads[i].is_vcpu && id < SYSTEM_MAX_CHANNELS; id++) {
+            const struct system_channel *channel = &threads[i].config->channels[id];
+
+            if (channel->kind == SYSTEM_CHANNEL_IRQ) {
+                owners[channel->peer] = (struct irq_owner){&threads[i], (uint8_t)id};
+                gic_enable(channel->peer, channel->flags & SYSTEM_IRQ_EDGE);
+            }
+        }
+    }
+}
+
+void irq_handle(struct cpu *cpu)
+{
+    uint32_t intid = gic_acknowledge();
+
+    if (unlikely(intid >= GIC_MAX_INTID)) {
+        return;
+    }
+    /* It stays active, and so cannot come again, until its owner acknowledges it. */
+    if (likely(owners[intid].thread != NULL)) {
+        struct thread *woken = notification_raise(owners[intid].thread, owners[intid].channel);
+
+        if (woken != NULL) {
+            sched_ready(cpu, woken);
+        }
+        return;
+    }
+    switch (intid) {
+    case INTID_VIRTUAL_TIMER:
+        vcpu_timer_interrupt(cpu);
+        break;
+    case INTID_GIC_MAINTENANCE:
+        vcpu_maintenance_interrupt(cpu);
+        break;
+    case INTID_HYP_TIMER:
+        sched_timer_interrupt(cpu);
+        gic_deactivate(intid);
+        break;
+    default:
+        /* Nobody's, and never enabled: left active, it does not come again. */
+        kprint("kernel: interrupt %u, which is nobody's\n", (uint64_t)intid);
+    }
+}

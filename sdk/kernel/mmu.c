@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "arch.h"
+#include "board.h"
+#include "cpu.h"
+#include "mmu.h"
+#include "uart.h"
+
+/* Descriptors of VMSAv8-64, 4 KiB granule (Arm DDI 0487, D8.3). */
+#define DESC_TABLE  3ul
+#define DESC_PAGE   3ul
+#define DESC_BLOCK  1ul
+#define DESC_NORMAL (0ul << 2) /* MAIR_EL2 attribute 0 */
+#define DESC_DEVICE (1ul << 2) /* attribute 1 */
+#define DESC_RES1   BIT(6)
+#define DESC_RO     BIT(7)
+#define DESC_INNER  (3ul << 8)
+#define DESC_AF     BIT(10)
+#define DESC_XN     BIT(54)
+
+#define DESC_COMMON (DESC_RES1 | DESC_AF)
+#define MAP_RX      (DESC_COMMON | DESC_NORMAL | DESC_INNER | DESC_RO)
+#define MAP_RO      (MAP_RX | DESC_XN)
+#define MAP_RW      (DESC_COMMON | DESC_NORMAL | DESC_INNER | DESC_XN)
+#define MAP_DEVICE  (DESC_COMMON | DESC_DEVICE | DESC_XN)
+
+#define PAGE_SIZE  4096ul
+#define PAGE_SHIFT 12
+#define L2_SHIFT   21
+#define L1_SHIFT   30
+#define ENTRIES    512u
+
+/* TCR_EL2: 39 bits of address from level 1, 40 bits of physical address (D17.2.123) */
+#define TCR_EL2                                                                                    \
+    (BIT(31) | BIT(23) | 25ul | 1ul << 8 | 1ul << 10 | 3ul << 12 | 0ul << 14 | 2ul << 16)
+#define MAIR_EL2 0x04fful /* 0: write-back; 1: device nGnRE */
+
+/* SCTLR_EL2: RES1, M, C, SA, I, WXN (D17.2.119) */
+#define SCTLR_EL2_ON (0x30c50830ul | BIT(0) | BIT(2) | BIT(3) | BIT(12) | BIT(19))
+
+#define L3_TABLES  16u /* 32 MiB of program and window */
+#define SCRATCH_GB 256u /* the level-1 entry through which memory is zeroed */
+
+typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
+
+static table l1;
+static table l2_devices; /* the first GiB */
+static table l2_kernel;  /* the GiB of the program */
+static table l3[L3_TABLES];
+static unsigned l3_used;
+
+extern char kernel_start[], kernel_rodata[], kernel_data[], kernel_end[];
+extern char boot_core[];
+
+static void map_page(uint64_t address, uint64_t attributes)
+{
+    uint64_t *entry = &l2_kernel[address >> L2_SHIFT & (ENTRIES - 1)];
+
+    if (address >> L1_SHIFT != SYSTEM_LOAD_ADDRESS >> L1_SHIFT) {
+        panic("the kernel window at 0x%x is too far from the kernel", address);
+    }
+    if (*entry == 0) {
+        if (l3_used == L3_TABLES) {
+            panic("the kernel window at 0x%x is too large", address);
+        }
+        *entry = (uint64_t)l3[l3_used++] | DESC_TABLE;
+    }
+    uint64_t *pages = (uint64_t *)(*entry & ~(PAGE_SIZE - 1));
+    pages[address >> PAGE_SHIFT & (ENTRIES - 1)] = address | attributes | DESC_PAGE;
+}
+
+static void map_pages(uint64_t start, uint64_t end, uint64_t attributes)
+{
+    for (uint64_t address = start & ~(PAGE_SIZE - 1); address < end; address += PAGE_SIZE) {
+        map_page(address, attributes);
+    }
+}
+
+static void map_device(uint64_t address)
+{
+    uint64_t block = address & ~(BIT(L2_SHIFT) - 1);
+
+    l2_devices[address >> L2_SHIFT] = block | MAP_DEVICE | DESC_BLOCK;
+}
+
+static void flush_translations(void)
+{
+    __asm__ volatile("dsb ishst\n"
+                     "tlbi alle2is\n"
+                     "dsb ish\n"
+                     "isb" ::
+                         : "memory");
+}
+
+void mmu_init(uint64_t system_pa)
+{
+    l1[0] = (uint64_t)l2_devices | DESC_TABLE;
+    l1[SYSTEM_LOAD_ADDRESS >> L1_SHIFT] = (uint64_t)l2_kernel | DESC_TABLE;
+    map_device(BOARD_GICD);
+    map_device(BOARD_GICC);
+    map_device(BOARD_GICH);
+    map_device(BOARD_UART);
+    map_pages((uint64_t)kernel_start, (uint64_t)kernel_rodata, MAP_RX);
+    map_pages((uint64_t)kernel_rodata, (uint64_t)kernel_data, MAP_RO);
+    map_pages((uint64_t)kernel_data, (uint64_t)boot_core, MAP_RW);
+    map_pages((uint64_t)boot_core + PAGE_SIZE, (uint64_t)kernel_end, MAP_RW);
+    map_page(system_pa & ~(PAGE_SIZE - 1), MAP_RO);
+
+    write_sysreg(mair_el2, MAIR_EL2);
+    write_sysreg(tcr_el2, TCR_EL2);
+    write_sysreg(ttbr0_el2, (uint64_t)l1);
+    __asm__ volatile("ic ialluis\n"
+                     "tlbi alle1is\n" ::
+                         : "memory");
+    flush_translations();
+    write_sysreg(sctlr_el2, SCTLR_EL2_ON);
+    isb();
+}
+
+void mmu_map_window(const struct system_header *system)
+{
+    const struct system_thread *table = (const struct system_thread *)system->threads;
+
+    map_pages((uint64_t)system, system->window_end, MAP_RO);
+    flush_translations();
+    for (uint32_t i = 0; i < system->thread_count; i++) {
+        uint64_t buffer = table[i].ipc_buffer;
+
+        if (table[i].kind != SYSTEM_THREAD_PD) {
+            continue;
+        }
+        if (buffer < (uint64_t)system || buffer >= system->window_end ||
+            buffer % PAGE_SIZE != 0) {
+            panic("the boot image is bad: PD '%s': IPC buffer at 0x%x", table[i].name, buffer);
+        }
+        map_page(buffer, MAP_RW);
+    }
+    flush_translations();
+}
+
+/* Zero within one GiB, seen through the scratch entry. */
+static void zero_within(uint64_t base, uint64_t size)
+{
+    uint64_t virtual = (uint64_t)SCRATCH_GB << L1_SHIFT | (base & (BIT(L1_SHIFT) - 1));
+    uint64_t line = 4ul << (read_sysreg(dczid_el0) & 0xf);
+
+    l1[SCRATCH_GB] = (base & ~(BIT(L1_SHIFT) - 1)) | MAP_RW | DESC_BLOCK;
+    flush_translations();
+    for (uint64_t end = virtual + size; virtual < end; virtual += line) {
+        /* Cleaned, too: a guest begins with its caches off. */
+        __asm__ volatile("dc zva, %0\n dc cvac, %0" : : "r"(virtual) : "memory");
+    }
+    dsb();
+    l1[SCRATCH_GB] = 0;
+    flush_translations();
+}
+
+void mmu_zero(uint64_t base, uint64_t size)
+{
+    uint64_t end = base + size;
+
+    if (end < base || end > (uint64_t)SCRATCH_GB << L1_SHIFT || (base | size) % PAGE_SIZE != 0 ||
+        (read_sysreg(dczid_el0) & BIT(4))) {
+        panic("cannot zero 0x%x bytes at 0x%x", size, base);
+    }
+    while (base < end) {
+        uint64_t limit = (base | (BIT(L1_SHIFT) - 1)) + 1;
+        uint64_t part = (limit < end ? limit : end) - base;
+
+        zero_within(base, part);
+        base += part;
+    }
+}

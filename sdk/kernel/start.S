@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Where the boot loader enters: EL2, MMU off, one core. */
+
+#define __ASSEMBLER__ 1
+#include "cpu.h"
+
+    .section ".text.start", "ax"
+    .global _start
+_start:
+    mrs x0, CurrentEL
+    cmp x0, #(2 << 2)
+    b.ne wrong_level
+    msr daifset, #0xf
+    mov x0, #0x30c50000 /* SCTLR_EL2: its RES1 bits only */
+    movk x0, #0x0830
+    msr sctlr_el2, x0
+    isb
+    adrp x0, boot_core
+    add x0, x0, #CPU_STACK_SIZE
+    msr tpidr_el2, x0
+    mov sp, x0
+    adrp x1, vectors
+    add x1, x1, :lo12:vectors
+    msr vbar_el2, x1
+    bl boot
+    b switch_first
+
+wrong_level: /* EL1 or EL3: say so, to whom it is no use to say more */
+    adr x1, wrong_level_text
+    mov x2, #0x09000000 /* BOARD_UART */
+1:  ldrb w3, [x1], #1
+    cbz w3, 2f
+    strb w3, [x2]
+    b 1b
+2:  wfi
+    b 2b
+wrong_level_text:
+    .asciz "kernel: not entered at EL2: QEMU needs -machine virt,virtualization=on\r\n"

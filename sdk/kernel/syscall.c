@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The system calls (sel4/syscall.h), of which PDs alone can make any. Each checks all of its
+ * arguments. A capability that the caller does not have is its fault (seL4_Fault_CapFault); other
+ * bad arguments are answered with an error.
+ */
+
+#include <sel4/errors.h>
+#include <sel4/invocation.h>
+#include <sel4/syscall.h>
+#include "arch.h"
+#include "fault.h"
+#include "gic.h"
+#include "ipc.h"
+#include "notification.h"
+#include "sched.h"
+#include "uart.h"
+
+/* Capability numbers, as in microkit.h: from 10 on, 64 of each kind. */
+#define CAP_INPUT   1u
+#define CAP_REPLY   4u
+#define CAP_MONITOR 5u
+#define CAP_SMC     7u
+#define CAP_BASE    10u
+#define CAP_RANGE   64u
+
+enum cap_kind {
+    CAP_NOTIFICATION,
+    CAP_ENDPOINT,
+    CAP_IRQ,
+    CAP_TCB,
+    CAP_VM_TCB,
+    CAP_VCPU,
+};
+
+#define BADGE_CALL  (1ul << 63)
+#define USER_WORDS       (sizeof(seL4_UserContext) / sizeof(seL4_Word))
+#define WRITE_WORDS      4u /* of sys_tcb_write that are in registers */
+#define SPSR_WORD        2u
+
+/* In vectors.S. */
+void firmware_call(uint64_t words[8]);
+
+static const struct result success = {seL4_NoError, 0};
+
+static inline struct result error(seL4_Error code)
+{
+    return (struct result){code, 0};
+}
+
+/* ---- Capabilities ---- */
+
+/* The caller's channel behind a capability of kind CAP_NOTIFICATION, CAP_ENDPOINT or CAP_IRQ. */
+static inline const struct system_channel *find_channel(const struct thread *thread, uint64_t cap,
+                                                        enum cap_kind kind)
+{
+    uint64_t id = cap - CAP_BASE - kind * CAP_RANGE;
+
+    return likely(id < SYSTEM_MAX_CHANNELS) ? &thread->config->channels[id] : NULL;
+}
+
+/* The other end of a channel that may be notified, or NULL. */
+static inline const struct system_channel *find_notification(const struct thread *thread,
+                                                             uint64_t cap)
+{
+    const struct system_channel *channel = find_channel(thread, cap, CAP_NOTIFICATION);
+
+    if (likely(channel != NULL && channel->kind == SYSTEM_CHANNEL_PD &&
+               (channel->flags & SYSTEM_CHANNEL_MAY_NOTIFY))) {
+        return channel;
+    }
+    return NULL;
+}
+
+static inline const struct system_channel *find_irq(const struct thread *thread, uint64_t cap)
+{
+    const struct system_channel *channel = find_channel(thread, cap, CAP_IRQ);
+
+    return channel != NULL && channel->kind == SYSTEM_CHANNEL_IRQ ? channel : NULL;
+}
+
+/* The caller's child PD or vCPU behind a capability of kind CAP_TCB or CAP_VM_TCB, or NULL. */
+static inline struct thread *find_child(const struct thread *thread, uint64_t cap)
+{
+    uint64_t id = cap - CAP_BASE - CAP_TCB * CAP_RANGE;
+    uint16_t child = SYSTEM_NONE;
+
+    if (id < CAP_RANGE) {
+        child = thread->config->child_pds[id];
+    } else if (id < 2 * CAP_RANGE) {
+        child = thread->config->child_vcpus[id - CAP_RANGE];
+    }
+    return child != SYSTEM_NONE ? &threads[child] : NULL;
+}
+
+static inline struct thread *find_vcpu(const struct thread *thread, uint64_t cap)
+{
+    uint64_t id = cap - CAP_BASE - CAP_VCPU * CAP_RANGE;
+    uint16_t child = id < CAP_RANGE ? thread->config->child_vcpus[id] : SYSTEM_NONE;
+
+    return child != SYSTEM_NONE ? &threads[child] : NULL;
+}
+
+/*
+ * The current thread has named a capability that it does not have. Its registers are at the call,
+ * as if that had not been made; of its arguments, `arguments` is what is known.
+ */
+static __attribute__((noinline)) struct result cap_fault(uint64_t cap, bool receiving,
+                                                         struct result arguments, uint64_t number)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t pc = read_sysreg(elr_el2) - 4;
+
+    write_sysreg(elr_el2, pc);
+    cpu->current->regs.pc = pc;
+    cpu->current->regs.sp = read_sysreg(sp_el0);
+    cpu->current->regs.x7 = number;
+    fault_raise(cpu, seL4_Fault_CapFault, seL4_CapFault_BitsLeft + 1, pc, cap, receiving,
+                seL4_MissingCapability);
+    return arguments;
+}
+
+/* ---- Messages ---- */
+
+struct result sys_call(uint64_t cap, uint64_t info)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = cpu->current;
+    const struct system_channel *channel = find_channel(thread, cap, CAP_ENDPOINT);
+
+    if (unlikely(channel == NULL || channel->kind != SYSTEM_CHANNEL_PD ||
+                 !(channel->flags & SYSTEM_CHANNEL_MAY_CALL))) {
+        return cap_fault(cap, false, (struct result){cap, info}, seL4_SysCall);
+    }
+    thread->message.badge = BADGE_CALL | channel->peer_channel;
+    thread->message.info = ipc_safe_info(info);
+    thread->message.is_fault = false;
+    ipc_send(cpu, thread, &threads[channel->peer]);
+    return success;
+}
+
+struct result sys_recv(uint64_t source, uint64_t unused)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (unlikely(source != CAP_INPUT)) {
+        return cap_fault(source, true, (struct result){source, unused}, seL4_SysRecv);
+    }
+    return ipc_receive(cpu, cpu->current, true, NULL);
+}
+
+struct result sys_nbrecv(uint64_t source, uint64_t unused)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (unlikely(source != CAP_INPUT)) {
+        return cap_fault(source, true, (struct result){source, unused}, seL4_SysNBRecv);
+    }
+    return ipc_receive(cpu, cpu->current, false, NULL);
+}
+
+struct result sys_reply_recv(uint64_t source, uint64_t info, uint64_t reply)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (unlikely(source != CAP_INPUT || reply != CAP_REPLY)) {
+        return cap_fault(source != CAP_INPUT ? source : reply, true,
+                         (struct result){source, info}, seL4_SysReplyRecv);
+    }
+    return ipc_receive(cpu, cpu->current, true, ipc_reply(cpu->current, info));
+}
+
+/* What can be sent to without waiting: *woken is whom it wakes. False: no such capability. */
+static inline bool send(struct thread *thread, uint64_t cap, uint64_t info, struct thread **woken)
+{
+    const struct system_channel *channel = find_notification(thread, cap);
+
+    if (likely(channel != NULL)) {
+        *woken = notification_raise(&threads[channel->peer], channel->peer_channel);
+        return true;
+    }
+    *woken = NULL;
+    channel = find_irq(thread, cap);
+    if (channel != NULL) {
+        if (info >> 12 == IRQAckIRQ) {
+            gic_deactivate(channel->peer);
+        }
+        return true;
+    }
+    if (cap == CAP_MONITOR && (thread->config->flags & SYSTEM_THREAD_PASSIVE)) {
+        thread->passive = true;
+        return true;
+    }
+    return false;
+}
+
+struct result sys_send(uint64_t cap, uint64_t info)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *woken;
+
+    if (unlikely(!send(cpu->current, cap, info, &woken))) {
+        return cap_fault(cap, false, (struct result){cap, info}, seL4_SysSend);
+    }
+    if (woken != NULL) {
+        sched_ready(cpu, woken);
+    }
+    return success;
+}
+
+struct result sys_nbsend_recv(uint64_t source, uint64_t info, uint64_t reply, uint64_t dest)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *woken;
+
+    (void)reply;
+    if (unlikely(source != CAP_INPUT)) {
+        return cap_fault(source, true, (struct result){source, info}, seL4_SysNBSendRecv);
+    }
+    /* What cannot be sent is not, and nothing more: this form does not wait, and does not fault. */
+    if (!send(cpu->current, dest, info, &woken)) {
+        woken = NULL;
+    }
+    return ipc_receive(cpu, cpu->current, true, woken);
+}
+
+struct result sys_irq_ack(uint64_t cap)
+{
+    const struct system_channel *channel = find_irq(this_cpu()->current, cap);
+
+    if (unlikely(channel == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysIRQAck);
+    }
+    gic_deactivate(channel->peer);
+    return success;
+}
+
+/* ---- Threads ---- */
+
+struct result sys_yield(void)
+{
+    sched_yield(this_cpu());
+    return success;
+}
+
+struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
+{
+    struct thread *caller = this_cpu()->current;
+    struct thread *thread = find_child(caller, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, suspend}, seL4_SysTCBRead);
+    }
+    if (count < 1 || count > USER_WORDS) {
+        return error(seL4_RangeError);
+    }
+    if (suspend) {
+        thread_suspend(thread);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        caller->words[i] = ((const uint64_t *)&thread->regs)[i];
+    }
+    return success;
+}
+
+struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint64_t pc, uint64_t sp,
+                            uint64_t spsr, uint64_t x0)
+{
+    struct thread *caller = this_cpu()->current;
+    struct thread *thread = find_child(caller, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, resume}, seL4_SysTCBWrite);
+    }
+    if (unlikely(count > USER_WORDS)) {
+        return error(seL4_TruncatedMessage);
+    }
+    if (likely(count > 0)) {
+        thread->regs.pc = pc;
+    }
+    if (count > 1) {
+        uint64_t *words = (uint64_t *)&thread->regs;
+
+        thread->regs.sp = sp;
+        if (count > SPSR_WORD) {
+            thread->regs.spsr = thread_safe_spsr(thread, spsr);
+        }
+        if (count > SPSR_WORD + 1) {
+            thread->regs.x0 = x0;
+        }
+        for (uint64_t i = WRITE_WORDS; i < count; i++) {
+            words[i] = caller->words[i];
+        }
+    }
+    if (resume) {
+        thread_restart(thread);
+    }
+    return success;
+}
+
+struct result sys_tcb_suspend(uint64_t cap)
+{
+    struct thread *thread = find_child(this_cpu()->current, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysTCBSuspend);
+    }
+    thread_suspend(thread);
+    return success;
+}
+
+struct result sys_tcb_resume(uint64_t cap)
+{
+    struct thread *thread = find_child(this_cpu()->current, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysTCBResume);
+    }
+    thread_resume(thread);
+    return success;
+}
+
+/* ---- Virtual CPUs ---- */
+
+struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = find_vcpu(cpu->current, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, interrupt}, seL4_SysVCPUInject);
+    }
+    return error(vcpu_inject(cpu, thread, interrupt));
+}
+
+struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = find_vcpu(cpu->current, cap);
+    struct result result = {seL4_NoError, 0};
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, reg}, seL4_SysVCPURead);
+    }
+    result.x0 = vcpu_read_register(cpu, thread, reg, &result.x1);
+    return result;
+}
+
+struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = find_vcpu(cpu->current, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, reg}, seL4_SysVCPUWrite);
+    }
+    return error(vcpu_write_register(cpu, thread, reg, value));
+}
+
+struct result sys_vcpu_ack_vppi(uint64_t cap, uint64_t intid)
+{
+    struct thread *thread = find_vcpu(this_cpu()->current, cap);
+
+    if (unlikely(thread == NULL)) {
+        return cap_fault(cap, false, (struct result){cap, intid}, seL4_SysVCPUAckVPPI);
+    }
+    return error(vcpu_ack_vppi(thread, intid));
+}
+
+/* ---- The rest ---- */
+
+struct result sys_debug_putchar(uint64_t c)
+{
+#ifdef CONFIG_PRINTING
+    if ((char)c == '\n') {
+        uart_putc('\r');
+    }
+    uart_putc((char)c);
+#else
+    (void)c;
+#endif
+    return success;
+}
+
+struct result sys_smc(uint64_t cap)
+{
+    struct thread *thread = this_cpu()->current;
+    uint64_t words[8];
+
+    if (unlikely(cap != CAP_SMC || !(thread->config->flags & SYSTEM_THREAD_SMC))) {
+        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysSMC);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        words[i] = thread->words[i];
+    }
+    firmware_call(words);
+    for (unsigned i = 0; i < 8; i++) {
+        thread->words[i] = words[i];
+    }
+    return success;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "cpu.h"
+#include "ipc.h"
+#include "registers.h"
+#include "sched.h"
+#include "thread.h"
+#include "timer.h"
+
+struct thread threads[SYSTEM_MAX_THREADS];
+uint32_t thread_count;
+
+const uint8_t register_position[31] = {3,  4,  5,  6,  7,  8,  9,  10, 11, 17, 18,
+                                       19, 20, 21, 22, 23, 12, 13, 14, 24, 25, 26,
+                                       27, 28, 29, 30, 31, 32, 33, 15, 16};
+
+/* ---- Queues ---- */
+
+void queue_push_head(struct queue *queue, struct thread *thread)
+{
+    thread->queue_prev = NULL;
+    thread->queue_next = queue->head;
+    if (queue->head != NULL) {
+        queue->head->queue_prev = thread;
+    } else {
+        queue->tail = thread;
+    }
+    queue->head = thread;
+}
+
+void queue_push_tail(struct queue *queue, struct thread *thread)
+{
+    thread->queue_next = NULL;
+    thread->queue_prev = queue->tail;
+    if (queue->tail != NULL) {
+        queue->tail->queue_next = thread;
+    } else {
+        queue->head = thread;
+    }
+    queue->tail = thread;
+}
+
+void queue_insert_by_priority(struct queue *queue, struct thread *thread)
+{
+    struct thread *before = queue->tail;
+
+    while (before != NULL && before->priority < thread->priority) {
+        before = before->queue_prev;
+    }
+    if (before == queue->tail) {
+        queue_push_tail(queue, thread);
+    } else if (before == NULL) {
+        queue_push_head(queue, thread);
+    } else {
+        thread->queue_prev = before;
+        thread->queue_next = before->queue_next;
+        before->queue_next->queue_prev = thread;
+        before->queue_next = thread;
+    }
+}
+
+void queue_remove(struct queue *queue, struct thread *thread)
+{
+    if (thread->queue_prev != NULL) {
+        thread->queue_prev->queue_next = thread->queue_next;
+    } else {
+        queue->head = thread->queue_next;
+    }
+    if (thread->queue_next != NULL) {
+        thread->queue_next->queue_prev = thread->queue_prev;
+    } else {
+        queue->tail = thread->queue_prev;
+    }
+}
+
+/* ---- From the boot image ---- */
+
+static void init_context(struct sched_context *sc, const struct system_thread *config)
+{
+    sc->budget = timer_ticks(config->budget_us);
+    sc->period = timer_ticks(config->period_us);
+    sc->remaining = sc->budget;
+    sc->limited = config->budget_us < config->period_us;
+}
+
+static void init_one(struct cpu *cpu, struct thread *thread, const struct system_thread *config)
+{
+    thread->cpu = cpu;
+    thread->config = config;
+    thread->vttbr = (uint64_t)config->vmid << 48 | config->stage2_root;
+    thread->is_vcpu = config->kind == SYSTEM_THREAD_VCPU;
+    thread->priority = config->priority;
+    thread->parent = config->parent == SYSTEM_NONE ? NULL : &threads[config->parent];
+    thread->sc = &thread->own;
+    thread->state = THREAD_STOPPED;
+    thread->resume = RESUME_RUN;
+    init_context(&thread->own, config);
+    if (thread->is_vcpu) {
+        vcpu_init(thread);
+    } else {
+        thread->regs.pc = config->entry;
+        thread->regs.sp = config->stack_top;
+        thread->regs.spsr = thread_safe_spsr(thread, 0);
+        thread->words = ((seL4_IPCBuffer *)config->ipc_buffer)->msg;
+    }
+}
+
+void thread_init_all(struct cpu *cpu, const struct system_header *system)
+{
+    const struct system_thread *table = (const struct system_thread *)system->threads;
+
+    thread_count = system->thread_count;
+    for (uint32_t i = 0; i < thread_count; i++) {
+        init_one(cpu, &threads[i], &table[i]);
+    }
+    for (uint32_t i = 0; i < thread_count; i++) {
+        if (!threads[i].is_vcpu) {
+            sched_ready(cpu, &threads[i]);
+        }
+    }
+}
+
+/* ---- Stop and go ---- */
+
+void thread_suspend(struct thread *thread)
+{
+    switch (thread->state) {
+    case THREAD_READY:
+        sched_remove(thread->cpu, thread);
+        thread->resume = RESUME_RUN;
+        break;
+    case THREAD_RECEIVING:
+        thread->resume = RESUME_RECEIVE;
+        break;
+    case THREAD_SENDING:
+    case THREAD_WAITING:
+        thread->resume = thread->message.is_fault ? RESUME_RUN : RESUME_CALL;
+        ipc_cancel(thread);
+        break;
+    case THREAD_STOPPED:
+        break;
+    }
+    thread->state = THREAD_STOPPED;
+}
+
+void thread_restart(struct thread *thread)
+{
+    if (thread->state == THREAD_READY) {
+        return;
+    }
+    if (thread->state == THREAD_SENDING || thread->state == THREAD_WAITING) {
+        ipc_cancel(thread);
+    }
+    if (thread->sc == NULL) {
+        thread->sc = &thread->own; /* a passive PD has had no time since it waits */
+    }
+    sched_ready(thread->cpu, thread);
+}
+
+void thread_resume(struct thread *thread)
+{
+    if (thread->state == THREAD_READY || thread->state == THREAD_RECEIVING) {
+        return;
+    }
+    if (thread->state != THREAD_STOPPED) {
+        thread_suspend(thread);
+    }
+    switch (thread->resume) {
+    case RESUME_RUN:
+        thread_restart(thread);
+        break;
+    case RESUME_RECEIVE:
+        ipc_receive_again(thread);
+        break;
+    case RESUME_CALL:
+        ipc_call_again(thread);
+        break;
+    }
+}
+
+uint64_t thread_safe_spsr(const struct thread *thread, uint64_t spsr)
+{
+    const uint64_t daif = 0xful << 6;
+    const uint64_t aarch32_state = 0x0f0ffc20ul; /* Q, IT, GE, T: they are EL0's own */
+
+    if (!thread->is_vcpu) {
+        return (spsr & SPSR_NZCV) | SPSR_F | SPSR_EL0T;
+    }
+    if (spsr & SPSR_AARCH32) {
+        return (spsr & (SPSR_NZCV | daif | aarch32_state)) | SPSR_AARCH32; /* user mode */
+    }
+    uint64_t mode = spsr & SPSR_MODE;
+    if (mode != SPSR_EL0T && mode != SPSR_EL1T) {
+        mode = SPSR_EL1H;
+    }
+    return (spsr & (SPSR_NZCV | daif)) | mode;
+}

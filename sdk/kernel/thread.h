@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* A thread: a PD's, or a vCPU. There are as many as the boot image names, from boot on. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sel4/types.h>
+#include "fpu.h"
+#include "system.h"
+#include "vcpu.h"
+
+struct cpu;
+struct thread;
+
+enum thread_state {
+    THREAD_STOPPED,   /* until somebody resumes it */
+    THREAD_READY,     /* runs, is in a ready queue, or waits for its budget */
+    THREAD_RECEIVING, /* waits for a notification, call or fault */
+    THREAD_SENDING,   /* its call or fault is in a server's queue */
+    THREAD_WAITING,   /* its call or fault is being served */
+};
+
+/* What a stopped thread does when it is resumed. */
+enum thread_resume { RESUME_RUN, RESUME_RECEIVE, RESUME_CALL };
+
+/*
+ * The right to run: `budget` counter ticks in every `period`. If they are equal, it only says
+ * after how many ticks an equal thread has its turn. Otherwise a period begins when a full budget
+ * is first used; a thread that has used it up waits for the period's end.
+ */
+struct sched_context {
+    uint64_t budget;
+    uint64_t period;
+    uint64_t remaining;
+    uint64_t replenish_at; /* end of the period; only if `running` */
+    bool limited;          /* budget < period */
+    bool running;          /* a period has begun */
+};
+
+/* A message to a server: a call's or a fault's. */
+struct message {
+    uint64_t badge;
+    uint64_t info;     /* seL4_MessageInfo_t */
+    uint64_t fault[4]; /* the words of most faults; an unknown system call's are registers */
+    bool is_fault;
+};
+
+struct queue {
+    struct thread *head;
+    struct thread *tail;
+};
+
+struct thread {
+    seL4_UserContext regs; /* first: the vectors know */
+
+    struct cpu *cpu;
+    uint64_t vttbr; /* VTTBR_EL2: stage-2 root and VMID */
+    bool is_vcpu;
+    bool passive; /* runs on its own context no longer, except for notifications and faults */
+    bool release_queued;
+    uint8_t priority;
+    uint8_t state;
+    uint8_t resume;
+    struct sched_context *sc; /* NULL: a passive PD that waits */
+
+    uint64_t pending;          /* channels notified and not yet received */
+    seL4_Word *words;          /* its message registers, in the kernel window */
+    struct queue senders;      /* whose messages wait for this thread, by priority */
+    struct thread *reply_to;   /* whose message it is serving */
+    struct thread *server;     /* SENDING, WAITING: whom it has sent `message` to */
+    struct thread *queue_next; /* in the one queue that it is in */
+    struct thread *queue_prev;
+    struct message message;
+
+    struct thread *parent;
+    const struct system_thread *config;
+    struct sched_context own;
+    struct vcpu vcpu; /* only if is_vcpu */
+    struct fpu fpu;
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct thread, regs) == 0, "vectors.S");
+
+extern struct thread threads[SYSTEM_MAX_THREADS];
+extern uint32_t thread_count;
+
+/* Make all threads from the table of a checked boot image. vCPUs are stopped, PDs are ready. */
+void thread_init_all(struct cpu *cpu, const struct system_header *system);
+
+/* Stop a thread, whatever it does. Resuming it later goes on with that. */
+void thread_suspend(struct thread *thread);
+
+/* Make a thread go on: one that is stopped or faulted runs, a blocked call begins anew. */
+void thread_resume(struct thread *thread);
+
+/* Make a thread run from its registers' pc, whatever it was doing. */
+void thread_restart(struct thread *thread);
+
+/* The value that a thread's SPSR may have: its own mode, no others. */
+uint64_t thread_safe_spsr(const struct thread *thread, uint64_t spsr);
+
+/* Append or remove; a thread is in one queue at most. */
+void queue_push_head(struct queue *queue, struct thread *thread);
+void queue_push_tail(struct queue *queue, struct thread *thread);
+void queue_insert_by_priority(struct queue *queue, struct thread *thread);
+void queue_remove(struct queue *queue, struct thread *thread);

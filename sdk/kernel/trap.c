@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "fault.h"
+#include "irq.h"
+#include "sysreg.h"
+#include "trap.h"
+#include "uart.h"
+
+#define PAR_F    BIT(0)                       /* the translation has failed */
+#define PAR_PA   (((1ul << 40) - 1) & ~0xffful)
+#define PAGE_LOW 0xffful
+
+/*
+ * The guest-physical address of a vCPU's abort. Hardware gives its page (HPFAR_EL2) except for
+ * permission faults, for which the guest's own tables are asked. Returns false if these say that
+ * there is nothing (any more): executing the instruction again tells the guest.
+ */
+static inline bool guest_address(uint64_t esr, uint64_t *address)
+{
+    uint64_t far = read_sysreg(far_el2);
+    uint64_t page = read_sysreg(hpfar_el2) >> 4 << 12;
+
+    if (ESR_FSC_TYPE(esr) == FSC_PERMISSION && !(esr & ESR_S1PTW)) {
+        uint64_t par = read_sysreg(par_el1);
+
+        __asm__ volatile("at s1e1r, %0\n isb" : : "r"(far));
+        uint64_t translated = read_sysreg(par_el1);
+        write_sysreg(par_el1, par);
+        if (translated & PAR_F) {
+            return false;
+        }
+        page = translated & PAR_PA;
+    }
+    *address = page | (far & PAGE_LOW);
+    return true;
+}
+
+static inline void memory_abort(struct cpu *cpu, struct thread *thread, uint64_t esr)
+{
+    uint64_t address;
+
+    if (!thread->is_vcpu) {
+        address = read_sysreg(far_el2);
+    } else if (!guest_address(esr, &address)) {
+        return;
+    }
+    fault_raise(cpu, seL4_Fault_VMFault, seL4_VMFault_Length, thread->regs.pc, address,
+                ESR_EC(esr) == EC_INST_ABORT, esr);
+}
+
+void trap_sync(struct cpu *cpu, uint64_t esr)
+{
+    struct thread *thread = cpu->current;
+
+    switch (ESR_EC(esr)) {
+    case EC_DATA_ABORT:
+    case EC_INST_ABORT:
+        memory_abort(cpu, thread, esr);
+        return;
+    case EC_FP:
+        if (!(thread->config->flags & SYSTEM_THREAD_NO_FPU)) {
+            fpu_trap(cpu);
+            return;
+        }
+        break;
+    case EC_SVC64:
+    case EC_HVC64:
+        fault_raise_syscall(cpu);
+        return;
+    case EC_SYSREG:
+        if (thread->is_vcpu && sysreg_emulate(thread, esr)) {
+            return;
+        }
+        break;
+    case EC_UNKNOWN:
+        fault_raise(cpu, seL4_Fault_UserException, seL4_UserException_Length, thread->regs.pc,
+                    thread->regs.sp, thread->regs.spsr, esr);
+        return;
+    }
+    fault_raise(cpu, seL4_Fault_VCPUFault, seL4_VCPUFault_Length, esr, 0, 0, 0);
+}
+
+void trap_irq(struct cpu *cpu)
+{
+    irq_handle(cpu);
+}
+
+void trap_serror(struct cpu *cpu, uint64_t esr)
+{
+    fault_raise(cpu, seL4_Fault_VCPUFault, seL4_VCPUFault_Length, esr, 0, 0, 0);
+}
+
+_Noreturn void trap_kernel(uint64_t esr, uint64_t elr, uint64_t far)
+{
+    const struct thread *thread = this_cpu()->current;
+
+    panic("exception in the kernel: pc %x esr %x far %x, while '%s' was running", elr, esr, far,
+          thread != NULL ? thread->config->name : "nobody");
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The ways into the kernel and out of it.
+ *
+ * While a thread runs, SP_EL2 points to its `regs` (thread.h), so that registers can be saved
+ * before any is free. In the kernel SP_EL2 is the core's stack, which ends at struct cpu, whose
+ * address TPIDR_EL2 holds. The kernel runs with interrupts masked and returns to its stack's top.
+ *
+ * A system call is a C function call: arguments and results are where both sides' compilers
+ * expect them, and x19 to x29 survive by the procedure call standard. They are saved only if
+ * another thread is to run. Everything else saves all registers first.
+ */
+
+#define __ASSEMBLER__ 1
+#include "arch.h"
+#include "cpu.h"
+
+/* Offsets in seL4_UserContext. */
+#define R_PC        0
+#define R_SP        8
+#define R_SPSR      16
+#define R_X0        24
+#define R_X1        32
+#define R_X2        40
+#define R_X3        48
+#define R_X5        64
+#define R_X7        80
+#define R_X16       96
+#define R_X18       112
+#define R_X29       120
+#define R_X30       128
+#define R_X10       144
+#define R_X12       160
+#define R_X14       176
+#define R_X19       192
+#define R_X21       208
+#define R_X23       224
+#define R_X25       240
+#define R_X27       256
+
+#define SYSCALL_COUNT 18
+
+    .macro vector target
+    .balign 0x80
+    b \target
+    .endm
+
+    .section ".text.vectors", "ax"
+    .balign 0x800
+    .global vectors
+vectors:
+    .rept 4 /* with SP_EL0: never */
+    vector kernel_fault
+    .endr
+    vector kernel_sync
+    .rept 3
+    vector kernel_fault
+    .endr
+    .rept 2 /* from below, AArch64 and AArch32 */
+    vector lower_sync
+    vector lower_irq
+    vector lower_irq
+    vector lower_serror
+    .endr
+
+/* The rest of the registers, x16 and x17 being saved; then the core's stack. */
+    .macro save_all
+    stp x1, x2, [sp, #R_X1]
+    stp x3, x4, [sp, #R_X3]
+    stp x5, x6, [sp, #R_X5]
+    stp x7, x8, [sp, #R_X7]
+    stp x18, x29, [sp, #R_X18]
+    stp x30, x9, [sp, #R_X30]
+    stp x10, x11, [sp, #R_X10]
+    stp x12, x13, [sp, #R_X12]
+    stp x14, x15, [sp, #R_X14]
+    stp x19, x20, [sp, #R_X19]
+    stp x21, x22, [sp, #R_X21]
+    stp x23, x24, [sp, #R_X23]
+    stp x25, x26, [sp, #R_X25]
+    stp x27, x28, [sp, #R_X27]
+    mrs x1, spsr_el2
+    mrs x2, elr_el2
+    mrs x3, sp_el0
+    stp x1, x0, [sp, #R_SPSR]
+    stp x2, x3, [sp, #R_PC]
+    mrs x0, tpidr_el2
+    mov sp, x0
+    .endm
+
+lower_sync:
+    stp x16, x17, [sp, #R_X16]
+    mrs x16, esr_el2
+    lsr x17, x16, #26
+    cmp x17, #EC_SVC64
+    b.ne exception
+    cmp x7, #SYSCALL_COUNT
+    b.hs exception
+    adr x17, syscall_table
+    ldr x17, [x17, x7, lsl #3]
+    mrs x16, tpidr_el2
+    mov sp, x16
+    blr x17
+
+    mov x16, sp
+    ldp x17, x2, [x16, #CPU_CURRENT]
+    cmp x17, x2
+    b.ne switch_from_call
+    /* Back to the caller, with nothing of the kernel's in its registers. */
+    mov sp, x17
+    ldr x2, [sp, #R_X2]
+    ldp x3, x4, [sp, #R_X3]
+    ldp x5, x6, [sp, #R_X5]
+    ldp x7, x8, [sp, #R_X7]
+    ldp x30, x9, [sp, #R_X30]
+    ldp x10, x11, [sp, #R_X10]
+    ldp x12, x13, [sp, #R_X12]
+    ldp x14, x15, [sp, #R_X14]
+    ldp x16, x17, [sp, #R_X16]
+    eret
+
+exception:
+    mov x17, x16
+    save_all
+    mov x1, x17
+    bl trap_sync
+    b leave
+
+lower_irq:
+    stp x16, x17, [sp, #R_X16]
+    save_all
+    bl trap_irq
+    b leave
+
+lower_serror:
+    stp x16, x17, [sp, #R_X16]
+    mrs x17, esr_el2
+    save_all
+    mov x1, x17
+    bl trap_serror
+
+leave:
+    mov x16, sp
+    ldp x0, x2, [x16, #CPU_CURRENT]
+    cmp x0, x2
+    b.ne switch
+    b resume
+
+switch_from_call:
+    mrs x2, spsr_el2
+    mrs x3, elr_el2
+    mrs x4, sp_el0
+    stp x2, x0, [x17, #R_SPSR]
+    str x1, [x17, #R_X1]
+    stp x3, x4, [x17, #R_PC]
+    stp x18, x29, [x17, #R_X18]
+    stp x19, x20, [x17, #R_X19]
+    stp x21, x22, [x17, #R_X21]
+    stp x23, x24, [x17, #R_X23]
+    stp x25, x26, [x17, #R_X25]
+    stp x27, x28, [x17, #R_X27]
+
+    .global switch_first
+switch_first: /* from boot: no thread has run */
+switch:
+    mov x0, sp
+    bl cpu_switch
+
+resume: /* x0: the current thread */
+    mov sp, x0
+    ldp x1, x2, [sp, #R_PC]
+    ldp x3, x0, [sp, #R_SPSR]
+    msr elr_el2, x1
+    msr sp_el0, x2
+    msr spsr_el2, x3
+    ldp x1, x2, [sp, #R_X1]
+    ldp x3, x4, [sp, #R_X3]
+    ldp x5, x6, [sp, #R_X5]
+    ldp x7, x8, [sp, #R_X7]
+    ldp x16, x17, [sp, #R_X16]
+    ldp x18, x29, [sp, #R_X18]
+    ldp x30, x9, [sp, #R_X30]
+    ldp x10, x11, [sp, #R_X10]
+    ldp x12, x13, [sp, #R_X12]
+    ldp x14, x15, [sp, #R_X14]
+    ldp x19, x20, [sp, #R_X19]
+    ldp x21, x22, [sp, #R_X21]
+    ldp x23, x24, [sp, #R_X23]
+    ldp x25, x26, [sp, #R_X25]
+    ldp x27, x28, [sp, #R_X27]
+    eret
+
+/* The one instruction of the kernel's that may fault: firmware that knows no SMC. */
+    .global firmware_call
+    .type firmware_call, %function
+firmware_call: /* x0: eight words, in and out */
+    stp x29, x30, [sp, #-48]!
+    mrs x16, elr_el2 /* the thread's; a fault here overwrites them */
+    mrs x17, spsr_el2
+    stp x16, x17, [sp, #16]
+    str x0, [sp, #32]
+    mov x16, x0
+    ldp x0, x1, [x16]
+    ldp x2, x3, [x16, #16]
+    ldp x4, x5, [x16, #32]
+    ldp x6, x7, [x16, #48]
+firmware_smc:
+    smc #0
+    ldr x16, [sp, #32]
+    stp x0, x1, [x16]
+    stp x2, x3, [x16, #16]
+    stp x4, x5, [x16, #32]
+    stp x6, x7, [x16, #48]
+    ldp x16, x17, [sp, #16]
+    msr elr_el2, x16
+    msr spsr_el2, x17
+    ldp x29, x30, [sp], #48
+    ret
+
+kernel_sync:
+    mrs x16, elr_el2
+    adr x17, firmware_smc
+    cmp x16, x17
+    b.ne kernel_fault
+    add x16, x16, #4
+    msr elr_el2, x16
+    mov x0, #-1 /* SMCCC: NOT_SUPPORTED */
+    eret
+
+kernel_fault:
+    adrp x0, panic_stack_end
+    add sp, x0, :lo12:panic_stack_end
+    mrs x0, esr_el2
+    mrs x1, elr_el2
+    mrs x2, far_el2
+    b trap_kernel
+
+    .balign 8
+syscall_table: /* in the order of seL4_Syscall_ID */
+    .quad sys_call
+    .quad sys_reply_recv
+    .quad sys_nbsend_recv
+    .quad sys_send
+    .quad sys_recv
+    .quad sys_nbrecv
+    .quad sys_yield
+    .quad sys_debug_putchar
+    .quad sys_irq_ack
+    .quad sys_tcb_read
+    .quad sys_tcb_write
+    .quad sys_tcb_suspend
+    .quad sys_tcb_resume
+    .quad sys_vcpu_inject
+    .quad sys_vcpu_read
+    .quad sys_vcpu_write
+    .quad sys_vcpu_ack_vppi
+    .quad sys_smc
+syscall_table_end:
+    .if (syscall_table_end - syscall_table) != 8 * SYSCALL_COUNT
+    .error "syscall_table"
+    .endif
+
+    .bss
+    .balign 16
+    .skip 2048
+panic_stack_end:

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* Invocations of capabilities, with seL4's names, arguments and errors. */
+
+#include <sel4/syscalls.h>
+
+#define seL4_internal_user_words (sizeof(seL4_UserContext) / sizeof(seL4_Word))
+#define seL4_internal_write_words 4 /* of them TCBWrite takes in registers */
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_ReadRegisters(seL4_TCB _service, seL4_Bool suspend_source,
+                                                 seL4_Uint8 arch_flags, seL4_Word count,
+                                                 seL4_UserContext *regs)
+{
+    seL4_Word *words = (seL4_Word *)regs;
+    const seL4_IPCBuffer *buffer = seL4_GetIPCBuffer();
+    seL4_Error error = (seL4_Error)seL4_internal_call3(seL4_SysTCBRead, _service,
+                                                       suspend_source & 1, count)
+                           .x0;
+
+    (void)arch_flags;
+    if (error == seL4_NoError) {
+        for (seL4_Word i = 0; i < count && i < seL4_internal_user_words; i++) {
+            words[i] = buffer->msg[i];
+        }
+    }
+    return error;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_WriteRegisters(seL4_TCB _service, seL4_Bool resume_target,
+                                                  seL4_Uint8 arch_flags, seL4_Word count,
+                                                  seL4_UserContext *regs)
+{
+    const seL4_Word *words = (const seL4_Word *)regs;
+
+    (void)arch_flags;
+    if (count > seL4_internal_write_words) {
+        seL4_IPCBuffer *buffer = seL4_GetIPCBuffer();
+
+        for (seL4_Word i = seL4_internal_write_words; i < count && i < seL4_internal_user_words;
+             i++) {
+            buffer->msg[i] = words[i];
+        }
+    }
+    return (seL4_Error)seL4_internal_call(seL4_SysTCBWrite, _service, resume_target & 1, count,
+                                          regs->pc, count > 1 ? regs->sp : 0,
+                                          count > 2 ? regs->spsr : 0, count > 3 ? regs->x0 : 0)
+        .x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_Suspend(seL4_TCB _service)
+{
+    return (seL4_Error)seL4_internal_call3(seL4_SysTCBSuspend, _service, 0, 0).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_Resume(seL4_TCB _service)
+{
+    return (seL4_Error)seL4_internal_call3(seL4_SysTCBResume, _service, 0, 0).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_IRQHandler_Ack(seL4_IRQHandler _service)
+{
+    return (seL4_Error)seL4_internal_call3(seL4_SysIRQAck, _service, 0, 0).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_ARM_VCPU _service, seL4_Uint16 virq,
+                                                  seL4_Uint8 priority, seL4_Uint8 group,
+                                                  seL4_Uint8 index)
+{
+    seL4_Word irq = (seL4_Word)virq | (seL4_Word)priority << 16 | (seL4_Word)group << 24 |
+                    (seL4_Word)index << 32;
+
+    return (seL4_Error)seL4_internal_call3(seL4_SysVCPUInject, _service, irq, 0).x0;
+}
+
+typedef struct seL4_ARM_VCPU_ReadRegs {
+    int error;
+    seL4_Word value;
+} seL4_ARM_VCPU_ReadRegs_t;
+
+LIBSEL4_INLINE seL4_ARM_VCPU_ReadRegs_t seL4_ARM_VCPU_ReadRegs(seL4_ARM_VCPU _service,
+                                                               seL4_VCPUReg field)
+{
+    struct seL4_internal_result result = seL4_internal_call3(seL4_SysVCPURead, _service, field, 0);
+
+    return (seL4_ARM_VCPU_ReadRegs_t){(int)result.x0, result.x1};
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VCPU_WriteRegs(seL4_ARM_VCPU _service, seL4_VCPUReg field,
+                                                  seL4_Word value)
+{
+    return (seL4_Error)seL4_internal_call3(seL4_SysVCPUWrite, _service, field, value).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VCPU_AckVPPI(seL4_ARM_VCPU _service, seL4_Word irq)
+{
+    return (seL4_Error)seL4_internal_call3(seL4_SysVCPUAckVPPI, _service, irq, 0).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_SMC_Call(seL4_ARM_SMC _service, seL4_ARM_SMCContext *smc_args,
+                                            seL4_ARM_SMCContext *smc_response)
+{
+    const seL4_Word *args = (const seL4_Word *)smc_args;
+    seL4_Word *response = (seL4_Word *)smc_response;
+    seL4_IPCBuffer *buffer = seL4_GetIPCBuffer();
+
+    for (int i = 0; i < 8; i++) {
+        buffer->msg[i] = args[i];
+    }
+    seL4_Error error = (seL4_Error)seL4_internal_call3(seL4_SysSMC, _service, 0, 0).x0;
+    if (error == seL4_NoError) {
+        for (int i = 0; i < 8; i++) {
+            response[i] = buffer->msg[i];
+        }
+    }
+    return error;
+}
+
+/*
+ * Cache maintenance of the PD's own memory from `start` to `end`. A PD may do this by itself;
+ * invalidation cleans as well, as it does on any Arm hypervisor.
+ */
+LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_CleanInvalidate_Data(seL4_ARM_VSpace _service,
+                                                               seL4_Word start, seL4_Word end)
+{
+    const seL4_Word line = LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS);
+
+    (void)_service;
+    if (start >= end) {
+        return seL4_InvalidArgument;
+    }
+    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
+        asm volatile("dc civac, %0" : : "r"(address) : "memory");
+    }
+    asm volatile("dsb sy" ::: "memory");
+    return seL4_NoError;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Invalidate_Data(seL4_ARM_VSpace _service,
+                                                          seL4_Word start, seL4_Word end)
+{
+    return seL4_ARM_VSpace_CleanInvalidate_Data(_service, start, end);
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Clean_Data(seL4_ARM_VSpace _service, seL4_Word start,
+                                                     seL4_Word end)
+{
+    const seL4_Word line = LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS);
+
+    (void)_service;
+    if (start >= end) {
+        return seL4_InvalidArgument;
+    }
+    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
+        asm volatile("dc cvac, %0" : : "r"(address) : "memory");
+    }
+    asm volatile("dsb sy" ::: "memory");
+    return seL4_NoError;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Unify_Instruction(seL4_ARM_VSpace _service,
+                                                            seL4_Word start, seL4_Word end)
+{
+    const seL4_Word line = LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS);
+
+    (void)_service;
+    if (start >= end) {
+        return seL4_InvalidArgument;
+    }
+    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
+        asm volatile("dc cvau, %0" : : "r"(address) : "memory");
+    }
+    asm volatile("dsb ish" ::: "memory");
+    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
+        asm volatile("ic ivau, %0" : : "r"(address) : "memory");
+    }
+    asm volatile("dsb ish\n isb" ::: "memory");
+    return seL4_NoError;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The labels of fault messages, and a fault as a value of its own. */
+
+#include <sel4/functions.h>
+#include <sel4/assert.h>
+
+typedef enum seL4_Fault_tag {
+    seL4_Fault_NullFault = 0,
+    seL4_Fault_CapFault = 1,
+    seL4_Fault_UnknownSyscall = 2,
+    seL4_Fault_UserException = 3,
+    seL4_Fault_Timeout = 5,
+    seL4_Fault_VMFault = 6,
+    seL4_Fault_VGICMaintenance = 7,
+    seL4_Fault_VCPUFault = 8,
+    seL4_Fault_VPPIEvent = 9
+} seL4_Fault_tag_t;
+
+/* The words of a fault's message in their order, and behind them its label. */
+typedef struct seL4_Fault {
+    seL4_Uint64 words[14];
+} seL4_Fault_t;
+
+#define seL4_internal_fault_label 13
+
+LIBSEL4_INLINE_FUNC seL4_Fault_t seL4_getFault(seL4_MessageInfo_t tag)
+{
+    seL4_Fault_t fault = {{0}};
+    seL4_Word length = seL4_MessageInfo_get_length(tag);
+
+    for (seL4_Word i = 0; i < length && i < seL4_internal_fault_label; i++) {
+        fault.words[i] = seL4_GetMR((int)i);
+    }
+    fault.words[seL4_internal_fault_label] = seL4_MessageInfo_get_label(tag);
+    return fault;
+}
+
+LIBSEL4_INLINE_FUNC seL4_Uint64 seL4_Fault_get_seL4_FaultType(seL4_Fault_t fault)
+{
+    return fault.words[seL4_internal_fault_label];
+}
+
+#define seL4_internal_fault_field(kind, field, word)                                               \
+    LIBSEL4_INLINE_FUNC seL4_Uint64 seL4_Fault_##kind##_get_##field(seL4_Fault_t fault)            \
+    {                                                                                              \
+        return fault.words[word];                                                                  \
+    }
+
+seL4_internal_fault_field(VMFault, IP, seL4_VMFault_IP)
+seL4_internal_fault_field(VMFault, Addr, seL4_VMFault_Addr)
+seL4_internal_fault_field(VMFault, PrefetchFault, seL4_VMFault_PrefetchFault)
+seL4_internal_fault_field(VMFault, FSR, seL4_VMFault_FSR)
+seL4_internal_fault_field(UnknownSyscall, FaultIP, seL4_UnknownSyscall_FaultIP)
+seL4_internal_fault_field(UnknownSyscall, Syscall, seL4_UnknownSyscall_Syscall)
+seL4_internal_fault_field(UserException, FaultIP, seL4_UserException_FaultIP)
+seL4_internal_fault_field(UserException, Stack, seL4_UserException_SP)
+seL4_internal_fault_field(UserException, SPSR, seL4_UserException_SPSR)
+seL4_internal_fault_field(UserException, Number, seL4_UserException_Number)
+seL4_internal_fault_field(UserException, Code, seL4_UserException_Code)
+seL4_internal_fault_field(CapFault, IP, seL4_CapFault_IP)
+seL4_internal_fault_field(CapFault, Addr, seL4_CapFault_Addr)
+seL4_internal_fault_field(CapFault, InRecvPhase, seL4_CapFault_InRecvPhase)
+seL4_internal_fault_field(VGICMaintenance, IDX, seL4_VGICMaintenance_IDX)
+seL4_internal_fault_field(VCPUFault, HSR, seL4_VCPUFault_HSR)
+seL4_internal_fault_field(VPPIEvent, irq, seL4_VPPIEvent_IRQ)
+
+#define seL4_internal_fault_is(kind)                                                               \
+    LIBSEL4_INLINE_FUNC seL4_Bool seL4_is##kind##_tag(seL4_MessageInfo_t tag)                      \
+    {                                                                                              \
+        return seL4_MessageInfo_get_label(tag) == seL4_Fault_##kind;                               \
+    }
+
+seL4_internal_fault_is(NullFault)
+seL4_internal_fault_is(CapFault)
+seL4_internal_fault_is(UnknownSyscall)
+seL4_internal_fault_is(UserException)
+seL4_internal_fault_is(VMFault)
+
+LIBSEL4_INLINE_FUNC seL4_Bool seL4_isTimeoutFault_tag(seL4_MessageInfo_t tag)
+{
+    return seL4_MessageInfo_get_label(tag) == seL4_Fault_Timeout;
+}

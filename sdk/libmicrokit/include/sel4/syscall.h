@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * The kernel's calls. A PD puts the number into x7 and executes SVC; arguments are in x0 to x5,
+ * results in x0 and x1, the words of messages in the IPC buffer. x0 to x18 and x30 are lost.
+ *
+ *   call            x0               x1              x2      x3       returns x0, x1
+ *   Call            endpoint         message info                     0, message info
+ *   ReplyRecv       source           message info    reply            badge, message info
+ *   NBSendRecv      source           message info    reply   dest     badge, message info
+ *   Send            dest             message info                     -
+ *   Recv, NBRecv    source                           reply            badge, message info
+ *   Yield                                                             -
+ *   DebugPutChar    character                                         -
+ *   IRQAck          handler                                           error
+ *   TCBRead         thread           suspend         count            error; words in the buffer
+ *   TCBWrite        thread           resume          count   words 0..3 in x3 to x6;
+ *                                    words 4 and up in the buffer     error
+ *   TCBSuspend      thread                                            error
+ *   TCBResume       thread                                            error
+ *   VCPUInject      vCPU             interrupt                        error
+ *   VCPURead        vCPU             register                         error, value
+ *   VCPUWrite       vCPU             register        value            error
+ *   VCPUAckVPPI     vCPU             INTID                            error
+ *   SMC             capability       x0 to x7 in the buffer           error; words in the buffer
+ *
+ * A source, reply or dest is a capability's number, as microkit.h counts them. An interrupt to be
+ * injected is INTID | priority << 16 | group << 24 | list register << 32.
+ */
+typedef enum {
+    seL4_SysCall = 0,
+    seL4_SysReplyRecv,
+    seL4_SysNBSendRecv,
+    seL4_SysSend,
+    seL4_SysRecv,
+    seL4_SysNBRecv,
+    seL4_SysYield,
+    seL4_SysDebugPutChar,
+    seL4_SysIRQAck,
+    seL4_SysTCBRead,
+    seL4_SysTCBWrite,
+    seL4_SysTCBSuspend,
+    seL4_SysTCBResume,
+    seL4_SysVCPUInject,
+    seL4_SysVCPURead,
+    seL4_SysVCPUWrite,
+    seL4_SysVCPUAckVPPI,
+    seL4_SysSMC,
+    seL4_SysCount
+} seL4_Syscall_ID;
