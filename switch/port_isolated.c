@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* A port whose monitor shares a pair of record rings with the switch: see lib/net_port.h. */
+
+#include <microkit.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "port.h"
+
+/*
+ * The head of a record, each word read once. A record's payload lies in whole lines of
+ * RING_RECORD_ALIGN bytes, so the words are there even if the record is shorter.
+ */
+static void copy_head(struct frame_head *head, const void *record)
+{
+    const uint64_t *from = __builtin_assume_aligned(record, RING_RECORD_ALIGN);
+    uint64_t words[sizeof(*head) / sizeof(uint64_t)];
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+    }
+    memcpy(head, words, sizeof(words));
+}
+
+static bool isolated_peek(struct port *port, struct frame *frame)
+{
+    uint32_t count;
+    const uint8_t *record = ring_peek(&port->from, &count);
+
+    if (record == NULL) {
+        return false;
+    }
+    frame->segment_count = 1;
+    if (count <= NET_HEADER) {
+        frame->length = 0;
+        return true;
+    }
+    copy_head(&frame->head, record);
+    frame->length = count - NET_HEADER;
+    frame->segments[0].bytes = record + NET_HEADER;
+    frame->segments[0].length = frame->length;
+    return true;
+}
+
+static void isolated_release(struct port *port)
+{
+    ring_release(&port->from);
+}
+
+static uint32_t isolated_accepts(struct port *port)
+{
+    return __atomic_load_n(port->accepts, __ATOMIC_RELAXED);
+}
+
+static void copy_rest(uint8_t *to, const struct frame *frame)
+{
+    uint32_t skip = frame->skip;
+
+    for (uint32_t i = 0; i < frame->segment_count; i++) {
+        const struct frame_segment *segment = &frame->segments[i];
+
+        if (skip >= segment->length) {
+            skip -= segment->length;
+            continue;
+        }
+        memcpy(to, segment->bytes + skip, segment->length - skip);
+        to += segment->length - skip;
+        skip = 0;
+    }
+}
+
+static enum port_result isolated_send(struct port *port, const struct frame_head *head,
+                                      uint32_t head_length, const struct frame *frame)
+{
+    uint32_t count = head_length + frame->length - frame->skip;
+    uint8_t *record = ring_reserve(&port->to, count);
+
+    if (record == NULL) {
+        return PORT_FULL;
+    }
+    /* The whole head at once; the rest goes over what it has too much. */
+    memcpy(__builtin_assume_aligned(record, RING_RECORD_ALIGN), head, sizeof(*head));
+    copy_rest(record + head_length, frame);
+    ring_commit(&port->to, count);
+    return PORT_SENT;
+}
+
+static void isolated_finish(struct port *port)
+{
+    bool data = ring_take_data_wanted(&port->to);
+    bool space = ring_take_space_wanted(&port->from);
+
+    if (data || space) {
+        microkit_notify(port->config->channel);
+    }
+}
+
+static bool isolated_await(struct port *port)
+{
+    return ring_await_data(&port->from);
+}
+
+static bool isolated_broken(const struct port *port)
+{
+    return ring_broken(&port->from) || ring_broken(&port->to);
+}
+
+static const struct port_ops isolated_ops = {
+    .peek = isolated_peek,
+    .release = isolated_release,
+    .accepts = isolated_accepts,
+    .send = isolated_send,
+    .finish = isolated_finish,
+    .await = isolated_await,
+    .broken = isolated_broken,
+};
+
+const char *port_isolated_attach(struct port *port)
+{
+    const struct switch_port_config *config = port->config;
+
+    ring_init(&port->from, config->from_port, config->ring_size);
+    ring_init(&port->to, config->to_port, config->ring_size);
+    if (isolated_broken(port)) {
+        return "it has no rings";
+    }
+    port->accepts = (const uint32_t *)(const void *)((const uint8_t *)config->to_port +
+                                                     NET_PORT_ACCEPTS_OFFSET);
+    port->ops = &isolated_ops;
+    return NULL;
+}

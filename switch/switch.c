@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The switch's turns: which port is served when, who is woken, and what a person is told. What
+ * becomes of a frame is decided in forward.c.
+ */
+
+#include <microkit.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "forward.h"
+#include "lib/cpu.h"
+#include "lib/log.h"
+#include "lib/ring.h"
+#include "port.h"
+#include "table.h"
+
+/*
+ * What a port may use up before it is the next one's turn: a frame costs one, and one more for each
+ * 2 KiB of it.
+ */
+#define TURN            32u
+#define TURN_COST_SHIFT 11
+
+/* Room for what is said about one port, in bytes. */
+#define STATISTICS_ROOM 512u
+
+static struct port ports[SWITCH_MAX_PORTS];
+static struct forward forward;
+static uint8_t port_of_channel[MICROKIT_MAX_CHANNELS]; /* plus one; 0: none */
+static uint64_t active; /* ports that will not notify, because they have not been awaited */
+
+static struct ring log_ring;
+static char who[48];
+static uint32_t statistics_next; /* the next port whose counters are printed; 0 if none is due */
+
+static uint32_t port_count(void)
+{
+    return switch_config.port_count < SWITCH_MAX_PORTS ? switch_config.port_count
+                                                       : SWITCH_MAX_PORTS;
+}
+
+/* ---- Setting up ---- */
+
+static uint64_t mac_of(const uint8_t bytes[6])
+{
+    uint64_t mac = 0;
+
+    for (int i = 5; i >= 0; i--) {
+        mac = mac << 8 | bytes[i];
+    }
+    return mac;
+}
+
+static void join(struct port *port, uint16_t vlan)
+{
+    forward.members[vlan % 4096u] |= 1ULL << port->index;
+}
+
+static void join_vlans(struct port *port)
+{
+    const uint16_t *vlans = port->config->trunk_vlans;
+
+    port->native = port->config->access_vlan;
+    port->trunk = vlans != NULL;
+    port->vlan_aware = port->trunk || port->native != SWITCH_VLAN_NONE;
+    if (!port->trunk || port->native != SWITCH_VLAN_NONE) {
+        join(port, port->native);
+    }
+    for (; vlans != NULL && *vlans != 0; vlans++) {
+        join(port, *vlans);
+    }
+}
+
+static const char *attach(struct port *port)
+{
+    switch (port->config->path) {
+    case SWITCH_PATH_ISOLATED:
+        return port_isolated_attach(port);
+    default:
+        return "this switch has no such data path";
+    }
+}
+
+static void open_port(uint8_t index)
+{
+    struct port *port = &ports[index];
+    const struct switch_port_config *config = &switch_config.ports[index];
+    bool uplink = config->path == SWITCH_PATH_UPLINK;
+
+    memset(port, 0, sizeof(*port));
+    port->config = config;
+    port->index = index;
+    port->mac = mac_of(config->mac);
+    port->reach = config->may_reach & ~(1ULL << index);
+    table_allot(&forward.table, index, uplink ? TABLE_QUOTA_UPLINK : TABLE_QUOTA);
+
+    const char *why = attach(port);
+
+    if (why != NULL) {
+        log_printf("port %s: %s; it stays down", config->name, why);
+        return;
+    }
+    join_vlans(port);
+    forward.live |= 1ULL << index;
+    if (config->mac_fixed) {
+        table_fix(&forward.table, port->mac, index);
+        forward.fixed |= 1ULL << index;
+    }
+    if (config->channel < MICROKIT_MAX_CHANNELS) {
+        port_of_channel[config->channel] = (uint8_t)(index + 1);
+    }
+}
+
+/* ---- Serving ---- */
+
+static void take_down(struct port *port)
+{
+    forward.live &= ~(1ULL << port->index);
+    active &= ~(1ULL << port->index);
+    log_printf("port %s: its queue holds what cannot be; it is down from now on",
+               port->config->name);
+}
+
+/* Take frames from the port until its turn is over; false if there are no more. */
+static bool serve_port(struct port *port, uint64_t now)
+{
+    struct frame frame;
+    uint32_t spent = 0;
+
+    while (spent < TURN) {
+        if (!port->ops->peek(port, &frame)) {
+            return false;
+        }
+        forward_frame(&forward, port, &frame, now);
+        port->ops->release(port);
+        spent += 1 + (frame.length >> TURN_COST_SHIFT);
+    }
+    return true;
+}
+
+/* One turn for each port that may have something. */
+static void serve_active(uint64_t now)
+{
+    uint64_t left = active & forward.live;
+    uint64_t served = left;
+
+    while (left != 0) {
+        uint32_t index = (uint32_t)__builtin_ctzll(left);
+        struct port *port = &ports[index];
+
+        left &= left - 1;
+        if (!serve_port(port, now) && !port->ops->await(port)) {
+            active &= ~(1ULL << index);
+        }
+    }
+
+    uint64_t finish = (served | forward.touched) & forward.live;
+
+    forward.touched = 0;
+    while (finish != 0) {
+        struct port *port = &ports[__builtin_ctzll(finish)];
+
+        finish &= finish - 1;
+        port->ops->finish(port);
+        if (port->ops->broken(port)) {
+            take_down(port);
+        }
+    }
+}
+
+static void serve(void)
+{
+    while ((active & forward.live) != 0) {
+        serve_active(cpu_counter());
+    }
+}
+
+/* ---- Counters ---- */
+
+static void print_drops(const struct port *port)
+{
+    char line[200] = "";
+
+    for (int cause = 0; cause < DROP_COUNT; cause++) {
+        size_t length = strlen(line);
+
+        if (port->counters.dropped[cause] != 0) {
+            snprintf(line + length, sizeof(line) - length, ", %s %llu",
+                     forward_drop_name((enum drop)cause),
+                     (unsigned long long)port->counters.dropped[cause]);
+        }
+    }
+    if (line[0] != '\0') {
+        log_printf("port %s: dropped%s", port->config->name, line + 1);
+    }
+}
+
+static void print_counters(const struct port *port)
+{
+    const struct port_counters *counters = &port->counters;
+
+    log_printf("port %s%s: in %llu frames, %llu bytes; out %llu frames, %llu bytes",
+               port->config->name, forward.live >> port->index & 1 ? "" : " (down)",
+               (unsigned long long)counters->rx_frames, (unsigned long long)counters->rx_bytes,
+               (unsigned long long)counters->tx_frames, (unsigned long long)counters->tx_bytes);
+    print_drops(port);
+}
+
+/* As many lines as there is room for; the console notifies when there is more. */
+static void print_statistics(void)
+{
+    for (; statistics_next < port_count(); statistics_next++) {
+        while (ring_space(&log_ring) < STATISTICS_ROOM) {
+            if (!ring_await_space(&log_ring, STATISTICS_ROOM)) {
+                return;
+            }
+        }
+        print_counters(&ports[statistics_next]);
+    }
+    statistics_next = 0;
+}
+
+void init(void)
+{
+    bool has_log = switch_config.log != NULL;
+    uint64_t seed = cpu_counter();
+
+    memset(&forward, 0, sizeof(forward));
+    memset(port_of_channel, 0, sizeof(port_of_channel));
+    statistics_next = 0;
+    active = 0;
+    snprintf(who, sizeof(who), "switch %s", switch_config.name);
+    ring_init(&log_ring, switch_config.log, switch_config.log_size);
+    log_init(who, has_log ? &log_ring : NULL, switch_config.log_channel);
+    table_init(&forward.table, switch_config.age_seconds * cpu_counter_frequency(), seed);
+    forward.ports = ports;
+    for (uint32_t i = 0; i < port_count(); i++) {
+        open_port((uint8_t)i);
+    }
+    if (switch_config.mirror_port >= 0 && (uint32_t)switch_config.mirror_port < port_count()) {
+        forward.mirror = &ports[switch_config.mirror_port];
+    }
+    active = forward.live;
+    serve();
+}
+
+void notified(microkit_channel ch)
+{
+    if (ch >= MICROKIT_MAX_CHANNELS) {
+        return;
+    }
+    if (port_of_channel[ch] != 0) {
+        active |= 1ULL << (port_of_channel[ch] - 1);
+        serve();
+    } else if (switch_config.log != NULL && ch == switch_config.log_channel) {
+        print_statistics();
+    }
+}
