@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Small ELF files for tests: a program with libmicrokit's variables, and a kernel."""
+
+import struct
+
+AARCH64 = 183
+EXECUTABLE = 2
+R, W, X = 4, 2, 1
+
+CODE = 0x200000
+DATA = 0x201000
+LOAD_ADDRESS = 0x70000000
+
+# Where a program made here has its variables, and their sizes.
+VARIABLES = {
+    "microkit_name": (DATA + 0x100, 64),
+    "microkit_passive": (DATA + 0x140, 1),
+    "microkit_irqs": (DATA + 0x148, 8),
+    "microkit_notifications": (DATA + 0x150, 8),
+    "microkit_pps": (DATA + 0x158, 8),
+    "first": (DATA + 0x160, 8),
+    "second": (DATA + 0x168, 8),
+    "third": (DATA + 0x170, 8),
+    "narrow": (DATA + 0x178, 4),
+}
+
+
+def elf(segments, symbols, entry, machine=AARCH64, kind=EXECUTABLE, elf_class=2):
+    """The bytes of an ELF file. `segments`: (vaddr, flags, bytes, size in memory); `symbols`: name -> (value, size)."""
+    headers_end = 64 + 56 * len(segments)
+    body = b""
+    program_headers = b""
+    for vaddr, flags, content, size in segments:
+        program_headers += struct.pack("<IIQQQQQQ", 1, flags, headers_end + len(body), vaddr, vaddr,
+                                       len(content), size, 0x1000)
+        body += content
+    strings = b"\0"
+    table = struct.pack("<IBBHQQ", 0, 0, 0, 0, 0, 0)
+    for name, (value, size) in symbols.items():
+        table += struct.pack("<IBBHQQ", len(strings), 0x11, 0, 1, value, size)
+        strings += name.encode() + b"\0"
+    section_names = b"\0.symtab\0.strtab\0.shstrtab\0"
+    table_at = headers_end + len(body)
+    strings_at = table_at + len(table)
+    names_at = strings_at + len(strings)
+    sections_at = (names_at + len(section_names) + 7) & ~7
+
+    def section(name, kind_, offset, size, link, info, entry_size):
+        return struct.pack("<IIQQQQIIQQ", name, kind_, 0, 0, offset, size, link, info, 1, entry_size)
+
+    sections = (section(0, 0, 0, 0, 0, 0, 0) +
+                section(1, 2, table_at, len(table), 2, 1, 24) +
+                section(9, 3, strings_at, len(strings), 0, 0, 0) +
+                section(17, 3, names_at, len(section_names), 0, 0, 0))
+    header = b"\x7fELF" + bytes([elf_class, 1, 1]) + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, entry, 64, sections_at, 0, 64, 56,
+                          len(segments), 64, 4, 3)
+    padding = bytes(sections_at - names_at - len(section_names))
+    return (header + program_headers + body + table + strings + section_names + padding + sections)
+
+
+def program(code=b"CODE" * 16, bss=0, symbols=None, **options):
+    """A program of two segments; `bss` bytes follow the data."""
+    data = b"DATA" * 64
+    segments = [(CODE, R | X, code, len(code)), (DATA, R | W, data, 0x200 + bss)]
+    return elf(segments, VARIABLES if symbols is None else symbols, CODE, **options)
+
+
+def kernel(symbols=None, entry=LOAD_ADDRESS, at=LOAD_ADDRESS):
+    """A kernel of two segments, the second with a variable and a page of .bss."""
+    segments = [(at, R | X, b"KERN" * 1000, 4000), (at + 0x1000, R | W, bytes(8) + b"data", 0x1800)]
+    return elf(segments, {"system_header_pa": (at + 0x1000, 8)} if symbols is None else symbols, entry)
