@@ -287,10 +287,10 @@ bool virtqueue_enable_kicks(struct virtqueue *queue)
     }
     queue->kicks_disabled = false;
     if (queue->event_idx) {
-        write16(queue->used + USED_AVAIL_EVENT(queue->size), queue->next_avail);
+        write16(queue->used + USED_AVAIL_EVENT(queue->size), queue->seen_avail);
     } else {
         write16(queue->used + RING_FLAGS, 0);
     }
     atomic_thread_fence(memory_order_seq_cst); /* first the wish, then the look */
-    return read16(queue->avail + RING_IDX) != queue->next_avail;
+    return read16(queue->avail + RING_IDX) != queue->seen_avail;
 }

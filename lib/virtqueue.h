@@ -101,5 +101,9 @@ bool virtqueue_flush(struct virtqueue *queue);
 /* The device is looking: the driver need not kick. A hint; kicks may still come. */
 void virtqueue_disable_kicks(struct virtqueue *queue);
 
-/* Ask for a kick at the next chain. Returns true if one is there already: no kick will come. */
+/*
+ * All chains have been popped (VIRTQUEUE_EMPTY), and perhaps some put back because they do not
+ * suffice: ask for a kick when there are more. Returns true if there are already: no kick will
+ * come.
+ */
 bool virtqueue_enable_kicks(struct virtqueue *queue);

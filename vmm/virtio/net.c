@@ -361,7 +361,7 @@ static uint32_t collect_buffers(struct net *net, uint32_t needed, enum outcome *
 {
     struct virtqueue *queue = &net->device.queue[RX];
     bool mergeable = virtio_device_has(&net->device, VIRTIO_NET_F_MRG_RXBUF);
-    uint32_t limit = mergeable ? queue->size : 1;
+    uint32_t limit = mergeable && virtqueue_enabled(queue) ? queue->size : 1;
     uint32_t used = 0;
     uint32_t count = 0;
 
