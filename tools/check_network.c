@@ -16,26 +16,19 @@ static struct network *find_network(const struct system *system, const char *nam
     return NULL;
 }
 
-/* The known name that is most like the given one, as the end of an error message. */
-static const char *nearest_network(const struct system *system, const char *name)
+/* What an error says of a switch that is not there. */
+static const char *known_networks(const struct system *system, const char *name)
 {
+    struct nearest nearest = {0};
     const char *list = "";
-    unsigned distance = 3;
-    const char *nearest = NULL;
 
     for (size_t i = 0; i < system->networks.count; i++) {
         const char *known = system->networks.items[i]->name;
-        unsigned d = value_distance(name, known);
-        if (d < distance) {
-            distance = d;
-            nearest = known;
-        }
-        if (i < 8) {
-            list = memory_format("%s%s'%s'", list, i == 0 ? "" : ", ", known);
-        }
+        nearest_weigh(&nearest, name, known);
+        list = memory_format("%s%s'%s'", list, i == 0 ? "" : ", ", known);
     }
-    return nearest != NULL ? memory_format("did you mean '%s'?", nearest)
-                           : memory_format("there is %s", list);
+    return nearest.word != NULL ? memory_format("did you mean '%s'?", nearest.word)
+                                : memory_format("there is %s", list);
 }
 
 /* Ports. */
@@ -52,7 +45,7 @@ static void plug_in(struct system *system, struct interface *interface)
         if (network == NULL) {
             error_at(system->path, settings->on_switch.line, interface->where,
                      "no switch '%s': %s", settings->on_switch.text,
-                     nearest_network(system, settings->on_switch.text));
+                     known_networks(system, settings->on_switch.text));
         }
     }
     if (network == NULL) {
@@ -368,18 +361,13 @@ static uint64_t named_ports(const struct system *system, const struct network *n
     if (ports != 0) {
         return ports;
     }
-    const char *nearest = NULL;
-    unsigned distance = 3;
+    struct nearest nearest = {0};
     for (unsigned p = 0; p < network->port_count; p++) {
-        const char *known = network->ports[p]->vm->name;
-        unsigned d = value_distance(name, known);
-        if (d < distance) {
-            distance = d;
-            nearest = known;
-        }
+        nearest_weigh(&nearest, name, network->ports[p]->vm->name);
     }
-    error_at(system->path, line, network->where, "%s: no vm '%.40s' on this switch%s", key, name,
-             nearest == NULL ? ": name one that is" : memory_format(": did you mean '%s'?", nearest));
+    error_at(system->path, line, network->where, "%s: no vm '%.40s' on this switch: %s", key, name,
+             nearest.word == NULL ? "name one that is"
+                                  : memory_format("did you mean '%s'?", nearest.word));
     return 0;
 }
 
@@ -426,6 +414,10 @@ static void read_one_way(const struct system *system, struct network *network, c
                                 yaml_line(item));
     uint64_t to = named_ports(system, network, key, trimmed(arrow + 2, strlen(arrow + 2)),
                               yaml_line(item));
+    if (from == to && from != 0) {
+        error_at(system->path, yaml_line(item), network->where, "%s '%s': the same machine twice",
+                 key, text);
+    }
     set_reach(network, from, to, reach);
 }
 

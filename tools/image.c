@@ -88,14 +88,13 @@ static const char *check_kernel(const unsigned char *head, size_t length, struct
     if (le64toh(header.flags) & IMAGE_FLAG_BIG_ENDIAN) {
         return "a big-endian kernel: use a little-endian one";
     }
-    image->text_offset = le64toh(header.text_offset);
-    image->memory_size = le64toh(header.image_size);
-    if (image->text_offset >= 2 * MIB || image->memory_size > 1024 * MIB) {
+    uint64_t text_offset = le64toh(header.text_offset);
+    uint64_t memory_size = le64toh(header.image_size);
+    if (text_offset >= 2 * MIB || memory_size > 1024 * MIB) {
         return "not an arm64 Image (its header's sizes are impossible)";
     }
-    if (image->memory_size < image->size) {
-        image->memory_size = image->size;
-    }
+    image->text_offset = text_offset;
+    image->memory_size = memory_size > image->size ? memory_size : image->size;
     return NULL;
 }
 

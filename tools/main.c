@@ -50,6 +50,7 @@ static const struct option option_table[] = {
 static int finish(int status)
 {
     errors_print();
+    yaml_files_free();
     memory_free_all();
     return status;
 }
@@ -75,36 +76,35 @@ static void emit_all(const struct layout *layout)
 static int generate(const struct options *options)
 {
     struct system *system = memory_new(sizeof(*system));
-    struct yaml_file file;
 
     board_read(&system->board, options->board_path, options->memory);
-    if (!yaml_file_load(&file, options->system_path)) {
+    struct yaml_file *file = yaml_file_load(options->system_path);
+    if (file == NULL) {
         return finish(EXIT_FAILURE);
     }
-    system_read(system, &file, options);
+    system_read(system, file, options);
     images_find(system);
-    system_check(system, &file);
-    bool written =
-        error_count() == 0 && (emit_all(layout_make(system)), outputs_write(options->output,
-                                                                            "system.mk"));
-    yaml_file_close(&file);
-    return finish(written ? EXIT_SUCCESS : EXIT_FAILURE);
+    system_check(system, file);
+    if (error_count() != 0) {
+        return finish(EXIT_FAILURE);
+    }
+    emit_all(layout_make(system));
+    return finish(outputs_write(options->output, "system.mk") ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* A line for each system: what `make systems` shows. */
 static int describe(char *const *paths)
 {
     for (; *paths != NULL; paths++) {
-        struct yaml_file file;
+        struct yaml_file *file = yaml_file_load(*paths);
         struct system_settings settings;
 
-        schema_defaults(&system_schema, &settings);
-        if (!yaml_file_load(&file, *paths)) {
+        if (file == NULL) {
             continue;
         }
-        schema_read(&system_schema, &file, yaml_root(&file), "", false, &settings);
+        schema_defaults(&system_schema, &settings);
+        schema_read(&system_schema, file, yaml_root(file), "", false, &settings);
         printf("%-14s %s\n", name_of_path(*paths), settings.description.text);
-        yaml_file_close(&file);
     }
     return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -13,8 +13,7 @@ void board_read(struct board *board, const char *path, const char *memory);
 
 /*
  * Read the description in options->system_path: settings, switches and VMs, `count` written out.
- * Names are unique and references between them are not yet followed. `file` stays open: nodes of
- * the settings lie in it.
+ * Names are unique and references between them are not yet followed.
  */
 void system_read(struct system *system, struct yaml_file *file, const struct options *options);
 

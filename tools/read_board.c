@@ -64,20 +64,19 @@ static void replace_memory(struct board *board, const char *memory)
 
 void board_read(struct board *board, const char *path, const char *memory)
 {
-    struct yaml_file file;
-
     board->path = path;
     board->name = name_of_path(path);
     schema_defaults(&board_schema, &board->settings);
-    if (!yaml_file_load(&file, path)) {
+    struct yaml_file *file = yaml_file_load(path);
+    if (file == NULL) {
         return;
     }
     struct board_settings *settings = &board->settings;
-    schema_read(&board_schema, &file, yaml_root(&file), "", false, settings);
-    read_part(&file, &settings->uart, &uart_schema, "uart", &board->uart);
-    read_part(&file, &settings->timer, &timer_schema, "timer", &board->timer);
-    read_part(&file, &settings->gic, &gic_schema, "gic", &board->gic);
-    read_part(&file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
+    schema_read(&board_schema, file, yaml_root(file), "", false, settings);
+    read_part(file, &settings->uart, &uart_schema, "uart", &board->uart);
+    read_part(file, &settings->timer, &timer_schema, "timer", &board->timer);
+    read_part(file, &settings->gic, &gic_schema, "gic", &board->gic);
+    read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
     if (memory != NULL) {
         replace_memory(board, memory);
     }

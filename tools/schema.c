@@ -96,42 +96,27 @@ static const struct schema_key *find_key(const struct schema *schema, const char
     return find_key(schema->also, name, record);
 }
 
-static void find_nearest(const struct schema *schema, const char *name, bool common,
-                         const char **nearest, unsigned *distance)
-{
-    for (size_t i = 0; i < schema->count; i++) {
-        unsigned d = value_distance(name, schema->keys[i].name);
-        if (d < *distance && !(common && schema->keys[i].own)) {
-            *distance = d;
-            *nearest = schema->keys[i].name;
-        }
-    }
-    if (schema->also != NULL) {
-        find_nearest(schema->also, name, common, nearest, distance);
-    }
-}
-
 static void report_unknown(const struct schema *schema, const char *file, int line,
                            const char *where, const char *name, bool common)
 {
-    const char *nearest = NULL;
-    unsigned distance = 4;
-
-    find_nearest(schema, name, common, &nearest, &distance);
-    if (nearest != NULL && distance < strlen(name)) {
-        error_at(file, line, where, "unknown key '%.40s': did you mean '%s'?", name, nearest);
-        return;
-    }
+    struct nearest nearest = {0};
     const char *known = "";
+
     for (const struct schema *part = schema; part != NULL; part = part->also) {
         for (size_t i = 0; i < part->count; i++) {
-            if (!(common && part->keys[i].own)) {
-                known = memory_format("%s%s%s", known, known[0] == '\0' ? "" : ", ",
-                                      part->keys[i].name);
+            if (common && part->keys[i].own) {
+                continue;
             }
+            nearest_weigh(&nearest, name, part->keys[i].name);
+            known = memory_format("%s%s%s", known, known[0] == '\0' ? "" : ", ",
+                                  part->keys[i].name);
         }
     }
-    error_at(file, line, where, "unknown key '%.40s': known are %s", name, known);
+    if (nearest.word != NULL) {
+        error_at(file, line, where, "unknown key '%.40s': did you mean '%s'?", name, nearest.word);
+    } else {
+        error_at(file, line, where, "unknown key '%.40s': known are %s", name, known);
+    }
 }
 
 static void read_pair(const struct schema *schema, struct yaml_file *file, yaml_node_t *name,
@@ -198,7 +183,7 @@ void schema_read(const struct schema *schema, struct yaml_file *file, yaml_node_
                       common, record);
         }
     } else if (!yaml_is_null(mapping)) {
-        error_at(file->path, yaml_line(mapping), where, "%s: settings belong here, as 'key: value'",
+        error_at(file->path, yaml_line(mapping), where, "%s, where settings belong: 'key: value'",
                  yaml_kind(mapping));
         return;
     }

@@ -268,7 +268,8 @@ const char *value_format(enum value_kind kind, uint64_t number)
     }
 }
 
-unsigned value_distance(const char *left, const char *right)
+/* Insertions, deletions, substitutions and swaps of neighbours that lead from one to the other. */
+static unsigned distance(const char *left, const char *right)
 {
     enum { LONGEST = 40 };
     size_t rows = strlen(left);
@@ -295,4 +296,17 @@ unsigned value_distance(const char *left, const char *right)
         }
     }
     return table[rows][columns];
+}
+
+void nearest_weigh(struct nearest *nearest, const char *unknown, const char *known)
+{
+    unsigned length = (unsigned)strlen(unknown);
+    unsigned far = distance(unknown, known);
+
+    if (far > 1 + length / 4 || far >= length) {
+        return;
+    }
+    if (nearest->word == NULL || far < nearest->distance) {
+        *nearest = (struct nearest){.word = known, .distance = far};
+    }
 }

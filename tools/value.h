@@ -36,5 +36,11 @@ const char *value_format(enum value_kind kind, uint64_t number);
 #define VALUE_IPV4_PREFIX(net) ((uint32_t)((net) >> 32))
 #define VALUE_IPV4_BITS(net)   ((uint32_t)(net))
 
-/* How unlike two words are: insertions, deletions, substitutions and swaps of neighbours. */
-unsigned value_distance(const char *left, const char *right);
+/* The search for a known word that was meant by an unknown one. Begin with {0}. */
+struct nearest {
+    const char *word; /* the best so far; NULL: none is near */
+    unsigned distance;
+};
+
+/* Weigh a known word (kept, not copied) against the unknown one. */
+void nearest_weigh(struct nearest *nearest, const char *unknown, const char *known);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "yaml_file.h"
 #include "diagnostics.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ static void report_syntax(const struct yaml_file *file, const yaml_parser_t *par
     }
 }
 
+static struct LIST(struct yaml_file *) files;
+
 static bool load(struct yaml_file *file, yaml_parser_t *parser)
 {
     yaml_document_t second;
@@ -34,14 +37,13 @@ static bool load(struct yaml_file *file, yaml_parser_t *parser)
         report_syntax(file, parser);
         return false;
     }
+    *list_add(&files) = file;
     if (yaml_root(file) == NULL) {
         error_at(file->path, 0, "", "the file is empty");
-        yaml_document_delete(&file->document);
         return false;
     }
     if (!yaml_parser_load(parser, &second)) {
         report_syntax(file, parser);
-        yaml_document_delete(&file->document);
         return false;
     }
     yaml_node_t *extra = yaml_document_get_root_node(&second);
@@ -52,42 +54,57 @@ static bool load(struct yaml_file *file, yaml_parser_t *parser)
     return true;
 }
 
-bool yaml_file_load(struct yaml_file *file, const char *path)
+/* Open what is a file of a fitting size, or a pipe; NULL after an error. */
+static FILE *open_text(const char *path)
 {
     struct stat status;
+    FILE *stream = fopen(path, "rb");
+
+    if (stream == NULL) {
+        error_at(path, 0, "", "%s", strerror(errno));
+        return NULL;
+    }
+    if (fstat(fileno(stream), &status) != 0) {
+        error_at(path, 0, "", "%s", strerror(errno));
+    } else if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
+        error_at(path, 0, "", "not a file");
+    } else if (status.st_size > FILE_SIZE_MAX) {
+        error_at(path, 0, "", "more than %ld MiB: not a system file", FILE_SIZE_MAX >> 20);
+    } else {
+        return stream;
+    }
+    fclose(stream);
+    return NULL;
+}
+
+struct yaml_file *yaml_file_load(const char *path)
+{
+    struct yaml_file *file = memory_new(sizeof(*file));
     yaml_parser_t parser;
 
     file->path = path;
-    FILE *stream = fopen(path, "rb");
-    if (stream == NULL || fstat(fileno(stream), &status) != 0) {
-        error_at(path, 0, "", "%s", strerror(errno));
-        return false;
-    }
-    if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
-        error_at(path, 0, "", "not a file");
-        fclose(stream);
-        return false;
-    }
-    if (status.st_size > FILE_SIZE_MAX) {
-        error_at(path, 0, "", "more than %ld MiB: not a system file", FILE_SIZE_MAX >> 20);
-        fclose(stream);
-        return false;
+    FILE *stream = open_text(path);
+    if (stream == NULL) {
+        return NULL;
     }
     if (!yaml_parser_initialize(&parser)) {
         error_at(path, 0, "", "out of memory");
         fclose(stream);
-        return false;
+        return NULL;
     }
     yaml_parser_set_input_file(&parser, stream);
     bool loaded = load(file, &parser);
     yaml_parser_delete(&parser);
     fclose(stream);
-    return loaded;
+    return loaded ? file : NULL;
 }
 
-void yaml_file_close(struct yaml_file *file)
+void yaml_files_free(void)
 {
-    yaml_document_delete(&file->document);
+    for (size_t i = 0; i < files.count; i++) {
+        yaml_document_delete(&files.items[i]->document);
+    }
+    files.count = 0;
 }
 
 yaml_node_t *yaml_root(struct yaml_file *file)

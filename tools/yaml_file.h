@@ -12,11 +12,12 @@ struct yaml_file {
 };
 
 /*
- * Read one document. False if there is none to work with; then the errors have been reported.
- * Keys that are given twice in one mapping are not found here: the readers of mappings see them.
+ * Read one document. NULL if there is none to work with; then the errors have been reported. The
+ * file, its nodes and their texts live until yaml_files_free. Keys that are given twice in one
+ * mapping are not found here: the readers of mappings see them.
  */
-bool yaml_file_load(struct yaml_file *file, const char *path);
-void yaml_file_close(struct yaml_file *file);
+struct yaml_file *yaml_file_load(const char *path);
+void yaml_files_free(void);
 
 yaml_node_t *yaml_root(struct yaml_file *file);
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The generator, built with AddressSanitizer and UBSan, and images that it takes for real ones."""
+
+import os
+import pathlib
+import struct
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def image(size=1 << 20, image_size=32 << 20, text_offset=0, magic=0x644D5241, flags=0xA):
+    """The bytes of an arm64 Image with nothing in it."""
+    head = struct.pack("<IIQQQ", 0x14000000, 0, text_offset, image_size, flags)
+    return (head + bytes(24) + struct.pack("<II", magic, 0)).ljust(size, b"\0")
+
+
+@pytest.fixture(scope="session")
+def program():
+    build = pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build")).resolve() / "check" / "tools"
+    subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT / "tools", f"BUILD={build}",
+                    "SANITIZE=1"], check=True)
+    return build / "braid-gen"
+
+
+class Result:
+    def __init__(self, process, output):
+        self.status = process.returncode
+        self.stdout = process.stdout
+        self.errors = process.stderr.splitlines()
+        self.output = output
+
+    def read(self, name):
+        return (self.output / name).read_text()
+
+
+class Generator:
+    """Runs the program in a directory of its own."""
+
+    def __init__(self, program, directory):
+        self.program = program
+        self.directory = directory
+        self.board = ROOT / "boards" / "qemu_virt_aarch64.yaml"
+        (directory / "Image").write_bytes(image())
+        (directory / "initrd").write_bytes(b"070701" + bytes(1000000))
+
+    def run(self, *arguments):
+        process = subprocess.run([self.program, *arguments], cwd=self.directory, text=True,
+                                 errors="replace", capture_output=True, timeout=60)
+        assert process.returncode in (0, 1, 2), process.stderr
+        return Result(process, self.directory / "out")
+
+    def path(self, path, *arguments, images=("--kernel", "Image", "--initrd", "initrd")):
+        """Generate from a file, into out/."""
+        return self.run(path, "--board", self.board, "--output", "out", *images, *arguments)
+
+    def __call__(self, text, *arguments, **keywords):
+        """Generate from a system file that says `text`."""
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(self.directory / "sys.yaml", mode) as file:
+            file.write(text)
+        return self.path("sys.yaml", *arguments, **keywords)
+
+    def errors(self, text, *arguments, **keywords):
+        """The errors of a system file that has some; nothing may have been written."""
+        result = self(text, *arguments, **keywords)
+        assert result.status == 1
+        assert not result.output.exists()
+        assert result.stdout == ""
+        return result.errors
+
+
+@pytest.fixture
+def generate(program, tmp_path):
+    return Generator(program, tmp_path)

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a user may get wrong: each is named with file, line, whose it is, and what would be right."""
+
+import os
+
+import pytest
+
+from conftest import image
+
+CASES = {
+    "not YAML": ("vms: [a, b\n", ["sys.yaml:2: not YAML: did not find expected ',' or ']' while "
+                                  "parsing a flow sequence (from line 1)"]),
+    "a tab": ("vms:\n\ta:\n", ["sys.yaml:2: not YAML: found character that cannot start any token "
+                               "while scanning for the next token (from line 2)"]),
+    "empty": ("", ["sys.yaml: the file is empty"]),
+    "only a comment": ("# nothing\n", ["sys.yaml: the file is empty"]),
+    "a word": ("hello\n", ["sys.yaml:1: a value, where settings belong: 'key: value'"]),
+    "a list": ("- a\n", ["sys.yaml:1: a list, where settings belong: 'key: value'"]),
+    "two documents": ("vms: [a]\n---\nvms: [b]\n",
+                      ["sys.yaml:3: a second YAML document: one file says all"]),
+    "unknown key": ("vms:\n  a:\n    memroy: 1 GiB\n",
+                    ["sys.yaml:3: vm 'a': unknown key 'memroy': did you mean 'memory'?"]),
+    "unknown key, top": ("vm: [a]\nvms: [a]\n",
+                         ["sys.yaml:1: unknown key 'vm': did you mean 'vms'?"]),
+    "unknown key, none near": (
+        "switches: {x: {colour: red}}\nvms: [a]\n",
+        ["sys.yaml:1: switch 'x': unknown key 'colour': known are name, allow, deny, mirror, "
+         "ageing, queue"]),
+    "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
+                  ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, "
+                   "kernel, initramfs, cmdline, hostname, router, console, start, priority, "
+                   "budget, period, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
+                   "path"]),
+    "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
+                    ["sys.yaml:2: vm: name: a list: one value belongs here"]),
+    "key twice": ("vms:\n  a:\n    vcpus: 1\n    vcpus: 2\n",
+                  ["sys.yaml:4: vm 'a': 'vcpus' given twice: it is on line 3 already"]),
+    "wrong type": ("vms:\n  a: {vcpus: [1]}\n",
+                   ["sys.yaml:2: vm 'a': vcpus: a list: one value belongs here"]),
+    "wrong type, mapping": ("vms:\n  a: {memory: {size: 1}}\n",
+                            ["sys.yaml:2: vm 'a': memory: a mapping: one value belongs here"]),
+    "wrong type, vms": ("vms: a\n",
+                        ["sys.yaml:1: vms: a value: a mapping of names belongs here"]),
+    "no unit": ("vms:\n  a: {memory: 256}\n",
+                ["sys.yaml:2: vm 'a': memory '256': not a size: write a whole number with its "
+                 "unit, like 256 MiB or 1 GiB"]),
+    "missing name": ("vms:\n  '': {}\n", ["sys.yaml:2: vm without a name: write 'NAME: ...'"]),
+    "missing name, list": ("vms:\n  - {memory: 64 MiB}\n",
+                           ["sys.yaml:2: vm without a name: give it one with 'name: ...'"]),
+    "bad name": ("vms: [9x]\n",
+                 ["sys.yaml:1: vm: name '9x': not a name: a letter, then letters, digits, '-' or "
+                  "'_', 31 at most"]),
+    "long name": ("vms: [" + "n" * 32 + "]\n",
+                  ["sys.yaml:1: vm: name '" + "n" * 32 + "': not a name: a letter, then letters, "
+                   "digits, '-' or '_', 31 at most"]),
+    "reserved name": ("vms: [a, console]\n",
+                      ["sys.yaml:1: vm 'console': the name is taken by the system: choose "
+                       "another"]),
+    "duplicate name": ("vms:\n  a:\n  b:\n  a:\n",
+                       ["sys.yaml:4: vm 'a': the name is taken on line 2 already: names are "
+                        "unique"]),
+    "duplicate by count": ("vms:\n  a1:\n  a: {count: 2}\n",
+                           ["sys.yaml:3: vm 'a1': the name is taken on line 2 already: names are "
+                            "unique"]),
+    "name of a switch": ("switches:\n  x:\nvms:\n  x:\n",
+                         ["sys.yaml:4: vm 'x': the name is taken on line 2 already: names are "
+                          "unique", "sys.yaml:2: switch 'x': no machine is on it: name it as some "
+                          "vm's 'switch', or remove it"]),
+    "no such switch": ("vms:\n  a: {switch: net1}\n",
+                       ["sys.yaml:2: vm 'a': no switch 'net1': did you mean 'net0'?"]),
+    "no such kernel": ("vms:\n  a: {kernel: vmlinux}\n",
+                       ["sys.yaml:2: vm 'a': kernel 'vmlinux': no such file: paths start at the "
+                        "system file's directory"]),
+    "no such mirror": ("switches:\n  x: {mirror: vm2}\nvms: [vm0, vm1]\n",
+                       ["sys.yaml:2: switch 'x': mirror: no vm 'vm2' on this switch: did you mean "
+                        "'vm0'?"]),
+    "mirror of many": ("switches:\n  x: {mirror: vm}\nvms: {vm: {count: 2}}\n",
+                       ["sys.yaml:2: switch 'x': mirror vm: has several ports here: name a machine "
+                        "with one"]),
+    "MAC twice": ("vms:\n  a: {mac: 02:00:00:00:00:01}\n  b: {mac: 02:00:00:00:00:01}\n",
+                  ["sys.yaml:3: vm 'b': mac 02:00:00:00:00:01: vm 'a' has it already: each "
+                   "interface needs its own"]),
+    "MAC multicast": ("vms:\n  a: {mac: 01:00:5e:00:00:01}\n",
+                      ["sys.yaml:2: vm 'a': mac 01:00:5e:00:00:01: a multicast address: the first "
+                       "byte must be even"]),
+    "MAC zero": ("vms:\n  a: {mac: 00:00:00:00:00:00}\n",
+                 ["sys.yaml:2: vm 'a': mac 00:00:00:00:00:00: nobody's address: take one like "
+                  "02:00:00:00:00:01"]),
+    "no MAC": ("vms:\n  a: {mac: 2:0:0:0:0:1}\n",
+               ["sys.yaml:2: vm 'a': mac '2:0:0:0:0:1': not a MAC address: write six bytes like "
+                "02:00:00:00:00:01"]),
+    "address twice": ("vms:\n  a: {ip: 10.0.0.1/24}\n  b: {ip: 10.0.0.1/8}\n",
+                      ["sys.yaml:3: vm 'b': ip 10.0.0.1: vm 'a' has it already: each interface "
+                       "needs its own"]),
+    "address twice in one": (
+        "switches: [x, y]\nvms:\n  a:\n    interfaces:\n      - {switch: x, ip: 10.0.0.1/24}\n"
+        "      - {switch: y, ip: 10.0.0.1/24}\n",
+        ["sys.yaml:6: vm 'a': interface 1: ip 10.0.0.1: vm 'a': interface 0 has it already: each "
+         "interface needs its own"]),
+    "no address": ("vms:\n  a: {ip: 10.0.0.256/24}\n",
+                   ["sys.yaml:2: vm 'a': ip '10.0.0.256/24': not an IPv4 address with its prefix: "
+                    "write it like 192.168.1.1/24"]),
+    "no prefix": ("vms:\n  a: {ip: 10.0.0.1}\n",
+                  ["sys.yaml:2: vm 'a': ip '10.0.0.1': not an IPv4 address with its prefix: write "
+                   "it like 192.168.1.1/24"]),
+    "network address": ("vms:\n  a: {ip: 10.0.0.0/24}\n",
+                        ["sys.yaml:2: vm 'a': ip 10.0.0.0/24: the first address of its network: "
+                         "take one between"]),
+    "broadcast address": ("vms:\n  a: {ip: 10.0.0.255/24}\n",
+                          ["sys.yaml:2: vm 'a': ip 10.0.0.255/24: the broadcast address of its "
+                           "network: take one between"]),
+    "multicast address": ("vms:\n  a: {ip: 224.0.0.1/24}\n",
+                          ["sys.yaml:2: vm 'a': ip 224.0.0.1/24: not an address that a machine can "
+                           "have"]),
+    "network too small": ("vms:\n  a: {count: 3, ip: 10.0.0.1/30}\n",
+                          ["sys.yaml:2: vm 'a2': ip 10.0.0.1/30: the network ends before this "
+                           "machine's address: take a shorter prefix"]),
+    "gateway elsewhere": ("vms:\n  a: {ip: 10.0.0.1/24, gateway: 10.0.1.1}\n",
+                          ["sys.yaml:2: vm 'a': gateway 10.0.1.1: not in the network of "
+                           "10.0.0.1/24"]),
+    "gateway alone": ("vms:\n  a: {gateway: 10.0.1.1}\n",
+                      ["sys.yaml:2: vm 'a': gateway 10.0.1.1: the interface has no address: give "
+                       "it an 'ip'"]),
+    "gateway itself": ("vms:\n  a: {ip: 10.0.0.1/24, gateway: 10.0.0.1}\n",
+                       ["sys.yaml:2: vm 'a': gateway 10.0.0.1: the interface's own address"]),
+    "memory odd": ("vms:\n  a: {memory: 65 MiB}\n",
+                   ["sys.yaml:2: vm 'a': memory '65 MiB': not a multiple of 2 MiB: 66 MiB would "
+                    "be"]),
+    "memory for the kernel": ("vms:\n  a: {memory: 32 MiB}\n",
+                              ["sys.yaml:2: vm 'a': memory 32 MiB: too little for its kernel (32 "
+                               "MiB) and initramfs (1 MiB): 38 MiB or more"]),
+    "memory of the board": ("vms:\n  a: {memory: 100G}\n",
+                            ["sys.yaml:2: vm 'a': memory 100 GiB: the board has 2 GiB"]),
+    "memory beyond 64 bits": ("vms:\n  a: {memory: 99999999999999999999 GiB}\n",
+                              ["sys.yaml:2: vm 'a': memory '99999999999999999999 GiB': not a size: "
+                               "write a whole number with its unit, like 256 MiB or 1 GiB"]),
+    "memory in all": ("vms:\n  a: {memory: 1 GiB}\n  b: {memory: 1 GiB}\n",
+                      ["sys.yaml:1: vms: the machines' memory is 2 GiB in all, their images and "
+                       "queues take 11 MiB: the board has 2 GiB, of which 32 MiB are reserved: take "
+                       "43 MiB away"]),
+    "vCPUs": ("vms:\n  a: {vcpus: 9}\n", ["sys.yaml:2: vm 'a': vcpus '9': out of range: 1 to 8"]),
+    "no vCPU": ("vms:\n  a: {vcpus: 0}\n",
+                ["sys.yaml:2: vm 'a': vcpus '0': out of range: 1 to 8"]),
+    "vCPUs in all": ("switches: [x, y]\ndefaults: {memory: 40 MiB, vcpus: 8}\nvms:\n"
+                     "  a: {count: 20}\n  b: {count: 20, switch: y}\n",
+                     ["sys.yaml:3: vms: 320 vCPUs in all: 210 at most beside 45 programs"]),
+    "interfaces": ("vms:\n  a: {interfaces: [" + ", ".join(["{}"] * 9) + "]}\n",
+                   ["sys.yaml:2: vm 'a': interfaces: 9 of them: 8 at most"]),
+    "interfaces and ip": ("vms:\n  a:\n    ip: 10.0.0.1/24\n    interfaces: [{}]\n",
+                          ["sys.yaml:3: vm 'a': 'ip' beside 'interfaces': put it into the list"]),
+    "interfaces no list": ("vms:\n  a: {interfaces: {ip: 10.0.0.1/24}}\n",
+                           ["sys.yaml:2: vm 'a': interfaces: a mapping: a list belongs here, or "
+                            "'none'"]),
+    "VLAN": ("vms:\n  a: {vlan: 4095}\n",
+             ["sys.yaml:2: vm 'a': vlan '4095': out of range: 1 to 4094"]),
+    "VLAN 0": ("vms:\n  a: {vlan: 0}\n",
+               ["sys.yaml:2: vm 'a': vlan '0': out of range: 1 to 4094"]),
+    "trunk": ("vms:\n  a:\n    trunk: [1, 0, 1]\n",
+              ["sys.yaml:3: vm 'a': trunk: VLAN '0': out of range: 1 to 4094",
+               "sys.yaml:3: vm 'a': trunk: VLAN 1 given twice"]),
+    "trunk empty": ("vms:\n  a: {trunk: []}\n",
+                    ["sys.yaml:2: vm 'a': trunk: a list of VLANs belongs here, like [10, 20]"]),
+    "VLAN and trunk": ("vms:\n  a: {vlan: 1, trunk: [2]}\n",
+                       ["sys.yaml:2: vm 'a': both 'vlan' and 'trunk': a port is of one VLAN or a "
+                        "trunk of several"]),
+    "allow and deny": ("switches: {x: {allow: [[a, b]], deny: []}}\nvms: [a, b]\n",
+                       ["sys.yaml:1: switch 'x': both 'allow' and 'deny': say who may, or who may "
+                        "not"]),
+    "allow nobody known": ("switches: {x: {allow: [[a, zed], b, 'a -> a']}}\nvms: [a, b]\n",
+                           ["sys.yaml:1: switch 'x': allow: no vm 'zed' on this switch: name one "
+                            "that is",
+                            "sys.yaml:1: switch 'x': allow: write [a, b] for a and b with one "
+                            "another, or 'a -> b' for one way",
+                            "sys.yaml:1: switch 'x': allow 'a -> a': the same machine twice"]),
+    "queue": ("switches: {x: {queue: 300 KiB}}\nvms: [a]\n",
+              ["sys.yaml:1: switch 'x': queue 300 KiB: not a power of two: 512 KiB would be"]),
+    "queue too small": ("switches: {x: {queue: 64 KiB}}\nvms: [a]\n",
+                        ["sys.yaml:1: switch 'x': queue '64 KiB': out of range: 256 KiB to 16 "
+                         "MiB"]),
+    "ageing": ("switches: {x: {ageing: 1500 ms}}\nvms: [a]\n",
+               ["sys.yaml:1: switch 'x': ageing '1500 ms': not a multiple of 1 s: 2 s would be"]),
+    "empty list": ("vms: []\n", ["sys.yaml:1: vms: empty: name at least one"]),
+    "empty mapping": ("vms: {}\n", ["sys.yaml:1: vms: empty: name at least one"]),
+    "nothing": ("vms:\n", ["sys.yaml:1: vms: empty: name at least one"]),
+    "no switches": ("switches: []\nvms: [a]\n", ["sys.yaml:1: switches: empty: name at least one"]),
+    "no vms": ("description: x\n", ["sys.yaml:1: 'vms' is missing: The machines: a mapping from "
+                                    "names to settings, or a list of names."]),
+    "budget": ("vms:\n  a: {period: 1 ms, budget: 2 ms}\n",
+               ["sys.yaml:2: vm 'a': budget 2 ms: more than the period of 1 ms"]),
+    "priority": ("vms:\n  a: {priority: 100}\n",
+                 ["sys.yaml:2: vm 'a': priority '100': out of range: 1 to 99"]),
+    "choice": ("vms:\n  a: {start: later}\n",
+               ["sys.yaml:2: vm 'a': start 'later': unknown: write 'boot' or 'held'"]),
+    "yes or no": ("vms:\n  a: {console: maybe}\n",
+                  ["sys.yaml:2: vm 'a': console 'maybe': neither yes nor no"]),
+    "defaults": ("defaults: {ip: 10.0.0.1/8}\nvms: [a]\n",
+                 ["sys.yaml:1: defaults: 'ip' cannot be the same for all: give it to a vm"]),
+    "command line": ("vms:\n  a: {cmdline: " + "x" * 2000 + "}\n",
+                     ["sys.yaml:2: vm 'a': cmdline: makes 2061 bytes with ours: the kernel takes "
+                      "2047"]),
+    "line break": ('vms:\n  a: {cmdline: "a\\nb"}\n',
+                   ["sys.yaml:2: vm 'a': cmdline 'a\nb': holds a control character: write one line "
+                    "of text"]),
+    "NUL": ('vms:\n  a: {cmdline: "a\\0b"}\n',
+            ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
+    "itself": ("vms: &all {a: *all}\n",
+               ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, kernel, "
+                "initramfs, cmdline, hostname, router, console, start, priority, budget, period, "
+                "interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, path"]),
+    "ports": ("defaults: {memory: 64 MiB}\nvms:\n  a: {count: 6, interfaces: ["
+              + ", ".join(["{}"] * 8) + "]}\n  b:\n",
+              ["sys.yaml:4: vm 'b': switch 'net0' is full: it has 48 ports"]),
+    "count": ("vms:\n  a: {count: 100000}\n",
+              ["sys.yaml:2: vm 'a': count '100000': out of range: 1 to 55"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_error(generate, name):
+    text, expected = CASES[name]
+    errors = generate.errors(text)
+    assert sorted("\n".join(errors).split("\n")) == sorted("\n".join(expected).split("\n"))
+
+
+def test_all_errors_in_one_go_in_the_order_of_lines(generate):
+    errors = generate.errors("vms:\n  a: {switch: nowhere}\n  b: {vcpus: 99}\n  c: {vlan: 0}\n"
+                             "  d: {ip: 1.1.1.1/33}\n  e: {bogus: 1}\n")
+    assert [int(e.split(":")[1]) for e in errors] == [2, 3, 4, 5, 6]
+
+
+def test_100000_vms(generate):
+    text = "vms:\n" + "".join(f"  vm{i}:\n" for i in range(100000))
+    assert generate.errors(text) == ["sys.yaml:1: vms: 100000 of them: 55 at most"]
+
+
+def test_100000_keys(generate):
+    errors = generate.errors("vms:\n  a:\n" + "".join(f"    k{i}: 1\n" for i in range(100000)))
+    assert len(errors) == 101
+    assert errors[-1] == "and 99900 more errors"
+
+
+def test_many_groups(generate):
+    errors = generate.errors("vms:\n" + "".join(f"  a{i}x: {{count: 50}}\n" for i in range(50)))
+    assert "sys.yaml:1: vms: more than 55 machines: the console serves 56 machines and switches" \
+        in errors
+
+
+def test_deep_nesting(generate):
+    errors = generate.errors("[" * 20000)
+    assert len(errors) == 1 and "not YAML" in errors[0]
+
+
+def test_not_utf8(generate):
+    errors = generate.errors(b"vms: [a\xff]\n")
+    assert errors == ["sys.yaml: not YAML: byte 7: invalid leading UTF-8 octet: save it as UTF-8 "
+                      "text"]
+
+
+def test_no_file(generate):
+    result = generate.path("absent.yaml")
+    assert (result.status, result.errors) == (1, ["absent.yaml: No such file or directory"])
+
+
+def test_a_directory(generate):
+    result = generate.path(".")
+    assert (result.status, result.errors) == (1, [".: not a file"])
+
+
+KERNELS = {
+    "text": (b"hello", "too short for an arm64 Image"),
+    "empty": (b"", "an empty file"),
+    "magic": (image(magic=0), "not an arm64 Image (no 'ARM\\x64' at byte 56): name a raw kernel "
+              "Image for arm64"),
+    "gzip": (b"\x1f\x8b\x08" + bytes(100), "compressed with gzip: unpack it to an arm64 Image"),
+    "ELF": (b"\x7fELF" + bytes(100), "an ELF file, not an arm64 Image: use arch/arm64/boot/Image of "
+            "the kernel's build"),
+    "EFI": (b"MZ\0\0zimg" + bytes(100), "a compressed EFI image: unpack it to the arm64 Image "
+            "inside"),
+    "big endian": (image(flags=1), "a big-endian kernel: use a little-endian one"),
+    "size": (image(image_size=1 << 63), "not an arm64 Image (its header's sizes are impossible)"),
+    "offset": (image(text_offset=1 << 40), "not an arm64 Image (its header's sizes are "
+               "impossible)"),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernel_of_a_vm(generate, name):
+    content, wrong = KERNELS[name]
+    (generate.directory / "k").write_bytes(content)
+    assert generate.errors("vms:\n  a: {kernel: k}\n  b: {kernel: k}\n") == [
+        f"sys.yaml:2: vm 'a': kernel './k': {wrong}"]
+
+
+def test_kernel_of_the_command_line(generate):
+    (generate.directory / "k").write_bytes(b"hello")
+    assert generate.errors("vms: [a]\n", images=("--kernel", "k")) == [
+        "k: kernel: too short for an arm64 Image"]
+    assert generate.errors("vms: [a]\n", images=("--kernel", "absent")) == [
+        "absent: kernel: No such file or directory"]
+    assert generate.errors("vms: [a]\n", images=("--kernel", ".")) == [".: kernel: not a file"]
+    assert generate.errors("vms: [a]\n", images=()) == [
+        "sys.yaml:1: vm 'a': no kernel: name one with 'kernel: FILE', or give braid-gen --kernel"]
+
+
+def test_initramfs(generate):
+    (generate.directory / "i").write_bytes(b"hello")
+    assert generate.errors("vms:\n  a: {initramfs: i}\n") == [
+        "sys.yaml:2: vm 'a': initramfs './i': not an initramfs: a cpio archive (find | cpio -o -H "
+        "newc), maybe compressed"]
+
+
+def test_initramfs_too_big(generate):
+    with open(generate.directory / "i", "wb") as file:
+        file.write(b"070701")
+        file.truncate(300 << 20)
+    assert generate.errors("vms:\n  a: {initramfs: i}\n") == [
+        "sys.yaml:2: vm 'a': memory 256 MiB: too little for its kernel (32 MiB) and initramfs (300 "
+        "MiB): 336 MiB or more"]
+
+
+def test_board(generate):
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text("memory: 3 MiB\nmemory_base: 40000000\nimage_address: 0x1001\n"
+                              "uart: {address: 0x9000001, interrupt: 2}\ntimer:\n  gic: 1\n")
+    errors = generate.errors("vms: [a]\n")
+    name = str(generate.board)
+    for line in (":1: memory '3 MiB': not a multiple of 2 MiB: 4 MiB would be",
+                 ":2: memory_base '40000000': not an address: write it like 0x9000000",
+                 ":3: image_address 0x1001: not a multiple of 0x1000",
+                 ":4: uart: address 0x9000001: not a multiple of 0x1000",
+                 ":4: uart: interrupt '2': out of range: 16 to 1019",
+                 ":6: timer: unknown key 'gic': known are driver, interrupt"):
+        assert name + line in errors
+
+
+def test_memory_option(generate):
+    assert generate.errors("vms: [a]\n", "--memory", "much") == [
+        "braid-gen: --memory 'much': not a size: write a whole number with its unit, like 256 MiB "
+        "or 1 GiB"]
+    errors = generate.errors("vms:\n  a: {count: 4}\n", "--memory", "1G")
+    assert len(errors) == 1 and "the board has 1 GiB" in errors[0]
+
+
+@pytest.mark.parametrize("arguments", [(), ("a.yaml",), ("a", "b"), ("--bogus",), ("--board",)])
+def test_usage(generate, arguments):
+    result = generate.run(*arguments)
+    assert result.status == 2
+    assert any(line.startswith("usage: braid-gen") for line in result.errors)
+
+
+def test_nothing_is_lost_on_errors(generate):
+    generate("vms: [a]\n")
+    before = {path: path.read_bytes() for path in (generate.directory / "out").rglob("*.*")
+              if path.is_file()}
+    assert generate("vms: [a, a]\n").status == 1
+    after = {path: path.read_bytes() for path in (generate.directory / "out").rglob("*.*")
+             if path.is_file()}
+    assert before == after
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_output_cannot_be_written(generate):
+    (generate.directory / "out").write_text("in the way")
+    result = generate("vms: [a]\n")
+    assert result.status == 1
+    assert result.errors and "out" in result.errors[0]

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What comes out: the .system file, configurations, device trees, the rest; and when it changes."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import xml.etree.ElementTree
+
+import pytest
+
+from conftest import ROOT, image
+
+DEMO = ROOT / "systems" / "virtio_demo.yaml"
+SYSTEMS = sorted((ROOT / "systems").glob("*.yaml"))
+WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}"]
+
+
+def number(text):
+    return int(text, 0)
+
+
+def system_of(result):
+    return xml.etree.ElementTree.fromstring(result.read("system.system"))
+
+
+def summary_of(result):
+    return json.loads(result.read("system.json"))
+
+
+def dts_of(result, name):
+    return subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", result.output / f"{name}.dtb"],
+                          check=True, capture_output=True, text=True).stdout
+
+
+def check_ranges(regions, maps, bound):
+    """Mappings of one address space: aligned to their pages, apart from each other."""
+    ranges = []
+    for each in maps:
+        region = regions[each.get("mr")]
+        start = number(each.get("vaddr"))
+        assert start % number(region.get("page_size")) == 0
+        ranges.append((start, start + number(region.get("size"))))
+    ranges.sort()
+    for (_, end), (start, _) in zip(ranges, ranges[1:]):
+        assert end <= start
+    assert ranges[-1][1] < bound if ranges else True
+
+
+def check_system(system):
+    """The rules of Microkit's tool for a system description."""
+    regions = {r.get("name"): r for r in system.iter("memory_region")}
+    assert len(regions) == len(list(system.iter("memory_region")))
+    pds = {p.get("name"): p for p in system.iter("protection_domain")}
+    assert len(pds) <= 63
+    ids = {name: [] for name in pds}
+    used = set()
+    for region in regions.values():
+        page = number(region.get("page_size"))
+        assert page in (0x1000, 0x200000)
+        assert number(region.get("size")) % page == 0
+        assert number(region.get("size")) <= 64 << 20 or region.get("prefill_path")
+        assert number(region.get("phys_addr", "0")) % page == 0
+    for name, pd in pds.items():
+        check_ranges(regions, pd.findall("map"), 1 << 39)
+        used |= {m.get("mr") for m in pd.iter("map")}
+        ids[name] += [number(i.get("id")) for i in pd.findall("irq")]
+        assert 0 <= number(pd.get("priority")) <= 254
+        for vm in pd.findall("virtual_machine"):
+            check_ranges(regions, vm.findall("map"), 1 << 39)
+            assert number(vm.get("priority")) < number(pd.get("priority"))
+            assert number(vm.get("budget")) <= number(vm.get("period"))
+    assert used == set(regions)
+    for channel in system.findall("channel"):
+        ends = channel.findall("end")
+        assert len(ends) == 2
+        for end, other in (ends, ends[::-1]):
+            ids[end.get("pd")].append(number(end.get("id")))
+            if end.get("pp"):
+                assert number(pds[end.get("pd")].get("priority")) < \
+                    number(pds[other.get("pd")].get("priority"))
+    for each in ids.values():
+        assert len(each) == len(set(each))
+        assert all(0 <= i <= 61 for i in each)
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("prefill", [(), ("--prefill",)], ids=["embed", "prefill"])
+def test_shipped_systems(generate, path, prefill):
+    result = generate.path(path, *prefill)
+    assert (result.status, result.errors) == (0, [])
+    check_system(system_of(result))
+    for config in sorted((result.output / "config").glob("*.c")):
+        subprocess.run(["gcc", *WARNINGS, "-c", config, "-o", "/dev/null"], check=True)
+    summary = summary_of(result)
+    for vm in summary["vms"]:
+        dts_of(result, vm["name"])
+    assert len({i["mac"] for vm in summary["vms"] for i in vm["interfaces"]}) == \
+        sum(len(vm["interfaces"]) for vm in summary["vms"])
+    subprocess.run(["dot", "-Tsvg", "-o", "/dev/null", result.output / "picture.dot"], check=True)
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_shipped_systems_run_in_1_gib(generate, path):
+    if path.stem in ("three_vms",):
+        pytest.skip("three machines of 256 MiB need more")
+    (generate.directory / "Image").write_bytes(image(size=30 << 20))
+    (generate.directory / "initrd").write_bytes(b"070701" + bytes(8 << 20))
+    assert generate.path(path, "--memory", "1G", "--prefill").errors == []
+
+
+def test_the_demo_is_short(generate):
+    lines = [line for line in DEMO.read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) <= 4
+    third = generate(DEMO.read_text() + "  vm2:\n")
+    assert third.status == 0
+    assert [vm["name"] for vm in summary_of(third)["vms"]] == ["vm0", "vm1", "vm2"]
+
+
+def test_adding_a_vm_changes_no_other(generate):
+    generate(DEMO.read_text())
+    kept = ["vm0.dtb", "vm1.dtb", "config/vmm_vm0.c", "config/vmm_vm1.c", "config/uart.c",
+            "config/vmm_vm0_images.S"]
+    out = generate.directory / "out"
+    before = {name: ((out / name).read_bytes(), (out / name).stat().st_mtime_ns) for name in kept}
+    generate(DEMO.read_text() + "  vm2:\n")
+    assert {name: ((out / name).read_bytes(), (out / name).stat().st_mtime_ns)
+            for name in kept} == before
+
+
+def test_nothing_changes_when_nothing_changed(generate):
+    out = generate(DEMO.read_text()).output
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    time.sleep(0.02)
+    generate(DEMO.read_text())
+    for path, before in times.items():
+        assert (path.stat().st_mtime_ns == before) == (path.name != "system.mk"), path
+    assert {path for path in out.rglob("*") if path.is_file()} == set(times)
+
+
+def test_the_same_file_gives_the_same_bytes(generate, tmp_path):
+    def contents(result):
+        return {path.name: path.read_bytes() for path in result.output.rglob("*")
+                if path.is_file()}
+    text = (ROOT / "systems" / "islands.yaml").read_text()
+    first = contents(generate(text))
+    subprocess.run(["rm", "-r", tmp_path / "out"], check=True)
+    assert contents(generate(text)) == first
+
+
+def test_macs_depend_on_names_only(generate):
+    def macs(text):
+        return {vm["name"]: [i["mac"] for i in vm["interfaces"]]
+                for vm in summary_of(generate(text))["vms"]}
+    two = macs("vms: [a, b]\n")
+    turned = macs("vms: {c: , b: {memory: 64 MiB}, a: }\n")
+    assert turned["a"] == two["a"] and turned["b"] == two["b"]
+    for (mac,) in turned.values():
+        assert mac.startswith("02:")
+
+
+def test_macs_of_another_system_differ(generate):
+    first = summary_of(generate("vms: [a]\n"))["vms"][0]["interfaces"][0]["mac"]
+    (generate.directory / "other.yaml").write_text("vms: [a]\n")
+    second = summary_of(generate.path("other.yaml"))["vms"][0]["interfaces"][0]["mac"]
+    assert first != second
+
+
+def test_alike_machines(generate):
+    summary = summary_of(generate(
+        "vms:\n  n: {count: 3, ip: 10.0.0.9/24, mac: 02:00:00:00:00:ff, memory: 64 MiB}\n"))
+    assert [vm["name"] for vm in summary["vms"]] == ["n0", "n1", "n2"]
+    assert [vm["hostname"] for vm in summary["vms"]] == ["n0", "n1", "n2"]
+    ports = [vm["interfaces"][0] for vm in summary["vms"]]
+    assert [p["ip"] for p in ports] == ["10.0.0.9/24", "10.0.0.10/24", "10.0.0.11/24"]
+    assert [p["mac"] for p in ports] == ["02:00:00:00:00:ff", "02:00:00:00:01:00",
+                                         "02:00:00:00:01:01"]
+
+
+def test_a_list_of_names(generate):
+    summary = summary_of(generate("switches: [x]\nvms: [a, {name: b, vcpus: 2}]\n"))
+    assert [(vm["name"], vm["vcpus"]) for vm in summary["vms"]] == [("a", 1), ("b", 2)]
+
+
+def test_defaults(generate):
+    summary = summary_of(generate(
+        "defaults: {memory: 64 MiB, vcpus: 2, period: 500 us}\nvms: {a: , b: {vcpus: 1}}\n"))
+    a, b = summary["vms"]
+    assert (a["memory"], a["vcpus"], a["period_us"], a["budget_us"]) == (64 << 20, 2, 500, 500)
+    assert (b["memory"], b["vcpus"]) == (64 << 20, 1)
+
+
+def test_bootargs(generate):
+    summary = summary_of(generate(
+        "vms:\n"
+        "  a: {ip: 10.0.0.1/24, gateway: 10.0.0.2, hostname: alpha, cmdline: 'debug x=\"y z\"'}\n"
+        "  b_c: {console: no, router: yes}\n"))
+    assert summary["vms"][0]["bootargs"] == (
+        "console=hvc0 earlycon=pl011,0x9000000 quiet braid.hostname=alpha braid.net0=10.0.0.1/24 "
+        'braid.gw0=10.0.0.2 debug x="y z"')
+    assert summary["vms"][1]["bootargs"] == (
+        "quiet braid.hostname=b-c sysctl.net.ipv4.ip_forward=1")
+
+
+def test_device_tree(generate):
+    result = generate("vms:\n  a: {vcpus: 3, memory: 128 MiB, interfaces: [{}, {}]}\n"
+                      "  b: {console: no, interfaces: none, initramfs: none}\n")
+    a, b = dts_of(result, "a"), dts_of(result, "b")
+    assert 'method = "smc"' in a
+    assert re.findall(r"cpu@(\d)", a) == ["0", "1", "2"]
+    assert "reg = <0x00 0x40000000 0x00 0x8000000>" in a
+    assert re.findall(r"virtio_mmio@(\w+)", a) == ["a000000", "a001000", "a002000"]
+    assert re.findall(r"interrupts = <0x00 (\w+) 0x04>", a) == ["0x01", "0x10", "0x11", "0x12"]
+    assert "0x01 0x0b 0x704" in a
+    assert 'stdout-path = "/pl011@9000000"' in a
+    for absent in ("virtio_mmio", "pl011", "stdout-path", "initrd"):
+        assert absent not in b
+
+
+def config_values(result, pd):
+    return dict(re.findall(r"\.(\w+) = ([^,{}]+),", result.read(f"config/{pd}.c")))
+
+
+def test_guest_layout(generate):
+    (generate.directory / "Image").write_bytes(image(image_size=40 << 20, text_offset=0x80000))
+    result = generate("vms:\n  a: {memory: 64 MiB}\n", "--prefill")
+    text = result.read("config/vmm_a.c")
+    kernel, initrd, dtb = (number(re.search(rf"\.{name} = {{.*\.gpa = (\w+)", text)[1])
+                           for name in ("kernel", "initrd", "dtb"))
+    assert kernel == 0x40200000 + 0x80000
+    assert dtb == 0x44000000 - 0x200000
+    assert initrd % 4096 == 0 and kernel + (40 << 20) <= initrd <= dtb - 1000006
+    assert "linux,initrd-end = <0x00 0x%x>" % (initrd + 1000006) in dts_of(result, "a")
+
+
+def test_images_are_stored_once(generate):
+    result = generate("vms: {a: , b: , c: {initramfs: none}}\n", "--prefill")
+    filled = [r for r in system_of(result).iter("memory_region") if r.get("prefill_path")]
+    assert [os.path.basename(r.get("prefill_path")) for r in filled] == ["Image", "initrd"]
+    users = [pd.get("name") for pd in system_of(result).iter("protection_domain")
+             for m in pd.findall("map") if m.get("mr") == filled[0].get("name")]
+    assert users == ["vmm_a", "vmm_b", "vmm_c"]
+    assert "incbin \"a.dtb\"" in result.read("config/vmm_a_images.S")
+    assert "embedded_kernel" not in result.read("config/vmm_a.c")
+
+
+def test_images_are_embedded_without_prefill(generate):
+    result = generate("vms: [a]\n")
+    assert "prefill" not in result.read("system.system")
+    assembler = result.read("config/vmm_a_images.S")
+    for name in ("a.dtb", str(generate.directory / "Image"), str(generate.directory / "initrd")):
+        assert f'.incbin "{name}"' in assembler
+    subprocess.run(["gcc", "-c", f"-I{result.output}", result.output / "config/vmm_a_images.S",
+                    "-o", generate.directory / "a.o"], check=True)
+
+
+def test_files_with_odd_names(generate):
+    odd = generate.directory / "a & <b>"
+    odd.mkdir()
+    (odd / "$Image").write_bytes(image())
+    result = generate("vms:\n  a: {kernel: 'a & <b>/$Image'}\n", "--prefill")
+    assert result.status == 0
+    region = [r for r in system_of(result).iter("memory_region") if r.get("prefill_path")][0]
+    assert region.get("prefill_path") == str(odd / "$Image")
+    assert summary_of(result)["vms"][0]["kernel"] == str(odd / "$Image")
+    makefile = generate.directory / "check.mk"
+    makefile.write_text("include out/system.mk\nall: $(IMAGES)\n")
+    subprocess.run(["make", "-f", makefile, "all"], cwd=generate.directory, check=True)
+
+
+def test_search(generate):
+    (generate.directory / "sub").mkdir()
+    (generate.directory / "sub" / "own").write_bytes(image())
+    assert generate("vms:\n  a: {kernel: own}\n").status == 1
+    assert generate("vms:\n  a: {kernel: own}\n", "--search", "sub").status == 0
+
+
+def test_make_fragment(generate):
+    result = generate("vms: [a, b]\n")
+    makefile = generate.directory / "show.mk"
+    makefile.write_text("IMAGE := loader.img\ninclude out/system.mk\nshow:\n"
+                        "\t@echo '$(PDS)|$(foreach p,$(PDS),$(KIND_$(p)))|$(VMS)|$(MEMORY)'\n"
+                        "\t@echo '$(QEMU_ARGS)'\n")
+    shown = subprocess.run(["make", "-s", "-f", makefile], cwd=generate.directory, check=True,
+                           capture_output=True, text=True).stdout.splitlines()
+    assert shown[0] == ("timer uart console switch_net0 vmm_a vmm_b|drivers/timer drivers/uart "
+                        "console switch vmm vmm|a b|2048M")
+    assert shown[1].split() == result.read("qemu.args").split()
+
+
+def reaches(result):
+    switch = summary_of(result)["switches"][0]
+    names = [port["vm"] for port in switch["ports"]]
+    return {port["vm"]: [names[p] for p in port["reaches"]] for port in switch["ports"]}
+
+
+def test_everybody_reaches_everybody(generate):
+    assert reaches(generate("vms: [a, b, c]\n")) == {"a": ["b", "c"], "b": ["a", "c"],
+                                                     "c": ["a", "b"]}
+
+
+def test_allow(generate):
+    result = generate("switches: {x: {allow: [[a, b], 'b -> c']}}\nvms: [a, b, c, d]\n")
+    assert reaches(result) == {"a": ["b"], "b": ["a", "c"], "c": [], "d": []}
+    config = result.read("config/switch_x.c")
+    assert re.findall(r"may_reach = (\w+)", config) == ["0x2", "0x5", "0x0", "0x0"]
+
+
+def test_deny(generate):
+    result = generate("switches: {x: {deny: [[a, b], 'c->a']}}\nvms: [a, b, c]\n")
+    assert reaches(result) == {"a": ["c"], "b": ["c"], "c": ["b"]}
+
+
+def test_allow_nobody(generate):
+    assert reaches(generate("switches: {x: {allow: []}}\nvms: [a, b]\n")) == {"a": [], "b": []}
+
+
+def test_groups_in_allow(generate):
+    result = generate("defaults: {memory: 64 MiB}\nswitches: {x: {allow: ['n -> m']}}\n"
+                      "vms: {n: {count: 2}, m: }\n")
+    assert reaches(result) == {"n0": ["m"], "n1": ["m"], "m": []}
+
+
+def test_switch_settings(generate):
+    result = generate("switches: {x: {mirror: c, ageing: 60 s, queue: 1 MiB}}\n"
+                      "vms: {a: {vlan: 7}, b: {trunk: [7, 9]}, c: {any_mac: yes}}\n")
+    config = result.read("config/switch_x.c")
+    for line in (".mirror_port = 2", ".age_seconds = 60", ".ring_size = 0x100000",
+                 ".access_vlan = 7", "trunk_1[] = {7, 9, 0}", ".trunk_vlans = trunk_1"):
+        assert line in config
+    assert re.findall(r"mac_fixed = (\w+)", config) == ["true", "true", "false"]
+
+
+def test_machine_on_two_switches(generate):
+    summary = summary_of(generate.path(ROOT / "systems" / "islands.yaml"))
+    assert [s["name"] for s in summary["switches"]] == ["west", "east"]
+    assert [[p["vm"] for p in s["ports"]] for s in summary["switches"]] == [
+        ["cat", "ferry"], ["dog", "ferry"]]
+
+
+def test_no_network(generate):
+    result = generate("vms: {a: {interfaces: none}}\n")
+    assert summary_of(result)["switches"] == []
+    assert "switch" not in result.read("system.mk").split("PDS :=")[1].splitlines()[0]
+    check_system(system_of(result))
+
+
+def test_largest_systems(generate):
+    text = ("switches: [x, y]\ndefaults: {memory: 40 MiB}\nvms:\n  a: {count: 27}\n"
+            "  b: {count: 20, switch: y}\n")
+    result = generate(text, "--prefill")
+    assert result.errors == []
+    check_system(system_of(result))
+
+
+def test_memory_in_pieces(generate):
+    result = generate("vms: {a: {memory: 150 MiB}}\n")
+    sizes = [number(r.get("size")) >> 20 for r in system_of(result).iter("memory_region")
+             if "_ram" in r.get("name")]
+    assert sizes == [64, 64, 22]
+
+
+def test_describe(generate):
+    result = generate.run("--describe", DEMO, ROOT / "systems" / "smp.yaml")
+    assert result.status == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["virtio_demo", "smp"]
+
+
+def test_time(program, generate):
+    begin = time.monotonic()
+    assert generate.path(ROOT / "systems" / "eight_vms.yaml").status == 0
+    assert time.monotonic() - begin < 1.0  # with sanitizers on a busy machine; 100 ms without
+
+
+def test_reference_has_not_drifted(generate):
+    reference = generate.run("--reference").stdout
+    assert reference.strip() in (ROOT / "docs" / "systems.md").read_text()
+
+
+def test_examples_of_the_manual(generate):
+    examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "systems.md").read_text(), re.S)
+    assert len(examples) >= 3
+    (generate.directory / "IMAGE").write_bytes(image())
+    for example in examples:
+        result = generate(example)
+        assert (result.status, result.errors) == (0, []), example
