@@ -9,8 +9,8 @@ import pexpect
 
 PREFIX = "\x1d"  # Ctrl-]
 PROMPT = r"[\w-]+:[^\r\n#]*# "
-# What a terminal shows but a reader does not see: colours, cursor movement, queries.
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x07")
+# What a terminal obeys and a reader does not see: colours, cursor movement, modes, queries.
+CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[7-9=>cM]|[\x07\x0f\x18]")
 
 
 class Machine:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the system tests share: images, built by the Makefile as a user would, and running systems.
+
+The environment says where to build and on what: BUILD_DIR, MICROKIT_SDK (empty: the bundled one),
+MICROKIT_CONFIG, QEMU, LINUX, INITRD.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+import machine  # noqa: E402  (lies beside this file)
+
+BUILD_DIR = pathlib.Path(os.environ.get("BUILD_DIR") or ROOT / "build").resolve()
+BUNDLED_SDK = BUILD_DIR / "sdk" / "microkit-sdk"
+SDK = pathlib.Path(os.environ.get("MICROKIT_SDK") or BUNDLED_SDK).resolve()
+CONFIG = os.environ.get("MICROKIT_CONFIG") or "release"
+BOARD = "qemu_virt_aarch64"
+LOGS = BUILD_DIR / "check" / "logs"
+
+
+def on_bundled_sdk():
+    return SDK == BUNDLED_SDK
+
+
+def make(target, **variables):
+    """Run make as a user would; returns the finished process, with all it has printed in stdout."""
+    settings = {"BUILD_DIR": BUILD_DIR, "MICROKIT_CONFIG": CONFIG}
+    if not on_bundled_sdk():
+        settings["MICROKIT_SDK"] = SDK
+    for name in ("QEMU", "LINUX", "INITRD"):
+        if os.environ.get(name):
+            settings[name] = os.environ[name]
+    settings.update(variables)
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", *settings, "MICROKIT_SDK")}
+    command = ["make", "-C", str(ROOT), target, *(f"{k}={v}" for k, v in settings.items())]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, env=environment, check=False)
+
+
+def directory_of(system, config=None):
+    """Where make puts what it makes of a system."""
+    name = pathlib.Path(str(system)).name.removesuffix(".yaml").removesuffix(".system")
+    sdk = "bundled" if on_bundled_sdk() else SDK.name
+    return BUILD_DIR / "systems" / name / f"{sdk}.{BOARD}.{config or CONFIG}"
+
+
+def build(system, **variables):
+    """Build a system's image; returns the command that boots it."""
+    process = make("image", SYSTEM=system, **variables)
+    assert process.returncode == 0, process.stdout[-4000:]
+    return directory_of(system, variables.get("MICROKIT_CONFIG")) / "run"
+
+
+class Booter:
+    """Boots systems, keeps a log of each, and ends them when the test (or file) is over."""
+
+    def __init__(self, name):
+        self.name = name
+        self.machines = []
+
+    def __call__(self, system, arguments=(), timeout=60, **variables):
+        command = build(system, **variables)
+        LOGS.mkdir(parents=True, exist_ok=True)
+        log = (LOGS / f"{self.name}.{len(self.machines)}.log").open("w", encoding="utf-8")
+        running = machine.Machine(command, arguments, log, timeout)
+        self.machines.append((running, log))
+        return running
+
+    def stop(self):
+        for running, log in self.machines:
+            running.stop()
+            log.close()
+
+
+def log_name(request):
+    return re.sub(r"[^\w.-]+", "_", request.node.name) + ("" if on_bundled_sdk() else "-also")
+
+
+@pytest.fixture
+def boot(request):
+    """A function that boots a system for one test."""
+    booter = Booter(log_name(request))
+    yield booter
+    booter.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(request):
+    """virtio_demo with both shells ready and vm1's address set; shared by a file's tests."""
+    booter = Booter(log_name(request))
+    running = booter("virtio_demo")
+    try:
+        running.login(0)
+        running.login(1)
+        running.output(1, "ifconfig eth0 192.168.1.2")
+        yield running
+    finally:
+        booter.stop()

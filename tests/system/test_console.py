@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Many consoles behind one UART."""
+
+import re
+
+import pexpect
+import pytest
+
+import machine
+
+
+def test_each_key_reaches_its_machine(demo):
+    for number in (0, 1, 0, 1):
+        assert demo.output(number, "hostname").strip() == f"vm{number}"
+
+
+def test_focus_by_name(demo):
+    demo.send(machine.PREFIX + "nvm0\r")
+    demo.expect(r"\[vm0 alone")
+    demo.focused = 0
+    assert demo.output(0, "hostname").strip() == "vm0"
+    demo.send(machine.PREFIX + "nvm7\r")
+    demo.expect("no machine 'vm7'")
+    demo.send("\r")
+    demo.expect(machine.PROMPT)
+    assert demo.output(0, "hostname").strip() == "vm0"
+
+
+def test_all_shows_all_with_their_names(demo):
+    demo.output(0, "(sleep 2; echo from zero >/dev/hvc0) &")
+    demo.output(1, "(sleep 2; echo from one >/dev/hvc0) &")
+    demo.show_all()
+    seen = {}
+    for _ in range(2):
+        match = demo.expect(r"(vm[01])[^\r\n]*from (zero|one)", timeout=10)
+        seen[match[2]] = match[1]
+    assert seen == {"zero": "vm0", "one": "vm1"}
+    demo.focus(1)
+
+
+def test_output_of_the_unfocused_is_kept(demo):
+    demo.output(0, "(sleep 1; echo late words >/dev/hvc0) &")
+    demo.focus(1)
+    assert demo.output(1, "sleep 2; hostname").strip() == "vm1"
+    demo.focus(0)
+    demo.expect("late words", timeout=10)
+
+
+def test_help_and_unknown_commands(demo):
+    demo.send(machine.PREFIX + "?")
+    demo.expect(r"Ctrl-\] a")
+    demo.send(machine.PREFIX + "!")
+    demo.expect("no such command")
+    assert demo.output(1, "hostname").strip() == "vm1"
+
+
+def test_the_prefix_itself_can_be_typed(demo):
+    demo.focus(1)
+    demo.send("od -An -tx1 -N1\r")
+    demo.expect("od -An.*\n")
+    demo.send(machine.PREFIX + machine.PREFIX + "\r")
+    demo.expect(r"\b1d\b", timeout=10)
+    demo.expect(machine.PROMPT)
+
+
+def test_interrupt_key_stops_a_program(demo):
+    demo.focus(1)
+    demo.send("sleep 1000\r")
+    demo.expect("sleep 1000")
+    with pytest.raises(pexpect.TIMEOUT):
+        demo.expect(machine.PROMPT, timeout=1)
+    demo.send("\x03")
+    demo.expect(machine.PROMPT, timeout=10)
+    assert demo.output(1, "hostname").strip() == "vm1"
+
+
+def test_full_screen_editor(demo):
+    """Raw keys and cursor movement: what is typed into vi is what the file holds."""
+    demo.focus(1)
+    demo.send("vi /tmp/text\r")
+    demo.expect(r"/tmp/text")
+    demo.send("ibraid\x1b")
+    demo.send("owoven\x1b")
+    demo.send(":wq\r")
+    demo.expect(machine.PROMPT, timeout=10)
+    assert demo.output(1, "cat /tmp/text").split() == ["braid", "woven"]
+
+
+def test_much_output_comes_whole(demo):
+    text = demo.output(1, "seq 1 20000", timeout=120)
+    assert text.split() == [str(n) for n in range(1, 20001)]
+
+
+def test_a_flood_does_not_stop_the_others(demo):
+    """One machine prints without end, unseen and seen; the other one still answers."""
+    demo.output(0, "(while :; do echo flood flood flood flood flood; done >/dev/hvc0) & "
+                   "echo $! >/tmp/pid")
+    try:
+        for _ in range(3):
+            assert demo.output(1, "hostname", timeout=30).strip() == "vm1"
+        demo.show_all()
+        demo.expect("flood")
+        assert demo.output(1, "hostname", timeout=30).strip() == "vm1"
+    finally:
+        demo.focus(0)
+        demo.send("\rkill $(cat /tmp/pid)\r")
+        demo.login(0)
+
+
+def test_long_pasted_line_arrives(demo):
+    words = " ".join(str(n) for n in range(200))
+    assert demo.output(1, f"echo {words}").split() == words.split()
+
+
+def test_statistics_of_the_switch(demo):
+    demo.send(machine.PREFIX + "s")
+    assert re.search(r"vm0", demo.expect(r"(?s)net0.*?vm0[^\r\n]*", timeout=10)[0])

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reboot and power-off from inside a guest are that guest's business alone."""
+
+import machine
+
+
+def ping_in_background(system, number, target, count):
+    system.output(number, f"ping -c {count} -i 0.2 {target} >/tmp/ping 2>&1 &")
+
+
+def ping_result(system, number, timeout=60):
+    return machine.ping_statistics(system.output(number, "wait; cat /tmp/ping", timeout))
+
+
+def test_reboot_while_the_others_talk(boot):
+    system = boot("three_vms")
+    for number in (0, 1, 2):
+        system.login(number)
+    ping_in_background(system, 0, "192.168.1.3", 60)
+    before = system.output(1, "echo trace >/root/trace; cat /proc/sys/kernel/random/boot_id")
+    system.send("reboot\r")
+    system.expect("restarting", timeout=30)
+    system.expect("vm1 is ready", timeout=60)
+    system.expect(machine.PROMPT, timeout=30)
+    after = system.output(1, "cat /proc/sys/kernel/random/boot_id; ls /root")
+    assert before.strip() not in after and "trace" not in after, "it is not a fresh machine"
+    assert ping_result(system, 0)[:2] == (60, 60)
+    # And the rebooted machine is reached again under the address that it has always had.
+    output = system.output(2, "ping -c 5 -i 0.2 192.168.1.2")
+    assert machine.ping_statistics(output)[:2] == (5, 5)
+
+
+def test_power_off_and_start_again(boot):
+    system = boot("three_vms")
+    for number in (0, 1, 2):
+        system.login(number)
+    ping_in_background(system, 0, "192.168.1.3", 60)
+    system.focus(1)
+    system.send("poweroff\r")
+    system.expect("powered off", timeout=30)
+    assert ping_result(system, 0)[:2] == (60, 60)
+    status, output = system.run(0, "ping -c 2 -W 1 192.168.1.2")
+    assert status != 0 and machine.ping_statistics(output)[1] == 0
+    system.focus(1)
+    system.send("\r")
+    system.expect("vm1 is ready", timeout=60)
+    system.login(1)
+    output = system.output(0, "ping -c 5 -i 0.2 192.168.1.2")
+    assert machine.ping_statistics(output)[:2] == (5, 5)
+
+
+def test_reboot_ten_times(boot):
+    """What a restart forgets to put back shows in the next one."""
+    system = boot("virtio_demo")
+    system.login(0)
+    system.login(1)
+    for _ in range(10):
+        system.send("reboot -f\r")
+        system.expect("vm1 is ready", timeout=60)
+        system.expect(machine.PROMPT, timeout=30)
+        output = system.output(1, "ifconfig eth0 192.168.1.2; ping -c 2 -i 0.2 192.168.1.1")
+        assert machine.ping_statistics(output)[:2] == (2, 2)
+
+
+def test_panic_is_the_guests_own(boot):
+    system = boot("virtio_demo")
+    system.login(0)
+    system.login(1)
+    system.send("echo c >/proc/sysrq-trigger\r")
+    system.login(0)
+    assert "vm0" in system.output(0, "hostname")
