@@ -73,6 +73,8 @@ $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
 # What is in it is said at its head.
 include $(OUT)/system.mk
 $(OUT)/system.mk: $(SYSTEM_INPUTS)
+# That one of them has gone since is for the generator to say, in words.
+$(sort $(SYSTEM_INPUTS) $(IMAGES)): ;
 
 # ---- Programs ------------------------------------------------------------------------------------
 

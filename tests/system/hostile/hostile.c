@@ -220,7 +220,16 @@ static void print_number(unsigned number)
     put((char)('0' + number % 10));
 }
 
-/* What a step has come to. */
+static void wait(unsigned count)
+{
+    for (uint64_t end = now() + milliseconds(count); now() < end;) {
+    }
+}
+
+/*
+ * What a step has come to. The monitor lets one message a second through of those that a guest can
+ * provoke: the pause is for the next step's to be among them.
+ */
 static void check(bool as_expected, const char *why)
 {
     if (as_expected) {
@@ -234,6 +243,7 @@ static void check(bool as_expected, const char *why)
         print(why);
     }
     print("\r\n");
+    wait(1100);
 }
 
 static void check_aborts(uint32_t expected)
@@ -503,8 +513,7 @@ static void before_and_after_driver_ok(void)
     ethernet_frame();
     describe(TX, 0, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
     offer(TX, 0);
-    for (uint64_t end = now() + milliseconds(50); now() < end;) {
-    }
+    wait(50);
     if (used[TX].index != 0) {
         check(false, "the device has worked");
     } else {

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a user may get wrong when building: a message that says what, and what to do."""
+
+import os
+import pathlib
+
+import pytest
+
+import conftest
+
+
+def fails(expected, **variables):
+    """Building fails, with all of `expected` in what it says, and leaves no image behind."""
+    process = conftest.make("image", **variables)
+    assert process.returncode != 0, process.stdout
+    for text in expected:
+        assert text in process.stdout, process.stdout
+    assert "Traceback" not in process.stdout and "Segmentation" not in process.stdout
+    system = variables.get("SYSTEM", "virtio_demo")
+    assert not (conftest.directory_of(system) / "loader.img").exists()
+    return process.stdout
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A function that writes a system file of this test's own and returns its path."""
+    def write(text, name="mine"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        return path
+    yield write
+    # Its directory under BUILD_DIR must not make another test's image look like this one's.
+    conftest.subprocess.run(["rm", "-rf", conftest.BUILD_DIR / "systems" / "mine"], check=True)
+
+
+def test_kernel_that_is_no_image(mine, tmp_path):
+    system = mine("vms:\n  a: {ip: 10.0.0.1/24}\n")
+    for content in (b"", b"MZ", b"\x7fELF" + bytes(200), b"not a kernel at all" * 1000):
+        kernel = tmp_path / "vmlinux"
+        kernel.write_bytes(content)
+        fails([str(kernel), "Image"], SYSTEM=system, LINUX=kernel)
+
+
+def test_kernel_that_is_not_there(mine, tmp_path):
+    system = mine("vms:\n  a:\n")
+    fails([str(tmp_path / "nowhere")], SYSTEM=system, LINUX=tmp_path / "nowhere")
+
+
+def test_initramfs_too_big_for_its_machine(mine, tmp_path):
+    big = tmp_path / "big.img"
+    with big.open("wb") as file:
+        file.truncate(300 << 20)
+    fails(["vm 'a'", "memory"], SYSTEM=mine("vms:\n  a: {memory: 256 MiB}\n"), INITRD=big)
+
+
+def test_machine_too_small_for_its_kernel(mine):
+    fails(["vm 'a'", "memory"], SYSTEM=mine("vms:\n  a: {memory: 16 MiB}\n"))
+
+
+def test_machine_too_big_for_the_board(mine):
+    out = fails(["vm 'a'", "memory"], SYSTEM=mine("vms:\n  a: {memory: 100 GiB}\n"))
+    assert "mine.yaml:2:" in out
+
+
+def test_description_with_errors(mine):
+    out = fails(["mine.yaml:2:"], SYSTEM=mine("vms:\n  a: {memry: 256 MiB}\n"))
+    assert "memory" in out, "it does not say what would be right"
+    fails(["mine.yaml"], SYSTEM=mine("vms: [\n"))
+    fails(["mine.yaml"], SYSTEM=mine(""))
+
+
+def test_system_that_is_not_there():
+    out = fails(["SYSTEM=nothing_like_it"], SYSTEM="nothing_like_it")
+    assert "virtio_demo" in out, "it does not say which there are"
+
+
+def test_sdk_that_is_none(tmp_path):
+    (tmp_path / "VERSION").write_text("2.0.1\n")
+    for path in (tmp_path, tmp_path / "nowhere", "/etc/passwd"):
+        process = conftest.make("image", MICROKIT_SDK=path)
+        assert process.returncode != 0
+        assert f"MICROKIT_SDK={path}" in process.stdout and "Unpack" in process.stdout
+        process = conftest.make("image", SEL4CP_SDK=path, MICROKIT_SDK="")
+        assert process.returncode != 0 and "Microkit SDK" in process.stdout
+
+
+def test_board_and_config_that_the_sdk_does_not_have():
+    process = conftest.make("image", MICROKIT_BOARD="toaster")
+    assert process.returncode != 0 and "toaster" in process.stdout
+    assert "qemu_virt_aarch64" in process.stdout
+    process = conftest.make("image", MICROKIT_CONFIG="fastest")
+    assert process.returncode != 0 and "fastest" in process.stdout
+    assert "release" in process.stdout
+
+
+def test_names_of_a_system():
+    """NAME, NAME.system, NAME.yaml and a path; and sel4cp's words for SDK, config and board."""
+    plain = conftest.build("virtio_demo")
+    for name in ("virtio_demo.system", "virtio_demo.yaml",
+                 conftest.ROOT / "systems" / "virtio_demo.yaml"):
+        assert conftest.build(name) == plain
+    process = conftest.make("image", MICROKIT_SDK="", SEL4CP_SDK=conftest.SDK, MICROKIT_CONFIG="",
+                            SEL4CP_CONFIG="debug", SEL4CP_BOARD="qemu_arm_virt_hyp",
+                            SYSTEM="virtio_demo.system")
+    assert process.returncode == 0, process.stdout
+    assert (conftest.directory_of("virtio_demo", "debug") / "loader.img").exists()
+
+
+def test_help():
+    process = conftest.make("help")
+    assert process.returncode == 0
+    for word in ("make demo", "make run", "make check", "SYSTEM=", "MICROKIT_SDK="):
+        assert word in process.stdout
+
+
+def test_own_files_in_a_machine(mine, tmp_path):
+    """A kernel and initramfs beside the description that names them."""
+    kernel = pathlib.Path(os.environ.get("LINUX") or conftest.BUILD_DIR / "guest" / "Image")
+    initrd = pathlib.Path(os.environ.get("INITRD") or conftest.BUILD_DIR / "guest/initramfs.img")
+    (tmp_path / "my-kernel").write_bytes(kernel.read_bytes())
+    (tmp_path / "my-initramfs").write_bytes(initrd.read_bytes())
+    system = mine("vms:\n  a: {kernel: my-kernel, initramfs: my-initramfs}\n")
+    assert conftest.build(system).exists()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A guest that does what it can to do harm; its neighbours must not notice.
+
+hostile/hostile.c says what it does and checks for itself how it is answered. Here the neighbours ping
+each other all the while, and what its monitor says of it is read.
+"""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import conftest
+import machine
+
+# What the monitor says of the offences, each as a pattern: the VM and the cause.
+CAUSES = {
+    "access where nothing is": r"0x0*b000000",
+    "fetch where nothing is": r"instruction fetch from 0x0*b000000",
+    "undefined call": r"unknown function 0x",
+    "queue outside memory": r"net0: queue \d is not enabled",
+    "kick too early": r"net0: kick .*before DRIVER_OK|net0: kick",
+    "loop": r"net0: .*(loop|longer|long)",
+    "next beyond the table": r"net0: .*(beyond|outside|next)",
+    "buffer outside memory": r"net0: .*outside",
+    "index jump": r"net0: .*(index|available)",
+    "stopped device": r"device is stopped until its driver resets it",
+}
+
+
+@pytest.fixture
+def hostile(boot):
+    """The system with the guest in it, its machines up and pinging."""
+    place = conftest.BUILD_DIR / "check" / "hostile"
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={place}"], check=True,
+                   stdin=subprocess.DEVNULL)
+    shutil.copy(conftest.HERE / "hostile.yaml", place)
+    return boot(place / "hostile.yaml", timeout=90)
+
+
+def test_offences_harm_the_offender_alone(hostile):
+    hostile.login(0)
+    hostile.output(0, "ping -c 100000 -i 0.5 192.168.1.2 >/tmp/ping 2>&1 & echo $! >/tmp/pid")
+    hostile.show_all()
+    hostile.focused = None
+    match = hostile.expect(r"(?s)^(.*)hostile: done, (\d+) bad", timeout=400)
+    said = machine.CONTROL.sub("", match[1]).replace("\r", "")
+    assert match[2] == "0", "\n".join(re.findall(r"hostile: BAD.*", said))
+
+    # It goes on flooding its monitor with faults while this is asked.
+    hostile.login(0)
+    output = hostile.output(0, "sleep 3; kill -INT $(cat /tmp/pid); wait; cat /tmp/ping",
+                            timeout=60)
+    sent, received, _ = machine.ping_statistics(output)
+    assert sent > 20 and received == sent, f"{received} of {sent} came back"
+    hostile.login(1)
+    assert hostile.output(1, "hostname").strip() == "vm1"
+
+    messages = [line for line in said.split("\n") if re.search(r"vmm hostile|hostile: ", line)]
+    for cause, pattern in CAUSES.items():
+        assert any(re.search(pattern, line) for line in messages), f"no message of: {cause}"
+    named = [line for line in messages if "device is stopped" in line]
+    assert named and all("hostile" in line for line in named)

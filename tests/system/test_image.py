@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The boot image and the memory it needs."""
+
+import os
+import pathlib
+
+import pytest
+
+import conftest
+import machine
+
+
+def guest_kernel():
+    return pathlib.Path(os.environ.get("LINUX") or conftest.BUILD_DIR / "guest" / "Image")
+
+
+def test_two_machines_of_256_mib_fit_into_the_board(boot):
+    """1 GiB on the bundled SDK, 2 GiB on others; and it is really there, in both at once."""
+    system = boot("virtio_demo", MEMORY="1G" if conftest.on_bundled_sdk() else "2G")
+    for number in (0, 1):
+        system.login(number, timeout=90)
+    for number in (0, 1):
+        total = int(system.output(number, "grep MemTotal /proc/meminfo").split()[1])
+        assert total > 200 * 1024
+        system.output(number, "mkdir /m; mount -t tmpfs -o size=150m t /m; "
+                              "head -c 140000000 /dev/urandom >/m/f; sha256sum /m/f >/sum",
+                      timeout=200)
+    for number in (0, 1):
+        system.output(number, "sha256sum -c /sum", timeout=100)
+    system.output(1, "ifconfig eth0 192.168.1.2")
+    output = system.output(1, "ping -c 5 -i 0.1 192.168.1.1")
+    assert machine.ping_statistics(output)[:2] == (5, 5)
+
+
+def test_one_kernel_image_is_stored_once():
+    """However many machines; an SDK that cannot prefill regions needs a copy in each monitor."""
+    if not conftest.on_bundled_sdk():
+        pytest.skip("a matter of the SDK's version")
+    kernel = guest_kernel().read_bytes()
+    # Any page will do that is not like another.
+    piece = kernel[0x10000:0x11000]
+    assert kernel.count(piece) == 1
+    sizes = {}
+    for system, machines in (("virtio_demo", 2), ("eight_vms", 8)):
+        image = conftest.build(system).parent / "loader.img"
+        assert image.read_bytes().count(piece) == 1, system
+        sizes[machines] = image.stat().st_size
+    assert sizes[8] - sizes[2] < 6 * len(kernel) // 4
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    """Guests and image, made a second time elsewhere."""
+    packed = conftest.ROOT / "guest" / "pack.py"
+    guest = conftest.BUILD_DIR / "guest"
+    if not (guest / "root").exists():
+        pytest.skip("LINUX and INITRD were given")
+    conftest.subprocess.run([packed, guest / "root", packed.parent / "files", tmp_path / "Image",
+                             tmp_path / "initramfs.img"], check=True)
+    for name in ("Image", "initramfs.img"):
+        assert (tmp_path / name).read_bytes() == (guest / name).read_bytes()
+
+
+def test_a_second_make_does_nothing():
+    run = conftest.build("virtio_demo")
+    files = sorted(p for p in run.parent.rglob("*") if p.is_file())
+    before = [(p, p.stat().st_mtime_ns) for p in files]
+    process = conftest.make("image", SYSTEM="virtio_demo")
+    assert process.returncode == 0
+    assert [(p, p.stat().st_mtime_ns) for p in files] == before
+    assert "  CC " not in process.stdout and "  LD " not in process.stdout
+
+
+def test_all_systems_build():
+    for path in sorted((conftest.ROOT / "systems").glob("*.yaml")):
+        conftest.build(path.stem)
