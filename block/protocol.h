@@ -50,6 +50,7 @@ struct block_segment {
     uint64_t offset; /* bytes from the region's start */
 };
 
+/* A request's record begins with this; `segment_count` struct block_segment follow. */
 struct block_request {
     uint32_t id;     /* the sender's, given back in the answer */
     uint16_t op;     /* enum block_op */
@@ -57,7 +58,6 @@ struct block_request {
     uint64_t sector;
     uint32_t sector_count;  /* 0 for a flush; when reading or writing, what the segments hold */
     uint32_t flags;  /* BLOCK_REQUEST_* */
-    struct block_segment segments[];
 };
 
 /* What a reply begins with says which of the two it is. */

@@ -49,7 +49,21 @@ static inline void cpu_flush_to_memory(const void *start, size_t size)
     __asm__ volatile("dsb sy" ::: "memory");
 }
 
+/*
+ * Order all accesses before it and all behind it, as seen by a device that reads and writes the
+ * same memory, or whose registers are among them.
+ */
+static inline void cpu_device_barrier(void)
+{
+    __asm__ volatile("dmb osh" ::: "memory");
+}
+
 #else
+
+static inline void cpu_device_barrier(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
 
 uint64_t cpu_counter(void);
 uint64_t cpu_counter_frequency(void);

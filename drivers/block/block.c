@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The disk's driver: requests from its client, the disk multiplexer, go to the device as they are,
+ * and its answers go back. What it adds is where things are: it alone knows physical addresses, so
+ * it lets nothing pass that is not within a data region. It never tries anything twice.
+ */
+
+#include <microkit.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "block/protocol.h"
+#include "config.h"
+#include "lib/log.h"
+#include "lib/ring.h"
+#include "virtio_blk.h"
+
+#define SECTORS_PER_MIB ((1u << 20) / BLOCK_SECTOR)
+
+static struct ring requests, replies;
+static struct ring log_ring;
+static struct block_info info;
+static bool failed;   /* the device has been given up */
+static bool reported; /* a broken ring */
+
+/* A request out of the ring: a copy, because the ring's memory is the client's too. */
+static struct {
+    struct block_request head;
+    struct block_segment segments[BLOCK_SEGMENTS_MAX];
+} request;
+
+static struct vring_driver_segment data[BLOCK_SEGMENTS_MAX];
+
+static void notify_client(void)
+{
+    microkit_notify(block_driver_config.client_channel);
+}
+
+/* There is room: see `room_for_answer`. */
+static void answer(uint32_t id, uint32_t status)
+{
+    struct block_done *done = ring_reserve(&replies, sizeof(*done));
+
+    if (done != NULL) {
+        *done = (struct block_done){.kind = BLOCK_REPLY_DONE, .id = id, .status = status};
+        ring_commit(&replies, sizeof(*done));
+    }
+}
+
+/* Whether all that is in flight, and one more, could be answered; if not, the client notifies. */
+static bool room_for_answer(void)
+{
+    uint32_t bytes = (virtio_blk_in_flight() + 1) * BLOCK_REPLY_BYTES;
+
+    return ring_space(&replies) >= bytes || ring_await_space(&replies, bytes);
+}
+
+static void send_info(void)
+{
+    struct block_info *to = ring_reserve(&replies, sizeof(*to));
+
+    if (to != NULL) {
+        *to = info;
+        ring_commit(&replies, sizeof(*to));
+    }
+}
+
+/* Copy the record and see that it is a request; `id` is known then, if it is to be known at all. */
+static bool copy_request(const void *record, uint32_t count)
+{
+    memset(&request.head, 0, sizeof(request.head));
+    memcpy(&request, record, count < sizeof(request) ? count : sizeof(request));
+    return count >= sizeof(request.head) &&
+           request.head.segment_count <= info.segments_max &&
+           count >= sizeof(request.head) +
+                        request.head.segment_count * sizeof(struct block_segment);
+}
+
+/* The segment by its physical address; false if it is not all within a data region. */
+static bool locate(const struct block_segment *segment, struct vring_driver_segment *at)
+{
+    const struct block_driver_region *region;
+
+    if (segment->region >= block_driver_config.region_count) {
+        return false;
+    }
+    region = &block_driver_config.regions[segment->region];
+    if (segment->length == 0 || segment->length > info.segment_bytes_max ||
+        segment->offset >= region->size || segment->length > region->size - segment->offset) {
+        return false;
+    }
+    at->paddr = *region->paddr + segment->offset;
+    at->length = segment->length;
+    return true;
+}
+
+static enum block_status check_request(void)
+{
+    uint16_t op = request.head.op;
+    bool with_data = op == BLOCK_READ || op == BLOCK_WRITE;
+
+    if (info.sectors == 0 || failed || op > BLOCK_WRITE_ZEROES ||
+        (request.head.segment_count != 0) != with_data) {
+        return BLOCK_IO_ERROR;
+    }
+    if ((op == BLOCK_DISCARD && (info.features & BLOCK_INFO_DISCARD) == 0) ||
+        (op == BLOCK_WRITE_ZEROES && (info.features & BLOCK_INFO_WRITE_ZEROES) == 0)) {
+        return BLOCK_UNSUPPORTED;
+    }
+    for (uint32_t i = 0; i < request.head.segment_count; i++) {
+        if (!locate(&request.segments[i], &data[i])) {
+            return BLOCK_IO_ERROR;
+        }
+    }
+    return BLOCK_OK;
+}
+
+/* Returns false if the device has no room for it, and it has to wait. */
+static bool pass_on(const void *record, uint32_t count)
+{
+    enum block_status status;
+
+    if (!copy_request(record, count)) {
+        answer(request.head.id, BLOCK_IO_ERROR);
+        return true;
+    }
+    status = check_request();
+    if (status == BLOCK_OK && request.head.op == BLOCK_FLUSH &&
+        (info.features & BLOCK_INFO_FLUSH) == 0) {
+        answer(request.head.id, BLOCK_OK); /* what the device has answered is on the medium */
+        return true;
+    }
+    if (status != BLOCK_OK) {
+        answer(request.head.id, status);
+        return true;
+    }
+    return virtio_blk_submit(&request.head, data);
+}
+
+/* New requests, as long as the device takes any: they wait in the ring, and their sender with them. */
+static void submit(void)
+{
+    while (room_for_answer()) {
+        uint32_t count;
+        const void *record = ring_peek(&requests, &count);
+
+        if (record == NULL) {
+            if (ring_await_data(&requests)) {
+                continue;
+            }
+            break;
+        }
+        if (!pass_on(record, count)) {
+            break; /* until something in flight has finished */
+        }
+        ring_release(&requests);
+    }
+    virtio_blk_kick();
+}
+
+static void give_up(void)
+{
+    const char *cause = virtio_blk_error();
+
+    failed = true;
+    if (virtio_blk_stop()) {
+        log_printf("the disk is given up: %s", cause);
+    } else {
+        log_printf("the disk is given up: %s; it does not stop, so that %u requests stay unanswered",
+                   cause, (unsigned)virtio_blk_in_flight());
+    }
+}
+
+static void take_finished(void)
+{
+    uint32_t status;
+    uint32_t id;
+
+    while (virtio_blk_take(&id, &status)) {
+        answer(id, status);
+    }
+}
+
+/*
+ * All that has finished: no more than was in flight, since nothing new is handed over meanwhile.
+ * That is the budget of a wake-up.
+ */
+static void complete(void)
+{
+    do {
+        take_finished();
+    } while (virtio_blk_await());
+    if (virtio_blk_error() != NULL && !failed) {
+        give_up();
+        take_finished();
+    }
+}
+
+static void serve(void)
+{
+    complete();
+    submit();
+    if (ring_take_data_wanted(&replies) | ring_take_space_wanted(&requests)) {
+        notify_client();
+    }
+    if (!reported && (ring_broken(&requests) || ring_broken(&replies))) {
+        reported = true;
+        log_printf("the multiplexer has broken its ring: no more requests are served");
+    }
+}
+
+static void start_disk(void)
+{
+    const char *cause =
+        virtio_blk_start(block_driver_config.registers, block_driver_config.dma,
+                         *block_driver_config.dma_paddr, BLOCK_DRIVER_DMA_SIZE, &info);
+
+    failed = cause != NULL;
+    if (failed) {
+        log_printf("no disk: %s", cause);
+        info = (struct block_info){.kind = BLOCK_REPLY_INFO};
+    } else {
+        log_printf("disk of %llu MiB, blocks of %u bytes%s",
+                   (unsigned long long)(info.sectors / SECTORS_PER_MIB), (unsigned)info.block_size,
+                   (info.features & BLOCK_INFO_READ_ONLY) != 0 ? ", read-only" : "");
+    }
+}
+
+void init(void)
+{
+    bool logs = block_driver_config.log != NULL;
+
+    if (logs) {
+        ring_init(&log_ring, block_driver_config.log, block_driver_config.log_size);
+    }
+    log_init("disk", logs ? &log_ring : NULL, block_driver_config.log_channel);
+    ring_init(&requests, block_driver_config.requests, block_driver_config.request_ring_size);
+    ring_init(&replies, block_driver_config.replies, block_driver_config.reply_ring_size);
+    reported = false;
+    start_disk();
+    send_info();
+    serve();
+    notify_client();
+}
+
+void notified(microkit_channel ch)
+{
+    if (ch == block_driver_config.irq_channel) {
+        virtio_blk_interrupted();
+    }
+    serve();
+    if (ch == block_driver_config.irq_channel) {
+        microkit_deferred_irq_ack(ch);
+    }
+}
