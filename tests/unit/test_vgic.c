@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: vmm/vgic.c vmm/vcpu.c tests/unit/fake/fake_microkit.c
+ *
+ * The virtual distributor: every register, priorities and list registers, level and edge, several
+ * vCPUs, and a guest that writes noise.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <microkit.h>
+#include "vmm/vcpu.h"
+#include "vmm/vgic.h"
+
+#define GICD_CTLR       0x000
+#define GICD_TYPER      0x004
+#define GICD_IIDR       0x008
+#define GICD_IGROUPR    0x080
+#define GICD_ISENABLER  0x100
+#define GICD_ICENABLER  0x180
+#define GICD_ISPENDR    0x200
+#define GICD_ICPENDR    0x280
+#define GICD_ISACTIVER  0x300
+#define GICD_ICACTIVER  0x380
+#define GICD_IPRIORITYR 0x400
+#define GICD_ITARGETSR  0x800
+#define GICD_ICFGR      0xc00
+#define GICD_SGIR       0xf00
+#define GICD_CPENDSGIR  0xf10
+#define GICD_SPENDSGIR  0xf20
+#define GICD_ICPIDR2    0xfe8
+
+#define SPI   48u
+#define TIMER VGIC_VIRTUAL_TIMER
+
+/* The monitor's answer to a maintenance fault. */
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
+{
+    (void)reply_msginfo;
+    assert_int_equal(microkit_msginfo_get_label(msginfo), seL4_Fault_VGICMaintenance);
+    vgic_maintenance((uint8_t)child, (uint32_t)microkit_mr_get(0));
+    return seL4_True;
+}
+
+static void write_reg(uint8_t vcpu, uint32_t offset, uint8_t width, uint32_t value)
+{
+    struct mmio_access access = {
+        .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value
+    };
+
+    assert_true(vgic_access(NULL, &access));
+}
+
+static uint32_t read_reg(uint8_t vcpu, uint32_t offset, uint8_t width)
+{
+    struct mmio_access access = { .offset = offset, .width = width, .vcpu = vcpu, .value = ~0ull };
+
+    assert_true(vgic_access(NULL, &access));
+    assert_true(width == 8 || access.value < (1ull << (8 * width)));
+    return (uint32_t)access.value;
+}
+
+static void write32(uint32_t offset, uint32_t value)
+{
+    write_reg(0, offset, 4, value);
+}
+
+static uint32_t read32(uint32_t offset)
+{
+    return read_reg(0, offset, 4);
+}
+
+static void set_bit(uint32_t base, uint32_t intid)
+{
+    write32(base + intid / 32 * 4, 1u << (intid % 32));
+}
+
+static bool get_bit(uint32_t base, uint32_t intid)
+{
+    return (read32(base + intid / 32 * 4) >> (intid % 32)) & 1;
+}
+
+static void make_edge(uint32_t intid)
+{
+    uint32_t offset = GICD_ICFGR + intid / 16 * 4;
+
+    write32(offset, read32(offset) | 2u << (intid % 16 * 2));
+}
+
+static void start(uint32_t vcpus)
+{
+    fake_reset();
+    vcpu_init(vcpus);
+    vgic_init(vcpus);
+    /* What was in a line's memory from the case before. */
+    for (uint32_t i = VGIC_SPI_BASE; i < VGIC_MAX_INTID; i++) {
+        vgic_set_level(i, false);
+    }
+    for (uint8_t v = 0; v < vcpus; v++) {
+        vcpu_power_on(v, 0x40000000, 0, 0);
+        fake.vcpu[v].vppi_acks = 0;
+    }
+    write32(GICD_CTLR, 1);
+}
+
+static void eoi(uint8_t vcpu, uint32_t intid)
+{
+    int index = fake_find_lr(vcpu, intid);
+
+    assert_true(index >= 0);
+    fake_eoi(vcpu, (unsigned)index);
+}
+
+static void registers_after_reset(void **state)
+{
+    (void)state;
+    start(4);
+    vgic_reset();
+    assert_int_equal(read32(GICD_CTLR), 0);
+    assert_int_equal(read32(GICD_TYPER), 3 | 3 << 5);
+    assert_int_equal(read32(GICD_IIDR), 0x0200143b);
+    assert_int_equal(read32(GICD_ICPIDR2), 0x2b);
+    assert_int_equal(read32(GICD_ISENABLER), 0xffff);
+    assert_int_equal(read32(GICD_ISENABLER + 4), 0);
+    assert_int_equal(read32(GICD_ICFGR), 0xaaaaaaaa);
+    assert_int_equal(read32(GICD_ICFGR + 4), 0);
+    assert_int_equal(read32(0xffc), 0xb1);
+    assert_int_equal(read32(0xe00), 0); /* NSACR and other reserved ones */
+    assert_int_equal(read32(GICD_SGIR), 0);
+}
+
+static void set_and_clear_registers_are_two_views(void **state)
+{
+    (void)state;
+    start(1);
+    write32(GICD_ISENABLER + 4, 0x00ff00ff);
+    assert_int_equal(read32(GICD_ICENABLER + 4), 0x00ff00ff);
+    write32(GICD_ICENABLER + 4, 0x0000000f);
+    assert_int_equal(read32(GICD_ISENABLER + 4), 0x00ff00f0);
+    write32(GICD_ICENABLER, 0xffffffff); /* SGIs cannot be disabled */
+    assert_int_equal(read32(GICD_ISENABLER), 0xffff);
+    write32(GICD_ISPENDR + 8, 0x80000001);
+    assert_int_equal(read32(GICD_ICPENDR + 8), 0x80000001);
+    write32(GICD_ICPENDR + 8, 1);
+    assert_int_equal(read32(GICD_ISPENDR + 8), 0x80000000);
+    write32(GICD_ISACTIVER + 12, 6);
+    write32(GICD_ICACTIVER + 12, 2);
+    assert_int_equal(read32(GICD_ISACTIVER + 12), 4);
+    write32(GICD_IGROUPR + 4, 0x55);
+    assert_int_equal(read32(GICD_IGROUPR + 4), 0x55);
+    write32(GICD_ICFGR + 8, 0xffffffff);
+    assert_int_equal(read32(GICD_ICFGR + 8), 0xaaaaaaaa);
+    write32(GICD_ICFGR, 0);
+    assert_int_equal(read32(GICD_ICFGR), 0xaaaaaaaa); /* SGIs are edge-triggered for good */
+}
+
+static void beyond_the_last_interrupt_is_nothing(void **state)
+{
+    (void)state;
+    start(1);
+    write32(GICD_ISENABLER + 16, ~0u);
+    assert_int_equal(read32(GICD_ISENABLER + 16), 0);
+    write32(GICD_ISENABLER + 0x7c, ~0u);
+    assert_int_equal(read32(GICD_ISENABLER + 0x7c), 0);
+    write_reg(0, GICD_IPRIORITYR + 1019, 1, 0xff);
+    assert_int_equal(read_reg(0, GICD_IPRIORITYR + 1019, 1), 0);
+    write_reg(0, GICD_ITARGETSR + 1019, 1, 0xff);
+    assert_int_equal(read_reg(0, GICD_ITARGETSR + 1019, 1), 0);
+    write32(GICD_ICFGR + 0xfc, ~0u);
+    assert_int_equal(read32(GICD_ICFGR + 0xfc), 0);
+    vgic_set_level(0, true); /* lines that do not exist */
+    vgic_set_level(31, true);
+    vgic_set_level(VGIC_MAX_INTID, true);
+    vgic_set_level(UINT32_MAX, true);
+    assert_false(vgic_pending(0));
+}
+
+static void byte_and_word_access_agree(void **state)
+{
+    (void)state;
+    start(2);
+    write32(GICD_IPRIORITYR + SPI, 0x20406080);
+    assert_int_equal(read_reg(0, GICD_IPRIORITYR + SPI, 1), 0x80);
+    assert_int_equal(read_reg(0, GICD_IPRIORITYR + SPI + 3, 1), 0x20);
+    write_reg(0, GICD_IPRIORITYR + SPI + 1, 1, 0xff);
+    assert_int_equal(read32(GICD_IPRIORITYR + SPI), 0x2040f880); /* five bits are kept */
+    write_reg(0, GICD_ITARGETSR + SPI + 2, 1, 0xff);
+    assert_int_equal(read32(GICD_ITARGETSR + SPI), 0x01030101);
+}
+
+static void other_widths_are_refused(void **state)
+{
+    struct mmio_access access = { .offset = GICD_CTLR, .width = 1 };
+
+    (void)state;
+    start(1);
+    assert_false(vgic_access(NULL, &access));
+    access.width = 2;
+    assert_false(vgic_access(NULL, &access));
+    access.width = 8;
+    assert_false(vgic_access(NULL, &access));
+    access.offset = GICD_IPRIORITYR;
+    assert_false(vgic_access(NULL, &access));
+    access.width = 2;
+    assert_false(vgic_access(NULL, &access));
+    access.offset = GICD_SGIR;
+    access.width = 1;
+    assert_false(vgic_access(NULL, &access));
+}
+
+static void targets_of_one_and_of_many(void **state)
+{
+    (void)state;
+    start(1);
+    write32(GICD_ITARGETSR + SPI, 0);
+    assert_int_equal(read32(GICD_ITARGETSR + SPI), 0);
+    assert_int_equal(read32(GICD_ITARGETSR), 0);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    assert_true(fake_find_lr(0, SPI) >= 0); /* there is nobody else */
+
+    start(4);
+    assert_int_equal(read_reg(0, GICD_ITARGETSR, 4), 0x01010101);
+    assert_int_equal(read_reg(3, GICD_ITARGETSR + 28, 4), 0x08080808);
+    write_reg(2, GICD_ITARGETSR, 4, 0);
+    assert_int_equal(read_reg(2, GICD_ITARGETSR, 4), 0x04040404);
+}
+
+static void an_interrupt_needs_all_its_switches(void **state)
+{
+    (void)state;
+    start(1);
+    write32(GICD_CTLR, 0);
+    vgic_set_level(SPI, true);
+    assert_true(get_bit(GICD_ISPENDR, SPI));
+    assert_false(vgic_pending(0));
+    set_bit(GICD_ISENABLER, SPI);
+    assert_false(vgic_pending(0));
+    write32(GICD_CTLR, 2); /* group 1 only, and it is in group 0 */
+    assert_false(vgic_pending(0));
+    write32(GICD_CTLR, 1);
+    assert_true(vgic_pending(0));
+    assert_int_equal(fake.vcpu[0].lr[0].intid, SPI);
+    assert_int_equal(fake.vcpu[0].lr[0].group, 0);
+    assert_false(get_bit(GICD_ISPENDR, SPI) && !get_bit(GICD_ISACTIVER, SPI));
+}
+
+static void group_one_goes_out_as_such(void **state)
+{
+    (void)state;
+    start(1);
+    write32(GICD_CTLR, 3);
+    write32(GICD_IGROUPR + 4, ~0u);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    assert_int_equal(fake.vcpu[0].lr[0].group, 1);
+}
+
+static void level_comes_again_while_it_is_high(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    vgic_set_level(SPI, true);
+    assert_int_equal(fake.vcpu[0].injections, 1);
+    fake_acknowledge(0, 0);
+    eoi(0, SPI);
+    assert_int_equal(fake.vcpu[0].injections, 2);
+    vgic_set_level(SPI, false);
+    eoi(0, SPI);
+    assert_int_equal(fake.vcpu[0].injections, 2);
+    assert_false(vgic_pending(0));
+    assert_false(get_bit(GICD_ISPENDR, SPI));
+}
+
+static void level_cannot_be_cleared_by_hand(void **state)
+{
+    (void)state;
+    start(1);
+    vgic_set_level(SPI, true);
+    set_bit(GICD_ICPENDR, SPI);
+    assert_true(get_bit(GICD_ISPENDR, SPI));
+}
+
+static void edge_is_remembered_once(void **state)
+{
+    (void)state;
+    start(1);
+    make_edge(SPI);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    assert_int_equal(fake.vcpu[0].injections, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        vgic_set_level(SPI, false);
+        vgic_set_level(SPI, true);
+    }
+    eoi(0, SPI);
+    assert_int_equal(fake.vcpu[0].injections, 2);
+    eoi(0, SPI);
+    assert_int_equal(fake.vcpu[0].injections, 2);
+    assert_false(vgic_pending(0));
+}
+
+static void edge_while_disabled_waits(void **state)
+{
+    (void)state;
+    start(1);
+    make_edge(SPI);
+    vgic_set_level(SPI, true);
+    vgic_set_level(SPI, false);
+    assert_int_equal(fake.vcpu[0].injections, 0);
+    set_bit(GICD_ISENABLER, SPI);
+    assert_int_equal(fake.vcpu[0].injections, 1);
+}
+
+static void the_urgent_ones_get_the_list_registers(void **state)
+{
+    (void)state;
+    start(1);
+    write32(GICD_CTLR, 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        write_reg(0, GICD_IPRIORITYR + 40 + i, 1, 0x80 - 8 * i); /* the last is the most urgent */
+        set_bit(GICD_ISENABLER, 40 + i);
+        vgic_set_level(40 + i, true);
+    }
+    write32(GICD_CTLR, 1);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(fake_find_lr(0, 40 + i) >= 0, i >= 4);
+    }
+    assert_int_equal(fake.vcpu[0].lr[fake_find_lr(0, 47)].priority, (0x80 - 56) >> 3);
+    vgic_set_level(46, false);
+    eoi(0, 46);
+    assert_true(fake_find_lr(0, 43) >= 0); /* the next in line */
+    assert_true(fake_find_lr(0, 42) < 0);
+}
+
+static void more_than_fit_all_come_at_last(void **state)
+{
+    unsigned seen = 0;
+
+    (void)state;
+    start(1);
+    for (uint32_t i = 32; i < VGIC_MAX_INTID; i++) {
+        make_edge(i);
+        set_bit(GICD_ISENABLER, i);
+        vgic_set_level(i, true);
+    }
+    while (vgic_pending(0)) {
+        for (unsigned i = 0; i < FAKE_LIST_REGISTERS; i++) {
+            if (fake.vcpu[0].lr[i].state != FAKE_LR_FREE) {
+                fake_eoi(0, i);
+                seen++;
+            }
+        }
+        assert_in_range(seen, 0, VGIC_MAX_INTID);
+    }
+    assert_int_equal(seen, VGIC_MAX_INTID - 32);
+}
+
+static void a_parked_vcpu_is_woken_and_a_stopped_one_is_not(void **state)
+{
+    (void)state;
+    start(2);
+    set_bit(GICD_ISENABLER, SPI);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 2);
+    fake.vcpu[1].running = false;
+    vcpu_park(1);
+    vgic_set_level(SPI, true);
+    assert_true(fake.vcpu[1].running);
+    assert_int_equal(vcpu_state(1), VCPU_ON);
+    eoi(1, SPI);
+    vgic_set_level(SPI, false);
+    eoi(1, SPI);
+
+    vcpu_power_off(1);
+    vgic_vcpu_off(1);
+    vgic_set_level(SPI, true);
+    assert_false(fake.vcpu[1].running);
+    assert_int_equal(fake_find_lr(1, SPI), -1);
+    vcpu_power_on(1, 0x40000000, 0, 0);
+    vgic_vcpu_on(1);
+    assert_true(fake_find_lr(1, SPI) >= 0);
+}
+
+static void one_of_several_targets_gets_it(void **state)
+{
+    (void)state;
+    start(4);
+    set_bit(GICD_ISENABLER, SPI);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 0x0e);
+    vgic_set_level(SPI, true);
+    assert_int_equal(fake.vcpu[0].injections, 0);
+    assert_int_equal(fake.vcpu[1].injections + fake.vcpu[2].injections + fake.vcpu[3].injections, 1);
+}
+
+static void what_an_offline_vcpu_held_goes_to_another(void **state)
+{
+    (void)state;
+    start(2);
+    set_bit(GICD_ISENABLER, SPI);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 2);
+    make_edge(SPI);
+    vgic_set_level(SPI, true);
+    assert_true(fake_find_lr(1, SPI) >= 0);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 1);
+    assert_int_equal(fake.vcpu[0].injections, 0);
+    vcpu_power_off(1);
+    vgic_vcpu_off(1);
+    assert_true(fake_find_lr(0, SPI) >= 0);
+    /* The copy that was left behind ends without a trace. */
+    vcpu_power_on(1, 0x40000000, 0, 0);
+    eoi(1, SPI);
+    assert_false(vgic_pending(1));
+    assert_true(vgic_pending(0));
+    eoi(0, SPI);
+    assert_false(vgic_pending(0));
+}
+
+static void sgi_filters(void **state)
+{
+    (void)state;
+    start(4);
+    write_reg(1, GICD_SGIR, 4, 0u << 24 | 0x0d << 16 | 3); /* a list: 0, 2, 3 */
+    assert_true(fake_find_lr(0, 3) >= 0);
+    assert_true(fake_find_lr(1, 3) < 0);
+    assert_true(fake_find_lr(2, 3) >= 0);
+    assert_true(fake_find_lr(3, 3) >= 0);
+    write_reg(1, GICD_SGIR, 4, 1u << 24 | 4); /* all others */
+    assert_true(fake_find_lr(0, 4) >= 0);
+    assert_true(fake_find_lr(1, 4) < 0);
+    write_reg(1, GICD_SGIR, 4, 2u << 24 | 5); /* myself */
+    assert_true(fake_find_lr(1, 5) >= 0);
+    assert_true(fake_find_lr(0, 5) < 0);
+    write_reg(1, GICD_SGIR, 4, 3u << 24 | 0xff << 16 | 6); /* reserved */
+    write_reg(1, GICD_SGIR, 4, 0u << 24 | 0xf0 << 16 | 7); /* vCPUs that do not exist */
+    for (uint8_t v = 0; v < 4; v++) {
+        assert_true(fake_find_lr(v, 6) < 0);
+        assert_true(fake_find_lr(v, 7) < 0);
+    }
+}
+
+static void an_sgi_of_two_senders_comes_twice(void **state)
+{
+    (void)state;
+    start(3);
+    write_reg(1, GICD_SGIR, 4, 0x01 << 16 | 2);
+    write_reg(2, GICD_SGIR, 4, 0x01 << 16 | 2);
+    write_reg(2, GICD_SGIR, 4, 0x01 << 16 | 2); /* not a third */
+    assert_int_equal(fake.vcpu[0].injections, 1);
+    eoi(0, 2);
+    assert_int_equal(fake.vcpu[0].injections, 2);
+    eoi(0, 2);
+    assert_int_equal(fake.vcpu[0].injections, 2);
+    assert_false(vgic_pending(0));
+}
+
+static void sgi_pending_registers(void **state)
+{
+    (void)state;
+    start(2);
+    write32(GICD_CTLR, 0);
+    write_reg(0, GICD_SPENDSGIR + 9, 1, 0x83); /* bits of vCPUs that do not exist are dropped */
+    assert_int_equal(read_reg(0, GICD_CPENDSGIR + 9, 1), 3);
+    assert_int_equal(read_reg(1, GICD_CPENDSGIR + 9, 1), 0); /* banked */
+    assert_true(get_bit(GICD_ISPENDR, 9));
+    write32(GICD_ICPENDR, ~0u);
+    assert_true(get_bit(GICD_ISPENDR, 9));
+    write_reg(0, GICD_CPENDSGIR + 8, 4, 0x0000ff00);
+    assert_false(get_bit(GICD_ISPENDR, 9));
+    write32(GICD_CTLR, 1);
+    assert_false(vgic_pending(0));
+}
+
+static void private_registers_are_banked(void **state)
+{
+    (void)state;
+    start(2);
+    write_reg(1, GICD_ISENABLER, 4, 1u << TIMER);
+    assert_int_equal(read_reg(0, GICD_ISENABLER, 4), 0xffff);
+    assert_int_equal(read_reg(1, GICD_ISENABLER, 4), 0xffff | 1u << TIMER);
+    write_reg(1, GICD_IPRIORITYR + TIMER, 1, 0x40);
+    assert_int_equal(read_reg(0, GICD_IPRIORITYR + TIMER, 1), 0);
+    assert_true(vgic_timer_enabled(1));
+    assert_false(vgic_timer_enabled(0));
+}
+
+static void timer_is_acknowledged_when_it_has_been_handled(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, TIMER);
+    vgic_raise_ppi(0, TIMER);
+    assert_true(fake_find_lr(0, TIMER) >= 0);
+    assert_int_equal(fake.vcpu[0].vppi_acks, 0);
+    eoi(0, TIMER);
+    assert_int_equal(fake.vcpu[0].vppi_acks, 1);
+    assert_false(vgic_pending(0));
+}
+
+static void timer_that_fired_while_disabled_is_asked_anew(void **state)
+{
+    (void)state;
+    start(1);
+    vgic_raise_ppi(0, TIMER);
+    assert_false(vgic_pending(0));
+    set_bit(GICD_ISENABLER, TIMER);
+    assert_int_equal(fake.vcpu[0].injections, 0);
+    assert_int_equal(fake.vcpu[0].vppi_acks, 1); /* the kernel reports it again if it still holds */
+
+    set_bit(GICD_ICENABLER, TIMER);
+    vgic_raise_ppi(0, TIMER);
+    set_bit(GICD_ICPENDR, TIMER);
+    assert_int_equal(fake.vcpu[0].vppi_acks, 2);
+}
+
+static void software_can_make_active(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    set_bit(GICD_ISACTIVER, SPI);
+    vgic_set_level(SPI, true);
+    assert_false(vgic_pending(0));
+    set_bit(GICD_ICACTIVER, SPI);
+    assert_true(vgic_pending(0));
+}
+
+static void maintenance_of_nothing_is_ignored(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    vgic_maintenance(0, 1);
+    vgic_maintenance(0, 4);
+    vgic_maintenance(0, UINT32_MAX);
+    assert_true(vgic_pending(0));
+    assert_int_equal(fake.vcpu[0].injections, 1);
+}
+
+static void reset_leaves_list_registers_to_be_emptied(void **state)
+{
+    uint16_t intids[VGIC_LIST_REGISTERS];
+
+    (void)state;
+    start(1);
+    for (uint32_t i = 0; i < 3; i++) {
+        set_bit(GICD_ISENABLER, 40 + i);
+        write_reg(0, GICD_IPRIORITYR + 40 + i, 1, 0x80 - 8 * i);
+        vgic_set_level(40 + i, true);
+    }
+    vgic_reset();
+    assert_true(vgic_pending(0));
+    vgic_occupants(0, intids);
+    assert_int_equal(intids[0], 42);
+    assert_int_equal(intids[1], 41);
+    assert_int_equal(intids[2], 40);
+    assert_int_equal(intids[3], VGIC_NONE);
+    eoi(0, 41); /* the program that drains them ends one: it does not come back */
+    assert_int_equal(fake.vcpu[0].injections, 3);
+    vgic_forget_occupants(0);
+    assert_false(vgic_pending(0));
+    vgic_maintenance(0, 0); /* a late report */
+    assert_false(vgic_pending(0));
+    vgic_occupants(0, intids);
+    assert_int_equal(intids[0], VGIC_NONE);
+}
+
+/* Whatever is written: no list register is used twice, and no injection is malformed (the fake
+ * checks both). */
+static void noise_is_survived(void **state)
+{
+    (void)state;
+    for (unsigned vcpus = 1; vcpus <= FAKE_VCPUS; vcpus += 3) {
+        srand(vcpus);
+        start(vcpus);
+        for (unsigned i = 0; i < 200000; i++) {
+            uint8_t width = (uint8_t)(1u << (rand() % 4));
+            struct mmio_access access = {
+                .offset = (uint64_t)(rand() % 4096) & ~(uint64_t)(width - 1u),
+                .width = width,
+                .write = rand() % 4 != 0,
+                .vcpu = (uint8_t)((unsigned)rand() % vcpus),
+                .value = (uint64_t)rand() << 32 ^ (uint64_t)rand(),
+            };
+            uint8_t vcpu = (uint8_t)((unsigned)rand() % vcpus);
+            unsigned index = (unsigned)rand() % FAKE_LIST_REGISTERS;
+
+            vgic_access(NULL, &access);
+            vgic_set_level((uint32_t)rand() % 140, rand() & 1);
+            if (fake.vcpu[vcpu].lr[index].state != FAKE_LR_FREE) {
+                fake_eoi(vcpu, index);
+            }
+            if (rand() % 16 == 0) {
+                vgic_raise_ppi(vcpu, TIMER);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(registers_after_reset),
+        cmocka_unit_test(set_and_clear_registers_are_two_views),
+        cmocka_unit_test(beyond_the_last_interrupt_is_nothing),
+        cmocka_unit_test(byte_and_word_access_agree),
+        cmocka_unit_test(other_widths_are_refused),
+        cmocka_unit_test(targets_of_one_and_of_many),
+        cmocka_unit_test(an_interrupt_needs_all_its_switches),
+        cmocka_unit_test(group_one_goes_out_as_such),
+        cmocka_unit_test(level_comes_again_while_it_is_high),
+        cmocka_unit_test(level_cannot_be_cleared_by_hand),
+        cmocka_unit_test(edge_is_remembered_once),
+        cmocka_unit_test(edge_while_disabled_waits),
+        cmocka_unit_test(the_urgent_ones_get_the_list_registers),
+        cmocka_unit_test(more_than_fit_all_come_at_last),
+        cmocka_unit_test(a_parked_vcpu_is_woken_and_a_stopped_one_is_not),
+        cmocka_unit_test(one_of_several_targets_gets_it),
+        cmocka_unit_test(what_an_offline_vcpu_held_goes_to_another),
+        cmocka_unit_test(sgi_filters),
+        cmocka_unit_test(an_sgi_of_two_senders_comes_twice),
+        cmocka_unit_test(sgi_pending_registers),
+        cmocka_unit_test(private_registers_are_banked),
+        cmocka_unit_test(timer_is_acknowledged_when_it_has_been_handled),
+        cmocka_unit_test(timer_that_fired_while_disabled_is_asked_anew),
+        cmocka_unit_test(software_can_make_active),
+        cmocka_unit_test(maintenance_of_nothing_is_ignored),
+        cmocka_unit_test(reset_leaves_list_registers_to_be_emptied),
+        cmocka_unit_test(noise_is_survived),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
