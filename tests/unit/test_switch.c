@@ -1,0 +1,1384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c
+ * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/fake_microkit.c
+ *
+ * The switch from outside: records go into the ports' rings, records and messages come out.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <linux/virtio_net.h>
+#include <microkit.h>
+
+#include "lib/net_port.h"
+#include "lib/ring.h"
+#include "switch/config.h"
+#include "switch/table.h"
+
+/* The cases have different switches: this is the object that switch.c sees as a constant. */
+struct switch_config config __asm__("switch_config");
+
+#define PORTS   5
+#define SIZE    0x40000u
+#define SMALL   4096u
+#define CHANNEL 10 /* of port 0 */
+#define LOG     3
+#define HEADER  ((uint32_t)sizeof(struct virtio_net_hdr_v1))
+#define ALL     (NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN | NET_PORT_USO)
+
+static uint8_t *from_region[PORTS], *to_region[PORTS], *log_region;
+static struct ring tx[PORTS], rx[PORTS], log_in;
+static char messages[65536];
+
+/* ---- The ports' other sides ---- */
+
+static uint8_t *fresh_region(uint8_t *old, uint32_t size)
+{
+    free(old);
+    uint8_t *region = aligned_alloc(4096, RING_HEADER_SIZE + size);
+    assert_non_null(region);
+    memset(region, 0, RING_HEADER_SIZE + size);
+    return region;
+}
+
+static void accept(int port, uint32_t bits)
+{
+    memcpy(to_region[port] + NET_PORT_ACCEPTS_OFFSET, &bits, sizeof(bits));
+}
+
+/* PORTS ports that reach each other, on no VLAN, all listening. The cases change this. */
+static int setup(void **state)
+{
+    (void)state;
+    static const char *const names[PORTS] = {"vm0", "vm1", "vm2", "vm3", "vm4"};
+
+    fake_reset();
+    memset(&config, 0, sizeof(config));
+    log_region = fresh_region(log_region, 0x10000);
+    ring_init(&log_in, log_region, 0x10000);
+    config.name = "net0";
+    config.age_seconds = 300;
+    config.mirror_port = -1;
+    config.log = log_region;
+    config.log_size = 0x10000;
+    config.log_channel = LOG;
+    config.port_count = PORTS;
+    for (int i = 0; i < PORTS; i++) {
+        struct switch_port_config *port = &config.ports[i];
+
+        from_region[i] = fresh_region(from_region[i], SIZE);
+        to_region[i] = fresh_region(to_region[i], SIZE);
+        ring_init(&tx[i], from_region[i], SIZE);
+        ring_init(&rx[i], to_region[i], SIZE);
+        port->name = names[i];
+        port->channel = (uint8_t)(CHANNEL + i);
+        port->may_reach = UINT64_MAX;
+        port->mac[0] = 0x52;
+        port->mac[5] = (uint8_t)i;
+        port->from_port = from_region[i];
+        port->to_port = to_region[i];
+        port->ring_size = SIZE;
+        accept(i, ALL);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PORTS; i++) {
+        free(from_region[i]);
+        free(to_region[i]);
+        from_region[i] = to_region[i] = NULL;
+    }
+    free(log_region);
+    log_region = NULL;
+    return 0;
+}
+
+static const char *said(void)
+{
+    messages[ring_read(&log_in, messages, sizeof(messages) - 1)] = '\0';
+    return messages;
+}
+
+struct packet {
+    struct virtio_net_hdr_v1 net;
+    uint8_t bytes[NET_GSO_FRAME_MAX + 64];
+    uint32_t length;
+};
+
+static struct packet out, in;
+
+static void put_mac(uint8_t *at, int port)
+{
+    static const uint8_t base[6] = {0x52, 0, 0, 0, 0, 0};
+
+    if (port < 0) {
+        memset(at, 0xff, 6);
+    } else {
+        memcpy(at, base, 6);
+        at[5] = (uint8_t)port;
+        at[4] = (uint8_t)(port >> 8);
+    }
+}
+
+/* A frame of `length` bytes between the addresses of two ports (-1: broadcast), in `out`. */
+static void make(int source, int destination, uint32_t length)
+{
+    memset(&out.net, 0, sizeof(out.net));
+    out.length = length;
+    for (uint32_t i = 0; i < length; i++) {
+        out.bytes[i] = (uint8_t)(i * 5 + length);
+    }
+    put_mac(out.bytes, destination);
+    put_mac(out.bytes + 6, source);
+    out.bytes[12] = 0x88;
+    out.bytes[13] = 0xb5;
+}
+
+/* Put a tag into `out`. */
+static void tag(uint16_t tci)
+{
+    memmove(out.bytes + 16, out.bytes + 12, out.length - 12);
+    out.bytes[12] = 0x81;
+    out.bytes[13] = 0x00;
+    out.bytes[14] = (uint8_t)(tci >> 8);
+    out.bytes[15] = (uint8_t)tci;
+    out.length += 4;
+}
+
+static void put_record(int port, const void *record, uint32_t count)
+{
+    void *room = ring_reserve(&tx[port], count);
+
+    assert_non_null(room);
+    memcpy(room, record, count);
+    ring_commit(&tx[port], count);
+}
+
+static void wake(int port)
+{
+    if (ring_take_data_wanted(&tx[port])) {
+        notified(CHANNEL + (microkit_channel)port);
+    }
+}
+
+static void put_out(int port)
+{
+    uint8_t *room = ring_reserve(&tx[port], HEADER + out.length);
+
+    assert_non_null(room);
+    memcpy(room, &out.net, HEADER);
+    memcpy(room + HEADER, out.bytes, out.length);
+    ring_commit(&tx[port], HEADER + out.length);
+}
+
+/* Send `out` from `port`. */
+static void send(int port)
+{
+    put_out(port);
+    wake(port);
+}
+
+static void send_frame(int port, int source, int destination, uint32_t length)
+{
+    make(source, destination, length);
+    send(port);
+}
+
+/* Take the next record to `port` into `in`; false if there is none. */
+static bool take(int port)
+{
+    uint32_t count;
+    const uint8_t *record = ring_peek(&rx[port], &count);
+
+    if (record == NULL) {
+        return false;
+    }
+    assert_in_range(count, HEADER + NET_FRAME_MIN, HEADER + NET_GSO_FRAME_MAX);
+    memcpy(&in.net, record, HEADER);
+    in.length = count - HEADER;
+    memcpy(in.bytes, record + HEADER, in.length);
+    ring_release(&rx[port]);
+    return true;
+}
+
+/* `port` has got `out`, byte for byte. */
+static void got_out(int port)
+{
+    assert_true(take(port));
+    assert_int_equal(in.length, out.length);
+    assert_memory_equal(in.bytes, out.bytes, out.length);
+}
+
+static void got_nothing(int port)
+{
+    assert_false(take(port));
+}
+
+static void got_nothing_but(int only)
+{
+    for (int i = 0; i < PORTS; i++) {
+        if (i != only) {
+            got_nothing(i);
+        }
+    }
+}
+
+/* Let every port say something, so that the switch knows where all are. */
+static void introduce_all(void)
+{
+    for (int i = 0; i < PORTS; i++) {
+        send_frame(i, i, -1, 60);
+    }
+    for (int i = 0; i < PORTS; i++) {
+        while (take(i)) {
+        }
+    }
+    said();
+}
+
+/* What the switch prints about `port`, from the counter's name on; 0 if it is not mentioned. */
+static unsigned long long counter(const char *port, const char *name)
+{
+    char start[64];
+
+    notified(LOG);
+    const char *text = said();
+    snprintf(start, sizeof(start), "port %s", port);
+    for (const char *line = text; (line = strstr(line, start)) != NULL; line++) {
+        const char *end = strchr(line, '\n');
+        const char *found = strstr(line, name);
+        if (found != NULL && found < end) {
+            return strtoull(found + strlen(name), NULL, 10);
+        }
+    }
+    return 0;
+}
+
+/* ---- Learning and flooding ---- */
+
+static void unknown_address_is_flooded(void **state)
+{
+    (void)state;
+    init();
+    send_frame(0, 0, 3, 60);
+    for (int i = 1; i < PORTS; i++) {
+        got_out(i);
+    }
+    got_nothing_but(-1);
+}
+
+static void known_address_is_not(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    for (int from = 0; from < PORTS; from++) {
+        for (int to = 0; to < PORTS; to++) {
+            if (from != to) {
+                send_frame(from, from, to, 100);
+                got_out(to);
+                got_nothing_but(-1);
+            }
+        }
+    }
+}
+
+static void broadcast_and_multicast_reach_all(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    send_frame(2, 2, -1, 60);
+    make(2, -1, 60);
+    memcpy(out.bytes, "\x33\x33\x00\x00\x00\x01", 6);
+    send(2);
+    for (int i = 0; i < PORTS; i++) {
+        if (i != 2) {
+            assert_true(take(i));
+            got_out(i);
+        }
+    }
+    got_nothing_but(-1);
+}
+
+static void addresses_for_bridges_stay(void **state)
+{
+    (void)state;
+    init();
+    make(0, 1, 60);
+    for (int last = 0; last < 16; last++) {
+        memcpy(out.bytes, "\x01\x80\xc2\x00\x00\x00", 6);
+        out.bytes[5] = (uint8_t)last;
+        send(0);
+        got_nothing_but(-1);
+    }
+    assert_int_equal(counter("vm0", "filtered "), 16);
+    out.bytes[5] = 0x10;
+    send(0);
+    got_out(1);
+}
+
+static void address_ages(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    fake.counter += fake.frequency * 300;
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    got_nothing_but(-1);
+    fake.counter += fake.frequency;
+    send_frame(0, 0, 1, 60);
+    for (int i = 1; i < PORTS; i++) {
+        got_out(i);
+    }
+}
+
+static void machine_that_moves_is_followed(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    send_frame(4, 3, 0, 60); /* the address of port 3 at port 4 */
+    got_out(0);
+    send_frame(0, 0, 3, 60);
+    got_out(4);
+    got_nothing_but(-1);
+}
+
+static void frame_for_the_senders_own_side_stays(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    send_frame(1, 77, -1, 60); /* a second machine behind port 1 */
+    for (int i = 0; i < PORTS; i++) {
+        take(i);
+    }
+    send_frame(1, 77, 1, 60);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm1", "filtered "), 1);
+}
+
+static void flood_of_sources_does_not_make_the_switch_forget(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    for (int i = 0; i < 3000; i++) {
+        send_frame(4, 1000 + i, 4, 60);
+        for (int port = 0; port < PORTS; port++) {
+            while (take(port)) {
+            }
+        }
+    }
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+/* ---- Permissions and addresses ---- */
+
+static void forbidden_ports_see_nothing(void **state)
+{
+    (void)state;
+    config.ports[0].may_reach = 1u << 1 | 1u << 2;
+    config.ports[3].may_reach = 0;
+    init();
+    introduce_all();
+    send_frame(0, 0, -1, 60);
+    got_out(1);
+    got_out(2);
+    got_nothing_but(-1);
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    send_frame(0, 0, 3, 60);
+    got_nothing_but(-1);
+    send_frame(0, 0, 99, 60); /* unknown */
+    got_out(1);
+    got_out(2);
+    got_nothing_but(-1);
+    send_frame(3, 3, 0, 60);
+    send_frame(3, 3, -1, 60);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm0", "forbidden "), 1);
+    assert_int_equal(counter("vm3", "forbidden "), 1);
+    /* The other direction has its own permission. */
+    send_frame(4, 4, 3, 60);
+    got_out(3);
+}
+
+static void fix_all(void)
+{
+    for (int i = 0; i < PORTS; i++) {
+        config.ports[i].mac_fixed = true;
+    }
+}
+
+static void fixed_addresses_are_known_from_the_start(void **state)
+{
+    (void)state;
+    fix_all();
+    init();
+    send_frame(0, 0, 3, 60);
+    got_out(3);
+    got_nothing_but(-1);
+    fake.counter += fake.frequency * 100000;
+    send_frame(0, 0, 3, 60);
+    got_out(3);
+    got_nothing_but(-1);
+}
+
+static void foreign_source_is_dropped(void **state)
+{
+    (void)state;
+    fix_all();
+    config.ports[4].mac_fixed = false;
+    init();
+    send_frame(0, 1, 2, 60);  /* another fixed port's */
+    send_frame(0, 50, 2, 60); /* nobody's */
+    got_nothing_but(-1);
+    assert_non_null(strstr(said(), "port vm0: a frame of 60 bytes dropped: from an address"));
+    send_frame(4, 1, 2, 60); /* a port without a fixed address cannot take one either */
+    got_nothing_but(-1);
+    assert_non_null(strstr(said(), "port vm4: "));
+    send_frame(4, 60, 2, 60);
+    got_out(2);
+    assert_int_equal(counter("vm0", "foreign source "), 2);
+    assert_int_equal(counter("vm4", "foreign source "), 1);
+}
+
+static void source_must_be_one_machines(void **state)
+{
+    (void)state;
+    init();
+    make(0, 1, 60);
+    memset(out.bytes + 6, 0xff, 6);
+    send(0);
+    memset(out.bytes + 6, 0, 6);
+    send(0);
+    memcpy(out.bytes + 6, "\x01\x00\x5e\x00\x00\x01", 6);
+    send(0);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm0", "foreign source "), 3);
+}
+
+static void fixed_ports_are_spared_strangers_frames(void **state)
+{
+    (void)state;
+    fix_all();
+    config.ports[4].mac_fixed = false;
+    init();
+    accept(2, ALL | NET_PORT_PROMISC);
+    send_frame(0, 0, 99, 60);
+    got_out(2);
+    got_out(4);
+    got_nothing_but(-1);
+}
+
+/* ---- VLANs ---- */
+
+static const uint16_t trunk_10_20[] = {10, 20, 0};
+
+/* 0, 1: access 10; 2: access 20; 3: trunk of both; 4: none */
+static void make_vlans(void)
+{
+    config.ports[0].access_vlan = 10;
+    config.ports[1].access_vlan = 10;
+    config.ports[2].access_vlan = 20;
+    config.ports[3].trunk_vlans = trunk_10_20;
+}
+
+static void vlans_are_apart(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    send_frame(0, 0, -1, 60);
+    got_out(1);
+    got_nothing(2);
+    got_nothing(4);
+    tag(10);
+    got_out(3);
+    send_frame(2, 2, -1, 60);
+    got_nothing(0);
+    got_nothing(1);
+    got_nothing(4);
+    tag(20);
+    got_out(3);
+    send_frame(4, 4, -1, 60);
+    got_nothing_but(-1);
+    /* Known, but on another VLAN. */
+    send_frame(0, 0, 2, 60);
+    got_nothing(2);
+}
+
+static void trunk_frames_lose_their_tag_on_access_ports(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    make(3, -1, 60);
+    tag(0xe000 | 10);
+    send(3);
+    make(3, -1, 60);
+    got_out(0);
+    got_out(1);
+    got_nothing_but(-1);
+    make(3, -1, 60);
+    tag(20);
+    send(3);
+    make(3, -1, 60);
+    got_out(2);
+    got_nothing_but(-1);
+}
+
+static void same_address_on_two_vlans(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    send_frame(0, 7, -1, 60);
+    send_frame(2, 7, -1, 60);
+    while (take(1) || take(3)) {
+    }
+    make(3, 7, 60);
+    tag(10);
+    send(3);
+    make(3, 7, 60);
+    got_out(0);
+    got_nothing_but(-1);
+    make(3, 7, 60);
+    tag(20);
+    send(3);
+    make(3, 7, 60);
+    got_out(2);
+    got_nothing_but(-1);
+}
+
+static void foreign_tags_are_dropped(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    make(0, -1, 60);
+    tag(20); /* an access port reaching for another VLAN */
+    send(0);
+    make(0, -1, 60);
+    tag(10); /* or for its own */
+    send(0);
+    make(3, -1, 60);
+    tag(30); /* not on the trunk */
+    send(3);
+    make(3, -1, 60);
+    tag(4095);
+    send(3);
+    make(3, -1, 60);
+    send(3); /* no tag, and the trunk has no VLAN for that */
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm0", "foreign VLAN "), 2);
+    assert_int_equal(counter("vm3", "foreign VLAN "), 3);
+}
+
+static void priority_tag_is_no_vlan(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    make(0, -1, 60);
+    tag(0xa000);
+    send(0);
+    make(0, -1, 60);
+    got_out(1);
+    tag(0xa000 | 10); /* the priority travels on */
+    got_out(3);
+}
+
+static void native_vlan_of_a_trunk_has_no_tag(void **state)
+{
+    (void)state;
+    make_vlans();
+    config.ports[3].access_vlan = 10;
+    init();
+    send_frame(0, 0, -1, 60);
+    got_out(1);
+    got_out(3);
+    send_frame(3, 3, -1, 60);
+    got_out(0);
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+static void ports_without_vlans_pass_tags(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    make(0, 1, 60);
+    tag(123);
+    send(0);
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+static void truncated_tag_is_dropped(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    for (uint32_t length = 14; length < 18; length++) {
+        make(3, -1, 60);
+        tag(10);
+        out.length = length;
+        send(3);
+    }
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm3", "bad header "), 4);
+    out.length = 18;
+    send(3);
+    assert_true(take(0));
+    assert_int_equal(in.length, 14);
+}
+
+/* ---- The mirror ---- */
+
+static void mirror_sees_everything_once(void **state)
+{
+    (void)state;
+    config.mirror_port = 4;
+    for (int i = 0; i < PORTS; i++) {
+        config.ports[i].may_reach = i < 4 ? 0xf : UINT64_MAX;
+    }
+    init();
+    introduce_all();
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    got_out(4);
+    got_nothing_but(-1);
+    send_frame(0, 0, -1, 60);
+    got_out(4);
+    got_nothing(4);
+}
+
+static void mirror_does_not_see_twice_what_is_its_own(void **state)
+{
+    (void)state;
+    config.mirror_port = 4;
+    init();
+    introduce_all();
+    send_frame(0, 0, 4, 60);
+    got_out(4);
+    got_nothing_but(-1);
+    send_frame(4, 4, 0, 60);
+    got_out(0);
+    got_nothing_but(-1);
+}
+
+static void mirror_sees_the_vlan(void **state)
+{
+    (void)state;
+    make_vlans();
+    config.mirror_port = 4;
+    init();
+    send_frame(0, 0, -1, 60);
+    tag(10);
+    got_out(4);
+}
+
+static void full_mirror_does_not_hold_up_others(void **state)
+{
+    (void)state;
+    config.mirror_port = 4;
+    init();
+    introduce_all();
+    for (int i = 0; i < 2000; i++) {
+        send_frame(0, 0, 1, 1514);
+        got_out(1);
+    }
+    assert_true(counter("vm4", "receiver full ") > 1000);
+}
+
+/* ---- Bad frames ---- */
+
+static void lengths_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t length;
+        bool passes;
+    } cases[] = {{13, false}, {14, true}, {60, true}, {1514, true}, {1518, true}, {1519, false},
+                 {9000, false}, {65553, false}, {65554, false}};
+
+    init();
+    introduce_all();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        send_frame(0, 0, 1, cases[i].length);
+        if (cases[i].passes) {
+            got_out(1);
+        }
+        got_nothing_but(-1);
+    }
+    assert_non_null(strstr(said(), "port vm0: a frame of 13 bytes dropped"));
+    assert_int_equal(counter("vm0", "short "), 1);
+    assert_int_equal(counter("vm0", "long "), 4);
+}
+
+static void records_without_a_frame_are_dropped(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[32] = {0};
+
+    init();
+    for (uint32_t count = 0; count < HEADER + NET_FRAME_MIN; count++) {
+        put_record(0, bytes, count);
+        wake(0);
+    }
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm0", "short "), HEADER + NET_FRAME_MIN);
+}
+
+/* A record that ends with the ring: nothing behind it is read. */
+static void empty_record_at_the_rings_end(void **state)
+{
+    (void)state;
+    init();
+    while (tx[0].own % SIZE != SIZE - RING_RECORD_ALIGN) {
+        put_record(0, "", 0);
+        wake(0);
+    }
+    put_record(0, "", 0);
+    wake(0);
+    assert_int_equal(tx[0].own % SIZE, 0);
+    send_frame(0, 0, -1, 60);
+    got_out(1);
+}
+
+static void contradictory_headers_are_dropped(void **state)
+{
+    (void)state;
+    static const struct virtio_net_hdr_v1 bad[] = {
+        {.flags = 1, .csum_start = 60, .csum_offset = 0},
+        {.flags = 1, .csum_start = 59, .csum_offset = 0},
+        {.flags = 1, .csum_start = 34, .csum_offset = 65535},
+        {.flags = 1, .csum_start = 65535, .csum_offset = 65535},
+        {.flags = 1, .csum_start = 0, .csum_offset = 6},
+        {.flags = 0, .gso_type = 1, .gso_size = 10},
+        {.flags = 1, .gso_type = 1, .gso_size = 0, .csum_start = 34, .csum_offset = 16},
+        {.flags = 1, .gso_type = 1, .gso_size = 60000, .csum_start = 34, .csum_offset = 16},
+        {.flags = 1, .gso_type = 2, .gso_size = 10, .csum_start = 34, .csum_offset = 16},
+        {.flags = 1, .gso_type = 0x80, .gso_size = 10, .csum_start = 34, .csum_offset = 16},
+        {.flags = 1, .gso_type = 0xff, .gso_size = 10, .csum_start = 34, .csum_offset = 16},
+        {.flags = 1, .gso_type = 1, .gso_size = 10, .hdr_len = 61, .csum_start = 34},
+    };
+
+    init();
+    introduce_all();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        make(0, 1, 60);
+        out.net = bad[i];
+        send(0);
+        got_nothing_but(-1);
+    }
+    /* What means nothing without its flag is no contradiction, and does not travel. */
+    make(0, 1, 60);
+    out.net.flags = 0xfe;
+    out.net.csum_start = 60000;
+    out.net.csum_offset = 3;
+    out.net.gso_size = 77;
+    out.net.hdr_len = 999;
+    out.net.num_buffers = 40;
+    send(0);
+    got_out(1);
+    static const struct virtio_net_hdr_v1 clean = {0};
+    assert_memory_equal(&in.net, &clean, sizeof(clean));
+}
+
+static void messages_about_bad_frames_are_limited(void **state)
+{
+    (void)state;
+    init();
+    for (int i = 0; i < 1000; i++) {
+        send_frame(0, 0, 1, 13);
+    }
+    unsigned lines = 0;
+    for (const char *at = said(); (at = strchr(at, '\n')) != NULL; at++) {
+        lines++;
+    }
+    assert_int_equal(lines, 8);
+}
+
+/* ---- Offloads ---- */
+
+static uint32_t sum16(uint32_t sum, const uint8_t *bytes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
+    }
+    return sum;
+}
+
+static uint16_t folded(uint32_t sum)
+{
+    while (sum > 0xffff) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)sum;
+}
+
+static uint32_t pseudo_header(const uint8_t *ip, uint32_t length)
+{
+    return sum16(0, ip + 12, 8) + 6 + length;
+}
+
+/* A TCP segment of `payload` bytes over IPv4, with a partial checksum, in `out`. */
+static void make_tcp(int source, int destination, uint32_t payload, uint16_t gso_size)
+{
+    uint32_t tcp_length = 20 + payload;
+    uint8_t *ip = out.bytes + 14;
+    uint8_t *tcp = ip + 20;
+
+    make(source, destination, 14 + 20 + tcp_length);
+    out.bytes[12] = 0x08;
+    out.bytes[13] = 0x00;
+    memset(ip, 0, 40);
+    ip[0] = 0x45;
+    ip[2] = (uint8_t)((20 + tcp_length) >> 8);
+    ip[3] = (uint8_t)(20 + tcp_length);
+    ip[8] = 64;
+    ip[9] = 6;
+    memcpy(ip + 12, "\x0a\x00\x00\x01\x0a\x00\x00\x02", 8);
+    uint16_t check = (uint16_t)~folded(sum16(0, ip, 20));
+    ip[10] = (uint8_t)(check >> 8);
+    ip[11] = (uint8_t)check;
+    tcp[7] = 100; /* the sequence number */
+    tcp[12] = 0x50;
+    tcp[13] = 0x18;
+    uint16_t partial = folded(pseudo_header(ip, tcp_length));
+    tcp[16] = (uint8_t)(partial >> 8);
+    tcp[17] = (uint8_t)partial;
+    out.net.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    out.net.csum_start = 34;
+    out.net.csum_offset = 16;
+    if (gso_size != 0) {
+        out.net.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+        out.net.gso_size = gso_size;
+        out.net.hdr_len = 54;
+    }
+}
+
+/* `in` is a whole TCP segment: both checksums are right, and it wants nothing done. */
+static void in_is_complete(uint32_t offset)
+{
+    const uint8_t *ip = in.bytes + offset;
+    uint32_t length = (uint32_t)ip[2] << 8 | ip[3];
+
+    assert_int_equal(in.net.flags, 0);
+    assert_int_equal(in.net.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+    assert_int_equal(length, in.length - offset);
+    assert_int_equal(folded(sum16(0, ip, 20)), 0xffff);
+    assert_int_equal(folded(sum16(pseudo_header(ip, length - 20), ip + 20, length - 20)), 0xffff);
+}
+
+static void unfinished_frames_pass_between_those_that_take_them(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    make_tcp(0, 1, 60000, 1448);
+    send(0);
+    got_out(1);
+    assert_memory_equal(&in.net, &out.net, 10);
+    make_tcp(0, 1, 100, 0);
+    send(0);
+    got_out(1);
+    assert_memory_equal(&in.net, &out.net, 10);
+}
+
+static void checksum_is_completed_for_those_that_do_not(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    accept(1, NET_PORT_UP);
+    make_tcp(0, 1, 100, 0);
+    send(0);
+    assert_true(take(1));
+    assert_int_equal(in.length, out.length);
+    in_is_complete(14);
+}
+
+static void large_segment_is_cut_for_those_that_do_not(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    accept(1, NET_PORT_UP);
+    accept(2, NET_PORT_UP | NET_PORT_CSUM);
+    make_tcp(0, -1, 3500, 1000);
+    put_mac(out.bytes, -1);
+    send(0);
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t payload = i < 3 ? 1000 : 500;
+
+        assert_true(take(1));
+        assert_int_equal(in.length, 54 + payload);
+        in_is_complete(14);
+        assert_memory_equal(in.bytes, out.bytes, 14);
+        assert_memory_equal(in.bytes + 54, out.bytes + 54 + i * 1000, payload);
+        uint32_t sequence = (uint32_t)in.bytes[38] << 24 | (uint32_t)in.bytes[39] << 16 |
+                            (uint32_t)in.bytes[40] << 8 | in.bytes[41];
+        assert_int_equal(sequence, 100 + i * 1000);
+        assert_true(take(2));
+        assert_int_equal(in.net.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+        assert_int_equal(in.net.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+    }
+    got_nothing(1);
+    got_nothing(2);
+    got_out(3);
+    got_out(4);
+    assert_int_equal(counter("vm1", "out "), 4 + 4); /* and what introduced the others */
+}
+
+static void offsets_follow_the_tag(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    make_tcp(0, -1, 3000, 1000);
+    put_mac(out.bytes, -1);
+    send(0);
+    assert_true(take(3));
+    assert_int_equal(in.net.csum_start, 38);
+    assert_int_equal(in.net.hdr_len, 58);
+    tag(10);
+    assert_memory_equal(in.bytes, out.bytes, out.length);
+    /* And back. */
+    out.net.csum_start = 38;
+    out.net.hdr_len = 58;
+    put_mac(out.bytes + 6, 3);
+    take(1);
+    send(3);
+    assert_true(take(1));
+    assert_int_equal(in.net.csum_start, 34);
+    assert_int_equal(in.net.hdr_len, 54);
+    assert_int_equal(in.length, out.length - 4);
+    assert_memory_equal(in.bytes + 12, out.bytes + 16, in.length - 12);
+    assert_true(take(0));
+}
+
+static void large_segment_is_cut_and_tagged(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    accept(3, NET_PORT_UP);
+    accept(0, NET_PORT_UP);
+    make_tcp(1, -1, 2000, 1000);
+    put_mac(out.bytes, -1);
+    send(1);
+    for (int i = 0; i < 2; i++) {
+        assert_true(take(3));
+        assert_int_equal(in.length, 58 + 1000);
+        assert_memory_equal(in.bytes + 12, "\x81\x00\x00\x0a\x08\x00", 6);
+        in_is_complete(18);
+        assert_true(take(0));
+        assert_int_equal(in.length, 54 + 1000);
+        in_is_complete(14);
+    }
+    got_nothing(3);
+    /* A tagged segment to access ports. */
+    tag(10);
+    put_mac(out.bytes + 6, 3);
+    out.net.csum_start = 38;
+    out.net.hdr_len = 58;
+    send(3);
+    for (int i = 0; i < 2; i++) {
+        assert_true(take(0));
+        assert_int_equal(in.length, 54 + 1000);
+        in_is_complete(14);
+    }
+    got_nothing(0);
+}
+
+static void segment_of_another_protocol_is_dropped_for_those_that_need_it_cut(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    accept(1, NET_PORT_UP);
+    make_tcp(0, 1, 3000, 1000);
+    out.bytes[23] = 17; /* UDP after all */
+    send(0);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm1", "not convertible "), 1);
+}
+
+static void checksum_inside_the_tag_is_refused(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    make_tcp(3, -1, 100, 0);
+    tag(10);
+    for (uint16_t start = 14; start < 18; start++) {
+        out.net.csum_start = start;
+        send(3);
+    }
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm3", "bad header "), 4);
+}
+
+/* ---- Receivers ---- */
+
+static void receiver_that_is_down_gets_nothing(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    accept(1, 0);
+    send_frame(0, 0, 1, 60);
+    send_frame(0, 0, -1, 60);
+    got_nothing(1);
+    assert_int_equal(counter("vm1", "receiver down "), 1);
+    accept(1, NET_PORT_UP);
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+}
+
+static void full_receiver_costs_only_its_own_frames(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    for (int i = 0; i < 1000; i++) {
+        send_frame(0, 0, -1, 1000);
+        for (int port = 1; port < PORTS; port++) {
+            if (port != 2) {
+                got_out(port);
+            }
+        }
+    }
+    unsigned got = 0;
+    while (take(2)) {
+        got++;
+    }
+    assert_in_range(got, SIZE / 1200, SIZE / 1000);
+    assert_int_equal(counter("vm2", "receiver full "), 1000 - got);
+    send_frame(0, 0, 2, 1000);
+    got_out(2);
+}
+
+static void ring_too_small_for_a_large_segment(void **state)
+{
+    (void)state;
+    to_region[1] = fresh_region(to_region[1], SMALL);
+    from_region[1] = fresh_region(from_region[1], SMALL);
+    ring_init(&rx[1], to_region[1], SMALL);
+    ring_init(&tx[1], from_region[1], SMALL);
+    config.ports[1].to_port = to_region[1];
+    config.ports[1].from_port = from_region[1];
+    config.ports[1].ring_size = SMALL;
+    accept(1, ALL);
+    init();
+    introduce_all();
+    make_tcp(0, 1, 60000, 1448);
+    send(0);
+    got_nothing_but(-1);
+    send_frame(0, 0, 1, 1514);
+    got_out(1);
+}
+
+static void sleeping_receiver_is_woken_once_per_batch(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    unsigned before = fake_notified(CHANNEL + 1);
+    assert_false(ring_await_data(&rx[1]));
+    assert_false(ring_await_data(&rx[2]));
+    for (int i = 0; i < 20; i++) {
+        make(0, 1, 60);
+        put_out(0);
+    }
+    wake(0);
+    assert_int_equal(fake_notified(CHANNEL + 1), before + 1);
+    assert_int_equal(fake_notified(CHANNEL + 2), 0);
+    /* Awake, it is left alone. */
+    send_frame(0, 0, 1, 60);
+    assert_int_equal(fake_notified(CHANNEL + 1), before + 1);
+}
+
+static void sender_that_waits_for_room_is_woken(void **state)
+{
+    (void)state;
+    init();
+    make(0, 1, 1500);
+    while (ring_reserve(&tx[0], HEADER + out.length) != NULL) {
+        put_out(0);
+    }
+    assert_false(ring_await_space(&tx[0], HEADER + out.length));
+    wake(0);
+    assert_int_equal(fake_notified(CHANNEL), 1);
+}
+
+static void all_that_waits_is_served_and_senders_take_turns(void **state)
+{
+    (void)state;
+    uint32_t got[PORTS] = {0};
+    uint32_t total = 0, last_of_the_few = 0;
+
+    for (int i = 0; i < 300; i++) {
+        make(1, 0, 200);
+        put_out(1);
+    }
+    for (int i = 0; i < 5; i++) {
+        make(2, 0, 200);
+        put_out(2);
+    }
+    init();
+    while (take(0)) {
+        int source = in.bytes[11];
+
+        got[source]++;
+        total++;
+        if (source == 2) {
+            last_of_the_few = total;
+        }
+    }
+    assert_int_equal(got[1], 300);
+    assert_int_equal(got[2], 5);
+    assert_in_range(last_of_the_few, 5, 50);
+}
+
+/* ---- Hostile peers ---- */
+
+static void broken_ring_takes_its_port_down_and_no_other(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    ((struct ring_shared *)from_region[0])->head += 0x12345678;
+    notified(CHANNEL);
+    assert_non_null(strstr(said(), "port vm0: its queue holds what cannot be"));
+    notified(CHANNEL);
+    assert_string_equal(said(), "");
+    send_frame(1, 1, 0, 60);
+    got_nothing(0);
+    send_frame(1, 1, 2, 60);
+    got_out(2);
+    send_frame(1, 1, -1, 60);
+    got_out(3);
+    assert_true(counter("vm0 (down)", "in ") > 0);
+}
+
+static void receiver_that_breaks_its_ring_goes_down(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    ((struct ring_shared *)to_region[1])->tail += 0x12345678;
+    /* The room that was known of is used up first. */
+    for (int i = 0; i < 2000; i++) {
+        send_frame(0, 0, 1, 1000);
+    }
+    assert_non_null(strstr(said(), "port vm1: its queue"));
+    send_frame(0, 0, 2, 60);
+    got_out(2);
+}
+
+static void noise_from_a_port_is_contained(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    srand(11);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t bytes[256];
+        uint32_t count = (uint32_t)rand() % sizeof(bytes);
+
+        for (uint32_t i = 0; i < count; i++) {
+            bytes[i] = (uint8_t)(rand() % 3 == 0 ? rand() : 0);
+        }
+        if (count >= 12) {
+            bytes[0] = (uint8_t)(rand() % 3);
+            bytes[1] = (uint8_t)(rand() % 6);
+            bytes[7] = bytes[9] = 0;
+        }
+        if (count >= 26 && rand() % 4 != 0) {
+            put_mac(bytes + 12, rand() % PORTS);
+            put_mac(bytes + 18, 0);
+            memcpy(bytes + 24, rand() % 2 == 0 ? "\x08\x00" : "\x86\xdd", 2);
+        }
+        accept(1 + rand() % (PORTS - 1), (uint32_t)rand() % 128);
+        put_record(0, bytes, count);
+        wake(0);
+        for (int port = 1; port < PORTS; port++) {
+            while (take(port)) {
+            }
+        }
+    }
+    for (int port = 1; port < PORTS; port++) {
+        accept(port, ALL);
+    }
+    send_frame(1, 1, 2, 60);
+    got_out(2);
+}
+
+/* ---- Configuration and counters ---- */
+
+static void ports_that_cannot_be_stay_down(void **state)
+{
+    (void)state;
+    config.ports[0].path = SWITCH_PATH_UPLINK;
+    config.ports[1].from_port = NULL;
+    init();
+    const char *text = said();
+    assert_non_null(strstr(text, "port vm0: this switch has no such data path"));
+    assert_non_null(strstr(text, "port vm1: it has no rings"));
+    send_frame(2, 2, -1, 60);
+    got_nothing(0);
+    got_nothing(1);
+    got_out(3);
+    got_out(4);
+}
+
+static void counters_add_up(void **state)
+{
+    (void)state;
+    init();
+    introduce_all();
+    for (int i = 0; i < 10; i++) {
+        send_frame(0, 0, 1, 100);
+        take(1);
+    }
+    assert_int_equal(counter("vm0", "in "), 11);
+    assert_int_equal(counter("vm0", "frames, "), 10 * 100 + 60);
+    assert_int_equal(counter("vm1", "out "), 10 + PORTS - 1);
+    notified(LOG);
+    const char *text = said();
+    for (int i = 0; i < PORTS; i++) {
+        char start[40];
+        snprintf(start, sizeof(start), "switch net0: port vm%d: in ", i);
+        assert_non_null(strstr(text, start));
+    }
+}
+
+static void counters_wait_for_room_in_the_log(void **state)
+{
+    (void)state;
+    char all[8192] = "";
+
+    log_region = fresh_region(log_region, SMALL);
+    ring_init(&log_in, log_region, SMALL);
+    config.log = log_region;
+    config.log_size = SMALL;
+    init();
+    uint8_t filler[SMALL - 700];
+    memset(filler, 'x', sizeof(filler));
+    struct ring_shared *shared = (struct ring_shared *)log_region;
+    assert_int_equal(shared->head, 0);
+    for (int i = 0; i < 8; i++) {
+        send_frame(0, 0, 1, 13); /* messages that take up room */
+    }
+    for (int i = 0; i < 20; i++) {
+        notified(LOG);
+        if (ring_space(&log_in) == 0) {
+            break;
+        }
+        strncat(all, said(), sizeof(all) - strlen(all) - 1);
+        if (!ring_take_space_wanted(&log_in)) {
+            break;
+        }
+    }
+    for (int i = 0; i < PORTS; i++) {
+        char start[40];
+        snprintf(start, sizeof(start), "switch net0: port vm%d: in ", i);
+        assert_non_null(strstr(all, start));
+    }
+    assert_null(strstr(all, "lost"));
+}
+
+static void switch_without_a_log_works(void **state)
+{
+    (void)state;
+    config.log = NULL;
+    init();
+    send_frame(0, 0, 1, 13);
+    assert_non_null(strstr(fake.debug, "switch net0: port vm0"));
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    notified(LOG);
+    notified(61);
+    notified(62);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(unknown_address_is_flooded),
+        CASE(known_address_is_not),
+        CASE(broadcast_and_multicast_reach_all),
+        CASE(addresses_for_bridges_stay),
+        CASE(address_ages),
+        CASE(machine_that_moves_is_followed),
+        CASE(frame_for_the_senders_own_side_stays),
+        CASE(flood_of_sources_does_not_make_the_switch_forget),
+        CASE(forbidden_ports_see_nothing),
+        CASE(fixed_addresses_are_known_from_the_start),
+        CASE(foreign_source_is_dropped),
+        CASE(source_must_be_one_machines),
+        CASE(fixed_ports_are_spared_strangers_frames),
+        CASE(vlans_are_apart),
+        CASE(trunk_frames_lose_their_tag_on_access_ports),
+        CASE(same_address_on_two_vlans),
+        CASE(foreign_tags_are_dropped),
+        CASE(priority_tag_is_no_vlan),
+        CASE(native_vlan_of_a_trunk_has_no_tag),
+        CASE(ports_without_vlans_pass_tags),
+        CASE(truncated_tag_is_dropped),
+        CASE(mirror_sees_everything_once),
+        CASE(mirror_does_not_see_twice_what_is_its_own),
+        CASE(mirror_sees_the_vlan),
+        CASE(full_mirror_does_not_hold_up_others),
+        CASE(lengths_are_checked),
+        CASE(records_without_a_frame_are_dropped),
+        CASE(empty_record_at_the_rings_end),
+        CASE(contradictory_headers_are_dropped),
+        CASE(messages_about_bad_frames_are_limited),
+        CASE(unfinished_frames_pass_between_those_that_take_them),
+        CASE(checksum_is_completed_for_those_that_do_not),
+        CASE(large_segment_is_cut_for_those_that_do_not),
+        CASE(offsets_follow_the_tag),
+        CASE(large_segment_is_cut_and_tagged),
+        CASE(segment_of_another_protocol_is_dropped_for_those_that_need_it_cut),
+        CASE(checksum_inside_the_tag_is_refused),
+        CASE(receiver_that_is_down_gets_nothing),
+        CASE(full_receiver_costs_only_its_own_frames),
+        CASE(ring_too_small_for_a_large_segment),
+        CASE(sleeping_receiver_is_woken_once_per_batch),
+        CASE(sender_that_waits_for_room_is_woken),
+        CASE(all_that_waits_is_served_and_senders_take_turns),
+        CASE(broken_ring_takes_its_port_down_and_no_other),
+        CASE(receiver_that_breaks_its_ring_goes_down),
+        CASE(noise_from_a_port_is_contained),
+        CASE(ports_that_cannot_be_stay_down),
+        CASE(counters_add_up),
+        CASE(counters_wait_for_room_in_the_log),
+        CASE(switch_without_a_log_works),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c
+ * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_microkit.c
+ *
+ * A sender that writes over its frame while the switch works on it: between the decision and the
+ * copy, which is where the switch asks whether the receiver accepts the frame. What it writes may
+ * reach the receiver as payload, never as addresses, VLAN or offsets.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <microkit.h>
+#include "lib/net_port.h"
+#include "lib/ring.h"
+#include "switch/config.h"
+
+/* The real conversions, with a door into the one that is called at the right moment. */
+#define offload_accepted real_offload_accepted
+#include "lib/offload.c"
+#undef offload_accepted
+
+#define PORTS   3
+#define SIZE    0x40000u
+#define CHANNEL 10
+#define LENGTH  1500u /* of the record */
+
+static _Alignas(4096) uint8_t from_region[PORTS][RING_HEADER_SIZE + SIZE];
+static _Alignas(4096) uint8_t to_region[PORTS][RING_HEADER_SIZE + SIZE];
+static struct ring tx[PORTS], rx[PORTS];
+static const uint16_t trunk[] = {10, 20, 0};
+
+#define PORT(i, vlan, list)                                                                        \
+    {                                                                                              \
+        .name = "vm" #i, .channel = CHANNEL + (i), .may_reach = UINT64_MAX,                        \
+        .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = vlan,                      \
+        .trunk_vlans = list, .from_port = from_region[i], .to_port = to_region[i],                 \
+        .ring_size = SIZE                                                                          \
+    }
+
+/* A trunk that sends, an access port that receives, and a trunk that receives. */
+const struct switch_config switch_config = {
+    .name = "net0",
+    .mirror_port = -1,
+    .port_count = PORTS,
+    .ports = {PORT(0, 0, trunk), PORT(1, 10, NULL), PORT(2, 0, trunk)},
+};
+
+static uint8_t *record;
+static uint32_t looked;
+
+bool offload_accepted(const struct virtio_net_hdr_v1 *header, uint32_t accepts)
+{
+    /* All that may have been decided on becomes something else. */
+    memset(record, 0xee, sizeof(struct virtio_net_hdr_v1) + ETH_HLEN + 4 + 60);
+    looked++;
+    return real_offload_accepted(header, accepts);
+}
+
+static void accept(int port, uint32_t bits)
+{
+    memcpy(to_region[port] + NET_PORT_ACCEPTS_OFFSET, &bits, sizeof(bits));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    memset(from_region, 0, sizeof(from_region));
+    memset(to_region, 0, sizeof(to_region));
+    for (int i = 0; i < PORTS; i++) {
+        ring_init(&tx[i], from_region[i], SIZE);
+        ring_init(&rx[i], to_region[i], SIZE);
+    }
+    looked = 0;
+    init();
+    return 0;
+}
+
+static const uint8_t head[] = "\xff\xff\xff\xff\xff\xff\x52\x00\x00\x00\x00\x00\x81\x00\x00\x0a\x08\x00";
+
+/* A tagged broadcast with a partial checksum from port 0. */
+static void send(void)
+{
+    struct virtio_net_hdr_v1 net = {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 38, .csum_offset = 16};
+
+    record = ring_reserve(&tx[0], LENGTH);
+    assert_non_null(record);
+    memset(record, 0, LENGTH);
+    memcpy(record, &net, sizeof(net));
+    memcpy(record + sizeof(net), head, sizeof(head) - 1);
+    ring_commit(&tx[0], LENGTH);
+    assert_true(ring_take_data_wanted(&tx[0]));
+    notified(CHANNEL);
+    assert_int_equal(looked, 2);
+}
+
+static void access_port_got_it(uint16_t csum_start)
+{
+    uint32_t count;
+    const uint8_t *got = ring_peek(&rx[1], &count);
+    struct virtio_net_hdr_v1 net;
+
+    assert_non_null(got);
+    assert_int_equal(count, LENGTH - 4);
+    memcpy(&net, got, sizeof(net));
+    assert_int_equal(net.csum_start, csum_start);
+    assert_int_equal(net.gso_type, 0);
+    assert_memory_equal(got + sizeof(net), head, 12);
+    assert_memory_equal(got + sizeof(net) + 12, head + 16, 2);
+}
+
+static void trunk_got_it(uint16_t csum_start)
+{
+    uint32_t count;
+    const uint8_t *got = ring_peek(&rx[2], &count);
+    struct virtio_net_hdr_v1 net;
+
+    assert_non_null(got);
+    assert_int_equal(count, LENGTH);
+    memcpy(&net, got, sizeof(net));
+    assert_int_equal(net.csum_start, csum_start);
+    assert_int_equal(net.gso_type, 0);
+    assert_memory_equal(got + sizeof(net), head, sizeof(head) - 1);
+}
+
+static void rewritten_frame_passes_with_the_old_head(void **state)
+{
+    (void)state;
+    accept(1, NET_PORT_UP | NET_PORT_CSUM);
+    accept(2, NET_PORT_UP | NET_PORT_CSUM);
+    send();
+    access_port_got_it(34);
+    trunk_got_it(38);
+}
+
+static void rewritten_frame_is_converted_with_the_old_head(void **state)
+{
+    (void)state;
+    accept(1, NET_PORT_UP);
+    accept(2, NET_PORT_UP);
+    send();
+    access_port_got_it(0);
+    trunk_got_it(0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(rewritten_frame_passes_with_the_old_head, setup),
+        cmocka_unit_test_setup(rewritten_frame_is_converted_with_the_old_head, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
