@@ -79,6 +79,7 @@ $(sort $(SYSTEM_INPUTS) $(IMAGES)): ;
 # ---- Programs ------------------------------------------------------------------------------------
 
 CROSS ?= aarch64-linux-gnu-
+# Of its two builds the one made for speed: the other copies byte by byte.
 PICOLIBC ?= /usr/lib/picolibc/aarch64-linux-gnu
 
 # No outline atomics: those ask Linux's auxiliary vector what the processor can do.
@@ -123,7 +124,7 @@ $(OUT)/$(1).elf: $(call kind_objects,$(KIND_$(1))) $(OUT)/config/$(1).o \
 	@echo "  LD      $(NAME)/$(1).elf"
 	$$(Q)$$(CROSS)ld -o $$@ --gc-sections --build-id=none $(PRINTF) -T $(BOARD_DIR)/lib/microkit.ld \
 	    $$(filter %.o,$$^) --start-group $(LIB) $(BOARD_DIR)/lib/libmicrokit.a \
-	    $(PICOLIBC)/lib/libc.a $(LIBGCC) --end-group
+	    $(PICOLIBC)/lib/release/libc.a $(LIBGCC) --end-group
 $(if $(EMBED_$(1)),$(OUT)/config/$(1)_images.o: $(call embedded,$(1)))
 endef
 $(foreach p,$(PDS),$(eval $(call pd,$(p))))
