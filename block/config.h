@@ -25,7 +25,7 @@ struct block_client_config {
     uint64_t size;         /* bytes, a multiple of 4096; 0: to the disk's end */
     const char *partition; /* UTF-8 */
     uint32_t number;
-    void *requests;        /* ring regions, records: see protocol.h */
+    void *requests; /* ring regions, records: see protocol.h */
     void *replies;
     uint32_t request_ring_size; /* bytes of data */
     uint32_t reply_ring_size;
@@ -39,10 +39,10 @@ struct block_config {
     void *replies;
     uint32_t request_ring_size;
     uint32_t reply_ring_size;
-    void *buffer;   /* data region 0, BLOCK_BUFFER_SIZE bytes: the multiplexer's own */
+    void *buffer; /* data region 0, BLOCK_BUFFER_SIZE bytes: the multiplexer's own */
     const uint64_t *region_sizes; /* bytes; all data regions, in the driver's order */
     uint32_t region_count;
-    void *log;      /* ring region: to the console, a stream; NULL: none */
+    void *log; /* ring region: to the console, a stream; NULL: none */
     uint32_t log_size;
     uint8_t log_channel;
     uint32_t client_count;

@@ -22,17 +22,17 @@
 #include <stdint.h>
 
 #define BLOCK_SECTOR       512u
-#define BLOCK_SEGMENTS_MAX 256u         /* of a request */
-#define BLOCK_BYTES_MAX    (8u << 20)   /* of a request's data */
+#define BLOCK_SEGMENTS_MAX 256u       /* of a request */
+#define BLOCK_BYTES_MAX    (8u << 20) /* of a request's data */
 #define BLOCK_DEPTH        64u
-#define BLOCK_REQUEST_RING (64u << 10)  /* bytes of data in the rings that the generator makes */
+#define BLOCK_REQUEST_RING (64u << 10) /* bytes of data in the rings that the generator makes */
 #define BLOCK_REPLY_RING   (16u << 10)
 
 enum block_op {
     BLOCK_READ = 0,
     BLOCK_WRITE,
-    BLOCK_FLUSH,        /* what has been answered is on the medium when this is */
-    BLOCK_DISCARD,      /* the contents of these sectors are of no more interest */
+    BLOCK_FLUSH,   /* what has been answered is on the medium when this is */
+    BLOCK_DISCARD, /* the contents of these sectors are of no more interest */
     BLOCK_WRITE_ZEROES,
 };
 
@@ -52,19 +52,19 @@ struct block_segment {
 
 /* A request's record begins with this; `segment_count` struct block_segment follow. */
 struct block_request {
-    uint32_t id;     /* the sender's, given back in the answer */
-    uint16_t op;     /* enum block_op */
+    uint32_t id;            /* the sender's, given back in the answer */
+    uint16_t op;            /* enum block_op */
     uint16_t segment_count; /* 0 unless reading or writing */
     uint64_t sector;
-    uint32_t sector_count;  /* 0 for a flush; when reading or writing, what the segments hold */
-    uint32_t flags;  /* BLOCK_REQUEST_* */
+    uint32_t sector_count; /* 0 for a flush; when reading or writing, what the segments hold */
+    uint32_t flags;        /* BLOCK_REQUEST_* */
 };
 
 /* What a reply begins with says which of the two it is. */
 enum block_reply_kind { BLOCK_REPLY_INFO = 1, BLOCK_REPLY_DONE };
 
 struct block_done {
-    uint32_t kind;   /* BLOCK_REPLY_DONE */
+    uint32_t kind; /* BLOCK_REPLY_DONE */
     uint32_t id;
     uint32_t status; /* enum block_status */
 };
@@ -77,17 +77,17 @@ struct block_done {
 
 /* What the disk, or the client's part of it, is like. The limits are those of one request. */
 struct block_info {
-    uint32_t kind;       /* BLOCK_REPLY_INFO */
-    uint32_t features;   /* BLOCK_INFO_* */
-    uint64_t sectors;    /* 0: there is no disk, and every request is an error */
-    uint32_t block_size; /* bytes; what requests are aligned to: a power of two, 512 .. 4096 */
-    uint32_t segments_max;      /* at least 2 */
+    uint32_t kind;         /* BLOCK_REPLY_INFO */
+    uint32_t features;     /* BLOCK_INFO_* */
+    uint64_t sectors;      /* 0: there is no disk, and every request is an error */
+    uint32_t block_size;   /* bytes; what requests are aligned to: a power of two, 512 .. 4096 */
+    uint32_t segments_max; /* at least 2 */
     uint32_t segment_bytes_max; /* at least 4096 */
     uint32_t discard_sectors_max;
     uint32_t discard_alignment; /* sectors */
     uint32_t write_zeroes_sectors_max;
-    uint32_t optimal_blocks; /* the best size of a request, in blocks; 0: unknown */
-    uint16_t minimum_blocks; /* a request smaller than this is slow; 0: unknown */
+    uint32_t optimal_blocks;   /* the best size of a request, in blocks; 0: unknown */
+    uint16_t minimum_blocks;   /* a request smaller than this is slow; 0: unknown */
     uint8_t physical_exponent; /* a physical block is 2^this blocks, */
     uint8_t alignment_offset;  /* and one begins at this block */
 };

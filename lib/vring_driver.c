@@ -85,9 +85,8 @@ uint16_t vring_driver_segments_max(const struct vring_driver *queue)
 
 static struct vring_desc describe(const struct vring_driver_segment *segment, bool writable)
 {
-    return (struct vring_desc){.addr = segment->paddr,
-                               .len = segment->length,
-                               .flags = writable ? VRING_DESC_F_WRITE : 0};
+    return (struct vring_desc){
+        .addr = segment->paddr, .len = segment->length, .flags = writable ? VRING_DESC_F_WRITE : 0};
 }
 
 /* The chain's segments go into the table that belongs to descriptor `head`. */
@@ -221,9 +220,9 @@ enum vring_driver_take vring_driver_take(struct vring_driver *queue, uint16_t *t
         return break_queue(queue, "the device says that it has done more than it was given");
     }
     cpu_device_barrier(); /* what the index announces is read after it */
-    element = (const volatile uint32_t *)(const void *)(queue->used +
-                                                        USED_RING(queue->next_used &
-                                                                  (queue->size - 1u)));
+    element =
+        (const volatile uint32_t *)(const void *)(queue->used +
+                                                  USED_RING(queue->next_used & (queue->size - 1u)));
     id = element[0];
     length = element[1];
     if (id >= queue->size || queue->chain[id].descriptors == 0) {

@@ -44,8 +44,8 @@ struct vring_driver {
     uint16_t size;
 
     struct vring_desc *desc;
-    uint16_t *avail; /* flags, idx, ring[size], used_event */
-    uint16_t *used;  /* flags, idx, struct vring_used_elem[size], avail_event */
+    uint16_t *avail;             /* flags, idx, ring[size], used_event */
+    uint16_t *used;              /* flags, idx, struct vring_used_elem[size], avail_event */
     struct vring_desc *indirect; /* a table for each descriptor */
     uint64_t indirect_paddr;
     uint16_t indirect_max; /* descriptors in each of those tables; 0: none */

@@ -71,10 +71,9 @@ static bool copy_request(const void *record, uint32_t count)
 {
     memset(&request.head, 0, sizeof(request.head));
     memcpy(&request, record, count < sizeof(request) ? count : sizeof(request));
-    return count >= sizeof(request.head) &&
-           request.head.segment_count <= info.segments_max &&
-           count >= sizeof(request.head) +
-                        request.head.segment_count * sizeof(struct block_segment);
+    return count >= sizeof(request.head) && request.head.segment_count <= info.segments_max &&
+           count >=
+               sizeof(request.head) + request.head.segment_count * sizeof(struct block_segment);
 }
 
 /* The segment by its physical address; false if it is not all within a data region. */
@@ -138,7 +137,7 @@ static bool pass_on(const void *record, uint32_t count)
     return virtio_blk_submit(&request.head, data);
 }
 
-/* New requests, as long as the device takes any: they wait in the ring, and their sender with them. */
+/* New requests, as long as the device takes any. The others wait in the ring. */
 static void submit(void)
 {
     while (room_for_answer()) {
@@ -167,8 +166,9 @@ static void give_up(void)
     if (virtio_blk_stop()) {
         log_printf("the disk is given up: %s", cause);
     } else {
-        log_printf("the disk is given up: %s; it does not stop, so that %u requests stay unanswered",
-                   cause, (unsigned)virtio_blk_in_flight());
+        log_printf(
+            "the disk is given up: %s; it does not stop, so that %u requests stay unanswered",
+            cause, (unsigned)virtio_blk_in_flight());
     }
 }
 

@@ -19,18 +19,18 @@ struct block_driver_region {
 };
 
 struct block_driver_config {
-    uintptr_t registers;    /* of the virtio-mmio slot; several slots share a page */
+    uintptr_t registers; /* of the virtio-mmio slot; several slots share a page */
     uint8_t irq_channel;
     uint8_t client_channel; /* the disk multiplexer */
     void *requests;         /* ring regions, records: see block/protocol.h */
     void *replies;
     uint32_t request_ring_size; /* bytes of data */
     uint32_t reply_ring_size;
-    void *dma;              /* BLOCK_DRIVER_DMA_SIZE bytes, zeroed, aligned to 4 KiB */
+    void *dma; /* BLOCK_DRIVER_DMA_SIZE bytes, zeroed, aligned to 4 KiB */
     const uint64_t *dma_paddr;
     const struct block_driver_region *regions;
     uint32_t region_count;
-    void *log;              /* ring region: to the console, a stream; NULL: none */
+    void *log; /* ring region: to the console, a stream; NULL: none */
     uint32_t log_size;
     uint8_t log_channel;
 };

@@ -50,6 +50,7 @@ static struct {
     bool busy[SLOTS];
     uint16_t free[SLOTS]; /* a stack */
     uint32_t free_count;
+    uint32_t in_flight;
     bool stopped; /* for good: what is busy has failed */
 } disk;
 
@@ -60,8 +61,7 @@ static bool has(unsigned feature)
 
 /* ---- Configuration space (5.2.4) ---- */
 
-#define CONFIG8(field)                                                                             \
-    virtio_bus_config8(disk.registers, offsetof(struct virtio_blk_config, field))
+#define CONFIG8(field) virtio_bus_config8(disk.registers, offsetof(struct virtio_blk_config, field))
 #define CONFIG16(field)                                                                            \
     virtio_bus_config16(disk.registers, offsetof(struct virtio_blk_config, field))
 #define CONFIG32(field)                                                                            \
@@ -186,8 +186,7 @@ const char *virtio_blk_start(uintptr_t registers, void *dma, uint64_t dma_paddr,
 {
     memset(&disk, 0, sizeof(disk));
     disk.registers = registers;
-    disk.error =
-        virtio_bus_negotiate(registers, VIRTIO_ID_BLOCK, WANTED, REQUIRED, &disk.features);
+    disk.error = virtio_bus_negotiate(registers, VIRTIO_ID_BLOCK, WANTED, REQUIRED, &disk.features);
     if (disk.error != NULL) {
         return disk.error;
     }
@@ -257,8 +256,8 @@ bool virtio_blk_submit(const struct block_request *request, const struct vring_d
     }
     slot = disk.free[disk.free_count - 1];
     paddr = disk.shared_paddr + slot * sizeof(*disk.shared);
-    segments[count++] = (struct vring_driver_segment){
-        paddr + offsetof(struct shared_slot, header), sizeof(struct virtio_blk_outhdr)};
+    segments[count++] = (struct vring_driver_segment){paddr + offsetof(struct shared_slot, header),
+                                                      sizeof(struct virtio_blk_outhdr)};
     if (fill_slot(&disk.shared[slot], request)) {
         segments[count++] =
             (struct vring_driver_segment){paddr + offsetof(struct shared_slot, range),
@@ -275,6 +274,7 @@ bool virtio_blk_submit(const struct block_request *request, const struct vring_d
         return false;
     }
     disk.free_count--;
+    disk.in_flight++;
     disk.ids[slot] = request->id;
     disk.busy[slot] = true;
     return true;
@@ -291,6 +291,7 @@ static void release(uint16_t slot, uint32_t *id)
 {
     *id = disk.ids[slot];
     disk.busy[slot] = false;
+    disk.in_flight--;
     disk.free[disk.free_count++] = slot;
 }
 
@@ -356,12 +357,7 @@ bool virtio_blk_await(void)
 
 uint32_t virtio_blk_in_flight(void)
 {
-    uint32_t busy = 0;
-
-    for (uint32_t i = 0; i < SLOTS; i++) {
-        busy += disk.busy[i];
-    }
-    return busy;
+    return disk.in_flight;
 }
 
 const char *virtio_blk_error(void)

@@ -37,8 +37,8 @@ static void start(uint64_t features)
     uint64_t agreed;
 
     fake_virtio_reset(KIND, features | MODERN);
-    assert_null(virtio_bus_negotiate(FAKE_VIRTIO_REGISTERS, KIND, features | MODERN, MODERN,
-                                     &agreed));
+    assert_null(
+        virtio_bus_negotiate(FAKE_VIRTIO_REGISTERS, KIND, features | MODERN, MODERN, &agreed));
     memory = aligned_alloc(16, vring_driver_bytes(SIZE, INDIRECT)); /* ASan sees each byte beyond */
     assert_non_null(memory);
     memset(memory, 0xaa, vring_driver_bytes(SIZE, INDIRECT));
