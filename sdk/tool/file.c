@@ -105,31 +105,49 @@ const struct file *file_read(const char *path, const char **reason)
     return NULL;
 }
 
+/* The path without links and detours; the file itself need not exist. */
+static const char *canonical(const char *path)
+{
+    char real[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *directory = slash ? xcopy(path, (size_t)(name - path)) : ".";
+
+    if (realpath(path, real))
+        return xprintf("%s", real);
+    if (realpath(directory, real))
+        return xprintf("%s/%s", real, name);
+    return path;
+}
+
+static void check_distinct(const struct output *output)
+{
+    for (unsigned i = 0; i < output_count; i++) {
+        if (!outputs[i].temporary || strcmp(outputs[i].path, output->path))
+            continue;
+        diag_keep_files();
+        diag_fatal("%s '%s': image and report are the same file: give them two names", output->what,
+                   output->shown);
+    }
+}
+
 struct output *file_output(const char *path, const char *what)
 {
     struct output *output = &outputs[output_count];
     struct stat status;
-    char real[PATH_MAX];
 
-    *output = (struct output){.what = what, .shown = path, .path = path};
-    if (stat(path, &status)) {
-        output->temporary = xprintf("%s.%ld.tmp", path, (long)getpid());
-        diag_remove_on_error(path);
-    } else if (S_ISDIR(status.st_mode)) {
+    *output = (struct output){.what = what, .shown = path, .path = canonical(path)};
+    output->exists = !stat(path, &status);
+    if (output->exists && S_ISDIR(status.st_mode))
         diag_fatal("%s '%s': it is a directory: name a file", what, path);
-    } else if (S_ISREG(status.st_mode)) {
-        if (is_output(&status)) {
-            diag_keep_files();
-            diag_fatal("%s '%s': image and report are the same file: give them two names", what,
-                       path);
-        }
-        output->exists = true;
-        output->device = status.st_dev;
-        output->inode = status.st_ino;
-        if (realpath(path, real))
-            output->path = xprintf("%s", real);
+    if (!output->exists || S_ISREG(status.st_mode)) {
+        check_distinct(output);
         output->temporary = xprintf("%s.%ld.tmp", output->path, (long)getpid());
         diag_remove_on_error(output->path);
+    }
+    if (output->exists) {
+        output->device = status.st_dev;
+        output->inode = status.st_ino;
     }
     output_count++;
     return output;

@@ -310,10 +310,10 @@ static _Noreturn void exhausted(const struct layout *layout, const struct piece 
             wanted += layout->pieces[i]->size;
     }
     diag_at(piece->place, NULL,
-            "memory exhausted: no room for the %" PRIu64 " KiB of %s: the system asks for %" PRIu64
-            " MiB, the board has %" PRIu64 " MiB, %" PRIu64 " MiB are still free, at most %" PRIu64
+            "memory exhausted: no room for the %s of %s: the system asks for %" PRIu64
+            " MiB, the board has %s, %" PRIu64 " MiB are still free, at most %" PRIu64
             " MiB of them in one piece",
-            piece->size >> 10, piece->what, MIB(wanted), layout->board->ram_size >> 20,
+            xsize(piece->size), piece->what, MIB(wanted), xsize(layout->board->ram_size),
             allocator_free(free_memory) >> 20, allocator_largest(free_memory) >> 20);
 }
 

@@ -8,20 +8,10 @@
 #include "../kernel/system.h"
 #include "xalloc.h"
 
-/* A size as people read it; exact. */
-static const char *human(uint64_t size)
-{
-    if (size && !(size & 0xfffff))
-        return xprintf("%" PRIu64 " MiB", size >> 20);
-    if (size && !(size & 0x3ff))
-        return xprintf("%" PRIu64 " KiB", size >> 10);
-    return xprintf("%" PRIu64 " bytes", size);
-}
-
 static void put_range(FILE *stream, uint64_t base, uint64_t size, const char *text)
 {
     fprintf(stream, "  0x%010" PRIx64 "..0x%010" PRIx64 "  %11s  %s\n", base, base + size,
-            human(size), text);
+            xsize(size), text);
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -64,7 +54,7 @@ static void write_image(const struct layout *layout, FILE *stream)
               xprintf("stage-2 tables of %zu address spaces", layout->space_count));
     put_range(stream, tables_end, layout->image_end - tables_end, "programs and prefilled regions");
     fprintf(stream, "\n  image size: %s, loaded and entered at 0x%" PRIx64 "\n",
-            human(layout->image_end - load), load);
+            xsize(layout->image_end - load), load);
 }
 
 static void write_mappings(const struct layout *layout, const struct space *space, FILE *stream)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "xalloc.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,15 @@ char *xprintf(const char *format, ...)
     vsnprintf(text, (size_t)length + 1, format, arguments);
     va_end(arguments);
     return text;
+}
+
+char *xsize(uint64_t size)
+{
+    if (size && !(size & 0xfffff))
+        return xprintf("%" PRIu64 " MiB", size >> 20);
+    if (size && !(size & 0x3ff))
+        return xprintf("%" PRIu64 " KiB", size >> 10);
+    return xprintf("%" PRIu64 " bytes", size);
 }
 
 void *array_grow(void *items, size_t count, size_t size)

@@ -7,6 +7,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed memory of `size` bytes (0 is allowed), aligned for any object. Never NULL. */
 void *xalloc(size_t size);
@@ -16,6 +17,9 @@ void *xcopy(const void *data, size_t size);
 
 /* A new string, formatted as by printf. */
 char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A new string: a number of bytes as people read it, exact: "3 MiB", "5 KiB", "7 bytes". */
+char *xsize(uint64_t size);
 
 /* Room for one more item of `size` bytes in an array that holds `count`: the array, moved if it had
  * to grow. */

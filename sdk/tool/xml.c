@@ -262,10 +262,11 @@ static uint64_t check_number(const struct xml_element *element, const char *name
 
     if (!parse_number(text, &value, &overflow))
         diag_at(&element->place, name,
-                "'%s' is no number: it takes a decimal or 0x hexadecimal integer", text);
+                "'%s' is no number: it takes a decimal or 0x hexadecimal one without a sign", text);
     if (!overflow && value >= low && value <= high)
         return value;
-    if (high > 0xffff)
+    /* The limits in the radix that the user counts in. */
+    if (!strncmp(text, "0x", 2))
         diag_at(&element->place, name, "%s is out of range: it may be 0x%" PRIx64 " to 0x%" PRIx64,
                 text, low, high);
     diag_at(&element->place, name, "%s is out of range: it may be %" PRIu64 " to %" PRIu64, text,

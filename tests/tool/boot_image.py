@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A reader of boot images (sdk/kernel/system.h), written independently of the tool that makes them."""
+"""A reader of boot images (sdk/kernel/system.h) that shares nothing with the tool that makes them."""
 
 import struct
 
@@ -17,16 +17,29 @@ class Thread:
     """One entry of the thread table."""
 
     def __init__(self, fields):
-        (name, self.kind, self.flags, self.priority, self.child_id, self.parent, self.vmid,
-         self.budget, self.period, self.root, self.entry, self.stack_top, self.ipc_buffer,
-         self.ipc_buffer_vaddr) = fields[:14]
+        (
+            name,
+            self.kind,
+            self.flags,
+            self.priority,
+            self.child_id,
+            self.parent,
+            self.vmid,
+            self.budget,
+            self.period,
+            self.root,
+            self.entry,
+            self.stack_top,
+            self.ipc_buffer,
+            self.ipc_buffer_vaddr,
+        ) = fields[:14]
         assert name[63] == 0
         self.name = name.rstrip(b"\0").decode()
         self.child_pds = {i: n for i, n in enumerate(fields[14:78]) if n != NONE}
         self.child_vcpus = {i: n for i, n in enumerate(fields[78:142]) if n != NONE}
         self.channels = {}
         for i in range(62):
-            kind, flags, peer_channel, _, peer, _ = fields[142 + 6 * i:148 + 6 * i]
+            kind, flags, peer_channel, _, peer, _ = fields[142 + 6 * i : 148 + 6 * i]
             if kind:
                 self.channels[i] = (kind, flags, peer, peer_channel)
 
@@ -59,25 +72,39 @@ class BootImage:
         self.data = data
         assert len(data) % PAGE == 0
         fields = HEADER.unpack(self.at(header, HEADER.size))
-        (magic, version, threads, zeros, reserved, self.window_end, self.image_end, threads_at,
-         zeros_at) = fields
+        (
+            magic,
+            version,
+            threads,
+            zeros,
+            reserved,
+            self.window_end,
+            self.image_end,
+            threads_at,
+            zeros_at,
+        ) = fields
         assert (magic, version, reserved) == (MAGIC, 1, 0)
         assert self.image_end == LOAD_ADDRESS + len(data)
         self.window = header
-        self.threads = [Thread(THREAD.unpack(self.at(threads_at + i * THREAD.size, THREAD.size)))
-                        for i in range(threads)]
-        self.zeros = [RANGE.unpack(self.at(zeros_at + i * RANGE.size, RANGE.size))
-                      for i in range(zeros)]
-        for start, end in ((header, header + HEADER.size),
-                           (threads_at, threads_at + threads * THREAD.size),
-                           (zeros_at, zeros_at + zeros * RANGE.size)):
+        self.threads = [
+            Thread(THREAD.unpack(self.at(threads_at + i * THREAD.size, THREAD.size)))
+            for i in range(threads)
+        ]
+        self.zeros = [
+            RANGE.unpack(self.at(zeros_at + i * RANGE.size, RANGE.size)) for i in range(zeros)
+        ]
+        for start, end in (
+            (header, header + HEADER.size),
+            (threads_at, threads_at + threads * THREAD.size),
+            (zeros_at, zeros_at + zeros * RANGE.size),
+        ):
             assert header <= start <= end <= self.window_end
 
     def at(self, address, size):
         """Bytes of the image at a physical address."""
         offset = address - LOAD_ADDRESS
         assert 0 <= offset and offset + size <= len(self.data), hex(address)
-        return self.data[offset:offset + size]
+        return self.data[offset : offset + size]
 
     def thread(self, name):
         found = [t for t in self.threads if t.name == name]
@@ -120,10 +147,10 @@ class BootImage:
             result[base + k * PAGE] = Page(entry & 0xFFFFFFFFF000, entry, False)
 
     def is_zeroed(self, address):
-        """Whether this page of RAM is zero when the first PD runs, without being the kernel's doing in the image."""
+        """Whether this page of RAM is zero when the first PD runs."""
         if any(base <= address < base + size for base, size in self.zeros):
             return True
-        return (LOAD_ADDRESS <= address < self.image_end and self.at(address, PAGE) == bytes(PAGE))
+        return LOAD_ADDRESS <= address < self.image_end and self.at(address, PAGE) == bytes(PAGE)
 
     def memory(self, pages, vaddr, size):
         """`size` bytes as an address space sees them."""
@@ -131,4 +158,4 @@ class BootImage:
         for page in range(vaddr & ~(PAGE - 1), vaddr + size, PAGE):
             address = pages[page].address
             result += bytes(PAGE) if self.is_zeroed(address) else self.at(address, PAGE)
-        return result[vaddr % PAGE:vaddr % PAGE + size]
+        return result[vaddr % PAGE : vaddr % PAGE + size]

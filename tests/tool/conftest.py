@@ -34,10 +34,19 @@ class Tool:
     def run(self, *arguments, program=None, environment=None):
         """Runs the tool with exactly these arguments; the current directory is this one's."""
         result = subprocess.run(
-            [program or self.sdk / "bin/microkit", *map(str, arguments)], cwd=self.directory,
-            capture_output=True, text=True, timeout=60, check=False,
-            env={**os.environ, "ASAN_OPTIONS": f"exitcode={CRASH}",
-                 "UBSAN_OPTIONS": f"exitcode={CRASH}:halt_on_error=1", **(environment or {})})
+            [program or self.sdk / "bin/microkit", *map(str, arguments)],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={
+                **os.environ,
+                "ASAN_OPTIONS": f"exitcode={CRASH}",
+                "UBSAN_OPTIONS": f"exitcode={CRASH}:halt_on_error=1",
+                **(environment or {}),
+            },
+        )
         assert result.returncode in (0, 1), result.stderr
         return result
 
@@ -57,11 +66,11 @@ class Tool:
         """The image as it is."""
         data = self.image.read_bytes()
         kernel = elf_file.LOAD_ADDRESS + 0x1000 - boot_image.LOAD_ADDRESS
-        header = int.from_bytes(data[kernel:kernel + 8], "little")
+        header = int.from_bytes(data[kernel : kernel + 8], "little")
         return boot_image.BootImage(data, header)
 
     def bad(self, text, *arguments):
-        """Builds a system that must be refused, and returns the one message, without its beginning. Nothing may be left behind,
+        """Builds a system that must be refused; returns the one message. Nothing may be left behind,
         and an older image and report must have gone."""
         self.image.write_bytes(b"older")
         self.report.write_bytes(b"older")
@@ -73,7 +82,7 @@ class Tool:
         assert result.stderr.startswith("microkit: ")
         after = {path.name for path in self.directory.iterdir()}
         assert after == before - {"loader.img", "report.txt"}
-        return result.stderr[len("microkit: "):-1]
+        return result.stderr[len("microkit: ") : -1]
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +90,19 @@ def sdk(tmp_path_factory):
     """An SDK with the sanitized tool and two configurations."""
     build = os.environ.get("BUILD_DIR")
     build = pathlib.Path(build) / "check/tool" if build else tmp_path_factory.mktemp("build")
-    subprocess.run(["make", "-s", "-j2", "-C", str(ROOT / "sdk/tool"), f"BUILD={build.resolve()}",
-                    "SANITIZE=1"], check=True,
-                   env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
+    subprocess.run(
+        [
+            "make",
+            "-s",
+            "-j2",
+            "-C",
+            str(ROOT / "sdk/tool"),
+            f"BUILD={build.resolve()}",
+            "SANITIZE=1",
+        ],
+        check=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
+    )
     directory = tmp_path_factory.mktemp("sdk")
     (directory / "bin").mkdir()
     shutil.copy(build / "microkit", directory / "bin/microkit")

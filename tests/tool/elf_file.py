@@ -26,13 +26,17 @@ VARIABLES = {
 
 
 def elf(segments, symbols, entry, machine=AARCH64, kind=EXECUTABLE, elf_class=2):
-    """The bytes of an ELF file. `segments`: (vaddr, flags, bytes, size in memory); `symbols`: name -> (value, size)."""
+    """The bytes of an ELF file.
+
+    `segments`: (vaddr, flags, bytes, size in memory); `symbols`: name -> (value, size).
+    """
     headers_end = 64 + 56 * len(segments)
     body = b""
     program_headers = b""
     for vaddr, flags, content, size in segments:
-        program_headers += struct.pack("<IIQQQQQQ", 1, flags, headers_end + len(body), vaddr, vaddr,
-                                       len(content), size, 0x1000)
+        program_headers += struct.pack(
+            "<IIQQQQQQ", 1, flags, headers_end + len(body), vaddr, vaddr, len(content), size, 0x1000
+        )
         body += content
     strings = b"\0"
     table = struct.pack("<IBBHQQ", 0, 0, 0, 0, 0, 0)
@@ -46,17 +50,35 @@ def elf(segments, symbols, entry, machine=AARCH64, kind=EXECUTABLE, elf_class=2)
     sections_at = (names_at + len(section_names) + 7) & ~7
 
     def section(name, kind_, offset, size, link, info, entry_size):
-        return struct.pack("<IIQQQQIIQQ", name, kind_, 0, 0, offset, size, link, info, 1, entry_size)
+        return struct.pack(
+            "<IIQQQQIIQQ", name, kind_, 0, 0, offset, size, link, info, 1, entry_size
+        )
 
-    sections = (section(0, 0, 0, 0, 0, 0, 0) +
-                section(1, 2, table_at, len(table), 2, 1, 24) +
-                section(9, 3, strings_at, len(strings), 0, 0, 0) +
-                section(17, 3, names_at, len(section_names), 0, 0, 0))
+    sections = (
+        section(0, 0, 0, 0, 0, 0, 0)
+        + section(1, 2, table_at, len(table), 2, 1, 24)
+        + section(9, 3, strings_at, len(strings), 0, 0, 0)
+        + section(17, 3, names_at, len(section_names), 0, 0, 0)
+    )
     header = b"\x7fELF" + bytes([elf_class, 1, 1]) + bytes(9)
-    header += struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, entry, 64, sections_at, 0, 64, 56,
-                          len(segments), 64, 4, 3)
+    header += struct.pack(
+        "<HHIQQQIHHHHHH",
+        kind,
+        machine,
+        1,
+        entry,
+        64,
+        sections_at,
+        0,
+        64,
+        56,
+        len(segments),
+        64,
+        4,
+        3,
+    )
     padding = bytes(sections_at - names_at - len(section_names))
-    return (header + program_headers + body + table + strings + section_names + padding + sections)
+    return header + program_headers + body + table + strings + section_names + padding + sections
 
 
 def program(code=b"CODE" * 16, bss=0, symbols=None, **options):
@@ -69,4 +91,6 @@ def program(code=b"CODE" * 16, bss=0, symbols=None, **options):
 def kernel(symbols=None, entry=LOAD_ADDRESS, at=LOAD_ADDRESS):
     """A kernel of two segments, the second with a variable and a page of .bss."""
     segments = [(at, R | X, b"KERN" * 1000, 4000), (at + 0x1000, R | W, bytes(8) + b"data", 0x1800)]
-    return elf(segments, {"system_header_pa": (at + 0x1000, 8)} if symbols is None else symbols, entry)
+    return elf(
+        segments, {"system_header_pa": (at + 0x1000, 8)} if symbols is None else symbols, entry
+    )

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Command lines that the tool accepts, as the official one does."""
+
+import os
+import shutil
+
+import elf_file
+from conftest import BOARD
+from test_image import pd, system
+
+BASE = ("--board", BOARD, "--config", "debug")
+
+
+def test_any_order(tool):
+    tool.write("test.system", system(pd("a")))
+    for line in (
+        ("test.system", *BASE),
+        (*BASE, "test.system"),
+        ("--config", "release", "test.system", "--board", BOARD),
+        ("--search-path", "x", "y", "--config=debug", "test.system", f"--board={BOARD}"),
+        ("test.system", "--search-path", *BASE),
+        ("test.system", "--search-path", "x", "y", *BASE, "--search-path", "z"),
+    ):
+        tool.image.unlink(missing_ok=True)
+        result = tool.run(*line)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == "loader.img: 56 KiB; needs 769 MiB of RAM\n", "one line"
+        assert tool.image.exists() and tool.report.exists()
+
+
+def test_named_outputs(tool):
+    tool.write("test.system", system(pd("a")))
+    for output, report in (("-o", "-r"), ("--output", "--report")):
+        result = tool.run("test.system", *BASE, output, "x.img", report, "x.txt")
+        assert result.returncode == 0
+        assert (tool.directory / "x.img").stat().st_size and (
+            tool.directory / "x.txt"
+        ).stat().st_size
+        assert not tool.image.exists() and not tool.report.exists()
+
+
+def test_output_through_a_link(tool):
+    os.symlink("real.img", tool.directory / "link.img")
+    tool.write("real.img", b"older")
+    result = tool.build(system(pd("a")), "-o", "link.img")
+    assert result.returncode == 0
+    assert (tool.directory / "link.img").is_symlink()
+    assert (tool.directory / "real.img").stat().st_size > 5
+
+
+def test_output_to_a_device(tool):
+    result = tool.build(system(pd("a")), "-o", "/dev/null", "-r", "/dev/null")
+    assert result.returncode == 0
+    assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
+
+
+def test_search_path(tool):
+    (tool.directory / "first").mkdir()
+    (tool.directory / "second").mkdir()
+    (tool.directory / "first/other.elf").mkdir()
+    tool.write("second/other.elf", elf_file.program(code=b"2nd!"))
+    tool.write("other.elf", elf_file.program(code=b"here"))
+    text = system(pd("a").replace("test.elf", "other.elf"))
+    image = tool.good(text, "--search-path", "first", "second")
+    assert image.memory(image.pages(image.threads[0].root), elf_file.CODE, 4) == b"2nd!"
+    image = tool.good(text, "--search-path", "first")
+    assert image.memory(image.pages(image.threads[0].root), elf_file.CODE, 4) == b"here"
+    tool.good(system(pd("a").replace("test.elf", str(tool.directory / "second/other.elf"))))
+
+
+def test_help(tool):
+    for option in ("-h", "--help"):
+        result = tool.run("nonsense", option)
+        assert result.returncode == 0 and result.stderr == ""
+        assert result.stdout.startswith("usage: microkit ")
+        assert BOARD in result.stdout and "--search-path" in result.stdout
+
+
+def test_sdk_of_the_environment(tool):
+    other = tool.directory / "sdk"
+    shutil.copytree(tool.sdk / "board", other / "board")
+    (other / "board" / BOARD / "debug").rename(other / "board" / BOARD / "other")
+    tool.write("test.system", system(pd("a")))
+    line = ("test.system", "--board", BOARD, "--config", "other")
+    assert tool.run(*line).returncode == 1
+    assert tool.run(*line, environment={"MICROKIT_SDK": str(other)}).returncode == 0
+
+
+def test_override_kernel(tool):
+    data = bytearray(elf_file.kernel())
+    data[176:180] = b"mine"
+    tool.write("mine.elf", bytes(data))
+    assert tool.good(system(pd("a")), "--override-kernel", "mine.elf").data[:4] == b"mine"
