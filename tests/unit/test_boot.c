@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: vmm/boot.c tests/unit/fake/fake_microkit.c
+ *
+ * What is put into guest memory, and what is refused: images that are none, that do not fit, or
+ * that lie upon one another.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <microkit.h>
+#include "vmm/boot.h"
+
+#define RAM_GPA  0x40000000u
+#define RAM_SIZE 0x800000u
+#define KERNEL   0x40200000u
+#define INITRD   0x40600000u
+#define DTB      0x40700000u
+
+/* Offsets in an Image's head. */
+#define TEXT_OFFSET 8
+#define IMAGE_SIZE  16
+#define FLAGS       24
+#define MAGIC       56
+
+struct setup {
+    struct vmm_config config;
+    struct guest_memory memory;
+    uint8_t kernel[4096];
+    uint8_t initrd[1000];
+    uint8_t dtb[100];
+};
+
+static void put64(uint8_t *image, unsigned offset, uint64_t value)
+{
+    memcpy(image + offset, &value, sizeof(value));
+}
+
+static void put_be32(uint8_t *at, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(value >> (24 - 8 * i));
+    }
+}
+
+static int open_setup(void **state)
+{
+    struct setup *s = calloc(1, sizeof(*s));
+
+    fake_reset();
+    s->memory = (struct guest_memory){ malloc(RAM_SIZE), RAM_GPA, RAM_SIZE };
+    memset(s->memory.base, 0xee, RAM_SIZE);
+    memset(s->kernel, 0x11, sizeof(s->kernel));
+    put64(s->kernel, TEXT_OFFSET, 0);
+    put64(s->kernel, IMAGE_SIZE, 0x10000);
+    put64(s->kernel, FLAGS, 0xa);
+    memcpy(s->kernel + MAGIC, "ARM\x64", 4);
+    memset(s->initrd, 0x22, sizeof(s->initrd));
+    put_be32(s->dtb, 0xd00dfeed);
+    put_be32(s->dtb + 4, sizeof(s->dtb));
+    s->config.kernel = (struct vmm_image){ s->kernel, sizeof(s->kernel), KERNEL };
+    s->config.initrd = (struct vmm_image){ s->initrd, sizeof(s->initrd), INITRD };
+    s->config.dtb = (struct vmm_image){ s->dtb, sizeof(s->dtb), DTB };
+    *state = s;
+    return 0;
+}
+
+static int close_setup(void **state)
+{
+    struct setup *s = *state;
+
+    free(s->memory.base);
+    free(s);
+    return 0;
+}
+
+static void refused(struct setup *s, const char *because)
+{
+    const char *wrong = boot_check(&s->config, &s->memory);
+
+    assert_non_null(wrong);
+    if (!strstr(wrong, because)) {
+        fail_msg("'%s' does not say '%s'", wrong, because);
+    }
+}
+
+static void accepted(struct setup *s)
+{
+    const char *wrong = boot_check(&s->config, &s->memory);
+
+    if (wrong) {
+        fail_msg("%s", wrong);
+    }
+}
+
+static void sound_images_are_loaded(void **state)
+{
+    struct setup *s = *state;
+
+    accepted(s);
+    boot_load(&s->config, &s->memory, true);
+    assert_memory_equal(s->memory.base + (KERNEL - RAM_GPA), s->kernel, sizeof(s->kernel));
+    assert_memory_equal(s->memory.base + (INITRD - RAM_GPA), s->initrd, sizeof(s->initrd));
+    assert_memory_equal(s->memory.base + (DTB - RAM_GPA), s->dtb, sizeof(s->dtb));
+    assert_int_equal(s->memory.base[0], 0xee); /* fresh memory is not written twice */
+    assert_true(fake.flushed_bytes >= sizeof(s->kernel) + sizeof(s->initrd) + sizeof(s->dtb));
+}
+
+static void used_memory_is_zeroed(void **state)
+{
+    struct setup *s = *state;
+    uint64_t nonzero = 0;
+
+    boot_load(&s->config, &s->memory, false);
+    for (uint64_t i = 0; i < RAM_SIZE; i++) {
+        nonzero += s->memory.base[i] == 0xee;
+    }
+    assert_int_equal(nonzero, 0);
+    assert_memory_equal(s->memory.base + (KERNEL - RAM_GPA), s->kernel, sizeof(s->kernel));
+    assert_true(fake.flushed_bytes >= RAM_SIZE);
+}
+
+static void an_initramfs_is_not_needed(void **state)
+{
+    struct setup *s = *state;
+
+    s->config.initrd = (struct vmm_image){ 0 };
+    accepted(s);
+    boot_load(&s->config, &s->memory, true);
+}
+
+static void a_kernel_that_is_none(void **state)
+{
+    struct setup *s = *state;
+
+    s->kernel[MAGIC] = 'X';
+    refused(s, "not an arm64 Image");
+    s->config.kernel.size = 63;
+    refused(s, "too short");
+    s->config.kernel.size = 0;
+    refused(s, "too short");
+    s->config.kernel.data = NULL;
+    refused(s, "too short");
+}
+
+static void a_kernel_of_the_other_endianness(void **state)
+{
+    struct setup *s = *state;
+
+    put64(s->kernel, FLAGS, 1);
+    refused(s, "big-endian");
+}
+
+static void a_kernel_in_the_wrong_place(void **state)
+{
+    struct setup *s = *state;
+
+    put64(s->kernel, TEXT_OFFSET, 0x80000);
+    refused(s, "text offset");
+    s->config.kernel.gpa = KERNEL + 0x80000;
+    accepted(s);
+    put64(s->kernel, TEXT_OFFSET, UINT64_MAX);
+    refused(s, "text offset");
+}
+
+static void a_kernel_too_big(void **state)
+{
+    struct setup *s = *state;
+
+    put64(s->kernel, IMAGE_SIZE, RAM_SIZE);
+    refused(s, "kernel does not fit");
+    put64(s->kernel, IMAGE_SIZE, UINT64_MAX);
+    refused(s, "kernel does not fit");
+    put64(s->kernel, IMAGE_SIZE, 0); /* as old kernels say: then the file's size counts */
+    accepted(s);
+    s->config.kernel.gpa = RAM_GPA + RAM_SIZE;
+    refused(s, "kernel does not fit");
+    s->config.kernel.gpa = RAM_GPA - 0x200000;
+    refused(s, "kernel does not fit");
+}
+
+static void a_device_tree_that_is_none(void **state)
+{
+    struct setup *s = *state;
+
+    s->dtb[0] = 0;
+    refused(s, "device tree is not one");
+    s->config.dtb.size = 39;
+    refused(s, "device tree is not one");
+    s->config.dtb.data = NULL;
+    refused(s, "device tree is not one");
+}
+
+static void a_device_tree_cut_off_or_misplaced(void **state)
+{
+    struct setup *s = *state;
+
+    put_be32(s->dtb + 4, sizeof(s->dtb) + 1);
+    refused(s, "cut off");
+    put_be32(s->dtb + 4, 0xffffffff);
+    refused(s, "cut off");
+    put_be32(s->dtb + 4, sizeof(s->dtb));
+    s->config.dtb.gpa = DTB + 4;
+    refused(s, "aligned");
+    s->config.dtb.gpa = RAM_GPA + RAM_SIZE - 96;
+    refused(s, "device tree does not fit");
+}
+
+static void an_initramfs_too_big(void **state)
+{
+    struct setup *s = *state;
+
+    s->config.initrd.gpa = RAM_GPA + RAM_SIZE - 999;
+    refused(s, "initramfs does not fit");
+    s->config.initrd.gpa = UINT64_MAX - 10;
+    refused(s, "initramfs does not fit");
+}
+
+static void images_upon_one_another(void **state)
+{
+    struct setup *s = *state;
+
+    s->config.initrd.gpa = KERNEL + 0xffff; /* in the kernel's .bss */
+    refused(s, "overlap");
+    s->config.initrd.gpa = KERNEL + 0x10000;
+    accepted(s);
+    s->config.initrd.gpa = KERNEL - 999;
+    refused(s, "overlap");
+    s->config.initrd.gpa = DTB + 8;
+    refused(s, "overlap");
+    s->config.initrd.gpa = INITRD;
+    s->config.dtb.gpa = KERNEL + 8;
+    refused(s, "overlap");
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_setup, close_setup)
+    const struct CMUnitTest tests[] = {
+        TEST(sound_images_are_loaded),
+        TEST(used_memory_is_zeroed),
+        TEST(an_initramfs_is_not_needed),
+        TEST(a_kernel_that_is_none),
+        TEST(a_kernel_of_the_other_endianness),
+        TEST(a_kernel_in_the_wrong_place),
+        TEST(a_kernel_too_big),
+        TEST(a_device_tree_that_is_none),
+        TEST(a_device_tree_cut_off_or_misplaced),
+        TEST(an_initramfs_too_big),
+        TEST(images_upon_one_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
