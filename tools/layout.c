@@ -282,6 +282,19 @@ static void map_guest(struct vm_layout *vm, const struct region *region, uint64_
         (struct map){.region = region, .vaddr = gpa, .perms = perms, .cached = cached};
 }
 
+/* Place a piece of guest RAM in the memory that is there for it, while there is some. */
+static void place_ram(struct layout *layout, struct region *piece)
+{
+    const struct board_settings *board = &layout->system->board.settings;
+
+    if (board->guest_memory.number - layout->guest_memory_used < piece->size) {
+        return;
+    }
+    piece->fixed = true;
+    piece->address = board->guest_memory_base.number + layout->guest_memory_used;
+    layout->guest_memory_used += piece->size;
+}
+
 /* RAM is asked for in pieces, because a Microkit tool finds room for small ones only. */
 static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *place,
                         const struct vm *vm)
@@ -292,9 +305,10 @@ static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *
     place->ram = PD_RAM;
     for (uint64_t offset = 0, i = 0; offset < size; offset += piece_max, i++) {
         uint64_t piece = size - offset < piece_max ? size - offset : piece_max;
-        const struct region *region =
+        struct region *region =
             add_region(layout, memory_format("%s_ram%u", vm->name, (unsigned)i), piece, LARGE_PAGE,
                        "guest RAM");
+        place_ram(layout, region);
         *list_add(&pd->maps) = (struct map){
             .region = region, .vaddr = PD_RAM + offset, .perms = "rw", .cached = true};
         map_guest(place, region, GUEST_RAM + offset, "rwx", true);

@@ -131,6 +131,7 @@ struct layout {
     uint64_t uart_registers;           /* in the driver */
     struct link log_links[MEMBERS_MAX]; /* of the switches */
     uint64_t memory_needed;            /* of the board, in bytes */
+    uint64_t guest_memory_used;        /* of the board's guest_memory, in bytes */
 };
 
 /* Lay out a system in which no error was found. */

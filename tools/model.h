@@ -22,6 +22,8 @@ struct board_settings {
     struct setting memory_size;
     struct setting memory_reserved;
     struct setting region_max;
+    struct setting guest_memory_base;
+    struct setting guest_memory;
     struct setting image_address;
     struct setting cpu;
     struct setting uart;

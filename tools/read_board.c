@@ -38,6 +38,7 @@ static void check_memory(const struct board *board)
     uint64_t image = settings->image_address.number;
 
     check_page(board, &settings->memory_base, "", "memory_base", 2 * MIB);
+    check_page(board, &settings->guest_memory_base, "", "guest_memory_base", 2 * MIB);
     check_page(board, &settings->image_address, "", "image_address", 4096);
     if (settings->image_address.line != 0 &&
         (image < base || image - base >= settings->memory_size.number)) {

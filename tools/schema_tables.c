@@ -148,6 +148,12 @@ static const struct schema_key board_keys[] = {
     {.name = "region_max", .kind = VALUE_SIZE, .offset = AT(board, region_max),
      .fallback = "64 MiB", .minimum = 2 * MIB, .multiple = 2 * MIB,
      .purpose = "The largest piece in which a guest's RAM is asked of the microkernel."},
+    {.name = "guest_memory_base", .kind = VALUE_HEX, .offset = AT(board, guest_memory_base),
+     .purpose = "Physical address of RAM that the microkernels leave to guests."},
+    {.name = "guest_memory", .kind = VALUE_SIZE, .offset = AT(board, guest_memory),
+     .fallback = "0 MiB", .multiple = 2 * MIB,
+     .purpose = "Its size. Guests' RAM goes there first, by fixed addresses, and then wherever the "
+                "SDK's tool finds room."},
     {.name = "image_address", .kind = VALUE_HEX, .offset = AT(board, image_address),
      .required = true, .purpose = "Where the boot image is loaded and entered."},
     {.name = "cpu", .kind = VALUE_TEXT, .offset = AT(board, cpu), .required = true,
