@@ -25,6 +25,12 @@ struct board {
 /* The board of that name, or NULL. */
 const struct board *board_find(const char *name);
 
+/* The first address beyond its RAM. */
+static inline uint64_t board_ram_end(const struct board *board)
+{
+    return board->ram_base + board->ram_size;
+}
+
 /* Whether the kernel keeps this interrupt for itself. */
 bool board_keeps_irq(const struct board *board, uint64_t irq);
 

@@ -245,7 +245,7 @@ static int compare_regions(const void *a, const void *b)
 
 static void check_fixed_regions(const struct sdf_system *system, const struct board *board)
 {
-    const uint64_t ram_end = board->ram_base + board->ram_size;
+    const uint64_t ram_end = board_ram_end(board);
     const struct sdf_region **fixed = NULL;
     size_t count = 0;
 

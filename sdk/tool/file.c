@@ -13,7 +13,8 @@
 #include "diag.h"
 #include "xalloc.h"
 
-#define OUTPUTS_MAX 2
+#define OUTPUTS_MAX   2
+#define FILE_SIZE_MAX (INT64_C(2) << 30)
 
 struct output {
     const char *what;
@@ -88,6 +89,8 @@ const struct file *file_read(const char *path, const char **reason)
         *reason = strerror(errno);
     } else if (!S_ISREG(status.st_mode)) {
         *reason = "it is no regular file";
+    } else if (status.st_size > FILE_SIZE_MAX) {
+        *reason = "it is larger than 2 GiB";
     } else if (is_output(&status)) {
         /* Whatever goes wrong now must not cost the user an input. */
         diag_keep_files();

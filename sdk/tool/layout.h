@@ -54,6 +54,12 @@ struct space {
     size_t mapping_count;
 };
 
+/* A region's pieces, one behind the other. */
+struct region_pieces {
+    struct piece *head; /* NULL if nothing uses the region */
+    struct piece *rest; /* what the prefill file leaves free, or NULL */
+};
+
 struct layout {
     const struct sdf_system *system;
     const struct board *board;
@@ -63,9 +69,9 @@ struct layout {
 
     struct piece **pieces;
     size_t piece_count;
-    struct piece **region_pieces; /* per region: its first piece, or NULL if nothing uses it */
-    struct piece **ipc_pieces;    /* per PD; they lie in the kernel window */
-    struct space *spaces;         /* PDs in order, then VMs */
+    struct region_pieces *regions; /* per region */
+    struct piece **ipc_pieces;     /* per PD; they lie in the kernel window */
+    struct space *spaces;          /* PDs in order, then VMs */
     size_t space_count;
     uint64_t *ipc_vaddrs; /* per PD */
 
@@ -84,5 +90,14 @@ struct layout *layout_build(const struct sdf_system *system, const struct board 
                             const struct program *kernel, struct program **programs,
                             struct program **symbols);
 
+/* Maps all there is, with the addresses that the pieces have by now, into empty tables. */
+void layout_map(const struct layout *layout, struct stage2 *tables);
+
 /* Bytes that the header and the tables of the kernel window take, before the IPC buffers. */
 uint64_t layout_header_size(const struct layout *layout);
+
+/* `value`, rounded up to a multiple of `unit`, a power of two. */
+static inline uint64_t layout_round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) & ~(unit - 1);
+}

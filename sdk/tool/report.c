@@ -57,9 +57,8 @@ static void write_image(const struct layout *layout, FILE *stream)
             xsize(layout->image_end - load), load);
 }
 
-static void write_mappings(const struct layout *layout, const struct space *space, FILE *stream)
+static void write_mappings(const struct space *space, FILE *stream)
 {
-    (void)layout;
     for (size_t i = 0; i < space->mapping_count; i++) {
         const struct mapping *mapping = &space->mappings[i];
         const char *perms = xprintf("%c%c%c", mapping->flags & STAGE2_READ ? 'r' : '-',
@@ -110,18 +109,17 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
             "  program %s, entered at 0x%" PRIx64 ", stack top 0x%" PRIx64 ", IPC buffer 0x%" PRIx64
             "\n",
             program->path, program->entry, (uint64_t)SDF_STACK_TOP, layout->ipc_vaddrs[pd->index]);
-    write_mappings(layout, &layout->spaces[pd->index], stream);
+    write_mappings(&layout->spaces[pd->index], stream);
     write_channels(layout, pd, stream);
 }
 
-static void write_vm(const struct layout *layout, const struct sdf_pd *pd,
-                     const struct space *space, FILE *stream)
+static void write_vm(const struct sdf_pd *pd, const struct space *space, FILE *stream)
 {
     fprintf(stream, "\n# Virtual machine '%s' of '%s'\n\n", pd->vm->name, pd->name);
     write_schedule(&pd->vm->schedule, stream);
     for (size_t i = 0; i < pd->vm->vcpu_count; i++)
         fprintf(stream, "  vCPU %u\n", pd->vm->vcpus[i].id);
-    write_mappings(layout, space, stream);
+    write_mappings(space, stream);
 }
 
 void report_write(const struct layout *layout, const char *board, const char *config,
@@ -142,7 +140,7 @@ void report_write(const struct layout *layout, const char *board, const char *co
         write_pd(layout, system->pds[i], stream);
     for (size_t i = 0; i < system->pd_count; i++) {
         if (system->pds[i]->vm)
-            write_vm(layout, system->pds[i], space++, stream);
+            write_vm(system->pds[i], space++, stream);
     }
     file_commit(output);
 }

@@ -153,6 +153,7 @@ static void read_region(const struct parser *parser, const struct xml_element *e
     }
     read_region_size(element, region, read_prefill(parser, element, region));
     read_region_address(parser, element, region);
+    region->index = (unsigned)parser->system->region_count;
     *ARRAY_ADD(parser->system->regions, parser->system->region_count) = region;
 }
 

@@ -29,6 +29,7 @@
 struct sdf_region {
     struct place place;
     const char *name;
+    unsigned index;             /* in sdf_system.regions */
     uint64_t size;              /* bytes, a multiple of 4 KiB, not 0 */
     uint64_t page_size;         /* as given: SDF_PAGE or SDF_LARGE_PAGE; 0 lets the tool choose */
     bool fixed;                 /* phys_addr is given */
