@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "fake_vm.h"
+
+#include <microkit.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "drivers/timer/protocol.h"
+#include "log.h"
+#include "ring.h"
+#include "vmm/config.h"
+#include "vmm/console_port.h"
+#include "vmm/mmio.h"
+#include "vmm/pl011.h"
+#include "vmm/timer.h"
+#include "vmm/vcpu.h"
+#include "vmm/vgic.h"
+#include "vmm/virtio/virtio.h"
+#include "vmm/vm.h"
+
+#define RING_SIZE 4096u
+
+struct fake_vm fake_vm;
+
+static _Alignas(4096) uint8_t ram[FAKE_VM_RAM_SIZE];
+static _Alignas(4096) uint8_t output_region[RING_HEADER_SIZE + RING_SIZE];
+static _Alignas(4096) uint8_t input_region[RING_HEADER_SIZE + RING_SIZE];
+static struct ring console_reads, console_writes;
+
+/* The head of an arm64 Image: magic "ARM\x64" at 56, an image size of 4 KiB at 16. */
+static const uint8_t kernel[256] = {
+    [0] = 0x11, [17] = 0x10, [56] = 'A', [57] = 'R', [58] = 'M', [59] = 0x64,
+};
+static const uint8_t dtb[64] = { 0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64 };
+
+#define CONFIG(vcpus, held)                                                                        \
+    {                                                                                              \
+        .name = "vm7", .start_held = held, .vcpu_count = vcpus, .ram = ram,                        \
+        .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                  \
+        .kernel = { kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA },                                  \
+        .dtb = { dtb, sizeof(dtb), FAKE_VM_DTB_GPA }, .gicd_gpa = FAKE_VM_GICD_GPA,                \
+        .timer_channel = FAKE_VM_TIMER_CHANNEL,                                                    \
+        .console = {                                                                               \
+            .present = true, .channel = FAKE_VM_CONSOLE_CHANNEL, .output = output_region,          \
+            .input = input_region, .output_size = RING_SIZE, .input_size = RING_SIZE,              \
+            .pl011_gpa = FAKE_VM_PL011_GPA, .pl011_intid = 33,                                     \
+        },                                                                                         \
+    }
+
+/* main.c's; the cases vary a copy of it. */
+const struct vmm_config vmm_config = CONFIG(1, true);
+
+static bool device_access(void *unused, struct mmio_access *access)
+{
+    (void)unused;
+    if (access->offset >= 0x800) {
+        return false;
+    }
+    if (!access->write) {
+        access->value = fake_vm.device_value;
+        return true;
+    }
+    fake_vm.device_writes++;
+    if (!fake_vm.device_ignores) {
+        fake_vm.device_written = mmio_value(access);
+    }
+    return true;
+}
+
+void virtio_init(const struct vmm_config *config, const struct guest_memory *memory)
+{
+    (void)config;
+    (void)memory;
+    assert_true(mmio_attach_lazy(FAKE_VM_DEVICE_GPA, 0x1000, device_access, NULL));
+}
+
+void virtio_reset(void)
+{
+    fake_vm.virtio_resets++;
+}
+
+bool virtio_notified(microkit_channel channel)
+{
+    (void)channel;
+    return true;
+}
+
+bool virtio_settled(void)
+{
+    return !fake_vm.busy;
+}
+
+bool virtio_console_ready(void)
+{
+    return fake_vm.console_ready;
+}
+
+static microkit_msginfo timer_call(microkit_channel ch, microkit_msginfo msginfo)
+{
+    assert_int_equal(ch, FAKE_VM_TIMER_CHANNEL);
+    assert_int_equal(microkit_msginfo_get_label(msginfo), TIMER_SET);
+    assert_int_equal(microkit_msginfo_get_count(msginfo), 1);
+    fake_vm.timer_deadline = microkit_mr_get(0);
+    fake_vm.timer_calls++;
+    return microkit_msginfo_new(0, 0);
+}
+
+static void open_rings(void)
+{
+    memset(output_region, 0, sizeof(output_region));
+    memset(input_region, 0, sizeof(input_region));
+    ring_init(&console_reads, output_region, RING_SIZE);
+    ring_init(&console_writes, input_region, RING_SIZE);
+    ring_await_data(&console_reads);
+}
+
+void fake_vm_start(uint32_t vcpus, bool held)
+{
+    static struct vmm_config config;
+    static bool laid_out;
+    struct vmm_config wanted = CONFIG(vcpus, held);
+
+    fake_reset();
+    fake.ppcall = timer_call;
+    fake.counter = 1000000;
+    if (!laid_out) {
+        laid_out = true;
+        open_rings();
+        init();
+        fake_reset();
+        fake.ppcall = timer_call;
+        fake.counter = 1000000;
+    }
+    memset(&fake_vm, 0, sizeof(fake_vm));
+    memset(ram, 0, sizeof(ram));
+    fake_vm.ram = ram;
+    open_rings();
+    config = wanted;
+    console_port_init(&config.console);
+    log_init("vmm vm7", console_port_output(), config.console.channel);
+    vcpu_init(vcpus);
+    vgic_init(vcpus);
+    timer_init(config.timer_channel);
+    pl011_init(config.console.pl011_intid);
+    vm_init(&config);
+}
+
+const char *fake_vm_output(void)
+{
+    static char text[RING_SIZE + 1];
+
+    text[ring_read(&console_reads, text, RING_SIZE)] = '\0';
+    ring_await_data(&console_reads);
+    return text;
+}
+
+void fake_vm_type(const char *keys)
+{
+    ring_write(&console_writes, keys, (uint32_t)strlen(keys));
+    if (ring_take_data_wanted(&console_writes)) {
+        notified(FAKE_VM_CONSOLE_CHANNEL);
+    }
+}
+
+bool fake_vm_data_abort(uint8_t vcpu, uint64_t gpa, uint32_t iss)
+{
+    seL4_Word mrs[] = { fake.vcpu[vcpu].context.pc, gpa, 0, 0x24u << 26 | 1u << 25 | iss };
+
+    return fake_fault(vcpu, seL4_Fault_VMFault, 4, mrs);
+}
+
+bool fake_vm_trap(uint8_t vcpu, uint32_t class, uint32_t iss)
+{
+    seL4_Word mr = (seL4_Word)class << 26 | 1u << 25 | iss;
+
+    return fake_fault(vcpu, seL4_Fault_VCPUFault, 1, &mr);
+}
+
+uint64_t fake_vm_smc(uint8_t vcpu, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+    seL4_UserContext *context = &fake.vcpu[vcpu].context;
+
+    context->x0 = x0;
+    context->x1 = x1;
+    context->x2 = x2;
+    context->x3 = x3;
+    assert_false(fake_vm_trap(vcpu, 0x17, 0));
+    return context->x0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * A whole monitor on the host, but for its virtio devices: link vmm's sources and main.c with
+ * fake_vm.c and fake_microkit.c. The guest's bus is laid out once for the process; fake_vm_start
+ * begins each case with fresh memory, vCPUs and rings.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAKE_VM_RAM_GPA    0x40000000u
+#define FAKE_VM_RAM_SIZE   0x400000u
+#define FAKE_VM_KERNEL_GPA 0x40200000u
+#define FAKE_VM_DTB_GPA    0x40300000u
+#define FAKE_VM_GICD_GPA   0x08000000u
+#define FAKE_VM_PL011_GPA  0x09000000u
+#define FAKE_VM_DEVICE_GPA 0x0a000000u /* remembers what is written to it */
+
+#define FAKE_VM_TIMER_CHANNEL   3u
+#define FAKE_VM_CONSOLE_CHANNEL 4u
+
+struct fake_vm {
+    uint8_t *ram;
+    unsigned virtio_resets;
+    bool console_ready;      /* what virtio_console_ready says, */
+    bool busy;               /* and what virtio_settled denies */
+    uint64_t device_written; /* the last value written to the device, */
+    unsigned device_writes;
+    uint64_t device_value;   /* and what it reads as */
+    bool device_ignores;     /* it does not look at what is written */
+    uint64_t timer_deadline; /* what the timer driver was last told, */
+    unsigned timer_calls;
+};
+
+extern struct fake_vm fake_vm;
+
+void fake_vm_start(uint32_t vcpus, bool held);
+
+/* What the VM's console has been sent since the last call; at most 4 KiB. */
+const char *fake_vm_output(void);
+
+/* Keys for the VM's console, and the notification of it. */
+void fake_vm_type(const char *keys);
+
+/* An exit: vCPU `vcpu` faults with these registers; PC and x0 .. x30 are in fake.vcpu[vcpu]. */
+bool fake_vm_data_abort(uint8_t vcpu, uint64_t gpa, uint32_t iss);
+bool fake_vm_trap(uint8_t vcpu, uint32_t class, uint32_t iss);
+
+/* SMC #0 with these registers; returns x0 afterwards. */
+uint64_t fake_vm_smc(uint8_t vcpu, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3);

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/gic_drain.c vmm/idle.c
+ * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
+ * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
+ *
+ * The life of a VM (held, started, restarted, powered off, crashed), and its idling: who parks, who
+ * wakes, and how often the timer driver hears of it.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <microkit.h>
+#include "drivers/timer/protocol.h"
+#include "fake/fake_vm.h"
+#include "vmm/vcpu.h"
+#include "vmm/vgic.h"
+#include "vmm/vm.h"
+
+#define CPU_ON       0xc4000003u
+#define SYSTEM_OFF   0x84000008u
+#define SYSTEM_RESET 0x84000009u
+
+#define EC_WFX 0x01u
+#define EC_SMC 0x17u
+
+#define GICD_CTLR      0x000
+#define GICD_ISENABLER 0x100
+#define GICD_ITARGETSR 0x800
+
+#define SPI 48u
+#define PC  0x40201000u
+
+static void said(const char *what)
+{
+    const char *output = fake_vm_output();
+
+    if (!strstr(output, what)) {
+        fail_msg("'%s' is not in '%s'", what, output);
+    }
+}
+
+static void write_gicd(uint8_t vcpu, uint32_t offset, uint8_t width, uint32_t value)
+{
+    struct mmio_access access = {
+        .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value
+    };
+
+    assert_true(vgic_access(NULL, &access));
+}
+
+/* The distributor as Linux sets it up. */
+static void enable_interrupts(uint8_t vcpus)
+{
+    write_gicd(0, GICD_CTLR, 4, 1);
+    write_gicd(0, GICD_ISENABLER + 4, 4, ~0u);
+    for (uint8_t v = 0; v < vcpus; v++) {
+        write_gicd(v, GICD_ISENABLER, 4, 1u << VGIC_VIRTUAL_TIMER);
+    }
+}
+
+static void set_timer(uint8_t vcpu, uint64_t control, uint64_t after_now)
+{
+    struct fake_vcpu *v = &fake.vcpu[vcpu];
+
+    v->reg[seL4_VCPUReg_CNTV_CTL] = control;
+    v->reg[seL4_VCPUReg_CNTV_CVAL] = fake.counter - v->reg[seL4_VCPUReg_CNTVOFF] + after_now;
+}
+
+static void wfi(uint8_t vcpu)
+{
+    assert_false(fake_vm_trap(vcpu, EC_WFX, 0));
+}
+
+static void time_passes(uint64_t ticks)
+{
+    fake.counter += ticks;
+    if (fake_vm.timer_deadline <= fake.counter) {
+        notified(FAKE_VM_TIMER_CHANNEL);
+    }
+}
+
+static void booted_as_linux_wants_it(uint8_t vcpu)
+{
+    const struct fake_vcpu *v = &fake.vcpu[vcpu];
+
+    assert_true(v->running);
+    assert_int_equal(v->context.pc, FAKE_VM_KERNEL_GPA);
+    assert_int_equal(v->context.x0, FAKE_VM_DTB_GPA);
+    assert_int_equal(v->context.x1, 0);
+    assert_int_equal(v->context.x30, 0);
+    assert_int_equal(v->context.spsr, 0x3c5);
+    assert_int_equal(v->reg[seL4_VCPUReg_SCTLR] & 0x1005, 0);
+    assert_int_equal(v->reg[seL4_VCPUReg_VMPIDR_EL2], 0x80000000);
+    assert_memory_equal(fake_vm.ram + (FAKE_VM_KERNEL_GPA - FAKE_VM_RAM_GPA) + 56, "ARM\x64", 4);
+}
+
+/* ---- Life ---- */
+
+static void a_vm_starts_by_itself(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    assert_true(vm_running());
+    booted_as_linux_wants_it(0);
+    assert_false(fake.vcpu[1].running);
+    assert_string_equal(fake_vm_output(), "");
+}
+
+static void a_held_vm_starts_at_enter(void **state)
+{
+    (void)state;
+    fake_vm_start(1, true);
+    assert_false(vm_running());
+    assert_false(fake.vcpu[0].running);
+    said("vmm vm7: held; press Enter to start it\n");
+    fake_vm_type("abc");
+    assert_false(vm_running());
+    fake_vm_type("\r");
+    booted_as_linux_wants_it(0);
+    said("starting");
+}
+
+static void a_vm_waits_for_its_devices_to_settle(void **state)
+{
+    (void)state;
+    fake_vm_start(1, true);
+    fake_vm.busy = true;
+    fake_vm_type("\n");
+    assert_false(fake.vcpu[0].running);
+    fake_vm_type("\n\n");
+    notified(20);
+    assert_false(fake.vcpu[0].running);
+    fake_vm.busy = false;
+    notified(20);
+    booted_as_linux_wants_it(0);
+    assert_int_equal(fake.vcpu[0].restarts, 1);
+}
+
+/* The vCPU ends its draining program. */
+static void drained(uint8_t vcpu)
+{
+    assert_false(fake_vm_trap(vcpu, EC_SMC, 0));
+}
+
+static void reset_is_pristine(void **state)
+{
+    struct fake_vcpu *v = &fake.vcpu[0];
+
+    (void)state;
+    fake_vm_start(1, false);
+    memset(fake_vm.ram, 0xaa, FAKE_VM_RAM_SIZE);
+    v->reg[seL4_VCPUReg_TTBR1] = v->reg[seL4_VCPUReg_VBAR] = 0x1234;
+    v->reg[seL4_VCPUReg_CNTV_CTL] = 1;
+    v->context.x19 = 5;
+    fake.counter += 1000;
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+    said("restarting");
+    assert_false(vm_running());
+    assert_int_equal(fake_vm.virtio_resets, 1);
+    assert_int_equal(v->context.pc, FAKE_VM_RAM_GPA); /* it empties its list registers */
+    drained(0);
+    booted_as_linux_wants_it(0);
+    assert_int_equal(v->context.x19, 0);
+    assert_int_equal(v->reg[seL4_VCPUReg_TTBR1], 0);
+    assert_int_equal(v->reg[seL4_VCPUReg_VBAR], 0);
+    assert_int_equal(v->reg[seL4_VCPUReg_CNTV_CTL], 0);
+    assert_int_equal(v->reg[seL4_VCPUReg_CNTVOFF], fake.counter);
+    for (unsigned i = 0; i < FAKE_VM_RAM_SIZE; i++) {
+        assert_int_not_equal(fake_vm.ram[i], 0xaa);
+    }
+    assert_int_equal(fake_vm.ram[0], 0); /* nothing of the program is left */
+}
+
+static void list_registers_are_emptied_before_the_next_guest(void **state)
+{
+    uint64_t parameters;
+    uint32_t occupants[4];
+
+    (void)state;
+    fake_vm_start(2, false);
+    enable_interrupts(2);
+    vgic_set_level(SPI, true);
+    fake_acknowledge(0, 0);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    vgic_raise_ppi(1, VGIC_VIRTUAL_TIMER);
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+
+    /* Both run the program, each with its own list of what may be there. */
+    assert_int_equal(fake.vcpu[0].context.pc, FAKE_VM_RAM_GPA);
+    assert_int_equal(fake.vcpu[1].context.pc, FAKE_VM_RAM_GPA);
+    assert_int_not_equal(fake.vcpu[0].context.x0, fake.vcpu[1].context.x0);
+    memcpy(&parameters, fake_vm.ram + (fake.vcpu[0].context.x0 - FAKE_VM_RAM_GPA), 8);
+    memcpy(occupants, fake_vm.ram + (fake.vcpu[0].context.x0 - FAKE_VM_RAM_GPA) + 8, 16);
+    assert_int_equal(parameters, FAKE_VM_GICD_GPA + 0x10000);
+    assert_int_equal(occupants[0], SPI);
+    assert_int_equal(occupants[1], 1023);
+
+    vgic_set_level(SPI, false);
+    fake_eoi(0, 0); /* what the program does */
+    fake_eoi(1, 0);
+    drained(1);
+    assert_false(vm_running());
+    assert_false(fake.vcpu[1].running);
+    drained(0);
+    assert_true(vm_running());
+    booted_as_linux_wants_it(0);
+    assert_false(fake.vcpu[1].running);
+    assert_false(vgic_pending(0));
+}
+
+static void off_and_on_again(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    fake_vm_smc(0, SYSTEM_OFF, 0, 0, 0);
+    assert_false(vm_running());
+    fake_vm_type("x");
+    assert_false(fake.vcpu[0].running);
+    fake_vm_type("\r\r\r"); /* once is enough */
+    drained(0);
+    booted_as_linux_wants_it(0);
+    /* The keys behind the first are for the guest. */
+    said("starting");
+}
+
+static void a_crashed_vm_can_be_started_again(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    vm_crash(0, 0x1234, "it fell over");
+    said("vmm vm7: stopped: vCPU 0 at 0x1234: it fell over; press Enter to start it\n");
+    fake_vm_type("\r");
+    drained(0);
+    assert_true(vm_running());
+}
+
+static void a_draining_vm_that_cannot_is_stopped(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+    fake_vm_data_abort(0, FAKE_VM_GICD_GPA + 0x10000, 1u << 24 | 2u << 22 | 1u << 6 | 7);
+    assert_false(fake.vcpu[0].running);
+    said("stopped");
+}
+
+static void a_running_vm_gets_its_keys(void **state)
+{
+    struct mmio_access access = { .offset = 0, .width = 4 };
+
+    (void)state;
+    fake_vm_start(1, false);
+    notified(FAKE_VM_CONSOLE_CHANNEL);
+    fake_vm_type("q\r");
+    assert_true(mmio_route(FAKE_VM_PL011_GPA, &access));
+    assert_int_equal(access.value, 'q');
+    assert_int_equal(fake.vcpu[0].restarts, 1);
+}
+
+/* ---- Idling ---- */
+
+static void wfi_parks_until_an_interrupt(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    fake.vcpu[0].context.pc = PC;
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_calls, 0); /* its timer is off */
+    vgic_set_level(SPI, true);
+    assert_true(fake.vcpu[0].running);
+    assert_true(fake_find_lr(0, SPI) >= 0);
+    assert_int_equal(fake.vcpu[0].context.pc, PC);
+}
+
+static void wfi_with_an_interrupt_pending_goes_on(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    vgic_set_level(SPI, true);
+    fake.vcpu[0].context.pc = PC;
+    wfi(0);
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake.vcpu[0].context.pc, PC + 4);
+}
+
+static void an_interrupt_that_is_disabled_does_not_wake(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    write_gicd(0, GICD_CTLR, 4, 1);
+    wfi(0);
+    vgic_set_level(SPI, true);
+    assert_false(fake.vcpu[0].running);
+}
+
+static void the_timer_wakes_a_parked_vcpu(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    set_timer(0, 1, 500);
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_deadline, fake.counter + 500);
+    time_passes(499);
+    assert_false(fake.vcpu[0].running);
+    time_passes(1);
+    assert_true(fake.vcpu[0].running);
+    /* Its timer fires as soon as it runs. */
+    assert_true(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){ 27 }));
+    assert_true(fake_find_lr(0, 27) >= 0);
+}
+
+static void an_expired_timer_does_not_park(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    set_timer(0, 1, 0);
+    wfi(0);
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_calls, 0);
+}
+
+static void a_timer_that_cannot_interrupt_is_not_armed(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    set_timer(0, 3, 0); /* masked */
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    vcpu_wake(0);
+    set_timer(0, 4, 0); /* not enabled */
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    vcpu_wake(0);
+    set_timer(0, 1, 0);
+    write_gicd(0, 0x180, 4, 1u << 27); /* disabled in the distributor */
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_calls, 0);
+}
+
+static void a_timer_beyond_all_time_is_not_armed(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    fake.vcpu[0].reg[seL4_VCPUReg_CNTV_CTL] = 1;
+    fake.vcpu[0].reg[seL4_VCPUReg_CNTV_CVAL] = UINT64_MAX;
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_calls, 0);
+}
+
+static void an_earlier_wake_up_serves(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    set_timer(0, 1, 500);
+    wfi(0);
+    assert_int_equal(fake_vm.timer_calls, 1);
+    for (unsigned i = 0; i < 10; i++) {
+        vcpu_wake(0);
+        set_timer(0, 1, 600 + i);
+        wfi(0);
+    }
+    assert_int_equal(fake_vm.timer_calls, 1); /* later ones cost nothing now */
+    time_passes(500);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_calls, 2); /* but one call then */
+    time_passes(109);
+    assert_true(fake.vcpu[0].running);
+    set_timer(0, 1, 100);
+    wfi(0);
+    vcpu_wake(0);
+    set_timer(0, 1, 50);
+    wfi(0);
+    assert_int_equal(fake_vm.timer_calls, 4); /* an earlier one is told at once */
+}
+
+static void each_vcpu_has_its_deadline(void **state)
+{
+    (void)state;
+    fake_vm_start(3, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    fake_vm_smc(0, CPU_ON, 2, PC, 0);
+    enable_interrupts(3);
+    for (uint8_t v = 0; v < 3; v++) {
+        set_timer(v, 1, 100u * (3u - v));
+        wfi(v);
+    }
+    assert_int_equal(fake_vm.timer_calls, 3);
+    time_passes(100);
+    assert_true(fake.vcpu[2].running);
+    assert_false(fake.vcpu[1].running);
+    time_passes(100);
+    assert_true(fake.vcpu[1].running);
+    assert_false(fake.vcpu[0].running);
+    time_passes(100);
+    assert_true(fake.vcpu[0].running);
+}
+
+static void one_interrupt_wakes_one_vcpu(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    enable_interrupts(2);
+    write_gicd(0, GICD_ITARGETSR + SPI, 1, 2);
+    wfi(0);
+    wfi(1);
+    vgic_set_level(SPI, true);
+    assert_true(fake.vcpu[1].running);
+    assert_false(fake.vcpu[0].running);
+    write_gicd(1, 0xf00, 4, 1u << 16 | 3); /* and sends it on by an SGI */
+    assert_true(fake.vcpu[0].running);
+    assert_true(fake_find_lr(0, 3) >= 0);
+}
+
+static void a_parked_vm_can_be_reset_and_stopped(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    enable_interrupts(2);
+    set_timer(0, 1, 500);
+    wfi(0);
+    vm_power_off();
+    time_passes(1000);
+    vgic_set_level(SPI, true);
+    assert_false(fake.vcpu[0].running);
+    vgic_set_level(SPI, false);
+}
+
+static void parking_sends_an_unfinished_line(void **state)
+{
+    struct mmio_access access = { .width = 1, .write = true, .value = '>' };
+
+    (void)state;
+    fake_vm_start(1, false);
+    assert_true(mmio_route(FAKE_VM_PL011_GPA, &access));
+    assert_string_equal(fake_vm_output(), "");
+    wfi(0);
+    assert_string_equal(fake_vm_output(), ">");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_vm_starts_by_itself),
+        cmocka_unit_test(a_held_vm_starts_at_enter),
+        cmocka_unit_test(a_vm_waits_for_its_devices_to_settle),
+        cmocka_unit_test(reset_is_pristine),
+        cmocka_unit_test(list_registers_are_emptied_before_the_next_guest),
+        cmocka_unit_test(off_and_on_again),
+        cmocka_unit_test(a_crashed_vm_can_be_started_again),
+        cmocka_unit_test(a_draining_vm_that_cannot_is_stopped),
+        cmocka_unit_test(a_running_vm_gets_its_keys),
+        cmocka_unit_test(wfi_parks_until_an_interrupt),
+        cmocka_unit_test(wfi_with_an_interrupt_pending_goes_on),
+        cmocka_unit_test(an_interrupt_that_is_disabled_does_not_wake),
+        cmocka_unit_test(the_timer_wakes_a_parked_vcpu),
+        cmocka_unit_test(an_expired_timer_does_not_park),
+        cmocka_unit_test(a_timer_that_cannot_interrupt_is_not_armed),
+        cmocka_unit_test(a_timer_beyond_all_time_is_not_armed),
+        cmocka_unit_test(an_earlier_wake_up_serves),
+        cmocka_unit_test(each_vcpu_has_its_deadline),
+        cmocka_unit_test(one_interrupt_wakes_one_vcpu),
+        cmocka_unit_test(a_parked_vm_can_be_reset_and_stopped),
+        cmocka_unit_test(parking_sends_an_unfinished_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
