@@ -28,6 +28,9 @@ void client_start_line(struct client *client, uint32_t position)
 
 void client_interrupt_line(struct client *client)
 {
+    if (client->shown - client->line_start >= CLIENT_LINE_LIMIT) {
+        client_start_line(client, client->shown); /* a raw view has no lines */
+    }
     client->interrupted = client->shown != client->line_start;
 }
 

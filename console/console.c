@@ -21,7 +21,7 @@
 #include "lib/ring.h"
 #include "view.h"
 
-#define PAUSE_MS 20u /* silence after which an unfinished line is shown */
+#define PAUSE_MS 50u /* silence after which an unfinished line is shown */
 
 static struct ring uart_transmit, uart_receive;
 static struct client clients[CONSOLE_MAX_CLIENTS];

@@ -196,8 +196,11 @@ bool view_flush(void)
 
 static void leave(void)
 {
-    if (view.focused != NULL && (view.raw_dirty || view.raw_alternate)) {
-        notice_string(RESET);
+    if (view.focused != NULL) {
+        client_interrupt_line(view.focused);
+        if (view.raw_dirty || view.raw_alternate) {
+            notice_string(RESET);
+        }
         if (view.raw_alternate) {
             notice_string(ALTERNATE_OFF);
         }
@@ -475,6 +478,7 @@ static bool show_raw(struct client *client)
         view.line_open = byte != '\n';
         if (byte == '\n') {
             client->line_start = client->shown + i + 1;
+            client->line_escape = client->escape;
         }
     }
     view.raw_alternate = client->escape.alternate;

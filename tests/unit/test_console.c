@@ -213,7 +213,7 @@ static void prompt_appears_after_a_pause(void **state)
     (void)state;
     say(0, "vm0:~# ");
     assert_string_equal(shown(), "");
-    pass(30);
+    pass(60);
     assert_string_equal(shown(), "vm0| vm0:~# ");
     /* Now that the line is open, its echo comes at once. */
     say(0, "l");
@@ -226,12 +226,12 @@ static void whole_line_waits_for_a_busy_line_but_not_for_a_silent_one(void **sta
 {
     (void)state;
     say(0, "prompt# ");
-    pass(30);
+    pass(60);
     assert_string_equal(shown(), "vm0| prompt# ");
     say(0, "x");
     say(1, "line\n");
     assert_string_equal(shown(), "x");
-    pass(30);
+    pass(60);
     assert_string_equal(shown(), "\r\nvm1| line\r\n");
     /* What was interrupted is shown from its start. */
     say(0, "y\r\n");
@@ -242,11 +242,11 @@ static void line_that_never_ends_gives_way(void **state)
 {
     (void)state;
     say(0, "....");
-    pass(30);
+    pass(60);
     say(1, "line\n");
     for (int i = 0; i < 50; i++) {
         say(0, ".");
-        pass(10);
+        pass(20);
     }
     const char *text = shown();
     const char *line = strstr(text, "\r\nvm1| line\r\n");
@@ -278,9 +278,9 @@ static void carriage_return_draws_the_line_again(void **state)
     say(0, "10%\r20%\r30%\r\r\n");
     assert_string_equal(shown(), "vm0| 10%\rvm0| 20%\rvm0| 30%\r\n");
     say(0, "1\r2");
-    pass(30);
+    pass(60);
     say(1, "other\n");
-    pass(30);
+    pass(60);
     assert_string_equal(shown(), "vm0| 1\rvm0| 2\r\nvm1| other\r\n");
 }
 
@@ -541,7 +541,7 @@ static void view_begins_with_the_prompt_if_all_was_seen(void **state)
 {
     (void)state;
     say(1, "old\r\n~ # ");
-    pass(30);
+    pass(60);
     shown();
     type(PREFIX "1");
     const char *text = shown();
@@ -614,6 +614,28 @@ static void unseen_output_is_counted_when_it_is_lost(void **state)
     assert_int_equal(skipped + kept, said);
     assert_in_range(kept, CLIENT_HISTORY - 64, CLIENT_HISTORY);
     assert_non_null(strstr(rest, "line 1999 of the flood\r\n"));
+}
+
+/* An editor writes no line feeds: the view of all must not wait for the end of that line. */
+static void return_to_all_goes_on_behind_a_raw_line(void **state)
+{
+    (void)state;
+    type(PREFIX "0");
+    for (int i = 0; i < 100; i++) {
+        say(0, "no line feed, only \033[10;10H ");
+    }
+    shown();
+    type(PREFIX "a");
+    shown();
+    say(0, "here\r\nand here\r\n");
+    assert_string_equal(shown(), "vm0| here\r\nvm0| and here\r\n");
+    /* A prompt that stood there is repeated with what follows it. */
+    type(PREFIX "0");
+    say(0, "~ # ");
+    type(PREFIX "a");
+    shown();
+    say(0, "ls\r\n");
+    assert_string_equal(shown(), "vm0| ~ # ls\r\n");
 }
 
 static void return_to_all_shows_the_last_lines_of_each(void **state)
@@ -834,6 +856,7 @@ int main(void)
         cmocka_unit_test_setup(plain_view_ends_without_sequences, setup),
         cmocka_unit_test_setup(unseen_output_is_counted_when_it_is_lost, setup),
         cmocka_unit_test_setup(return_to_all_shows_the_last_lines_of_each, setup),
+        cmocka_unit_test_setup(return_to_all_goes_on_behind_a_raw_line, setup),
         cmocka_unit_test_setup(flood_does_not_starve_others, setup),
         cmocka_unit_test_setup(two_floods_share_the_line, setup),
         cmocka_unit_test_setup(busy_uart_holds_output_back_in_the_rings, setup),
