@@ -9,7 +9,7 @@
 #include "sdk.h"
 #include "xalloc.h"
 
-static _Noreturn void help(const char *sdk)
+static __attribute__((noreturn)) void help(const char *sdk)
 {
     printf("usage: microkit [-h] [-o OUTPUT] [-r REPORT] [--image-type {binary,elf}] "
            "[--override-kernel KERNEL] --board BOARD --config CONFIG [--search-path [DIR ...]] "

@@ -39,7 +39,7 @@ static void print_line(char *text)
     fprintf(stderr, "microkit: %s\n", text);
 }
 
-static _Noreturn void end(char *text)
+static __attribute__((noreturn)) void end(char *text)
 {
     for (unsigned i = 0; i < removal_count; i++)
         unlink(removals[i]);

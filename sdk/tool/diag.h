@@ -25,16 +25,16 @@ void diag_remove_on_error(const char *path);
 void diag_keep_files(void);
 
 /* microkit: MESSAGE */
-_Noreturn void diag_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+__attribute__((noreturn, format(printf, 1, 2))) void diag_fatal(const char *format, ...);
 
 /* microkit: FILE:LINE: MESSAGE */
-_Noreturn void diag_line(unsigned line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+__attribute__((noreturn, format(printf, 2, 3))) void diag_line(unsigned line, const char *format,
+                                                               ...);
 
 /* microkit: FILE:LINE: <element name='x'>: attribute 'y': MESSAGE; without the attribute part if it
  * is NULL. MESSAGE says what is wrong, and behind a colon what would be right. */
-_Noreturn void diag_at(const struct place *place, const char *attribute, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+__attribute__((noreturn, format(printf, 3, 4))) void
+diag_at(const struct place *place, const char *attribute, const char *format, ...);
 
 /* microkit: FILE:LINE: <element name='x'>: warning: MESSAGE, and the tool goes on. */
 void diag_warn(const struct place *place, const char *format, ...)

@@ -156,7 +156,7 @@ struct output *file_output(const char *path, const char *what)
     return output;
 }
 
-static _Noreturn void failed(const struct output *output)
+static __attribute__((noreturn)) void failed(const struct output *output)
 {
     diag_fatal("%s '%s': cannot be written: %s", output->what, output->shown, strerror(errno));
 }

@@ -22,6 +22,7 @@ static struct piece *add_piece(struct layout *layout, enum piece_kind kind, uint
     struct piece *piece = xalloc(sizeof(*piece));
 
     piece->kind = kind;
+    piece->number = layout->piece_count;
     piece->what = what;
     piece->place = place;
     piece->size = size;

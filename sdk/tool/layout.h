@@ -27,6 +27,7 @@ enum piece_kind {
 
 struct piece {
     enum piece_kind kind;
+    size_t number;             /* in the order of making */
     const char *what;          /* for messages and the report */
     const struct place *place; /* that asked for it, or NULL */
     uint64_t size;             /* a multiple of 4 KiB */

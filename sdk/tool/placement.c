@@ -37,11 +37,14 @@ static int compare_pieces(const void *a, const void *b)
 
     if (x->align != y->align)
         return x->align < y->align ? 1 : -1;
-    return (x->size < y->size) - (x->size > y->size);
+    if (x->size != y->size)
+        return x->size < y->size ? 1 : -1;
+    return (x->number > y->number) - (x->number < y->number);
 }
 
-static _Noreturn void exhausted(const struct layout *layout, const struct piece *piece,
-                                const struct allocator *free_memory)
+static __attribute__((noreturn)) void exhausted(const struct layout *layout,
+                                                const struct piece *piece,
+                                                const struct allocator *free_memory)
 {
     uint64_t wanted = 0;
 
@@ -65,8 +68,13 @@ static void place_kind(struct layout *layout, enum piece_kind kind, struct piece
         struct piece *piece = sorted[i];
         if (piece->kind != kind || piece->fixed)
             continue;
-        if (!allocator_take(ram, lowest, piece->size, piece->align, piece->offset, &piece->address))
-            exhausted(layout, piece, ram);
+        if (allocator_take(ram, lowest, piece->size, piece->align, piece->offset, &piece->address))
+            continue;
+        if (kind == PIECE_IMAGE)
+            diag_at(piece->place, NULL,
+                    "image too large: no room for the %s of %s in RAM from 0x%" PRIx64 " on",
+                    xsize(piece->size), piece->what, lowest);
+        exhausted(layout, piece, ram);
     }
 }
 

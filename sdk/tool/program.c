@@ -20,7 +20,7 @@ struct subject {
     const char *path;
 };
 
-static _Noreturn void bad(const struct subject *subject, const char *message)
+static __attribute__((noreturn)) void bad(const struct subject *subject, const char *message)
 {
     if (subject->place)
         diag_at(subject->place, subject->attribute, "'%s' %s", subject->path, message);

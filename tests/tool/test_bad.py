@@ -56,6 +56,21 @@ def test_too_many_threads(tool):
     )
 
 
+def test_image_too_large(tool):
+    tool.write("fill", b"f" * (3 << 20))
+    message = tool.bad(
+        system(
+            '<memory_region name="high" size="0x4fe00000" phys_addr="0x70200000"/>',
+            '<memory_region name="file" prefill_path="fill"/>',
+            pd("a", '<map mr="high" vaddr="0x40000000"/><map mr="file" vaddr="0x1000000"/>'),
+        )
+    )
+    assert message.endswith(
+        "<memory_region name='file'>: image too large: no room for the 3 MiB of "
+        "memory region 'file' in RAM from 0x70000000 on"
+    )
+
+
 def test_description_too_large(tool):
     assert "at most 16 MiB" in tool.bad("<system>" + " " * (16 << 20) + "</system>")
 
