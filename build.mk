@@ -105,8 +105,14 @@ $(OBJ)/%.o: $(ROOT)/%.c $(OBJ)/settings $(BOARD_DIR)/lib/libmicrokit.a
 	@echo "  CC      $*.c"
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
 
+$(OBJ)/%.o: $(ROOT)/%.S $(OBJ)/settings
+	@mkdir -p $(@D)
+	@echo "  AS      $*.S"
+	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# It comes before the C library: lib/memory.S stands in for the copying of that one.
 LIB := $(OBJ)/libbraid.a
-$(LIB): $(patsubst $(ROOT)/%.c,$(OBJ)/%.o,$(wildcard $(ROOT)/lib/*.c))
+$(LIB): $(patsubst $(ROOT)/%,$(OBJ)/%.o,$(basename $(wildcard $(ROOT)/lib/*.c $(ROOT)/lib/*.S)))
 	@echo "  AR      libbraid.a"
 	$(Q)rm -f $@ && $(CROSS)ar rcsD $@ $^
 
