@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The disk multiplexer: one disk of the board, a part of it for each client. It waits for the
+ * driver to say what the disk is like, reads the partition table if a client needs it, gives each
+ * client its part, and from then on passes requests on, in turns.
+ */
+
+#include <microkit.h>
+#include <stddef.h>
+
+#include "client.h"
+#include "config.h"
+#include "driver.h"
+#include "lib/log.h"
+#include "partitions.h"
+#include "schedule.h"
+
+static struct client clients[BLOCK_MAX_CLIENTS];
+static struct block_info disk;
+static struct ring log_ring;
+
+static uint32_t client_count(void)
+{
+    return block_config.client_count < BLOCK_MAX_CLIENTS ? block_config.client_count
+                                                         : BLOCK_MAX_CLIENTS;
+}
+
+/* A part of the disk, in sectors. */
+struct part {
+    uint64_t first;
+    uint64_t sectors;
+};
+
+/* ---- Who gets what ---- */
+
+static const char *find_range(const struct block_client_config *config, struct part *part)
+{
+    uint32_t sectors_per_block = disk.block_size / BLOCK_SECTOR;
+
+    part->first = config->offset / BLOCK_SECTOR;
+    if (part->first >= disk.sectors) {
+        return "it begins beyond the disk's end";
+    }
+    part->sectors = disk.sectors - part->first;
+    if (config->size != 0 && config->size / BLOCK_SECTOR > part->sectors) {
+        return "it is larger than what the disk has there";
+    }
+    if (config->size != 0) {
+        part->sectors = config->size / BLOCK_SECTOR;
+    }
+    if (part->first % sectors_per_block != 0 || part->sectors % sectors_per_block != 0) {
+        return "it is not made of whole blocks of the disk";
+    }
+    return part->sectors != 0 ? NULL : "it is empty";
+}
+
+static const char *find_part(const struct block_client_config *config, struct part *part)
+{
+    if (disk.sectors == 0) {
+        return "there is no disk";
+    }
+    switch (config->part) {
+    case BLOCK_PART_NAME:
+        return config->partition == NULL
+                   ? "it has no name"
+                   : partitions_find(config->partition, 0, &part->first, &part->sectors);
+    case BLOCK_PART_NUMBER:
+        return partitions_find(NULL, config->number, &part->first, &part->sectors);
+    default:
+        return find_range(config, part);
+    }
+}
+
+/* Whether somebody before this client has the same sectors, and one of the two may write them. */
+static const struct client *conflict(uint32_t index, const struct part *part)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        const struct client *other = &clients[i];
+
+        if (other->info.sectors != 0 &&
+            !(other->config->read_only && clients[index].config->read_only) &&
+            part->first < other->first + other->info.sectors &&
+            other->first < part->first + part->sectors) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void open_client(uint32_t index)
+{
+    struct client *client = &clients[index];
+    const struct client *other = NULL;
+    struct part part = {0};
+    const char *cause = find_part(client->config, &part);
+
+    if (cause == NULL) {
+        other = conflict(index, &part);
+    }
+    if (other != NULL) {
+        log_printf("%s has no medium: its part of the disk meets that of %s", client->config->name,
+                   other->config->name);
+    } else if (cause != NULL) {
+        log_printf("%s has no medium: its part of the disk: %s", client->config->name, cause);
+    }
+    if (cause != NULL || other != NULL) {
+        part.sectors = 0;
+    }
+    client_open(client, &disk, part.first, part.sectors);
+}
+
+static void open_clients(void)
+{
+    for (uint32_t i = 0; i < client_count(); i++) {
+        open_client(i);
+    }
+}
+
+static bool somebody_wants_partitions(void)
+{
+    for (uint32_t i = 0; i < client_count(); i++) {
+        if (block_config.clients[i].part != BLOCK_PART_RANGE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Work ---- */
+
+static void take_from_driver(void)
+{
+    struct flight flight;
+    uint32_t status;
+
+    for (;;) {
+        switch (driver_take(&disk, &flight, &status)) {
+        case DRIVER_NOTHING:
+            return;
+        case DRIVER_INFO:
+            if (!somebody_wants_partitions() || partitions_begin(&disk)) {
+                open_clients();
+            }
+            break;
+        case DRIVER_DONE:
+            if (flight.owner < client_count()) {
+                client_done(&clients[flight.owner], &flight, status);
+            } else if (partitions_continue(status)) {
+                open_clients();
+            }
+        }
+    }
+}
+
+static void serve(void)
+{
+    take_from_driver();
+    schedule(clients, client_count());
+    driver_flush();
+    for (uint32_t i = 0; i < client_count(); i++) {
+        client_flush(&clients[i]);
+    }
+}
+
+void init(void)
+{
+    if (block_config.log != NULL) {
+        ring_init(&log_ring, block_config.log, block_config.log_size);
+    }
+    log_init("block", block_config.log != NULL ? &log_ring : NULL, block_config.log_channel);
+    driver_init();
+    for (uint32_t i = 0; i < client_count(); i++) {
+        client_init(&clients[i], &block_config.clients[i]);
+    }
+    serve();
+}
+
+void notified(microkit_channel ch)
+{
+    (void)ch; /* whoever it is, there may be work for all */
+    serve();
+}

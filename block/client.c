@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "client.h"
+
+#include <microkit.h>
+#include <stddef.h>
+#include <string.h>
+#include "lib/log.h"
+
+/*
+ * What one client may have in flight, so that another's request finds a slot and a device that is
+ * not busy for long. The last request may go beyond the bytes.
+ */
+#define IN_FLIGHT_MAX (BLOCK_DEPTH / 2)
+#define BYTES_MAX     (4u << 20)
+
+/* Work that moves no data through memory is taken for this much of it at most. */
+#define RANGE_BYTES_MAX (4u << 20)
+
+void client_init(struct client *client, const struct block_client_config *config)
+{
+    memset(client, 0, sizeof(*client));
+    client->config = config;
+    ring_init(&client->requests, config->requests, config->request_ring_size);
+    ring_init(&client->replies, config->replies, config->reply_ring_size);
+}
+
+/* ---- Its disk ---- */
+
+/* Where the first aligned block lies, counted from a start that may be anywhere. */
+static uint8_t alignment_from(const struct block_info *disk, uint64_t first)
+{
+    uint64_t physical = 1ULL << disk->physical_exponent;
+    uint64_t first_block = first / (disk->block_size / BLOCK_SECTOR);
+    uint64_t offset = (disk->alignment_offset - first_block) & (physical - 1);
+
+    return offset <= UINT8_MAX ? (uint8_t)offset : 0;
+}
+
+static struct block_info describe(const struct client *client, const struct block_info *disk,
+                                  uint64_t first, uint64_t sectors)
+{
+    struct block_info info = *disk;
+
+    if (sectors == 0) {
+        return (struct block_info){.kind = BLOCK_REPLY_INFO};
+    }
+    info.kind = BLOCK_REPLY_INFO;
+    info.sectors = sectors;
+    info.alignment_offset = alignment_from(disk, first);
+    if (client->config->read_only) {
+        info.features |= BLOCK_INFO_READ_ONLY;
+    }
+    if ((info.features & BLOCK_INFO_READ_ONLY) != 0) {
+        info.features &= ~(BLOCK_INFO_DISCARD | BLOCK_INFO_WRITE_ZEROES | BLOCK_INFO_UNMAP);
+    }
+    return info;
+}
+
+void client_open(struct client *client, const struct block_info *disk, uint64_t first,
+                 uint64_t sectors)
+{
+    struct block_info *record = ring_reserve(&client->replies, sizeof(*record));
+
+    client->info = describe(client, disk, first, sectors);
+    client->first = first;
+    client->open = true;
+    if (record != NULL) {
+        *record = client->info;
+        ring_commit(&client->replies, sizeof(*record));
+    }
+}
+
+/* ---- Answers ---- */
+
+/* `client_ready` has seen to it that there is room, unless the client plays with its indices. */
+static void answer(struct client *client, uint32_t id, uint32_t status)
+{
+    struct block_done *record = ring_reserve(&client->replies, sizeof(*record));
+
+    if (record != NULL) {
+        *record = (struct block_done){.kind = BLOCK_REPLY_DONE, .id = id, .status = status};
+        ring_commit(&client->replies, sizeof(*record));
+    }
+}
+
+/* Whether all that is in flight, and one more, could be answered. */
+static bool room_for_answer(struct client *client)
+{
+    uint32_t bytes = (client->in_flight + 1) * BLOCK_REPLY_BYTES;
+
+    return ring_space(&client->replies) >= bytes || ring_await_space(&client->replies, bytes);
+}
+
+void client_done(struct client *client, const struct flight *flight, uint32_t status)
+{
+    client->in_flight--;
+    client->bytes -= flight->bytes;
+    client->writes -= flight->writes;
+    answer(client, flight->id, status);
+}
+
+void client_flush(struct client *client)
+{
+    if (ring_take_data_wanted(&client->replies) | ring_take_space_wanted(&client->requests)) {
+        microkit_notify(client->config->channel);
+    }
+    if (!client->reported && (ring_broken(&client->requests) || ring_broken(&client->replies))) {
+        client->reported = true;
+        log_printf("%s has broken its ring: it gets no more answers", client->config->name);
+    }
+}
+
+/* ---- The checks ---- */
+
+static bool with_data(uint16_t op)
+{
+    return op == BLOCK_READ || op == BLOCK_WRITE;
+}
+
+/* Copy the record and see that all of a request is there. */
+static bool copy_request(struct client *client, const void *record, uint32_t count)
+{
+    struct request *request = &client->request;
+    uint32_t head = sizeof(request->head);
+
+    memset(&request->head, 0, head);
+    memcpy(&request->head, record, count < head ? count : head);
+    if (count < head || request->head.segment_count > BLOCK_SEGMENTS_MAX ||
+        count < head + request->head.segment_count * sizeof(struct block_segment)) {
+        return false;
+    }
+    memcpy(request->segments, (const uint8_t *)record + head,
+           request->head.segment_count * sizeof(struct block_segment));
+    return true;
+}
+
+/* Whether the sectors are whole blocks, at least one, and all within the client's part. */
+static bool check_sectors(const struct client *client, const struct block_request *head)
+{
+    uint32_t sectors_per_block = client->info.block_size / BLOCK_SECTOR;
+
+    return head->sector_count != 0 && head->sector % sectors_per_block == 0 &&
+           head->sector_count % sectors_per_block == 0 && head->sector < client->info.sectors &&
+           head->sector_count <= client->info.sectors - head->sector;
+}
+
+/* Put a segment into the driver's terms, if it is all within a region of the client's. */
+static bool translate(const struct client *client, struct block_segment *segment)
+{
+    uint64_t size;
+
+    if (segment->region >= client->config->region_count) {
+        return false;
+    }
+    segment->region += client->config->first_region;
+    if (segment->region >= block_config.region_count) {
+        return false;
+    }
+    size = block_config.region_sizes[segment->region];
+    return segment->length != 0 && segment->length <= client->info.segment_bytes_max &&
+           segment->offset < size && segment->length <= size - segment->offset;
+}
+
+static enum block_status check_data(struct client *client)
+{
+    struct block_request *head = &client->request.head;
+    uint64_t bytes = 0;
+
+    if (head->segment_count == 0 || head->segment_count > client->info.segments_max) {
+        return BLOCK_IO_ERROR;
+    }
+    for (uint32_t i = 0; i < head->segment_count; i++) {
+        if (!translate(client, &client->request.segments[i])) {
+            return BLOCK_IO_ERROR;
+        }
+        bytes += client->request.segments[i].length;
+    }
+    if (bytes > BLOCK_BYTES_MAX || bytes != (uint64_t)head->sector_count * BLOCK_SECTOR) {
+        return BLOCK_IO_ERROR;
+    }
+    client->moves = (uint32_t)bytes;
+    return BLOCK_OK;
+}
+
+static enum block_status check_range(struct client *client, uint32_t feature, uint32_t sectors_max)
+{
+    struct block_request *head = &client->request.head;
+    uint64_t bytes = (uint64_t)head->sector_count * BLOCK_SECTOR;
+
+    if ((client->info.features & feature) == 0) {
+        return BLOCK_UNSUPPORTED;
+    }
+    if (head->sector_count > sectors_max) {
+        return BLOCK_IO_ERROR;
+    }
+    if (head->op != BLOCK_WRITE_ZEROES || (client->info.features & BLOCK_INFO_UNMAP) == 0) {
+        head->flags = 0;
+    }
+    client->moves = bytes < RANGE_BYTES_MAX ? (uint32_t)bytes : RANGE_BYTES_MAX;
+    return BLOCK_OK;
+}
+
+/* Whether the copied request may be done; if so it is in the driver's terms afterwards. */
+static enum block_status check_request(struct client *client)
+{
+    struct block_request *head = &client->request.head;
+    enum block_status status;
+
+    if (client->info.sectors == 0 || head->op > BLOCK_WRITE_ZEROES ||
+        (head->flags & ~BLOCK_REQUEST_UNMAP) != 0 ||
+        (!with_data(head->op) && head->segment_count != 0)) {
+        return BLOCK_IO_ERROR;
+    }
+    if (head->op == BLOCK_FLUSH) {
+        head->sector = head->sector_count = head->flags = client->moves = 0;
+        return BLOCK_OK;
+    }
+    if (head->op != BLOCK_READ && (client->info.features & BLOCK_INFO_READ_ONLY) != 0) {
+        return BLOCK_IO_ERROR;
+    }
+    if (with_data(head->op)) {
+        head->flags = 0;
+        status = check_data(client);
+    } else if (head->op == BLOCK_DISCARD) {
+        status = check_range(client, BLOCK_INFO_DISCARD, client->info.discard_sectors_max);
+    } else {
+        status =
+            check_range(client, BLOCK_INFO_WRITE_ZEROES, client->info.write_zeroes_sectors_max);
+    }
+    if (status == BLOCK_OK && !check_sectors(client, head)) {
+        status = BLOCK_IO_ERROR;
+    }
+    head->sector += client->first;
+    return status;
+}
+
+/* ---- Its turn ---- */
+
+/* Take the next request that is right out of the ring; those that are not are answered. */
+static bool fetch(struct client *client)
+{
+    while (room_for_answer(client)) {
+        uint32_t count;
+        const void *record = ring_peek(&client->requests, &count);
+        enum block_status status = BLOCK_IO_ERROR;
+
+        if (record == NULL) {
+            if (ring_await_data(&client->requests)) {
+                continue;
+            }
+            return false;
+        }
+        if (copy_request(client, record, count)) {
+            status = check_request(client);
+        }
+        ring_release(&client->requests);
+        if (status == BLOCK_OK) {
+            return true;
+        }
+        answer(client, client->request.head.id, status);
+    }
+    return false;
+}
+
+bool client_ready(struct client *client)
+{
+    if (!client->open || client->in_flight >= IN_FLIGHT_MAX || client->bytes >= BYTES_MAX) {
+        return false;
+    }
+    if (!client->waiting) {
+        client->waiting = fetch(client);
+    }
+    /* A flush is for the writes that came before it, so it waits for them. */
+    return client->waiting && (client->request.head.op != BLOCK_FLUSH || client->writes == 0);
+}
+
+bool client_send(struct client *client, uint32_t owner)
+{
+    uint16_t op = client->request.head.op;
+    struct flight flight = {.owner = owner,
+                            .id = client->request.head.id,
+                            .bytes = client->moves,
+                            .writes = op != BLOCK_READ && op != BLOCK_FLUSH};
+
+    if (!driver_send(&client->request, &flight)) {
+        return false;
+    }
+    client->waiting = false;
+    client->in_flight++;
+    client->bytes += flight.bytes;
+    client->writes += flight.writes;
+    return true;
+}
