@@ -56,50 +56,43 @@ static void put16(uint8_t *bytes, uint16_t value)
     bytes[1] = (uint8_t)value;
 }
 
-/* The addresses as the table takes them. The head is aligned and the processor little-endian. */
+/* The addresses as the table takes them: bytes 12 to 17 and 18 to 23 of the head. */
 static uint64_t destination_of(const struct frame_head *head)
 {
-    uint64_t words[2];
-
-    memcpy(words, (const uint8_t *)head + 8, sizeof(words));
-    return (words[0] >> 32 | words[1] << 32) & MAC_MASK;
+    return (head->words[1] >> 32 | head->words[2] << 32) & MAC_MASK;
 }
 
 static uint64_t source_of(const struct frame_head *head)
 {
-    uint64_t word;
+    return head->words[2] >> 16;
+}
 
-    memcpy(&word, (const uint8_t *)head + 16, sizeof(word));
-    return word >> 16;
+/* Whether a VLAN tag follows the addresses: bytes 24 and 25. */
+static bool is_tagged(const struct frame_head *head)
+{
+    return (head->words[3] & 0xffffu) == (TYPE_VLAN >> 8 | (TYPE_VLAN & 0xffu) << 8);
+}
+
+/* Whether the sender has left nothing undone that the receiver would have to agree to. */
+static bool is_plain(const struct virtio_net_hdr_v1 *net)
+{
+    return (net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 &&
+           net->gso_type == VIRTIO_NET_HDR_GSO_NONE;
 }
 
 /* ---- What the sender has said ---- */
 
-/* Lengths and the virtio-net header, of which only what means something to a receiver stays. */
-static bool is_sound(struct port *from, struct frame *frame)
+/* A frame that is to be completed or cut up by somebody. */
+static bool is_sound_unfinished(struct port *from, struct frame *frame)
 {
     struct virtio_net_hdr_v1 *net = &frame->head.net;
 
-    if (frame->length < NET_FRAME_MIN) {
-        complain(from, DROP_SHORT, frame->length, "shorter than its Ethernet header");
-        return false;
-    }
-    net->num_buffers = 0;
     if (net->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
-        if (frame->length > NET_FRAME_MAX) {
-            complain(from, DROP_LONG, frame->length, "too long");
-            return false;
-        }
         net->gso_size = 0;
         net->hdr_len = 0;
-        if ((net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0) {
-            net->flags = 0;
-            net->csum_start = 0;
-            net->csum_offset = 0;
-            return true;
-        }
     }
-    net->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    net->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM & net->flags;
+    net->num_buffers = 0;
 
     const char *why = offload_check_header(net, frame->length);
 
@@ -113,6 +106,27 @@ static bool is_sound(struct port *from, struct frame *frame)
         complain(from, DROP_LONG, frame->length, "its segments are too long");
         return false;
     }
+    return true;
+}
+
+/* Lengths and the virtio-net header, of which only what means something to a receiver stays. */
+static bool is_sound(struct port *from, struct frame *frame)
+{
+    struct frame_head *head = &frame->head;
+
+    if (frame->length < NET_FRAME_MIN) {
+        complain(from, DROP_SHORT, frame->length, "shorter than its Ethernet header");
+        return false;
+    }
+    if (head->net.gso_type == VIRTIO_NET_HDR_GSO_NONE && frame->length > NET_FRAME_MAX) {
+        complain(from, DROP_LONG, frame->length, "too long");
+        return false;
+    }
+    if (!is_plain(&head->net)) {
+        return is_sound_unfinished(from, frame);
+    }
+    head->words[0] = 0; /* all of `net`, */
+    head->words[1] &= ~(uint64_t)UINT32_MAX; /* which has 12 bytes */
     return true;
 }
 
@@ -136,7 +150,7 @@ static int take_tag(struct frame *frame)
     struct frame_head *head = &frame->head;
 
     frame->skip = ETHERNET_HEADER;
-    if (get16(head->ethernet + TYPE_OFFSET) != TYPE_VLAN) {
+    if (!is_tagged(head)) {
         return 0;
     }
     if (frame->length < ETHERNET_HEADER + VLAN_TAG ||
@@ -308,7 +322,7 @@ static void deliver(struct forward *forward, struct port *to, struct delivery *d
     const struct frame *frame = delivery->frame;
     const struct frame_head *head = &frame->head;
     uint32_t head_length = NET_HEADER + ETHERNET_HEADER;
-    uint32_t accepts = to->ops->accepts(to);
+    uint32_t accepts = port_accepts(to);
 
     if ((accepts & NET_PORT_UP) == 0) {
         if (!delivery->flooded) {
@@ -321,7 +335,7 @@ static void deliver(struct forward *forward, struct port *to, struct delivery *d
         head_length += VLAN_TAG;
     }
     forward->touched |= 1ULL << to->index;
-    if (!offload_accepted(&head->net, accepts)) {
+    if (!is_plain(&head->net) && !offload_accepted(&head->net, accepts)) {
         send_converted(to, frame, head, head_length, accepts);
         return;
     }
@@ -365,7 +379,7 @@ static uint64_t without_fixed(struct forward *forward, uint64_t ports)
         struct port *port = &forward->ports[index];
 
         doubtful &= doubtful - 1;
-        if ((port->ops->accepts(port) & NET_PORT_PROMISC) == 0) {
+        if ((port_accepts(port) & NET_PORT_PROMISC) == 0) {
             ports &= ~(1ULL << index);
         }
     }

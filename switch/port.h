@@ -21,14 +21,24 @@
 #define VLAN_TAG        4u
 #define NET_HEADER      12u /* sizeof(struct virtio_net_hdr_v1) */
 
-/* The first bytes of a record: with `ethernet` behind `net` they lie as they are sent. */
+#define FRAME_HEAD_WORDS 4u
+
+/*
+ * The first bytes of a record: with `ethernet` behind `net` they lie as they are sent. As words they
+ * are copied and looked at; the processor is little-endian.
+ */
 struct frame_head {
-    struct virtio_net_hdr_v1 net;
-    uint8_t ethernet[ETHERNET_HEADER + VLAN_TAG];
-    uint8_t unused[2];
+    union {
+        struct {
+            struct virtio_net_hdr_v1 net;
+            uint8_t ethernet[ETHERNET_HEADER + VLAN_TAG];
+            uint8_t unused[2];
+        };
+        uint64_t words[FRAME_HEAD_WORDS];
+    };
 } __attribute__((aligned(16)));
 
-_Static_assert(sizeof(struct frame_head) == 32, "copied as four words");
+_Static_assert(sizeof(struct frame_head) == 32, "FRAME_HEAD_WORDS");
 
 struct frame_segment {
     const uint8_t *bytes;
@@ -81,9 +91,6 @@ struct port_ops {
     bool (*peek)(struct port *port, struct frame *frame);
     void (*release)(struct port *port);
 
-    /* NET_PORT_* bits: what the port's receiver takes at this moment. */
-    uint32_t (*accepts)(struct port *port);
-
     /*
      * Copy a frame to the port: `head_length` bytes of `head`, then the frame's bytes behind
      * `skip`. The receiver sees it now or at `finish`.
@@ -91,8 +98,8 @@ struct port_ops {
     enum port_result (*send)(struct port *port, const struct frame_head *head,
                              uint32_t head_length, const struct frame *frame);
 
-    /* After a batch: wake whoever is behind the port if it asked for it. */
-    void (*finish)(struct port *port);
+    /* After a batch: returns whether the port's channel is to be notified. */
+    bool (*finish)(struct port *port);
 
     /* Nothing is left to peek. Returns true if that has changed; otherwise the port will notify. */
     bool (*await)(struct port *port);
@@ -110,13 +117,19 @@ struct port {
     bool vlan_aware;   /* false: tags are none of the switch's business */
     uint64_t mac;      /* as the table takes it */
     uint64_t reach;    /* the ports that frames from here may go to */
+    const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct port_counters counters;
 
     /* SWITCH_PATH_ISOLATED */
     struct ring from;
     struct ring to;
-    const uint32_t *accepts;
 };
+
+/* What the port's receiver takes at this moment. */
+static inline uint32_t port_accepts(const struct port *port)
+{
+    return __atomic_load_n(port->accepts, __ATOMIC_RELAXED);
+}
 
 /* Attach to a port whose `config` is set. Returns NULL, or why that cannot be. */
 const char *port_isolated_attach(struct port *port);

@@ -2,7 +2,6 @@
 
 /* A port whose monitor shares a pair of record rings with the switch: see lib/net_port.h. */
 
-#include <microkit.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -14,13 +13,12 @@
  */
 static void copy_head(struct frame_head *head, const void *record)
 {
-    const uint64_t *from = __builtin_assume_aligned(record, RING_RECORD_ALIGN);
-    uint64_t words[sizeof(*head) / sizeof(uint64_t)];
+    const uint64_t *from = record;
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-    }
-    memcpy(head, words, sizeof(words));
+    head->words[0] = __atomic_load_n(&from[0], __ATOMIC_RELAXED);
+    head->words[1] = __atomic_load_n(&from[1], __ATOMIC_RELAXED);
+    head->words[2] = __atomic_load_n(&from[2], __ATOMIC_RELAXED);
+    head->words[3] = __atomic_load_n(&from[3], __ATOMIC_RELAXED);
 }
 
 static bool isolated_peek(struct port *port, struct frame *frame)
@@ -48,15 +46,14 @@ static void isolated_release(struct port *port)
     ring_release(&port->from);
 }
 
-static uint32_t isolated_accepts(struct port *port)
-{
-    return __atomic_load_n(port->accepts, __ATOMIC_RELAXED);
-}
-
 static void copy_rest(uint8_t *to, const struct frame *frame)
 {
     uint32_t skip = frame->skip;
 
+    if (frame->segment_count == 1) {
+        memcpy(to, frame->segments[0].bytes + skip, frame->length - skip);
+        return;
+    }
     for (uint32_t i = 0; i < frame->segment_count; i++) {
         const struct frame_segment *segment = &frame->segments[i];
 
@@ -80,20 +77,18 @@ static enum port_result isolated_send(struct port *port, const struct frame_head
         return PORT_FULL;
     }
     /* The whole head at once; the rest goes over what it has too much. */
-    memcpy(__builtin_assume_aligned(record, RING_RECORD_ALIGN), head, sizeof(*head));
+    *(struct frame_head *)(void *)record = *head;
     copy_rest(record + head_length, frame);
     ring_commit(&port->to, count);
     return PORT_SENT;
 }
 
-static void isolated_finish(struct port *port)
+static bool isolated_finish(struct port *port)
 {
     bool data = ring_take_data_wanted(&port->to);
     bool space = ring_take_space_wanted(&port->from);
 
-    if (data || space) {
-        microkit_notify(port->config->channel);
-    }
+    return data || space;
 }
 
 static bool isolated_await(struct port *port)
@@ -109,7 +104,6 @@ static bool isolated_broken(const struct port *port)
 static const struct port_ops isolated_ops = {
     .peek = isolated_peek,
     .release = isolated_release,
-    .accepts = isolated_accepts,
     .send = isolated_send,
     .finish = isolated_finish,
     .await = isolated_await,

@@ -14,6 +14,7 @@
 #include "forward.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
+#include "lib/notify.h"
 #include "lib/ring.h"
 #include "port.h"
 #include "table.h"
@@ -142,12 +143,33 @@ static bool serve_port(struct port *port, uint64_t now)
     return true;
 }
 
+/* Wake those that asked for it, after a turn of all; `last`: nobody has more to be served. */
+static void finish_ports(uint64_t left, bool last)
+{
+    while (left != 0) {
+        struct port *port = &ports[__builtin_ctzll(left)];
+
+        left &= left - 1;
+        if (port->ops->finish(port)) {
+            if (last) {
+                notify_at_end(port->config->channel);
+            } else {
+                microkit_notify(port->config->channel);
+            }
+        }
+        if (port->ops->broken(port)) {
+            take_down(port);
+        }
+    }
+}
+
 /* One turn for each port that may have something. */
 static void serve_active(uint64_t now)
 {
     uint64_t left = active & forward.live;
     uint64_t served = left;
 
+    forward.touched = 0;
     while (left != 0) {
         uint32_t index = (uint32_t)__builtin_ctzll(left);
         struct port *port = &ports[index];
@@ -157,19 +179,7 @@ static void serve_active(uint64_t now)
             active &= ~(1ULL << index);
         }
     }
-
-    uint64_t finish = (served | forward.touched) & forward.live;
-
-    forward.touched = 0;
-    while (finish != 0) {
-        struct port *port = &ports[__builtin_ctzll(finish)];
-
-        finish &= finish - 1;
-        port->ops->finish(port);
-        if (port->ops->broken(port)) {
-            take_down(port);
-        }
-    }
+    finish_ports((served | forward.touched) & forward.live, (active & forward.live) == 0);
 }
 
 static void serve(void)

@@ -12,6 +12,7 @@
 
 struct fake fake;
 char microkit_name[MICROKIT_PD_NAME_LENGTH] = "test";
+seL4_Bool microkit_have_signal;
 
 /* A test links only what it tests: these stand in for entry points that it does not have. */
 __attribute__((weak)) seL4_Bool fault(microkit_child child, microkit_msginfo msginfo,
@@ -26,6 +27,7 @@ __attribute__((weak)) seL4_Bool fault(microkit_child child, microkit_msginfo msg
 void fake_reset(void)
 {
     memset(&fake, 0, sizeof(fake));
+    microkit_have_signal = seL4_False;
     fake.frequency = 62500000;
 }
 
@@ -142,6 +144,7 @@ void microkit_notify(microkit_channel ch)
 void microkit_deferred_notify(microkit_channel ch)
 {
     check_channel(ch);
+    microkit_have_signal = seL4_True;
     fake.deferred_notifies[ch]++;
 }
 
@@ -154,6 +157,7 @@ void microkit_irq_ack(microkit_channel ch)
 void microkit_deferred_irq_ack(microkit_channel ch)
 {
     check_channel(ch);
+    microkit_have_signal = seL4_True;
     fake.deferred_irq_acks[ch]++;
 }
 

@@ -45,6 +45,7 @@ microkit_msginfo protected(microkit_channel ch, microkit_msginfo msginfo);
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo);
 
 extern char microkit_name[MICROKIT_PD_NAME_LENGTH];
+extern seL4_Bool microkit_have_signal; /* something is deferred; fake_reset clears it */
 
 void microkit_dbg_putc(int c);
 void microkit_dbg_puts(const char *s);
