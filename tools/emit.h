@@ -17,6 +17,9 @@ void emit_embedded(const struct layout *layout, const struct pd *pd, struct buff
 /* A guest's flattened device tree. */
 void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *out);
 
+/* Where in a device tree of emit_dtb's the monitor is to put the seed of random numbers. */
+size_t dtb_seed_offset(const struct buffer *dtb);
+
 /* The fragment that the Makefile includes. */
 void emit_make(const struct layout *layout, struct buffer *out);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "vmm/config.h"
 
 /*
  * The tree is what QEMU's virt machine would show a Linux that has just these devices; the bindings
@@ -12,6 +13,8 @@
  */
 
 #define FDT_SIZE_MAX (64 << 10)
+
+#define SEED_PROPERTY "rng-seed"
 
 #define PHANDLE_GIC   1u
 #define PHANDLE_CLOCK 2u
@@ -71,6 +74,8 @@ static void add_chosen(void *fdt, const struct vm *vm, const struct vm_layout *p
     if (vm->settings.console.number) {
         text(fdt, "stdout-path", memory_format("/pl011@%llx", GUEST_PL011));
     }
+    /* The monitor fills this in when it starts the guest. */
+    must(fdt_property(fdt, SEED_PROPERTY, (const uint8_t[VMM_SEED_SIZE]){0}, VMM_SEED_SIZE));
     if (place->initramfs.image != NULL) {
         uint64_t end = place->initramfs.gpa + place->initramfs.image->size;
         CELLS(fdt, "linux,initrd-start", HIGH(place->initramfs.gpa), LOW(place->initramfs.gpa));
@@ -194,4 +199,12 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     must(fdt_end_node(fdt));
     must(fdt_finish(fdt));
     buffer_add(out, fdt, fdt_totalsize(fdt));
+}
+
+size_t dtb_seed_offset(const struct buffer *dtb)
+{
+    const uint8_t *fdt = (const uint8_t *)dtb->bytes;
+    const uint8_t *seed = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), SEED_PROPERTY, NULL);
+
+    return seed == NULL ? 0 : (size_t)(seed - fdt);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "cpu.h"
+#include "entropy.h"
 
 /* The head of an arm64 Image (booting.rst, "Call the kernel image"). */
 struct image_header {
@@ -95,7 +96,8 @@ static uint32_t read_be32(const void *bytes)
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static const char *check_dtb(const struct vmm_image *dtb, const struct guest_memory *memory)
+static const char *check_dtb(const struct vmm_image *dtb, uint32_t seed_offset,
+                             const struct guest_memory *memory)
 {
     const uint8_t *data = dtb->data;
 
@@ -104,6 +106,9 @@ static const char *check_dtb(const struct vmm_image *dtb, const struct guest_mem
     }
     if (read_be32(data + 4) > dtb->size || dtb->size > FDT_SIZE_MAX) {
         return "the device tree is cut off or longer than 2 MiB";
+    }
+    if (seed_offset > dtb->size || dtb->size - seed_offset < VMM_SEED_SIZE) {
+        return "the seed's place is not within the device tree";
     }
     if (dtb->gpa % FDT_ALIGN != 0) {
         return "the device tree is not aligned to 8 bytes";
@@ -121,7 +126,7 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
     const char *wrong = check_kernel(&config->kernel, memory);
 
     if (!wrong) {
-        wrong = check_dtb(&config->dtb, memory);
+        wrong = check_dtb(&config->dtb, config->seed_offset, memory);
     }
     if (wrong) {
         return wrong;
@@ -146,6 +151,18 @@ static void load(const struct guest_memory *memory, const struct vmm_image *imag
     }
 }
 
+/* The seed goes into the guest's copy of its device tree, where a place is kept for it. */
+static void seed(const struct vmm_config *config, const struct guest_memory *memory)
+{
+    uint64_t gpa = config->dtb.gpa + config->seed_offset;
+    void *to = guest_memory_at(memory, gpa, VMM_SEED_SIZE);
+
+    if (config->seed_offset != 0 && to) {
+        entropy_fill(to, VMM_SEED_SIZE, config->name, strlen(config->name));
+        cpu_flush_to_memory(to, VMM_SEED_SIZE);
+    }
+}
+
 void boot_load(const struct vmm_config *config, const struct guest_memory *memory, bool clean)
 {
     if (!clean) {
@@ -155,4 +172,5 @@ void boot_load(const struct vmm_config *config, const struct guest_memory *memor
     load(memory, &config->kernel);
     load(memory, &config->initrd);
     load(memory, &config->dtb);
+    seed(config, memory);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define VMM_MAX_VCPUS      8
+#define VMM_SEED_SIZE      64 /* bytes */
 #define VMM_MAX_INTERFACES 8
 #define VMM_MAX_DISKS      4
 
@@ -68,6 +69,7 @@ struct vmm_config {
     struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
     struct vmm_image initrd;
     struct vmm_image dtb;
+    uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
     uint64_t gicd_gpa;     /* the emulated distributor; the CPU interface is mapped in hardware */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     struct vmm_console_config console;

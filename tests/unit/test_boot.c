@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/boot.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/boot.c vmm/entropy.c tests/unit/fake/fake_microkit.c
  *
  * What is put into guest memory, and what is refused: images that are none, that do not fit, or
  * that lie upon one another.
@@ -239,6 +239,33 @@ static void images_upon_one_another(void **state)
     refused(s, "overlap");
 }
 
+/* The seed is the guest's own, and another one each time it starts. */
+static void a_seed_for_each_start(void **state)
+{
+    struct setup *s = *state;
+    uint8_t first[VMM_SEED_SIZE];
+    uint8_t *tree = guest_memory_at(&s->memory, DTB, sizeof(s->dtb));
+
+    s->config.seed_offset = sizeof(s->dtb) - VMM_SEED_SIZE;
+    assert_null(boot_check(&s->config, &s->memory));
+    boot_load(&s->config, &s->memory, true);
+    assert_memory_equal(tree, s->dtb, s->config.seed_offset);
+    memcpy(first, tree + s->config.seed_offset, VMM_SEED_SIZE);
+    assert_memory_not_equal(first, s->dtb + s->config.seed_offset, VMM_SEED_SIZE);
+    boot_load(&s->config, &s->memory, false);
+    assert_memory_not_equal(first, tree + s->config.seed_offset, VMM_SEED_SIZE);
+}
+
+static void a_seed_outside_the_tree(void **state)
+{
+    struct setup *s = *state;
+
+    s->config.seed_offset = sizeof(s->dtb) - VMM_SEED_SIZE + 1;
+    assert_non_null(boot_check(&s->config, &s->memory));
+    s->config.seed_offset = UINT32_MAX;
+    assert_non_null(boot_check(&s->config, &s->memory));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_setup, close_setup)
@@ -254,6 +281,8 @@ int main(void)
         TEST(a_device_tree_cut_off_or_misplaced),
         TEST(an_initramfs_too_big),
         TEST(images_upon_one_another),
+        TEST(a_seed_for_each_start),
+        TEST(a_seed_outside_the_tree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
