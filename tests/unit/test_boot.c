@@ -66,6 +66,7 @@ static int open_setup(void **state)
     put_be32(s->dtb + 4, sizeof(s->dtb));
     s->config.kernel = (struct vmm_image){ s->kernel, sizeof(s->kernel), KERNEL };
     s->config.initrd = (struct vmm_image){ s->initrd, sizeof(s->initrd), INITRD };
+    s->config.name = "vm0";
     s->config.dtb = (struct vmm_image){ s->dtb, sizeof(s->dtb), DTB };
     *state = s;
     return 0;
