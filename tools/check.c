@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check.h"
+#include "check_disks.h"
 #include "check_network.h"
 #include "diagnostics.h"
 #include "layout.h"
@@ -136,6 +137,7 @@ void system_check(struct system *system, struct yaml_file *file)
         choose_hostname(system->vms.items[i]);
     }
     networks_check(system, file);
+    disks_check(system, file);
     for (size_t i = 0; i < system->vms.count; i++) {
         check_cmdline(system, system->vms.items[i]);
     }

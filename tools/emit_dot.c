@@ -150,6 +150,41 @@ static void emit_links(const struct layout *layout, struct buffer *out)
     }
 }
 
+static void emit_disk(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+    const struct board_disk_settings *board = &system->board.disk;
+
+    if (layout->disk.block == NULL) {
+        return;
+    }
+    emit_service(layout->disk.block, "block", "#ffe6cc", "#d79b00", out);
+    emit_service(layout->disk.driver, "block_driver", "#f8cecc", "#b85450", out);
+    buffer_print(out,
+                 "    disk_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+                 "label=<disk, %s<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64
+                 "</font>>];\n"
+                 "    block_driver -> disk_device [color=\"#666666\"];\n"
+                 "    block -> block_driver [dir=both, color=\"#4d9a9a\", penwidth=2];\n"
+                 "    block -> console [style=dotted, color=\"#d6b656\"];\n",
+                 layout_mebibytes(system->disk.size), board->address.number,
+                 board->interrupt.number);
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->slice_count; k++) {
+            const struct slice *slice = &vm->slices[k];
+            buffer_print(out,
+                         "    vmm_%zu:m -> block [dir=both, color=\"#4d9a9a\", penwidth=2, "
+                         "label=\" vd%c\\n ",
+                         i, 'a' + (char)k);
+            buffer_add_quoted(out, slice->part == BLOCK_PART_RANGE
+                                       ? value_format(VALUE_SIZE, slice->size)
+                                       : slice->settings.partition.text);
+            buffer_print(out, "%s\"];\n", slice->settings.read_only.number ? ", read-only" : "");
+        }
+    }
+}
+
 void emit_dot(const struct layout *layout, struct buffer *out)
 {
     buffer_print(out,
@@ -165,5 +200,6 @@ void emit_dot(const struct layout *layout, struct buffer *out)
     emit_services(layout, out);
     emit_images(layout, out);
     emit_links(layout, out);
+    emit_disk(layout, out);
     buffer_print(out, "}\n");
 }

@@ -196,6 +196,9 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     for (unsigned i = 0; i < vm->interface_count; i++) {
         add_virtio(fdt, &place->interface_devices[i]);
     }
+    for (unsigned i = 0; i < vm->slice_count; i++) {
+        add_virtio(fdt, &place->slice_devices[i]);
+    }
     must(fdt_end_node(fdt));
     must(fdt_finish(fdt));
     buffer_add(out, fdt, fdt_totalsize(fdt));

@@ -93,6 +93,41 @@ static void emit_network(const struct layout *layout, const struct network *netw
     buffer_print(out, "]}");
 }
 
+static void emit_slice(const struct slice *slice, struct buffer *out)
+{
+    buffer_print(out, "    {\"vm\": \"%s\", \"index\": %u, \"read_only\": %s, ", slice->vm->name,
+                 slice->index, slice->settings.read_only.number ? "true" : "false");
+    if (slice->content != NULL) {
+        add_string(out, "content", slice->content, ", ");
+    }
+    if (slice->part == BLOCK_PART_RANGE) {
+        buffer_print(out, "\"offset\": %" PRIu64 ", \"size\": %" PRIu64 "}", slice->offset,
+                     slice->size);
+    } else {
+        add_string(out, "partition", slice->settings.partition.text, "}");
+    }
+}
+
+static void emit_disk(const struct system *system, struct buffer *out)
+{
+    const char *comma = "";
+
+    buffer_print(out, "\"disk\": {\"size\": %" PRIu64 ", ", system->disk.size);
+    if (system->disk.is_given) {
+        add_string(out, "file", system->disk.path, ", ");
+    }
+    buffer_print(out, "\"slices\": [");
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->slice_count; k++) {
+            buffer_print(out, "%s\n", comma);
+            comma = ",";
+            emit_slice(&vm->slices[k], out);
+        }
+    }
+    buffer_print(out, "]},\n  ");
+}
+
 static void emit_pd(const struct pd *pd, struct buffer *out)
 {
     buffer_print(out, "    {");
@@ -150,7 +185,11 @@ void emit_json(const struct layout *layout, struct buffer *out)
             emit_network(layout, system->networks.items[i], out);
         }
     }
-    buffer_print(out, "],\n  \"pds\": [");
+    buffer_print(out, "],\n  ");
+    if (system->disk.slice_count != 0) {
+        emit_disk(system, out);
+    }
+    buffer_print(out, "\"pds\": [");
     for (size_t i = 0; i < layout->pds.count; i++) {
         buffer_print(out, "%s\n", i == 0 ? "" : ",");
         emit_pd(layout->pds.items[i], out);

@@ -16,6 +16,8 @@ static const char head[] =
     "# SYSTEM_INPUTS  what all this was made from; if one changes, run braid-gen again\n"
     "# VMS            the machines\n"
     "# MEMORY         QEMU's memory: the board's, unless it was set before\n"
+    "# DISK           the disk's image, a name without a directory beside this file; if it is not\n"
+    "#                the user's it is to be made (system.json says of what); unset: no disk\n"
     "# QEMU_ARGS      QEMU's arguments; IMAGE is to be the boot image\n"
     "#\n"
     "# This file gets a new time at each run, all others only when their content changes.\n\n";
@@ -69,6 +71,21 @@ static void emit_inputs(const struct layout *layout, struct buffer *out)
     buffer_print(out, "\n");
 }
 
+/* The disk's image as a value of QEMU's -drive, in which a comma is written twice. */
+static const char *disk_file(const struct system *system)
+{
+    const char *path = system->disk.is_given ? system->disk.path : "disk.img";
+    char *doubled = memory_new(2 * strlen(path) + 1);
+
+    for (char *to = doubled; *path != '\0'; path++) {
+        *to++ = *path;
+        if (*path == ',') {
+            *to++ = ',';
+        }
+    }
+    return doubled;
+}
+
 static uint64_t memory_mebibytes(const struct layout *layout)
 {
     return layout->system->board.settings.memory_size.number / MIB;
@@ -92,12 +109,34 @@ void emit_make(const struct layout *layout, struct buffer *out)
     emit_embeds(layout, out);
     emit_inputs(layout, out);
     buffer_print(out, "MEMORY ?= %" PRIu64 "M\n", memory_mebibytes(layout));
+    if (layout->disk.block != NULL) {
+        buffer_print(out, "DISK ?=");
+        add_path(out, disk_file(layout->system));
+        buffer_print(out, "\n");
+    }
     buffer_print(out,
                  "QEMU_ARGS = -machine %s -cpu %s -m $(MEMORY) \\\n"
-                 "    -device loader,file=$(IMAGE),addr=0x%" PRIx64 ",cpu-num=0 \\\n"
-                 "    %s\n",
+                 "    -device loader,file=$(IMAGE),addr=0x%" PRIx64 ",cpu-num=0 \\\n",
                  board->qemu.machine.text, board->qemu.cpu.text,
-                 board->settings.image_address.number, board->qemu.arguments.text);
+                 board->settings.image_address.number);
+    if (layout->disk.block != NULL) {
+        buffer_print(out, "    -drive if=none,id=disk,format=raw,file=$(DISK) %s \\\n",
+                     board->disk.qemu.text);
+    }
+    buffer_print(out, "    %s\n", board->qemu.arguments.text);
+}
+
+/* Words that blanks separate, one a line. */
+static void add_words(struct buffer *out, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, " ");
+        if (length != 0) {
+            buffer_add(out, text, length);
+            buffer_add(out, "\n", 1);
+        }
+        text += length + (text[length] == ' ');
+    }
 }
 
 void emit_qemu(const struct layout *layout, struct buffer *out)
@@ -109,8 +148,10 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
                  "M\n-device\nloader,file=loader.img,addr=0x%" PRIx64 ",cpu-num=0\n",
                  board->qemu.machine.text, board->qemu.cpu.text, memory_mebibytes(layout),
                  board->settings.image_address.number);
-    for (const char *c = board->qemu.arguments.text; *c != '\0'; c++) {
-        buffer_print(out, "%c", *c == ' ' ? '\n' : *c);
+    if (layout->disk.block != NULL) {
+        buffer_print(out, "-drive\nif=none,id=disk,format=raw,file=%s\n",
+                     disk_file(layout->system));
+        add_words(out, board->disk.qemu.text);
     }
-    buffer_print(out, "\n");
+    add_words(out, board->qemu.arguments.text);
 }

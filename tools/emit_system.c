@@ -58,6 +58,10 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
         buffer_print(out, "        <irq irq=\"%u\" id=\"%u\" />\n", pd->irqs.items[i].irq,
                      pd->irqs.items[i].channel);
     }
+    for (size_t i = 0; i < pd->setvars.count; i++) {
+        buffer_print(out, "        <setvar symbol=\"%s\" region_paddr=\"%s\" />\n",
+                     pd->setvars.items[i].symbol, pd->setvars.items[i].region->name);
+    }
     if (pd->vm != NULL) {
         emit_vm(pd->vm, &layout->vms[pd->vm->index], out);
     }

@@ -40,8 +40,7 @@ static const struct signature archives[] = {
     {"\x5d\x00\x00", 3, "lzma"},
 };
 
-/* The path under which a file that a VM names is found; NULL if it is nowhere. */
-static const char *find_file(const struct system *system, const char *name)
+const char *find_file(const struct system *system, const char *name)
 {
     const char *slash = strrchr(system->path, '/');
     const char *directory =

@@ -8,3 +8,6 @@
  * (Linux, Documentation/arm64/booting.rst), an initramfs a cpio archive, maybe compressed.
  */
 void images_find(struct system *system);
+
+/* The path under which a file that the system file names is found; NULL if it is nowhere. */
+const char *find_file(const struct system *system, const char *name);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "layout.h"
+#include "block/protocol.h"
+#include "drivers/block/config.h"
 #include "drivers/timer/config.h"
 #include "drivers/uart/config.h"
 #include "emit.h"
@@ -17,7 +19,9 @@
 
 #define PRIORITY_TIMER   250u
 #define PRIORITY_UART    240u
+#define PRIORITY_DISK    230u
 #define PRIORITY_SWITCH  150u
+#define PRIORITY_BLOCK   140u
 #define PRIORITY_CONSOLE 120u
 #define PRIORITY_MONITOR 100u
 
@@ -39,10 +43,19 @@
 #define MONITOR_TIMER_CHANNEL     0u
 #define MONITOR_CONSOLE_CHANNEL   1u
 #define MONITOR_INTERFACE_CHANNEL 2u
+#define MONITOR_DISK_CHANNEL      (MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES)
+#define BLOCK_DRIVER_CHANNEL      60u
+#define BLOCK_LOG_CHANNEL         61u
+#define DISK_IRQ_CHANNEL          0u
+#define DISK_CLIENT_CHANNEL       1u
+#define DISK_LOG_CHANNEL          2u
 
 _Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL, "console's channel ids");
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
-_Static_assert(MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES <= 62, "a monitor's channel ids");
+_Static_assert(MONITOR_DISK_CHANNEL + VMM_MAX_DISKS <= 62, "a monitor's channel ids");
+_Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
+_Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
+_Static_assert(MEMBERS_MAX + 2 <= CONSOLE_MAX_CLIENTS, "two logs of the disk");
 _Static_assert(MEMBERS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
 
 static uint64_t round_up(uint64_t value, uint64_t alignment)
@@ -101,6 +114,7 @@ uint64_t layout_overhead(const struct system *system)
         const struct network *network = system->networks.items[i];
         sum += network->port_count * 2 * (RING_HEADER_SIZE + network->settings.queue.number);
     }
+    sum += system->disk.slice_count * (2 * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
     sum += system->vms.count *
            (2 * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + PAGE);
     return sum;
@@ -273,6 +287,59 @@ static void lay_out_network(struct layout *layout, const struct network *network
                  layout->console, CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
 }
 
+/* The board's disk and its multiplexer. */
+
+static void add_data_region(struct layout *layout, const struct region *region)
+{
+    struct disk_layout *disk = &layout->disk;
+    const char *symbol = memory_format("data_paddr_%zu", disk->data_regions.count);
+
+    *list_add(&disk->data_regions) = region;
+    *list_add(&disk->driver->setvars) = (struct setvar){.symbol = symbol, .region = region};
+}
+
+static void lay_out_disk_driver(struct layout *layout, unsigned client)
+{
+    struct disk_layout *disk = &layout->disk;
+    const struct board_disk_settings *board = &layout->system->board.disk;
+    uint64_t page = board->address.number / PAGE * PAGE;
+
+    disk->driver = add_pd(layout, "block_driver", memory_format("drivers/%s", board->driver.text),
+                          PRIORITY_DISK);
+    *list_add(&disk->driver->irqs) =
+        (struct irq){.irq = (unsigned)board->interrupt.number, .channel = DISK_IRQ_CHANNEL};
+    disk->registers = map_next(disk->driver,
+                               add_device(layout, "disk_registers", page, PAGE, "disk registers"),
+                               "rw", false) +
+                      board->address.number % PAGE;
+    const struct region *dma =
+        add_region(layout, "disk_dma", BLOCK_DRIVER_DMA_SIZE, PAGE, "disk queue");
+    disk->dma = map_next(disk->driver, dma, "rw", true);
+    *list_add(&disk->driver->setvars) = (struct setvar){.symbol = "dma_paddr", .region = dma};
+    disk->driver_log = add_link(layout, "disk_log", disk->driver, DISK_LOG_CHANNEL,
+                                layout->console, CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+}
+
+static void lay_out_disk(struct layout *layout)
+{
+    struct disk_layout *disk = &layout->disk;
+    unsigned client = (unsigned)(layout->system->vms.count + layout->system->networks.count);
+
+    if (layout->system->disk.slice_count == 0) {
+        return;
+    }
+    lay_out_disk_driver(layout, client);
+    disk->block = add_pd(layout, "block", "block", PRIORITY_BLOCK);
+    disk->link = add_link(layout, "disk", disk->block, BLOCK_DRIVER_CHANNEL, disk->driver,
+                          DISK_CLIENT_CHANNEL, BLOCK_REQUEST_RING, BLOCK_REPLY_RING);
+    disk->block_log = add_link(layout, "block_log", disk->block, BLOCK_LOG_CHANNEL, layout->console,
+                               CONSOLE_CLIENT_CHANNEL + client + 1, LOG_RING, 0);
+    const struct region *buffer =
+        add_region(layout, "block_buffer", BLOCK_BUFFER_SIZE, PAGE, "disk data");
+    disk->buffer = map_next(disk->block, buffer, "rw", true);
+    add_data_region(layout, buffer);
+}
+
 /* One VM and its monitor. */
 
 static void map_guest(struct vm_layout *vm, const struct region *region, uint64_t gpa,
@@ -303,6 +370,7 @@ static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *
     uint64_t piece_max = layout->system->board.settings.region_max.number;
 
     place->ram = PD_RAM;
+    place->first_data_region = layout->disk.data_regions.count;
     for (uint64_t offset = 0, i = 0; offset < size; offset += piece_max, i++) {
         uint64_t piece = size - offset < piece_max ? size - offset : piece_max;
         struct region *region =
@@ -312,6 +380,10 @@ static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *
         *list_add(&pd->maps) = (struct map){
             .region = region, .vaddr = PD_RAM + offset, .perms = "rw", .cached = true};
         map_guest(place, region, GUEST_RAM + offset, "rwx", true);
+        if (vm->slice_count != 0) {
+            add_data_region(layout, region);
+            place->data_region_count++;
+        }
     }
 }
 
@@ -389,6 +461,19 @@ static void lay_out_interface(struct layout *layout, struct pd *pd, struct vm_la
                        SLOT_INTERFACE + interface->index);
 }
 
+/* `number` counts the disks of all machines. */
+static void lay_out_slice(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                          const struct slice *slice, unsigned number)
+{
+    const char *name = memory_format("%s_disk%u", slice->vm->name, slice->index);
+
+    place->slices[slice->index] =
+        add_link(layout, name, pd, MONITOR_DISK_CHANNEL + slice->index, layout->disk.block, number,
+                 BLOCK_REQUEST_RING, BLOCK_REPLY_RING);
+    place->slice_devices[slice->index] = lay_out_device(
+        layout, pd, place, memory_format("%s_registers", name), SLOT_DISK + slice->index);
+}
+
 static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv)
 {
     struct vm_layout *place = &layout->vms[vm->index];
@@ -414,6 +499,9 @@ static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct 
     for (unsigned i = 0; i < vm->interface_count; i++) {
         lay_out_interface(layout, pd, place, &vm->interfaces[i]);
     }
+    for (unsigned i = 0; i < vm->slice_count; i++) {
+        lay_out_slice(layout, pd, place, &vm->slices[i], layout->disk_client_count++);
+    }
     emit_dtb(layout, vm, &place->dtb);
 }
 
@@ -428,6 +516,7 @@ struct layout *layout_make(const struct system *system)
     for (size_t i = 0; i < system->networks.count; i++) {
         lay_out_network(layout, system->networks.items[i]);
     }
+    lay_out_disk(layout);
     const struct region *gicv =
         add_device(layout, "gicv", system->board.gic.vcpu_interface.number, GUEST_GICC_SIZE,
                    "virtual CPU interface");

@@ -10,7 +10,7 @@
 
 /* What Microkit allows, and what the bundled kernel has tables for (sdk/kernel/system.h). */
 #define THREADS_MAX     255 /* programs and vCPUs */
-#define PROGRAMS_ALWAYS 3   /* timer, uart, console */
+#define PROGRAMS_ALWAYS 5   /* timer, uart, console; with disks block and its driver */
 
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
@@ -30,6 +30,7 @@
 /* Places on a guest's virtio bus. They stay when others come or go. */
 #define SLOT_CONSOLE   0u
 #define SLOT_INTERFACE 1u
+#define SLOT_DISK      16u
 
 struct region {
     const char *name;
@@ -51,6 +52,12 @@ struct map {
 struct irq {
     unsigned irq;
     unsigned channel;
+};
+
+/* A variable that the SDK's tool sets to a region's physical address. */
+struct setvar {
+    const char *symbol;
+    const struct region *region;
 };
 
 /* Two PDs' views of a pair of rings, and the channel that goes with it. */
@@ -90,6 +97,23 @@ struct vm_layout {
     struct device console_device;
     struct link interfaces[VMM_MAX_INTERFACES];
     struct device interface_devices[VMM_MAX_INTERFACES];
+    size_t first_data_region; /* the first piece of RAM among the disk's data regions */
+    size_t data_region_count;
+    struct link slices[VMM_MAX_DISKS];
+    struct device slice_devices[VMM_MAX_DISKS];
+};
+
+/* The PDs of the board's disk, and what a disk reads and writes: block/protocol.h. */
+struct disk_layout {
+    struct pd *block; /* NULL: no machine has a disk */
+    struct pd *driver;
+    struct link link; /* block is the client, the driver the server */
+    struct link block_log;
+    struct link driver_log;
+    uint64_t registers; /* in the driver */
+    uint64_t dma;       /* in the driver */
+    uint64_t buffer;    /* in block */
+    struct LIST(const struct region *) data_regions; /* the first one is block's buffer */
 };
 
 struct pd {
@@ -99,6 +123,7 @@ struct pd {
     uint64_t stack_size;
     struct LIST(struct map) maps;
     struct LIST(struct irq) irqs;
+    struct LIST(struct setvar) setvars;
     const struct vm *vm;  /* a monitor's; NULL otherwise */
     const struct network *network; /* a switch's; NULL otherwise */
     uint64_t next_vaddr;
@@ -130,6 +155,8 @@ struct layout {
     struct link uart_link;             /* console is the client */
     uint64_t uart_registers;           /* in the driver */
     struct link log_links[MEMBERS_MAX]; /* of the switches */
+    struct disk_layout disk;
+    unsigned disk_client_count;
     uint64_t memory_needed;            /* of the board, in bytes */
     uint64_t guest_memory_used;        /* of the board's guest_memory, in bytes */
 };

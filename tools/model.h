@@ -3,14 +3,15 @@
 
 /* What the user described, before any of it has an address: board, VMs, interfaces, switches. */
 
+#include "block/config.h"
 #include "console/config.h"
 #include "memory.h"
 #include "schema.h"
 #include "switch/config.h"
 #include "vmm/config.h"
 
-/* A VM and a switch take a place each among the console's clients. */
-#define MEMBERS_MAX CONSOLE_MAX_CLIENTS
+/* A VM and a switch take a place each among the console's clients; so do the disk's two PDs. */
+#define MEMBERS_MAX (CONSOLE_MAX_CLIENTS - 2)
 
 #define MIB (1ULL << 20)
 
@@ -29,6 +30,7 @@ struct board_settings {
     struct setting uart;
     struct setting timer;
     struct setting gic;
+    struct setting disk;
     struct setting qemu;
 };
 
@@ -41,6 +43,13 @@ struct uart_settings {
 struct timer_settings {
     struct setting driver;
     struct setting interrupt;
+};
+
+struct board_disk_settings {
+    struct setting driver;
+    struct setting address;
+    struct setting interrupt;
+    struct setting qemu;
 };
 
 struct gic_settings {
@@ -57,7 +66,20 @@ struct system_settings {
     struct setting description;
     struct setting defaults;
     struct setting switches;
+    struct setting disk;
     struct setting vms;
+};
+
+struct disk_settings {
+    struct setting file;
+    struct setting size;
+};
+
+struct slice_settings {
+    struct setting size;
+    struct setting partition;
+    struct setting read_only;
+    struct setting content;
 };
 
 struct interface_settings {
@@ -86,6 +108,7 @@ struct vm_settings {
     struct setting priority;
     struct setting budget;
     struct setting period;
+    struct setting disks;
     struct setting interfaces;
     struct interface_settings interface; /* of the one interface, if `interfaces` is not given */
 };
@@ -103,11 +126,14 @@ extern const struct schema board_schema;
 extern const struct schema uart_schema;
 extern const struct schema timer_schema;
 extern const struct schema gic_schema;
+extern const struct schema board_disk_schema;
 extern const struct schema qemu_schema;
 extern const struct schema system_schema;
 extern const struct schema vm_schema;
 extern const struct schema interface_schema;
 extern const struct schema switch_schema;
+extern const struct schema disk_schema;
+extern const struct schema slice_schema;
 
 /* The things themselves. */
 
@@ -118,6 +144,7 @@ struct board {
     struct uart_settings uart;
     struct timer_settings timer;
     struct gic_settings gic;
+    struct board_disk_settings disk;
     struct qemu_settings qemu;
 };
 
@@ -142,6 +169,20 @@ struct interface {
     uint16_t trunk[4096]; /* VLANs of a trunk port, ended by 0 */
 };
 
+/* One of a VM's disks: a part of the board's disk. */
+struct slice {
+    const struct vm *vm;
+    unsigned index;       /* among the VM's */
+    const char *where;    /* for errors */
+    int line;
+    struct slice_settings settings;
+    enum block_part part;
+    uint64_t offset;      /* BLOCK_PART_RANGE: bytes */
+    uint64_t size;
+    uint32_t number;      /* BLOCK_PART_NUMBER */
+    const char *content;  /* where the directory or archive was found; NULL: nothing to put in */
+};
+
 struct vm {
     const char *name;
     const char *where;
@@ -154,6 +195,17 @@ struct vm {
     struct image *initramfs; /* NULL: none */
     unsigned interface_count;
     struct interface interfaces[VMM_MAX_INTERFACES];
+    unsigned slice_count;
+    struct slice slices[VMM_MAX_DISKS];
+};
+
+/* The board's disk, as the system uses it. */
+struct disk {
+    struct disk_settings settings;
+    uint64_t size;        /* bytes; of the file that is to be made, or that is there */
+    bool is_given;        /* a file of the user's; otherwise one is made of the slices */
+    const char *path;     /* of the given file */
+    unsigned slice_count; /* of all VMs */
 };
 
 /* A virtual switch. */
@@ -187,6 +239,7 @@ struct system {
     struct system_settings settings;
     struct vm_settings common; /* what all VMs start from */
     struct board board;
+    struct disk disk;
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;
     struct LIST(struct image *) images;

@@ -77,11 +77,13 @@ void board_read(struct board *board, const char *path, const char *memory)
     read_part(file, &settings->uart, &uart_schema, "uart", &board->uart);
     read_part(file, &settings->timer, &timer_schema, "timer", &board->timer);
     read_part(file, &settings->gic, &gic_schema, "gic", &board->gic);
+    read_part(file, &settings->disk, &board_disk_schema, "disk", &board->disk);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
     if (memory != NULL) {
         replace_memory(board, memory);
     }
     check_memory(board);
     check_page(board, &board->uart.address, "uart", "address", 4096);
+    check_page(board, &board->disk.address, "disk", "address", 4);
     check_page(board, &board->gic.vcpu_interface, "gic", "vcpu_interface", 4096);
 }

@@ -22,12 +22,49 @@ static const struct schema_key system_keys[] = {
     {.name = "switches", .kind = VALUE_NODE, .offset = AT(system, switches),
      .shape = "mapping or list", .derived = "one, `net0`",
      .purpose = "The switches: a mapping from names to settings, or a list of names."},
+    {.name = "disk", .kind = VALUE_NODE, .offset = AT(system, disk), .shape = "mapping",
+     .derived = "made as large as the machines' disks",
+     .purpose = "The board's disk, of which machines have parts."},
 };
 
 const struct schema system_schema = {
     .heading = "The file",
     .purpose = "The keys at the left margin.",
     TABLE(system_keys),
+};
+
+static const struct schema_key disk_keys[] = {
+    {.name = "file", .kind = VALUE_PATH, .offset = AT(disk, file), .derived = "one is made",
+     .purpose = "An image of a disk that is there already; a relative path starts at the system "
+                "file's directory."},
+    {.name = "size", .kind = VALUE_SIZE, .offset = AT(disk, size), .multiple = MIB,
+     .derived = "the file's, or what is needed", .purpose = "The disk's size."},
+};
+
+const struct schema disk_schema = {
+    .heading = "The board's disk",
+    .purpose = "Under `disk` at the left margin.",
+    TABLE(disk_keys),
+};
+
+static const struct schema_key slice_keys[] = {
+    {.name = "size", .kind = VALUE_SIZE, .offset = AT(slice, size), .multiple = MIB,
+     .minimum = MIB,
+     .purpose = "So much of the board's disk, behind the machines' earlier disks."},
+    {.name = "partition", .kind = VALUE_TEXT, .offset = AT(slice, partition),
+     .purpose = "Instead of a size: a partition of the board's disk (GPT), by its name or number."},
+    {.name = "read_only", .kind = VALUE_SWITCHED, .offset = AT(slice, read_only), .fallback = "no",
+     .purpose = "Whether the machine may only read. A partition may have many readers or one "
+                "machine that writes."},
+    {.name = "content", .kind = VALUE_PATH, .offset = AT(slice, content),
+     .purpose = "A directory or tar archive: the disk is made with an ext4 file system of it. A "
+                "relative path starts at the system file's directory."},
+};
+
+const struct schema slice_schema = {
+    .heading = "A machine's disk",
+    .purpose = "An item of a machine's `disks`. An item that is only a size means that size.",
+    TABLE(slice_keys),
 };
 
 static const struct schema_key interface_keys[] = {
@@ -96,6 +133,9 @@ static const struct schema_key vm_keys[] = {
     {.name = "period", .kind = VALUE_DURATION, .offset = AT(vm, period), .fallback = "1 ms",
      .minimum = 50, .maximum = 1000000,
      .purpose = "When the budget is full again; the time slice among equals."},
+    {.name = "disks", .kind = VALUE_NODE, .offset = AT(vm, disks),
+     .shape = "list of sizes and mappings", .derived = "no disk",
+     .purpose = "The machine's disks, in the guest's order: `vda`, `vdb`, ..."},
     {.name = "interfaces", .kind = VALUE_NODE, .offset = AT(vm, interfaces), .own = true,
      .shape = "list of mappings, or `none`", .derived = "one interface",
      .purpose = "The interfaces of a machine with several, or with none."},
@@ -164,6 +204,8 @@ static const struct schema_key board_keys[] = {
      .shape = "mapping", .purpose = "The clock that wakes sleeping machines."},
     {.name = "gic", .kind = VALUE_NODE, .offset = AT(board, gic), .required = true,
      .shape = "mapping", .purpose = "The interrupt controller."},
+    {.name = "disk", .kind = VALUE_NODE, .offset = AT(board, disk), .shape = "mapping",
+     .purpose = "The disk that machines share."},
     {.name = "qemu", .kind = VALUE_NODE, .offset = AT(board, qemu), .required = true,
      .shape = "mapping", .purpose = "How QEMU emulates the board."},
 };
@@ -213,6 +255,25 @@ const struct schema gic_schema = {
     .heading = "A board's interrupt controller",
     .purpose = "Under `gic` in the board file; a GICv2.",
     TABLE(gic_keys),
+};
+
+static const struct schema_key board_disk_keys[] = {
+    {.name = "driver", .kind = VALUE_NAME, .offset = AT(board_disk, driver), .fallback = "block",
+     .purpose = "The directory under `drivers/`."},
+    {.name = "address", .kind = VALUE_HEX, .offset = AT(board_disk, address), .required = true,
+     .purpose = "Physical address of its registers; the driver gets the 4 KiB page they are in."},
+    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(board_disk, interrupt),
+     .required = true, .minimum = 16, .maximum = 1019,
+     .purpose = "The GIC's number (INTID) of its interrupt."},
+    {.name = "qemu", .kind = VALUE_TEXT, .offset = AT(board_disk, qemu), .fallback = "",
+     .derived = "empty",
+     .purpose = "QEMU's arguments that put the drive `disk` there, separated by blanks."},
+};
+
+const struct schema board_disk_schema = {
+    .heading = "A board's disk",
+    .purpose = "Under `disk` in the board file.",
+    TABLE(board_disk_keys),
 };
 
 static const struct schema_key qemu_keys[] = {

@@ -2,6 +2,8 @@
 """What a user may get wrong: each is named with file, line, whose it is, and what would be right."""
 
 import os
+import struct
+import zlib
 
 import pytest
 
@@ -29,7 +31,7 @@ CASES = {
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, "
                    "kernel, initramfs, cmdline, hostname, router, console, start, priority, "
-                   "budget, period, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
+                   "budget, period, disks, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
                    "path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
@@ -143,7 +145,7 @@ CASES = {
                 ["sys.yaml:2: vm 'a': vcpus '0': out of range: 1 to 8"]),
     "vCPUs in all": ("switches: [x, y]\ndefaults: {memory: 40 MiB, vcpus: 8}\nvms:\n"
                      "  a: {count: 20}\n  b: {count: 20, switch: y}\n",
-                     ["sys.yaml:3: vms: 320 vCPUs in all: 210 at most beside 45 programs"]),
+                     ["sys.yaml:3: vms: 320 vCPUs in all: 208 at most beside 47 programs"]),
     "interfaces": ("vms:\n  a: {interfaces: [" + ", ".join(["{}"] * 9) + "]}\n",
                    ["sys.yaml:2: vm 'a': interfaces: 9 of them: 8 at most"]),
     "interfaces and ip": ("vms:\n  a:\n    ip: 10.0.0.1/24\n    interfaces: [{}]\n",
@@ -205,13 +207,44 @@ CASES = {
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, kernel, "
-                "initramfs, cmdline, hostname, router, console, start, priority, budget, period, "
+                "initramfs, cmdline, hostname, router, console, start, priority, budget, period, disks, "
                 "interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, path"]),
+    "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",
+                    ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
+                     "has 100 MiB: 34 MiB are left"]),
+    "disk of no size": ("vms:\n  a: {disks: [{}, 0 MiB, 1500 KiB, [1]]}\n",
+                        ["sys.yaml:2: vm 'a': disk 0: neither 'size' nor 'partition': say which "
+                         "part of the disk it is",
+                         "sys.yaml:2: vm 'a': disk 1: size '0 MiB': too little: 1 MiB or more",
+                         "sys.yaml:2: vm 'a': disk 2: size '1500 KiB': not a multiple of 1 MiB: 2 "
+                         "MiB would be",
+                         "sys.yaml:2: vm 'a': disk 3: a list, where settings belong: 'key: "
+                         "value'"]),
+    "disks no list": ("vms:\n  a: {disks: 64 MiB}\n",
+                      ["sys.yaml:2: vm 'a': disks: a value: a list belongs here, like [256 MiB, "
+                       "{partition: data}]"]),
+    "disks too many": ("vms:\n  a: {disks: [1 MiB, 1 MiB, 1 MiB, 1 MiB, 1 MiB]}\n",
+                       ["sys.yaml:2: vm 'a': disks: 5 of them: 4 at most"]),
+    "disks too many in all": ("defaults: {memory: 64 MiB}\nvms:\n  a: {count: 17, disks: [1 MiB, 1 "
+                              "MiB]}\n", ["sys.yaml:2: vms: 34 disks in all: 32 at most"]),
+    "partition of no disk": ("vms:\n  a: {disks: [{partition: x}, {size: 1 MiB, partition: y}]}\n",
+                             ["sys.yaml:2: vm 'a': disk 1: both 'size' and 'partition': a partition "
+                              "has its size",
+                              "sys.yaml:2: vm 'a': disk 0: partition x: of which disk? Name its "
+                              "image with 'disk: {file: ...}'",
+                              "sys.yaml:2: vm 'a': disk 1: partition y: of which disk? Name its "
+                              "image with 'disk: {file: ...}'"]),
+    "no such disk": ("disk: {file: absent.img}\nvms: {a: {disks: [1 MiB]}}\n",
+                     ["sys.yaml:1: disk: file 'absent.img': no such file: paths start at the system "
+                      "file's directory"]),
+    "no such content": ("vms: {a: {disks: [{size: 1 MiB, content: absent}]}}\n",
+                        ["sys.yaml:1: vm 'a': disk 0: content 'absent': no such directory or "
+                         "archive: paths start at the system file's directory"]),
     "ports": ("defaults: {memory: 64 MiB}\nvms:\n  a: {count: 6, interfaces: ["
               + ", ".join(["{}"] * 8) + "]}\n  b:\n",
               ["sys.yaml:4: vm 'b': switch 'net0' is full: it has 48 ports"]),
     "count": ("vms:\n  a: {count: 100000}\n",
-              ["sys.yaml:2: vm 'a': count '100000': out of range: 1 to 55"]),
+              ["sys.yaml:2: vm 'a': count '100000': out of range: 1 to 53"]),
 }
 
 
@@ -230,7 +263,7 @@ def test_all_errors_in_one_go_in_the_order_of_lines(generate):
 
 def test_100000_vms(generate):
     text = "vms:\n" + "".join(f"  vm{i}:\n" for i in range(100000))
-    assert generate.errors(text) == ["sys.yaml:1: vms: 100000 of them: 55 at most"]
+    assert generate.errors(text) == ["sys.yaml:1: vms: 100000 of them: 53 at most"]
 
 
 def test_100000_keys(generate):
@@ -241,7 +274,7 @@ def test_100000_keys(generate):
 
 def test_many_groups(generate):
     errors = generate.errors("vms:\n" + "".join(f"  a{i}x: {{count: 50}}\n" for i in range(50)))
-    assert "sys.yaml:1: vms: more than 55 machines: the console serves 56 machines and switches" \
+    assert "sys.yaml:1: vms: more than 53 machines: the console serves 54 machines and switches" \
         in errors
 
 
@@ -316,6 +349,64 @@ def test_initramfs_too_big(generate):
     assert generate.errors("vms:\n  a: {initramfs: i}\n") == [
         "sys.yaml:2: vm 'a': memory 256 MiB: too little for its kernel (32 MiB) and initramfs (300 "
         "MiB): 336 MiB or more"]
+
+
+def partitioned(directory, *names, damaged=False):
+    """A disk image of 16 MiB with partitions of 1 MiB each (UEFI 2.10, 5.3), without the copy."""
+    blocks, first = 32768, 2048
+    entries = b"".join(
+        struct.pack("<16s16sQQQ72s", b"type" * 4, bytes([number + 1]) * 16, first + 2048 * number,
+                    first + 2048 * number + 2047, 0, name.encode("utf-16-le"))
+        for number, name in enumerate(names)).ljust(128 * 128, b"\0")
+    header = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, blocks - 1, 34,
+                         blocks - 34, b"disk" * 4, 2, 128, 128, zlib.crc32(entries))
+    header = header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:]
+    if damaged:
+        header = header[:40] + b"damage" + header[46:]
+    image = bytes(512) + header.ljust(512, b"\0") + entries
+    (directory / "disk.img").write_bytes(image.ljust(blocks * 512, b"\0"))
+
+
+DISK = "disk: {file: disk.img}\n"
+
+
+def test_partitions(generate):
+    partitioned(generate.directory, "data", "logs")
+    result = generate(DISK + "vms:\n  a: {disks: [{partition: data}]}\n"
+                      "  b: {disks: [{partition: 2, read_only: yes}]}\n"
+                      "  c: {disks: [{partition: 2, read_only: yes}]}\n")
+    assert result.errors == []
+    config = result.read("config/block.c")
+    assert '.partition = "data"' in config and ".number = 2" in config
+
+
+def test_partition_errors(generate):
+    partitioned(generate.directory, "data", "logs")
+    errors = generate.errors(DISK + "vms:\n  a: {disks: [{partition: dada}, {partition: 3}]}\n"
+                             "  b: {disks: [{partition: logs}]}\n"
+                             "  c: {disks: [{partition: logs, read_only: yes}]}\n"
+                             "  d: {disks: [{partition: 0}, 1 MiB]}\n")
+    starts = ["sys.yaml:3: vm 'a': disk 0: partition dada of ./disk.img: ",
+              "sys.yaml:3: vm 'a': disk 1: partition 3 of ./disk.img: ",
+              "sys.yaml:5: vm 'c': disk 0: partition logs: vm 'b': disk 0 has it too and not both "
+              "only read: say 'read_only: yes' in both",
+              "sys.yaml:6: vm 'd': disk 0: partition 0: they are counted from 1",
+              "sys.yaml:6: vm 'd': disk 1: a size, while vm 'a': disk 0 is a partition: the board's "
+              "disk is one or the other"]
+    for start in starts:
+        assert any(error.startswith(start) for error in errors), (start, errors)
+
+
+def test_damaged_partition_table(generate):
+    partitioned(generate.directory, "data", damaged=True)
+    errors = generate.errors(DISK + "vms: {a: {disks: [{partition: data}]}}\n")
+    assert len(errors) == 1 and "partition data of ./disk.img: " in errors[0]
+
+
+def test_no_partition_table(generate):
+    (generate.directory / "disk.img").write_bytes(bytes(100))
+    errors = generate.errors(DISK + "vms: {a: {disks: [{partition: data}]}}\n")
+    assert len(errors) == 1 and "partition data of ./disk.img: " in errors[0]
 
 
 def test_board(generate):

@@ -269,6 +269,30 @@ def test_files_with_odd_names(generate):
     subprocess.run(["make", "-f", makefile, "all"], cwd=generate.directory, check=True)
 
 
+def test_disks(generate):
+    result = generate("vms:\n  a: {memory: 150 MiB, disks: [64 MiB, {size: 8 MiB, read_only: yes}]}\n"
+                      "  b: {interfaces: none}\n  c: {memory: 64 MiB, disks: [1 MiB]}\n")
+    assert result.errors == []
+    disk = summary_of(result)["disk"]
+    assert disk["size"] == 75 << 20
+    assert [(s["vm"], s["offset"] >> 20, s["size"] >> 20, s["read_only"])
+            for s in disk["slices"]] == [("a", 1, 64, False), ("a", 65, 8, True), ("c", 73, 1, False)]
+    system = system_of(result)
+    check_system(system)
+    driver = [pd for pd in system.iter("protection_domain") if pd.get("name") == "block_driver"][0]
+    setvars = {s.get("symbol"): s.get("region_paddr") for s in driver.findall("setvar")}
+    assert setvars == {"dma_paddr": "disk_dma", "data_paddr_0": "block_buffer",
+                       "data_paddr_1": "a_ram0", "data_paddr_2": "a_ram1", "data_paddr_3": "a_ram2",
+                       "data_paddr_4": "c_ram0"}
+    block = result.read("config/block.c")
+    assert re.findall(r"first_region = (\d+)", block) == ["1", "1", "4"]
+    assert re.findall(r"region_count = (\d+)", block) == ["5", "3", "3", "1"]
+    assert "virtio_mmio@a010000" in dts_of(result, "a")
+    assert ".ram_piece = 0x4000000" in result.read("config/vmm_a.c")
+    assert ".ram_piece = 0x0" in result.read("config/vmm_b.c")
+    assert "file=disk.img" in result.read("qemu.args")
+
+
 def test_search(generate):
     (generate.directory / "sub").mkdir()
     (generate.directory / "sub" / "own").write_bytes(image())
