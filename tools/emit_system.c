@@ -68,6 +68,26 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
     buffer_print(out, "    </protection_domain>\n");
 }
 
+static bool has_secondaries(const struct pd *pd)
+{
+    return pd->vm != NULL && pd->vm->settings.vcpus.number > 1;
+}
+
+/*
+ * Machines of several vCPUs come last: Microkit 2.0 numbers vCPUs as if each machine before had
+ * one, and so can start no more than one such machine, and only in that place.
+ */
+static void emit_pds(const struct layout *layout, struct buffer *out)
+{
+    for (int secondaries = 0; secondaries <= 1; secondaries++) {
+        for (size_t i = 0; i < layout->pds.count; i++) {
+            if (has_secondaries(layout->pds.items[i]) == (secondaries != 0)) {
+                emit_pd(layout, layout->pds.items[i], out);
+            }
+        }
+    }
+}
+
 static void emit_end(const struct channel_end *end, struct buffer *out)
 {
     buffer_print(out, "        <end pd=\"%s\" id=\"%u\"%s />\n", end->pd->name, end->id,
@@ -83,9 +103,7 @@ void emit_system(const struct layout *layout, struct buffer *out)
     for (size_t i = 0; i < layout->regions.count; i++) {
         emit_region(layout->regions.items[i], out);
     }
-    for (size_t i = 0; i < layout->pds.count; i++) {
-        emit_pd(layout, layout->pds.items[i], out);
-    }
+    emit_pds(layout, out);
     for (size_t i = 0; i < layout->channels.count; i++) {
         buffer_print(out, "    <channel>\n");
         emit_end(&layout->channels.items[i].ends[0], out);
