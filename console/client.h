@@ -21,11 +21,11 @@ struct client {
     struct ring output;
     struct ring input;
     uint8_t history[CLIENT_HISTORY];
-    uint32_t total;   /* end of what has been read */
-    uint32_t shown;   /* end of what has been shown */
-    uint32_t scanned; /* no line ends between `shown` and this */
-    uint64_t skipped; /* bytes lost to the view since it last said so */
-    uint64_t arrived; /* when the last bytes came, in ticks */
+    uint32_t total;       /* end of what has been read */
+    uint32_t shown;       /* end of what has been shown */
+    uint32_t scanned;     /* no line ends between `shown` and this */
+    uint64_t skipped;     /* bytes lost to the view since it last said so */
+    uint64_t arrived;     /* when the last bytes came, in ticks */
     struct escape escape; /* at `shown` */
     struct escape tail;   /* at `total` */
 

@@ -28,8 +28,8 @@ static struct client clients[CONSOLE_MAX_CLIENTS];
 static uint32_t client_count;
 static struct client *target; /* who gets the keys; NULL if nobody can */
 static struct keys keys;
-static uint32_t next_shown;   /* whose turn it is */
-static uint64_t wake_at;      /* the deadline that the timer driver has; UINT64_MAX: none */
+static uint32_t next_shown; /* whose turn it is */
+static uint64_t wake_at;    /* the deadline that the timer driver has; UINT64_MAX: none */
 
 /* The machine of this number: logs have none. NULL if there is none. */
 static struct client *client_of_number(uint32_t number)
@@ -123,8 +123,8 @@ static void list(void)
 
     for (uint32_t i = 0; i < client_count; i++) {
         const struct client *client = &clients[i];
-        bool broken = ring_broken(&client->output) ||
-                      (!client->config->log && ring_broken(&client->input));
+        bool broken =
+            ring_broken(&client->output) || (!client->config->log && ring_broken(&client->input));
 
         if (client->config->log) {
             view_say("  -  %-16s messages%s", client->config->name, broken ? ", broken" : "");

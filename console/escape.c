@@ -89,7 +89,7 @@ static bool parameters_are_plain(const struct escape *escape)
     return true;
 }
 
-static uint32_t finish(struct escape *escape, uint8_t final, char *out)
+static uint32_t finish(struct escape *escape, uint8_t last, char *out)
 {
     bool passes = false;
 
@@ -97,14 +97,14 @@ static uint32_t finish(struct escape *escape, uint8_t final, char *out)
     if (escape->length > ESCAPE_PARAMETERS_MAX) {
         return 0;
     }
-    if (final == 'h' || final == 'l') {
+    if (last == 'h' || last == 'l') {
         if (parameters_are(escape, "?1049") || parameters_are(escape, "?1047") ||
             parameters_are(escape, "?47")) {
-            escape->alternate = final == 'h';
+            escape->alternate = last == 'h';
         }
-    } else if (final == 'm') {
+    } else if (last == 'm') {
         passes = parameters_are_plain(escape);
-    } else if (final == 'K' || final == 'J') {
+    } else if (last == 'K' || last == 'J') {
         passes = parameters_are(escape, "") || parameters_are(escape, "0");
     }
     if (!passes) {
@@ -113,7 +113,7 @@ static uint32_t finish(struct escape *escape, uint8_t final, char *out)
     out[0] = ESC;
     out[1] = '[';
     memcpy(out + 2, escape->parameters, escape->length);
-    out[2 + escape->length] = (char)final;
+    out[2 + escape->length] = (char)last;
     return escape->length + 3u;
 }
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NOTICES_SIZE    8192u /* the console's own lines that wait for the UART */
-#define LINE_OPEN_PAUSES 10u  /* a line may stay open this long if somebody else waits */
-#define REPLAY_ALL      2048u /* what is shown of each client on the way from one to all */
+#define NOTICES_SIZE     8192u /* the console's own lines that wait for the UART */
+#define LINE_OPEN_PAUSES 10u   /* a line may stay open this long if somebody else waits */
+#define REPLAY_ALL       2048u /* what is shown of each client on the way from one to all */
 
 /* What a line is made of, besides its text. */
 #define NAME_SHOWN_MAX 24
@@ -21,9 +21,9 @@
  * Out of a sequence, back to ASCII, no colours, the modes of power-on (DECSTR), the cursor visible:
  * whatever a client has done in raw mode.
  */
-#define RESET           "\030\017\033(B\033[0m\033[!p\033[?25h"
-#define ALTERNATE_ON    "\033[?1049h"
-#define ALTERNATE_OFF   "\033[?1049l"
+#define RESET         "\030\017\033(B\033[0m\033[!p\033[?25h"
+#define ALTERNATE_ON  "\033[?1049h"
+#define ALTERNATE_OFF "\033[?1049l"
 
 static const char *const colours[] = {
     "\033[36m", "\033[32m", "\033[33m", "\033[35m", "\033[34m",
@@ -39,15 +39,15 @@ static struct {
     bool colour;
     uint64_t pause;
 
-    struct client *focused;  /* NULL: all */
-    uint32_t raw_from;       /* the focused client's output is raw from this position on */
-    bool raw_dirty;          /* it has sent an escape sequence since */
-    bool raw_alternate;      /* the terminal shows its alternate screen */
-    bool enter_alternate;    /* as it should before the first raw byte */
+    struct client *focused; /* NULL: all */
+    uint32_t raw_from;      /* the focused client's output is raw from this position on */
+    bool raw_dirty;         /* it has sent an escape sequence since */
+    bool raw_alternate;     /* the terminal shows its alternate screen */
+    bool enter_alternate;   /* as it should before the first raw byte */
 
-    bool line_open;          /* the cursor is not at the start of a line */
-    struct client *owner;    /* whose line that is; NULL: the focused one's, or the console's */
-    bool redraw;             /* the owner's line starts again behind a carriage return */
+    bool line_open;       /* the cursor is not at the start of a line */
+    struct client *owner; /* whose line that is; NULL: the focused one's, or the console's */
+    bool redraw;          /* the owner's line starts again behind a carriage return */
     uint64_t line_opened;
     uint64_t line_extended;
 
@@ -251,7 +251,8 @@ static void append_prefix(struct text *text, const struct client *client)
 
         append(text, client->config->log ? COLOUR_LOG : colours[index % COLOUR_COUNT]);
     }
-    append_bytes(text, client->config->name, (uint32_t)strnlen(client->config->name, NAME_SHOWN_MAX));
+    append_bytes(text, client->config->name,
+                 (uint32_t)strnlen(client->config->name, NAME_SHOWN_MAX));
     append(text, "| ");
 }
 
@@ -327,9 +328,10 @@ static void end_piece(struct text *text, enum client_chunk kind)
     if (kind == CLIENT_REDRAW) {
         append(text, "\r");
     } else if (kind != CLIENT_PARTIAL) {
-        append(text, memchr(text->bytes, '\033', text->length) != NULL || view.colour
-                         ? COLOUR_OFF "\r\n"
-                         : "\r\n");
+        if (view.colour || memchr(text->bytes, '\033', text->length) != NULL) {
+            append(text, COLOUR_OFF);
+        }
+        append(text, "\r\n");
     }
 }
 
@@ -458,8 +460,8 @@ static bool show_replay(struct client *client)
 static bool show_raw(struct client *client)
 {
     uint32_t offset = client->shown % CLIENT_HISTORY;
-    uint32_t count = smaller(smaller(client_unseen(client), CLIENT_LINE_LIMIT),
-                             CLIENT_HISTORY - offset);
+    uint32_t count =
+        smaller(smaller(client_unseen(client), CLIENT_LINE_LIMIT), CLIENT_HISTORY - offset);
     char unused[ESCAPE_OUT_MAX];
 
     if (count == 0) {

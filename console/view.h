@@ -51,5 +51,5 @@ bool view_show(struct client *client, uint64_t now);
 /* Whether something waits for room in the UART's ring. Reading clears it. */
 bool view_take_blocked(void);
 
-/* When to look again at what is held back, in ticks; UINT64_MAX if nothing is. Reading clears it. */
+/* When to look again at what is held back, in ticks, or UINT64_MAX. Reading clears it. */
 uint64_t view_take_deadline(void);

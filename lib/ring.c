@@ -163,8 +163,7 @@ void *ring_reserve(struct ring *ring, uint32_t count)
     uint32_t skip = skip_for(ring, total);
 
     ring->opened = 0;
-    if (ring->size - (ring->own - ring->peer) < skip + total &&
-        refresh_free(ring) < skip + total) {
+    if (ring->size - (ring->own - ring->peer) < skip + total && refresh_free(ring) < skip + total) {
         ring->records = true;
         return NULL;
     }
@@ -285,8 +284,7 @@ bool ring_take_data_wanted(struct ring *ring)
         return false;
     }
     publish_before_looking();
-    if (load(&ring->shared->data_wanted) == 0 || refresh_free(ring) == ring->size ||
-        ring->broken) {
+    if (load(&ring->shared->data_wanted) == 0 || refresh_free(ring) == ring->size || ring->broken) {
         return false;
     }
     store(&ring->shared->data_wanted, 0);

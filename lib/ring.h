@@ -23,7 +23,7 @@
 
 #define RING_HEADER_SIZE    4096u /* the data begins here in the region */
 #define RING_SIZE_MIN       4096u
-#define RING_RECORD_ALIGN   64u   /* a record's payload begins at a multiple of this */
+#define RING_RECORD_ALIGN   64u /* a record's payload begins at a multiple of this */
 #define RING_RECORD_MAX(sz) ((sz) / 2 - RING_RECORD_ALIGN)
 
 /* What lies at the start of the shared region. Each index is written by one end only. */
@@ -31,7 +31,7 @@ struct ring_shared {
     uint32_t head; /* free-running count of bytes produced */
     uint32_t data_wanted;
     uint8_t pad0[56];
-    uint32_t tail; /* free-running count of bytes consumed */
+    uint32_t tail;         /* free-running count of bytes consumed */
     uint32_t space_wanted; /* how many bytes the producer waits for */
     uint8_t pad1[56];
 };

@@ -8,13 +8,14 @@
 #include "lib/log.h"
 #include "lib/offload.h"
 
-#define TYPE_OFFSET     12u
-#define TYPE_VLAN       0x8100u /* IEEE 802.1Q, 9.4 */
-#define VID_MASK        0x0fffu
-#define PRIORITY_MASK   0xf000u
-#define MAC_MASK        0xffffffffffffULL
+#define TYPE_OFFSET   12u
+#define TYPE_VLAN     0x8100u /* IEEE 802.1Q, 9.4 */
+#define TYPE_VLAN_LE  0x0081u /* as its bytes read on this processor */
+#define VID_MASK      0x0fffu
+#define PRIORITY_MASK 0xf000u
+#define MAC_MASK      0xffffffffffffULL
 
-/* 01-80-c2-00-00-00 to -0f, never relayed (IEEE 802.1Q, 8.6.3); compared without the last 4 bits. */
+/* 01-80-c2-00-00-00 to -0f, never relayed (IEEE 802.1Q, 8.6.3): all but the last 4 bits count. */
 #define MAC_RESERVED      0x000000c28001ULL
 #define MAC_RESERVED_MASK 0xf0ffffffffffULL
 
@@ -70,7 +71,7 @@ static uint64_t source_of(const struct frame_head *head)
 /* Whether a VLAN tag follows the addresses: bytes 24 and 25. */
 static bool is_tagged(const struct frame_head *head)
 {
-    return (head->words[3] & 0xffffu) == (TYPE_VLAN >> 8 | (TYPE_VLAN & 0xffu) << 8);
+    return (head->words[3] & 0xffffu) == TYPE_VLAN_LE;
 }
 
 /* Whether the sender has left nothing undone that the receiver would have to agree to. */
@@ -125,7 +126,7 @@ static bool is_sound(struct port *from, struct frame *frame)
     if (!is_plain(&head->net)) {
         return is_sound_unfinished(from, frame);
     }
-    head->words[0] = 0; /* all of `net`, */
+    head->words[0] = 0;                      /* all of `net`, */
     head->words[1] &= ~(uint64_t)UINT32_MAX; /* which has 12 bytes */
     return true;
 }
@@ -229,8 +230,8 @@ static bool learn_source(struct forward *forward, struct port *from, const struc
 struct delivery {
     const struct frame *frame;
     uint16_t vlan;
-    uint16_t priority;    /* as in a tag */
-    bool flooded;         /* it goes to several, of which some may not listen */
+    uint16_t priority; /* as in a tag */
+    bool flooded;      /* it goes to several, of which some may not listen */
     struct frame_head tagged;
     bool has_tagged;
 };
@@ -310,8 +311,7 @@ static void send_converted(struct port *to, const struct frame *frame,
         shift_offsets(&piece_head.net, tag_now - tag_sent);
         piece.segments[0].bytes = record + NET_HEADER;
         piece.segments[0].length = piece.length;
-        if (!count_result(to, to->ops->send(to, &piece_head, head_length, &piece),
-                          piece.length)) {
+        if (!count_result(to, to->ops->send(to, &piece_head, head_length, &piece), piece.length)) {
             return; /* with some pieces missing, the sender will repeat it all */
         }
     }
@@ -354,7 +354,7 @@ static void deliver_to_all(struct forward *forward, struct delivery *delivery, u
 }
 
 /* The mirror sees the VLAN of each frame, but of those that it gets anyway. */
-static void deliver_to_mirror(struct forward *forward, struct port *from,
+static void deliver_to_mirror(struct forward *forward, const struct port *from,
                               struct delivery *delivery, uint64_t receivers)
 {
     struct port *mirror = forward->mirror;
@@ -387,8 +387,8 @@ static uint64_t without_fixed(struct forward *forward, uint64_t ports)
 }
 
 /* The ports that shall have the frame; counts what may not go on. */
-static uint64_t receivers_of(struct forward *forward, struct port *from,
-                             struct delivery *delivery, uint64_t now)
+static uint64_t receivers_of(struct forward *forward, struct port *from, struct delivery *delivery,
+                             uint64_t now)
 {
     uint64_t destination = destination_of(&delivery->frame->head);
     uint64_t allowed = forward->members[delivery->vlan] & from->reach & forward->live;

@@ -24,8 +24,8 @@
 #define FRAME_HEAD_WORDS 4u
 
 /*
- * The first bytes of a record: with `ethernet` behind `net` they lie as they are sent. As words they
- * are copied and looked at; the processor is little-endian.
+ * The first bytes of a record: with `ethernet` behind `net` they lie as they are sent. As words
+ * they are copied and looked at; the processor is little-endian.
  */
 struct frame_head {
     union {
@@ -95,8 +95,8 @@ struct port_ops {
      * Copy a frame to the port: `head_length` bytes of `head`, then the frame's bytes behind
      * `skip`. The receiver sees it now or at `finish`.
      */
-    enum port_result (*send)(struct port *port, const struct frame_head *head,
-                             uint32_t head_length, const struct frame *frame);
+    enum port_result (*send)(struct port *port, const struct frame_head *head, uint32_t head_length,
+                             const struct frame *frame);
 
     /* After a batch: returns whether the port's channel is to be notified. */
     bool (*finish)(struct port *port);
@@ -112,11 +112,11 @@ struct port {
     const struct port_ops *ops;
     const struct switch_port_config *config;
     uint8_t index;
-    bool trunk;        /* its frames carry VLAN tags, but for those of `native` */
-    uint16_t native;   /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
-    bool vlan_aware;   /* false: tags are none of the switch's business */
-    uint64_t mac;      /* as the table takes it */
-    uint64_t reach;    /* the ports that frames from here may go to */
+    bool trunk;      /* its frames carry VLAN tags, but for those of `native` */
+    uint16_t native; /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
+    bool vlan_aware; /* false: tags are none of the switch's business */
+    uint64_t mac;    /* as the table takes it */
+    uint64_t reach;  /* the ports that frames from here may go to */
     const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct port_counters counters;
 

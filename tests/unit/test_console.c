@@ -37,7 +37,7 @@ struct region {
 
 static struct region uart_transmit, uart_receive, outputs[CLIENTS], inputs[CLIENTS];
 
-#define CLIENT(i, n, is_log)                                                                      \
+#define CLIENT(i, n, is_log)                                                                       \
     {                                                                                              \
         .name = n, .channel = CHANNEL + (i), .log = is_log, .output = &outputs[i],                 \
         .input = (is_log) ? NULL : &inputs[i], .output_size = SIZE, .input_size = SIZE             \
@@ -55,10 +55,18 @@ const struct console_config console_config = {
     .client_count = CLIENTS,
     .clients =
         {
-            CLIENT(0, "vm0", false), CLIENT(1, "vm1", false), CLIENT(2, "db-main", false),
-            CLIENT(3, "db-copy", false), CLIENT(4, "m4", false), CLIENT(5, "m5", false),
-            CLIENT(6, "m6", false), CLIENT(7, "m7", false), CLIENT(8, "m8", false),
-            CLIENT(9, "m9", false), CLIENT(10, "m10", false), CLIENT(11, "router", false),
+            CLIENT(0, "vm0", false),
+            CLIENT(1, "vm1", false),
+            CLIENT(2, "db-main", false),
+            CLIENT(3, "db-copy", false),
+            CLIENT(4, "m4", false),
+            CLIENT(5, "m5", false),
+            CLIENT(6, "m6", false),
+            CLIENT(7, "m7", false),
+            CLIENT(8, "m8", false),
+            CLIENT(9, "m9", false),
+            CLIENT(10, "m10", false),
+            CLIENT(11, "router", false),
             CLIENT(LOG, "net0", true),
         },
 };
@@ -287,7 +295,8 @@ static void carriage_return_draws_the_line_again(void **state)
 static void sequences_do_not_leave_their_line(void **state)
 {
     (void)state;
-    say(0, "a\033[2J\033[Hb\033]0;title\007c\033[6nd\033(0e\033[?1049hf\033[1;31mg\033[Kh\033[1Ki\n");
+    say(0,
+        "a\033[2J\033[Hb\033]0;title\007c\033[6nd\033(0e\033[?1049hf\033[1;31mg\033[Kh\033[1Ki\n");
     assert_string_equal(shown(), "vm0| abcdef\033[1;31mg\033[Khi\033[0m\r\n");
     say(0, "\033]0;never ended\n");
     say(0, "fine\n");
@@ -303,7 +312,8 @@ static void prefix_cannot_be_overwritten(void **state)
     say(0, "ab\b\b\b\b\bcd\n");
     assert_string_equal(shown(), "vm0| ab\b\bcd\r\n");
     say(0, "\xcc\x80\xcc\x80\xcc\x80\b\b\bcd\n"); /* characters of no width */
-    assert_string_equal(shown(), "vm0| \xcc\x80\xcc\x80\xcc\x80" "cd\r\n");
+    assert_string_equal(shown(), "vm0| \xcc\x80\xcc\x80\xcc\x80"
+                                 "cd\r\n");
 }
 
 static void lonely_query_opens_no_line(void **state)
@@ -414,9 +424,10 @@ static void machines_are_found_by_name_beginning_and_number(void **state)
         const char *typed;
         int client; /* -1: none */
     } cases[] = {
-        {"router\r", 11},     {"db-m\r", 2},      {"db-copy\n", 3}, {"11\r", 11}, {"m10\r", 10},
-        {"rx\177outer\r", 11}, {"db\r", -1},      {"nobody\r", -1}, {"12\r", -1}, {"net0\r", -1},
-        {"4294967296\r", -1},  {"99999999999999999999\r", -1},
+        {"router\r", 11}, {"db-m\r", 2},        {"db-copy\n", 3},
+        {"11\r", 11},     {"m10\r", 10},        {"rx\177outer\r", 11},
+        {"db\r", -1},     {"nobody\r", -1},     {"12\r", -1},
+        {"net0\r", -1},   {"4294967296\r", -1}, {"99999999999999999999\r", -1},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -99,7 +99,8 @@ static void long_line_is_cut(void **state)
 static void control_characters_do_not_pass(void **state)
 {
     (void)state;
-    log_printf("%s", "a\033[31m\n\r\x7f\x9b" "b");
+    log_printf("%s", "a\033[31m\n\r\x7f\x9b"
+                     "b");
     assert_string_equal(received(), "vmm vm0: a?[31m????b\n");
 }
 

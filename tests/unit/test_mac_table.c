@@ -171,8 +171,8 @@ static void random_moves_follow_the_model(void **state)
             table_learn(&table, mac(n), (uint16_t)(n % 3), port, now);
             model[n] = (struct known){true, port, now};
         } else {
-            int expected = model[n].known && now - model[n].seen <= AGE ? model[n].port
-                                                                        : TABLE_NOT_FOUND;
+            int expected =
+                model[n].known && now - model[n].seen <= AGE ? model[n].port : TABLE_NOT_FOUND;
             assert_int_equal(table_find(&table, mac(n), (uint16_t)(n % 3), now), expected);
         }
     }

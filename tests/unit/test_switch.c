@@ -32,7 +32,8 @@ struct switch_config config __asm__("switch_config");
 #define CHANNEL 10 /* of port 0 */
 #define LOG     3
 #define HEADER  ((uint32_t)sizeof(struct virtio_net_hdr_v1))
-#define ALL     (NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN | NET_PORT_USO)
+#define ALL                                                                                        \
+    (NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN | NET_PORT_USO)
 
 static uint8_t *from_region[PORTS], *to_region[PORTS], *log_region;
 static struct ring tx[PORTS], rx[PORTS], log_in;
@@ -717,8 +718,8 @@ static void lengths_are_checked(void **state)
     static const struct {
         uint32_t length;
         bool passes;
-    } cases[] = {{13, false}, {14, true}, {60, true}, {1514, true}, {1518, true}, {1519, false},
-                 {9000, false}, {65553, false}, {65554, false}};
+    } cases[] = {{13, false},   {14, true},    {60, true},     {1514, true},  {1518, true},
+                 {1519, false}, {9000, false}, {65553, false}, {65554, false}};
 
     init();
     introduce_all();

@@ -39,9 +39,8 @@ static const uint16_t trunk[] = {10, 20, 0};
 #define PORT(i, vlan, list)                                                                        \
     {                                                                                              \
         .name = "vm" #i, .channel = CHANNEL + (i), .may_reach = UINT64_MAX,                        \
-        .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = vlan,                      \
-        .trunk_vlans = list, .from_port = from_region[i], .to_port = to_region[i],                 \
-        .ring_size = SIZE                                                                          \
+        .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = vlan, .trunk_vlans = list, \
+        .from_port = from_region[i], .to_port = to_region[i], .ring_size = SIZE                    \
     }
 
 /* A trunk that sends, an access port that receives, and a trunk that receives. */
@@ -83,7 +82,8 @@ static int setup(void **state)
     return 0;
 }
 
-static const uint8_t head[] = "\xff\xff\xff\xff\xff\xff\x52\x00\x00\x00\x00\x00\x81\x00\x00\x0a\x08\x00";
+static const uint8_t head[] =
+    "\xff\xff\xff\xff\xff\xff\x52\x00\x00\x00\x00\x00\x81\x00\x00\x0a\x08\x00";
 
 /* A tagged broadcast with a partial checksum from port 0. */
 static void send(void)
