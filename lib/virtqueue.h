@@ -23,7 +23,7 @@
 
 /* A piece of a buffer: `length` > 0 bytes of guest memory, which may change under the reader. */
 struct virtqueue_segment {
-    uint8_t *data;
+    uint8_t *data; /* NULL: not in the guest's memory, see virtqueue_allow_absent */
     uint32_t length;
 };
 
@@ -51,6 +51,7 @@ struct virtqueue {
     bool event_idx;
     bool indirect;
     bool kicks_disabled;
+    bool absent_allowed;
 };
 
 enum virtqueue_pop { VIRTQUEUE_BROKEN = -1, VIRTQUEUE_EMPTY = 0, VIRTQUEUE_POPPED = 1 };
@@ -80,6 +81,15 @@ static inline const char *virtqueue_error(const struct virtqueue *queue)
 
 /* The device's own objection to a chain: from now on the queue is broken. `cause` is kept. */
 void virtqueue_break(struct virtqueue *queue, const char *cause);
+
+/*
+ * From now on a buffer outside of the guest's memory does not break the queue: its segment has no
+ * data. For devices that answer each request with a status of its own.
+ */
+static inline void virtqueue_allow_absent(struct virtqueue *queue)
+{
+    queue->absent_allowed = true;
+}
 
 /*
  * Take the next available chain. Its segments are written to `segments`, at most `capacity` of

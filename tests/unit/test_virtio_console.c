@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c vmm/virtio/net_filter.c
- * SOURCES: vmm/virtio/mmio.c vmm/console_port.c lib/virtqueue.c lib/offload.c lib/ring.c
+ * SOURCES: vmm/virtio/block.c vmm/virtio/mmio.c vmm/console_port.c lib/virtqueue.c
+ * SOURCES: lib/offload.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *

@@ -24,9 +24,27 @@ static void show(struct virtio_device *device, uint32_t offset, uint32_t value)
     device->page[offset / 4] = value;
 }
 
+static bool settled(const struct virtio_device *device)
+{
+    return device->ops->settled == NULL || device->ops->settled(device);
+}
+
+/* A reset that is not over reads as what leads to one, and to nothing else. */
 static void show_status(struct virtio_device *device)
 {
-    show(device, VIRTIO_MMIO_STATUS, device->status);
+    uint32_t status = device->status;
+
+    if (status == 0 && !settled(device)) {
+        status = VIRTIO_CONFIG_S_NEEDS_RESET;
+    }
+    show(device, VIRTIO_MMIO_STATUS, status);
+}
+
+void virtio_device_show_reset(struct virtio_device *device)
+{
+    if (device->status == 0) {
+        show_status(device);
+    }
 }
 
 /* The guest may look at the page from another core as soon as it sees the interrupt. */

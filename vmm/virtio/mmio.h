@@ -109,6 +109,12 @@ void virtio_device_init(struct virtio_device *device, const struct guest_memory 
 /* As if the driver had written 0 to the status register. */
 void virtio_device_reset(struct virtio_device *device);
 
+/*
+ * A driver knows that its reset is over when the status register reads 0 (2.4.2), which it does not
+ * before the device has settled. The device calls this when it may have.
+ */
+void virtio_device_show_reset(struct virtio_device *device);
+
 /* Whether the driver is ready and nothing is wrong. */
 bool virtio_device_running(const struct virtio_device *device);
 

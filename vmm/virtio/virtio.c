@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include <stddef.h>
+#include "block.h"
 #include "console.h"
 #include "log.h"
 #include "mmio.h"
@@ -11,7 +12,7 @@
 static struct peer {
     microkit_channel channel;
     struct virtio_device *device;
-} peers[VMM_MAX_INTERFACES + 1];
+} peers[VMM_MAX_INTERFACES + VMM_MAX_DISKS + 1];
 static uint32_t peer_count;
 
 static void add(microkit_channel channel, struct virtio_device *device)
@@ -32,6 +33,11 @@ void virtio_init(const struct vmm_config *config, const struct guest_memory *mem
             continue;
         }
         add(interface->channel, virtio_net_init(i, interface, memory));
+    }
+    for (uint32_t i = 0; i < config->disk_count && i < VMM_MAX_DISKS; i++) {
+        const struct vmm_disk_config *disk = &config->disks[i];
+
+        add(disk->channel, virtio_block_init(i, disk, memory, config->ram_piece));
     }
 }
 
