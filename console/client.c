@@ -133,11 +133,11 @@ void client_rewind_line(struct client *client)
 
 bool client_put(struct client *client, uint8_t byte)
 {
-    if (ring_write(&client->input, &byte, 1) == 1) {
-        client->refused = 0;
-        return true;
-    }
-    client->refused++;
+    do {
+        if (ring_write(&client->input, &byte, 1) == 1) {
+            return true;
+        }
+    } while (ring_await_space(&client->input, 1));
     return false;
 }
 

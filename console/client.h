@@ -34,7 +34,7 @@ struct client {
     struct escape line_escape;
     bool interrupted;
 
-    uint32_t refused; /* bytes of input that found its ring full, since it last took some */
+    bool deaf; /* it has not taken input for so long that nobody waits for it any more */
 };
 
 void client_init(struct client *client, const struct console_client *config);
@@ -52,7 +52,10 @@ void client_skip(struct client *client, uint32_t keep);
 /* Go back to the start of the last line, so that it is shown (again). */
 void client_rewind_line(struct client *client);
 
-/* Pass one byte of input on; false if there is no room for it. The caller wakes the client. */
+/*
+ * Pass one byte of input on; false if there is no room for it, and the client will notify when there
+ * is. The caller wakes the client.
+ */
 bool client_put(struct client *client, uint8_t byte);
 
 /* Notify the client if it waits for input. */

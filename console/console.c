@@ -4,9 +4,10 @@
  * The serial multiplexer: one terminal, the consoles of all machines, and the messages of PDs. This
  * file moves bytes and obeys keys; what the terminal shows is decided in view.c.
  *
- * Nobody is waited for. A client's output stays in its ring while the UART is busy; a client that
- * does not read its input loses that input, and the terminal says so, because the keys behind it
- * may be meant for another client or for us.
+ * A client's output stays in its ring while the UART is busy. Input stays in the UART's ring while
+ * the client that it is for is busy, so that much can be pasted; but not for long, because the keys
+ * behind it may be meant for another client or for us: a client that does not read loses its input,
+ * and the terminal says so.
  */
 
 #include <microkit.h>
@@ -21,13 +22,22 @@
 #include "lib/ring.h"
 #include "view.h"
 
-#define PAUSE_MS 50u /* silence after which an unfinished line is shown */
+#define PAUSE_MS    50u   /* silence after which an unfinished line is shown */
+#define PATIENCE_MS 1000u /* how long a client may take none of its input before that is dropped   \
+                           */
 
 static struct ring uart_transmit, uart_receive;
 static struct client clients[CONSOLE_MAX_CLIENTS];
 static uint32_t client_count;
 static struct client *target; /* who gets the keys; NULL if nobody can */
+
+/* Keys on their way: read from the UART's ring and not yet obeyed or passed on. */
 static struct keys keys;
+static uint8_t typed[1024];
+static uint32_t typed_first, typed_count;
+static bool held;             /* the client has no room for the last key that was looked at */
+static uint64_t patience_end; /* in ticks; UINT64_MAX: nobody is waited for */
+
 static uint32_t next_shown; /* whose turn it is */
 static uint64_t wake_at;    /* the deadline that the timer driver has; UINT64_MAX: none */
 
@@ -153,18 +163,41 @@ static void ask_for_statistics(void)
     }
 }
 
-static void pass_on(uint8_t byte)
+/* Whether to wait for room with the client that has the keys, which has none. */
+static bool is_worth_waiting(uint64_t now)
+{
+    if (!console_config.has_timer || target->deaf || ring_broken(&target->input) ||
+        memchr(typed + typed_first, KEYS_PREFIX, typed_count) != NULL) {
+        return false;
+    }
+    if (patience_end == UINT64_MAX) {
+        patience_end = now + cpu_counter_frequency() * PATIENCE_MS / 1000;
+    }
+    return now < patience_end;
+}
+
+/* Returns false if the client may yet take it. */
+static bool pass_on(uint8_t byte, uint64_t now)
 {
     if (target == NULL) {
         view_bell();
-        return;
+        return true;
     }
-    if (!client_put(target, byte)) {
-        view_bell();
-        if (target->refused == 1) {
-            view_say("[%s does not read its input: keys are lost]", target->config->name);
-        }
+    if (client_put(target, byte)) {
+        target->deaf = false;
+        patience_end = UINT64_MAX;
+        return true;
     }
+    if (is_worth_waiting(now)) {
+        return false;
+    }
+    patience_end = UINT64_MAX;
+    view_bell();
+    if (!target->deaf) {
+        target->deaf = true;
+        view_say("[%s does not read its input: keys are lost]", target->config->name);
+    }
+    return true;
 }
 
 static void prompt_for_name(void)
@@ -191,9 +224,7 @@ static void obey(enum key key)
 
     switch (key) {
     case KEY_NOTHING:
-        return;
     case KEY_BYTE:
-        pass_on(keys.value);
         return;
     case KEY_NUMBER:
         focus_or_say(client_of_number(keys.value), digit);
@@ -229,33 +260,59 @@ static void obey(enum key key)
     }
 }
 
-/* Returns whether there was any input. */
-static bool take_input(void)
+/* Fetch what has been typed, as far as there is room. Returns whether there was anything. */
+static bool fetch_keys(void)
 {
-    uint8_t bytes[64];
     uint32_t count;
 
-    do {
-        count = ring_read(&uart_receive, bytes, sizeof(bytes));
-    } while (count == 0 && ring_await_data(&uart_receive));
-    for (uint32_t i = 0; i < count; i++) {
-        struct client *before = target;
-
-        obey(keys_take(&keys, bytes[i]));
-        if (before != NULL && before != target) {
-            client_wake(before);
-        }
-    }
-    if (count == 0) {
+    memmove(typed, typed + typed_first, typed_count);
+    typed_first = 0;
+    if (typed_count == sizeof(typed)) {
         return false;
+    }
+    do {
+        count =
+            ring_read(&uart_receive, typed + typed_count, (uint32_t)sizeof(typed) - typed_count);
+    } while (count == 0 && ring_await_data(&uart_receive));
+    typed_count += count;
+    if (count > 0 && ring_take_space_wanted(&uart_receive)) {
+        microkit_notify(console_config.uart_channel);
+    }
+    return count > 0;
+}
+
+static void take_key(uint64_t now)
+{
+    struct client *before = target;
+    enum key key = keys_take(&keys, typed[typed_first]);
+
+    typed_first++;
+    typed_count--;
+    if (key == KEY_BYTE) {
+        held = !pass_on(keys.value, now);
+    } else {
+        obey(key);
+    }
+    if (before != NULL && before != target) {
+        client_wake(before);
+    }
+}
+
+/* Obey and pass on what has been typed. Returns whether there was anything new. */
+static bool take_input(uint64_t now)
+{
+    bool fetched = fetch_keys();
+
+    if (held) {
+        held = !pass_on(keys.value, now);
+    }
+    while (!held && typed_count > 0) {
+        take_key(now);
     }
     if (target != NULL) {
         client_wake(target);
     }
-    if (ring_take_space_wanted(&uart_receive)) {
-        microkit_notify(console_config.uart_channel);
-    }
-    return true;
+    return fetched;
 }
 
 /* A piece of each client's output, beginning with the one whose turn it is. */
@@ -281,6 +338,9 @@ static void set_timer(void)
 {
     uint64_t deadline = view_take_deadline();
 
+    if (held && patience_end < deadline) {
+        deadline = patience_end;
+    }
     if (!console_config.has_timer || deadline >= wake_at) {
         return;
     }
@@ -306,7 +366,7 @@ static void serve(void)
         if (wake_at <= now) {
             wake_at = UINT64_MAX;
         }
-        progress = take_input();
+        progress = take_input(now);
         progress |= view_flush();
         progress |= show_clients(now);
         if (ring_take_data_wanted(&uart_transmit)) {
@@ -331,6 +391,10 @@ void init(void)
     uint64_t pause = console_config.has_timer ? cpu_counter_frequency() * PAUSE_MS / 1000 : 0;
 
     memset(&keys, 0, sizeof(keys));
+    typed_first = 0;
+    typed_count = 0;
+    held = false;
+    patience_end = UINT64_MAX;
     next_shown = 0;
     wake_at = UINT64_MAX;
     ring_init(&uart_transmit, console_config.uart_transmit, console_config.uart_ring_size);

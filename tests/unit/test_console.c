@@ -469,13 +469,70 @@ static void machine_that_does_not_read_costs_keys_and_says_so(void **state)
     for (int i = 0; i < 5; i++) {
         type_bytes(bytes, sizeof(bytes));
     }
+    assert_string_equal(shown(), "");
+    pass(1100);
     const char *text = shown();
     assert_non_null(strstr(text, "vm0 does not read its input"));
-    assert_null(strstr(strstr(text, "does not read") + 1, "does not read"));
+    type_bytes(bytes, sizeof(bytes));
+    assert_null(strstr(shown(), "does not read"));
     /* The commands still work, and so do other machines. */
     type(PREFIX "1hello");
     assert_string_equal(heard(1), "hello");
     assert_int_equal(strlen(heard(0)), SIZE);
+    /* Once it reads again, it is waited for again. */
+    type(PREFIX "0");
+    for (int i = 0; i < 5; i++) {
+        type_bytes(bytes, sizeof(bytes));
+    }
+    pass(500);
+    assert_null(strstr(shown(), "does not read"));
+    assert_int_equal(strlen(heard(0)), SIZE);
+    assert_true(ring_take_space_wanted(&hear_ring[0]));
+    notified(CHANNEL);
+    assert_int_equal(strlen(heard(0)), 5 * sizeof(bytes) - SIZE);
+}
+
+static void prefix_is_obeyed_while_a_machine_is_waited_for(void **state)
+{
+    (void)state;
+    char bytes[SIZE + 100];
+
+    memset(bytes, 'k', sizeof(bytes));
+    type_bytes(bytes, SIZE);
+    type_bytes(bytes, 100);
+    assert_string_equal(shown(), "");
+    type(PREFIX "1hello");
+    assert_string_equal(heard(1), "hello");
+    assert_non_null(strstr(shown(), "vm0 does not read its input"));
+}
+
+static void long_paste_arrives_at_a_machine_that_reads(void **state)
+{
+    (void)state;
+    char bytes[500];
+    uint32_t typed = 0, read = 0;
+
+    while (read < 100000) {
+        while (typed < 100000 && ring_space(&terminal_out) >= sizeof(bytes)) {
+            for (uint32_t i = 0; i < sizeof(bytes); i++) {
+                bytes[i] = (char)('a' + (typed + i) % 17);
+            }
+            type_bytes(bytes, sizeof(bytes));
+            typed += (uint32_t)sizeof(bytes);
+        }
+        const char *text = heard(0);
+        for (uint32_t i = 0; text[i] != '\0'; i++, read++) {
+            assert_int_equal(text[i], 'a' + read % 17);
+        }
+        if (ring_take_space_wanted(&hear_ring[0])) {
+            notified(CHANNEL);
+        }
+        pass(900);
+        if (ring_take_space_wanted(&terminal_out)) {
+            fail_msg("nobody has asked for room");
+        }
+    }
+    assert_string_equal(shown(), "");
 }
 
 static void sleeping_machine_is_woken_by_keys(void **state)
@@ -857,6 +914,8 @@ int main(void)
         cmocka_unit_test_setup(machines_are_found_by_name_beginning_and_number, setup),
         cmocka_unit_test_setup(output_waits_while_a_name_is_typed, setup),
         cmocka_unit_test_setup(machine_that_does_not_read_costs_keys_and_says_so, setup),
+        cmocka_unit_test_setup(prefix_is_obeyed_while_a_machine_is_waited_for, setup),
+        cmocka_unit_test_setup(long_paste_arrives_at_a_machine_that_reads, setup),
         cmocka_unit_test_setup(sleeping_machine_is_woken_by_keys, setup),
         cmocka_unit_test_setup(statistics_ask_the_logs_only, setup),
         cmocka_unit_test_setup(one_machine_is_raw, setup),
