@@ -22,9 +22,10 @@
 #include "lib/ring.h"
 #include "view.h"
 
-#define PAUSE_MS    50u   /* silence after which an unfinished line is shown */
-#define PATIENCE_MS 1000u /* how long a client may take none of its input before that is dropped   \
-                           */
+#define PAUSE_MS 50u /* silence after which an unfinished line is shown */
+#define PATIENCE_MS                                                                                \
+    1000u /* how long a client may take none of its input before that is dropped                   \
+           */
 
 static struct ring uart_transmit, uart_receive;
 static struct client clients[CONSOLE_MAX_CLIENTS];
