@@ -294,6 +294,10 @@ void sdf_check(struct sdf_system *system, const struct board *board)
         if (pd->vm)
             check_maps(system, pd->vm->maps, pd->vm->map_count, SDF_ADDRESS_END);
     }
+}
+
+void sdf_warn(const struct sdf_system *system)
+{
     for (size_t i = 0; i < system->region_count; i++) {
         if (!system->regions[i]->mapped)
             diag_warn(&system->regions[i]->place, "nothing maps this memory region");

@@ -30,7 +30,7 @@ struct output {
 static struct output outputs[OUTPUTS_MAX];
 static unsigned output_count;
 
-static bool is_file(const char *path)
+bool file_exists(const char *path)
 {
     struct stat status;
 
@@ -40,10 +40,10 @@ static bool is_file(const char *path)
 const char *file_find(const char *const *search, const char *name)
 {
     if (name[0] == '/')
-        return is_file(name) ? name : NULL;
+        return file_exists(name) ? name : NULL;
     for (; *search; search++) {
         const char *path = xprintf("%s/%s", *search, name);
-        if (is_file(path))
+        if (file_exists(path))
             return path;
     }
     return NULL;

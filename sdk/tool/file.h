@@ -3,6 +3,7 @@
 
 /* Files that the tool reads, and files that it writes whole or not at all. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +14,9 @@ struct file {
     uint8_t *bytes;   /* writable; followed by a NUL that is not counted */
     size_t size;
 };
+
+/* Whether there is a regular file of this name. */
+bool file_exists(const char *path);
 
 /* The path of the first regular file `name` in the directories `search` (NULL-terminated), or
  * `name` itself if it is absolute; NULL if there is none. */

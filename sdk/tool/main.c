@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* microkit: a system description and its programs in, one boot image out. */
+/*
+ * microkit: a system description and its programs in, one boot image out.
+ *
+ * The order of reading is the order of work: args.c and sdk.c (what is wanted), xml.c, sdf.c and
+ * check.c (the description), program.c, kernel.c and patch.c (the ELF files and the variables in
+ * them), layout.c (who sees what), placement.c and allocator.c (where it lies), stage2.c (the
+ * tables), image.c and report.c (what comes out). The first error ends the tool (diag.c).
+ */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,6 +39,17 @@ static struct program *find_program(const struct args *args, const struct sdf_pd
     return program_read(path, &pd->program_place, attribute);
 }
 
+static const char *find_kernel(const struct args *args, const char *sdk)
+{
+    const char *path = xprintf("%s/board/%s/%s/elf/kernel.elf", sdk, args->board, args->config);
+
+    if (args->kernel)
+        return args->kernel;
+    if (!file_exists(path))
+        diag_fatal("'%s' is missing: '%s' is no SDK of this tool, or not complete", path, sdk);
+    return path;
+}
+
 static void read_programs(const struct args *args, const struct sdf_system *system,
                           struct program **programs, struct program **symbols)
 {
@@ -57,10 +75,7 @@ int main(int count, char **words)
                    args.board);
 
     struct sdf_system *system = sdf_read(args.system, board, args.search);
-    const char *kernel_path = args.kernel;
-    if (!kernel_path)
-        kernel_path = xprintf("%s/board/%s/%s/elf/kernel.elf", sdk, args.board, args.config);
-    struct program *kernel = kernel_read(kernel_path);
+    struct program *kernel = kernel_read(find_kernel(&args, sdk));
     struct program **programs = xalloc(system->pd_count * sizeof(*programs));
     struct program **symbols = xalloc(system->pd_count * sizeof(*symbols));
     read_programs(&args, system, programs, symbols);
@@ -69,6 +84,7 @@ int main(int count, char **words)
     kernel_set_header(kernel, layout->window);
     report_write(layout, args.board, args.config, report);
     image_write(layout, args.type, image);
+    sdf_warn(system);
     printf("%s: %" PRIu64 " KiB; needs %" PRIu64 " MiB of RAM\n", args.output,
            (uint64_t)(layout->image_end - SYSTEM_LOAD_ADDRESS) >> 10,
            (layout->ram_needed + 0xfffff) >> 20);

@@ -153,3 +153,6 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, const c
 
 /* Checks what concerns several elements: names, references, ids, priorities, overlaps (check.c). */
 void sdf_check(struct sdf_system *system, const struct board *board);
+
+/* Warns of what is allowed but likely a slip. */
+void sdf_warn(const struct sdf_system *system);

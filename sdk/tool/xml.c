@@ -9,7 +9,7 @@
 
 #include "xalloc.h"
 
-#define FILE_SIZE_MAX (16u << 20)
+#define FILE_SIZE_MAX (4u << 20)
 #define LINES_PER_TAG 100 /* how far up a start tag is looked for */
 
 static const struct file *source;
@@ -102,7 +102,7 @@ void xml_parse(const struct file *file, struct xml_element *root)
 {
     source = file;
     if (file->size > FILE_SIZE_MAX)
-        diag_fatal("%s: a description of %zu bytes: at most 16 MiB are read", file->path,
+        diag_fatal("%s: a description of %zu bytes: at most 4 MiB are read", file->path,
                    file->size);
     if (!file->size)
         diag_line(1, "no well-formed XML: the file is empty");

@@ -72,7 +72,7 @@ def test_image_too_large(tool):
 
 
 def test_description_too_large(tool):
-    assert "at most 16 MiB" in tool.bad("<system>" + " " * (16 << 20) + "</system>")
+    assert "at most 4 MiB" in tool.bad("<system>" + " " * (4 << 20) + "</system>")
 
 
 def test_message_is_one_line(tool):
@@ -358,6 +358,28 @@ def test_system_missing(tool):
     message = refused(tool, "none.system", "--board", BOARD, "--config", "debug")
     assert message == "system description 'none.system' cannot be read: No such file or directory"
     assert "no regular file" in refused(tool, ".", "--board", BOARD, "--config", "debug")
+
+
+def test_sdk_without_kernel(tool):
+    (tool.directory / "sdk/board" / BOARD / "debug/elf").mkdir(parents=True)
+    tool.write("test.system", system(pd("a")))
+    message = refused(
+        tool,
+        *("test.system", "--board", BOARD, "--config", "debug"),
+        environment={"MICROKIT_SDK": "sdk"},
+    )
+    assert message == (
+        f"'sdk/board/{BOARD}/debug/elf/kernel.elf' is missing: 'sdk' is no SDK of this tool, "
+        "or not complete"
+    )
+
+
+def test_error_and_no_warning(tool):
+    """An error is the only message, even if there is something to warn of."""
+    message = tool.bad(
+        system('<memory_region name="unused" size="0x1000"/>', pd("a").replace("test.elf", "none"))
+    )
+    assert "'none' is in none of the search paths" in message
 
 
 def test_not_in_an_sdk(tool):
