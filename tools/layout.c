@@ -145,8 +145,8 @@ const char *layout_bootargs(const struct vm *vm)
     const struct vm_settings *settings = &vm->settings;
     const char *arguments =
         settings->console.number
-            ? memory_format("console=hvc0 earlycon=pl011,0x%llx quiet", GUEST_PL011)
-            : "quiet";
+            ? memory_format("console=hvc0 earlycon=pl011,0x%llx quiet cma=0", GUEST_PL011)
+            : "quiet cma=0";
 
     arguments = memory_format("%s braid.hostname=%s", arguments, settings->hostname.text);
     for (unsigned i = 0; i < vm->interface_count; i++) {
