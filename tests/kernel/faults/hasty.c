@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include <microkit.h>
+
+void init(void)
+{
+}
+
+void notified(microkit_channel ch)
+{
+    (void)ch;
+    __asm__ volatile("udf #0");
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The bundled kernel, seen by small PDs in QEMU.
+
+Each directory here is a system: NAME/NAME.system and one C file per program. Its PDs report rows,
+"ok ROW" or "not ok ROW: got ..., want ..."; every row is a test. A system is built and run once per
+config, with QEMU counting instructions as time, so that a run repeats exactly. All but a few run on
+any Microkit SDK.
+
+Environment: BRAID_SDK or MICROKIT_SDK, the SDK; BRAID_BUILD or BUILD_DIR, where to build; QEMU.
+"""
+
+import functools
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import threading
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = pathlib.Path(os.environ.get("BRAID_BUILD") or os.environ.get("BUILD_DIR") or ROOT / "build")
+SDK = pathlib.Path(os.environ.get("BRAID_SDK") or os.environ.get("MICROKIT_SDK")
+                   or BUILD / "sdk/microkit-sdk")
+QEMU = os.environ.get("QEMU") or "qemu-system-aarch64"
+CROSS = os.environ.get("CROSS_COMPILE", "aarch64-linux-gnu-")
+PICOLIBC = "/usr/lib/picolibc/aarch64-linux-gnu/lib"
+BOARD = "qemu_virt_aarch64"
+TIMEOUT = 60
+BUNDLED = (SDK / "VERSION").exists() and "braid" in (SDK / "VERSION").read_text()
+
+CFLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-function", "-ffreestanding",
+          "-nostdlib", "-mcpu=cortex-a53", "-mstrict-align", "-mno-outline-atomics", "-fno-pie",
+          "-no-pie", "-fno-stack-protector", "-Wl,--build-id=none"]
+
+only_bundled = pytest.mark.skipif(not BUNDLED, reason="about the bundled SDK")
+
+
+def run(command, **options):
+    """Run a command; its output is the failure's if it fails."""
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", **options)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def once(function):
+    """Do it once for each set of arguments, whether it works or fails."""
+    results = {}
+
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        if arguments not in results:
+            try:
+                results[arguments] = function(*arguments), None
+            except (AssertionError, OSError) as error:
+                results[arguments] = None, error
+        result, error = results[arguments]
+        if error:
+            raise error
+        return result
+    return wrapper
+
+
+@once
+def build(name, config):
+    """The boot image of a system here."""
+    source = HERE / name
+    out = BUILD / "check/kernel" / f"{name}.{config}"
+    board = SDK / "board" / BOARD / config
+    out.mkdir(parents=True, exist_ok=True)
+    for program in source.glob("*.c"):
+        run([f"{CROSS}gcc", *CFLAGS, f"-I{board}/include", program,
+             *source.glob(f"{program.stem}*.S"), "-o", out / f"{program.stem}.elf",
+             f"-L{board}/lib", f"-Wl,-T,{board}/lib/microkit.ld", "-lmicrokit",
+             f"-L{PICOLIBC}", "-lc", "-lgcc"])
+    run([SDK / "bin/microkit", source / f"{name}.system", "--search-path", out, source,
+         "--board", BOARD, "--config", config, "-o", out / "loader.img",
+         "-r", out / "report.txt"])
+    return out / "loader.img"
+
+
+def boot(image, until=r"^done$", cpu="cortex-a53", machine="virt,virtualization=on", memory="2G"):
+    """What QEMU prints, to a line that matches `until`."""
+    command = [QEMU, "-machine", machine, "-cpu", cpu, "-m", memory, "-nographic", "-nic", "none",
+               "-icount", "shift=1,sleep=off", "-rtc", "clock=vm",
+               "-device", f"loader,file={image},addr=0x70000000,cpu-num=0"]
+    lines = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        timer = threading.Timer(TIMEOUT, process.kill)
+        timer.start()
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip("\r\n"))
+                if re.search(until, lines[-1]):
+                    break
+        finally:
+            timer.cancel()
+            process.kill()
+    return lines
+
+
+@once
+def output(name, config="debug", cpu="cortex-a53"):
+    return boot(build(name, config), cpu=cpu)
+
+
+def check_row(lines, row):
+    pattern = re.compile(rf"^(not )?ok {re.escape(row)}(:.*)?$")
+    found = [line for line in lines if pattern.search(line)]
+    assert found, "\n".join([f"no row {row} in:", *lines[-40:]])
+    bad = [line for line in found if line.startswith("not ")]
+    assert not bad, "\n".join(bad)
+
+
+def rows_of(name):
+    """The names of all rows that a system's sources report."""
+    reports = re.compile(r"\bcheck(?:_\w+)?\(\s*\"(\w+)\"")
+    rows = []
+    for program in sorted((HERE / name).glob("*.[ch]")):
+        rows += [row for row in reports.findall(program.read_text()) if row not in rows]
+    return rows
+
+
+# Rows that are there to fail.
+NEVER = {"irq_no_more_than_due", "fault_expected"}
+SYSTEMS = ["api", "irq", "sched", "passive", "faults"]
+CASES = [(name, row) for name in SYSTEMS for row in rows_of(name) if row not in NEVER]
+
+
+@pytest.mark.parametrize("name, row", CASES, ids=[f"{name}-{row}" for name, row in CASES])
+def test_row(name, row):
+    check_row(output(name), row)
+
+
+@pytest.mark.parametrize("config, cpu", [("release", "cortex-a53"), ("debug", "cortex-a72")])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_all_rows(name, config, cpu):
+    """The same in a release build, and on another core."""
+    lines = output(name, config, cpu)
+    assert lines[-1] == "done", "\n".join(lines[-40:])
+    bad = [line for line in lines if line.startswith("not ok")]
+    assert not bad, "\n".join(bad)
+    for row in rows_of(name):
+        if row not in NEVER:
+            check_row(lines, row)
+
+
+# ---- What the kernel says itself -------------------------------------------------------------------
+
+def test_debug_output():
+    assert "debug:255:4294967295:0" in output("api")
+
+
+def test_bad_channel_is_named():
+    assert "low microkit_notify: invalid channel given '5'" in output("api")
+
+
+@only_bundled
+@pytest.mark.parametrize("config", ["debug", "release"])
+def test_fault_is_reported(config):
+    text = "\n".join(output("faults", config))
+    assert "kernel: PD 'orphan' has faulted and is stopped: writing to 0x40000010" in text
+    assert re.search(r"pc +0{10}20\w{4} ", text)
+    assert "x20 0000000000002020" in text
+
+
+def test_missing_entry_point_is_named():
+    assert "bare is missing the 'protected' entry point" in output("faults")
+
+
+# ---- Boot images that are none ---------------------------------------------------------------------
+
+def patched_image(tmp_path, offset_in_header, value):
+    """api's image with a word of its header changed. The header's page begins with the magic."""
+    data = bytearray(build("api", "debug").read_bytes())
+    header = data.index(struct.pack("<Q", 0x3130644961724200))
+    data[header + offset_in_header:header + offset_in_header + len(value)] = value
+    image = tmp_path / "bad.img"
+    image.write_bytes(data)
+    return image
+
+
+@only_bundled
+@pytest.mark.parametrize("offset, value, message", [
+    (0, bytes(8), "magic 0x0, should be 0x3130644961724200"),
+    (8, struct.pack("<I", 99), "version 99, should be 1"),
+    (12, struct.pack("<I", 0), "0 threads, should be 1 to 255"),
+    (12, struct.pack("<I", 70000), "70000 threads, should be 1 to 255"),
+    (24, bytes(8), "tables outside the window"),
+    (40, struct.pack("<Q", 1 << 40), "tables outside the window"),
+    (16, struct.pack("<I", 0x7fffffff), "tables outside the window"),
+], ids=["magic", "version", "no_threads", "too_many_threads", "window", "table", "zero_count"])
+def test_bad_image(tmp_path, offset, value, message):
+    lines = boot(patched_image(tmp_path, offset, value), until="boot image is bad")
+    assert f"boot image is bad: {message}" in lines[-1]
+
+
+@only_bundled
+def test_wrong_exception_level():
+    lines = boot(build("api", "debug"), until="^kernel: not entered", machine="virt")
+    assert "virtualization=on" in lines[-1]
