@@ -113,8 +113,8 @@ void boot(void)
     struct cpu *cpu = &boot_core.cpu;
     const struct system_header *system = check_header();
 
-    mmu_map_window(system);
     check_tables(system);
+    mmu_map_window(system);
     for (uint32_t i = 0; i < system->thread_count; i++) {
         check_thread(system, &((const struct system_thread *)system->threads)[i]);
     }

@@ -108,6 +108,10 @@ static void report_cause(const struct thread *thread)
 static void report(const struct thread *thread)
 {
     report_cause(thread);
+    if (thread->message.info >> 12 == seL4_Fault_CapFault) {
+        kprint(" pc  %p sp  %p\n", thread->regs.pc, thread->regs.sp);
+        return; /* the others are not saved in a call */
+    }
     kprint(" pc  %p sp  %p spsr %x esr %x far %x\n", thread->regs.pc, thread->regs.sp,
            thread->regs.spsr, read_sysreg(esr_el2), read_sysreg(far_el2));
     report_registers(thread);

@@ -2,8 +2,9 @@
 
 /*
  * The system calls (sel4/syscall.h), of which PDs alone can make any. Each checks all of its
- * arguments. A capability that the caller does not have is its fault (seL4_Fault_CapFault); other
- * bad arguments are answered with an error.
+ * arguments and answers bad ones with an error, as seL4 does: sending to a capability that the
+ * caller does not have does nothing; invoking one is seL4_InvalidCapability; to receive from one, or
+ * to name one beyond the capability space, is the caller's fault (seL4_Fault_CapFault).
  */
 
 #include <sel4/errors.h>
@@ -24,6 +25,7 @@
 #define CAP_SMC     7u
 #define CAP_BASE    10u
 #define CAP_RANGE   64u
+#define CAP_SPACE   1024u
 
 enum cap_kind {
     CAP_NOTIFICATION,
@@ -103,8 +105,8 @@ static inline struct thread *find_vcpu(const struct thread *thread, uint64_t cap
 }
 
 /*
- * The current thread has named a capability that it does not have. Its registers are at the call,
- * as if that had not been made; of its arguments, `arguments` is what is known.
+ * The current thread has named a capability that is not there, in a call of that `number`. It goes
+ * back to that call: of its arguments, `arguments` is what is known.
  */
 static __attribute__((noinline)) struct result cap_fault(uint64_t cap, bool receiving,
                                                          struct result arguments, uint64_t number)
@@ -121,6 +123,15 @@ static __attribute__((noinline)) struct result cap_fault(uint64_t cap, bool rece
     return arguments;
 }
 
+/* The current thread has invoked a capability that is not what it should be, or not at all. */
+static struct result bad_capability(uint64_t cap, uint64_t argument, uint64_t number)
+{
+    if (cap >= CAP_SPACE) {
+        return cap_fault(cap, false, (struct result){cap, argument}, number);
+    }
+    return error(seL4_InvalidCapability);
+}
+
 /* ---- Messages ---- */
 
 struct result sys_call(uint64_t cap, uint64_t info)
@@ -131,7 +142,11 @@ struct result sys_call(uint64_t cap, uint64_t info)
 
     if (unlikely(channel == NULL || channel->kind != SYSTEM_CHANNEL_PD ||
                  !(channel->flags & SYSTEM_CHANNEL_MAY_CALL))) {
-        return cap_fault(cap, false, (struct result){cap, info}, seL4_SysCall);
+        struct result result = bad_capability(cap, info, seL4_SysCall);
+
+        /* A call's answer is a message. */
+        return cap >= CAP_SPACE ? result
+                                : (struct result){0, (uint64_t)seL4_InvalidCapability << 12};
     }
     thread->message.badge = BADGE_CALL | channel->peer_channel;
     thread->message.info = ipc_safe_info(info);
@@ -201,7 +216,7 @@ struct result sys_send(uint64_t cap, uint64_t info)
     struct thread *woken;
 
     if (unlikely(!send(cpu->current, cap, info, &woken))) {
-        return cap_fault(cap, false, (struct result){cap, info}, seL4_SysSend);
+        return bad_capability(cap, info, seL4_SysSend);
     }
     if (woken != NULL) {
         sched_ready(cpu, woken);
@@ -230,7 +245,7 @@ struct result sys_irq_ack(uint64_t cap)
     const struct system_channel *channel = find_irq(this_cpu()->current, cap);
 
     if (unlikely(channel == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysIRQAck);
+        return bad_capability(cap, 0, seL4_SysIRQAck);
     }
     gic_deactivate(channel->peer);
     return success;
@@ -250,7 +265,7 @@ struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
     struct thread *thread = find_child(caller, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, suspend}, seL4_SysTCBRead);
+        return bad_capability(cap, suspend, seL4_SysTCBRead);
     }
     if (count < 1 || count > USER_WORDS) {
         return error(seL4_RangeError);
@@ -271,7 +286,7 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
     struct thread *thread = find_child(caller, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, resume}, seL4_SysTCBWrite);
+        return bad_capability(cap, resume, seL4_SysTCBWrite);
     }
     if (unlikely(count > USER_WORDS)) {
         return error(seL4_TruncatedMessage);
@@ -304,7 +319,7 @@ struct result sys_tcb_suspend(uint64_t cap)
     struct thread *thread = find_child(this_cpu()->current, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysTCBSuspend);
+        return bad_capability(cap, 0, seL4_SysTCBSuspend);
     }
     thread_suspend(thread);
     return success;
@@ -315,7 +330,7 @@ struct result sys_tcb_resume(uint64_t cap)
     struct thread *thread = find_child(this_cpu()->current, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysTCBResume);
+        return bad_capability(cap, 0, seL4_SysTCBResume);
     }
     thread_resume(thread);
     return success;
@@ -329,7 +344,7 @@ struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
     struct thread *thread = find_vcpu(cpu->current, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, interrupt}, seL4_SysVCPUInject);
+        return bad_capability(cap, interrupt, seL4_SysVCPUInject);
     }
     return error(vcpu_inject(cpu, thread, interrupt));
 }
@@ -341,7 +356,7 @@ struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
     struct result result = {seL4_NoError, 0};
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, reg}, seL4_SysVCPURead);
+        return bad_capability(cap, reg, seL4_SysVCPURead);
     }
     result.x0 = vcpu_read_register(cpu, thread, reg, &result.x1);
     return result;
@@ -353,7 +368,7 @@ struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
     struct thread *thread = find_vcpu(cpu->current, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, reg}, seL4_SysVCPUWrite);
+        return bad_capability(cap, reg, seL4_SysVCPUWrite);
     }
     return error(vcpu_write_register(cpu, thread, reg, value));
 }
@@ -363,7 +378,7 @@ struct result sys_vcpu_ack_vppi(uint64_t cap, uint64_t intid)
     struct thread *thread = find_vcpu(this_cpu()->current, cap);
 
     if (unlikely(thread == NULL)) {
-        return cap_fault(cap, false, (struct result){cap, intid}, seL4_SysVCPUAckVPPI);
+        return bad_capability(cap, intid, seL4_SysVCPUAckVPPI);
     }
     return error(vcpu_ack_vppi(thread, intid));
 }
@@ -389,7 +404,7 @@ struct result sys_smc(uint64_t cap)
     uint64_t words[8];
 
     if (unlikely(cap != CAP_SMC || !(thread->config->flags & SYSTEM_THREAD_SMC))) {
-        return cap_fault(cap, false, (struct result){cap, 0}, seL4_SysSMC);
+        return bad_capability(cap, 0, seL4_SysSMC);
     }
     for (unsigned i = 0; i < 8; i++) {
         words[i] = thread->words[i];
