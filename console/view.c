@@ -44,6 +44,7 @@ static struct {
     bool raw_dirty;         /* it has sent an escape sequence since */
     bool raw_alternate;     /* the terminal shows its alternate screen */
     bool enter_alternate;   /* as it should before the first raw byte */
+    uint64_t interrupted;   /* when a message was last shown instead */
 
     bool line_open;       /* the cursor is not at the start of a line */
     struct client *owner; /* whose line that is; NULL: the focused one's, or the console's */
@@ -308,7 +309,7 @@ static bool is_due(const struct client *client, enum client_chunk kind, uint64_t
             return false;
         }
     }
-    return !view.line_open || view.owner == NULL || line_may_be_left(now);
+    return !view.line_open || line_may_be_left(now);
 }
 
 /* What ends the line of somebody else, and the client's prefix, unless its own line goes on. */
@@ -340,6 +341,10 @@ static void line_now_owned(struct client *client, enum client_chunk kind, uint64
 {
     if (view.owner != NULL && view.owner != client) {
         client_interrupt_line(view.owner);
+    }
+    if (view.focused != NULL && view.focused != client) {
+        client_interrupt_line(view.focused);
+        view.interrupted = now;
     }
     if (kind == CLIENT_LINE || kind == CLIENT_LONG) {
         view.line_open = false;
@@ -439,6 +444,8 @@ static bool show_replay(struct client *client)
             append(&text, "\r");
         } else if (byte == '\n') {
             escape_filter(&client->escape, byte, text.bytes + text.length);
+            client->line_start = at + 1;
+            client->line_escape = client->escape;
             append(&text, text.length > 0 && text.bytes[text.length - 1] == '\r' ? "\n" : "\r\n");
         } else {
             text.length += escape_filter(&client->escape, byte, text.bytes + text.length);
@@ -457,7 +464,7 @@ static bool show_replay(struct client *client)
     return true;
 }
 
-static bool show_raw(struct client *client)
+static bool show_raw(struct client *client, uint64_t now)
 {
     uint32_t offset = client->shown % CLIENT_HISTORY;
     uint32_t count =
@@ -472,6 +479,9 @@ static bool show_raw(struct client *client)
         view.blocked = true;
         return false;
     }
+    if (!view.line_open) {
+        view.line_opened = now;
+    }
     for (uint32_t i = 0; i < count; i++) {
         uint8_t byte = client->history[offset + i];
 
@@ -484,8 +494,28 @@ static bool show_raw(struct client *client)
         }
     }
     view.raw_alternate = client->escape.alternate;
+    view.line_extended = now;
     client->shown += count;
     client->scanned = client->shown;
+    return true;
+}
+
+/*
+ * Messages came between: show the line again that they have interrupted, before it goes on, or when
+ * no more messages have come for a while. Returns false if that is yet to be waited for.
+ */
+static bool resume_raw_line(struct client *client, uint64_t now)
+{
+    uint32_t shown = client->shown;
+
+    if (client_unseen(client) == 0 && now < view.interrupted + view.pause) {
+        look_again_at(view.interrupted + view.pause);
+        return false;
+    }
+    client_resume_line(client);
+    if (view.raw_from - shown > CLIENT_HISTORY) {
+        view.raw_from = shown; /* up to there it has been raw before */
+    }
     return true;
 }
 
@@ -493,6 +523,9 @@ static bool show_focused(struct client *client, uint64_t now)
 {
     if (client->skipped > 0) {
         return show_skipped(client, now);
+    }
+    if (client->interrupted && !resume_raw_line(client, now)) {
+        return false;
     }
     if (client->shown != view.raw_from && view.raw_from - client->shown <= CLIENT_HISTORY) {
         return show_replay(client);
@@ -505,7 +538,7 @@ static bool show_focused(struct client *client, uint64_t now)
         view.raw_alternate = true;
         client->escape = client->tail;
     }
-    return show_raw(client);
+    return show_raw(client, now);
 }
 
 bool view_show(struct client *client, uint64_t now)

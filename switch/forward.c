@@ -193,7 +193,11 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
         complain(from, DROP_VLAN, frame->length, "a VLAN tag on an access port");
         return false;
     }
-    if (*vlan == SWITCH_VLAN_NONE || (forward->members[*vlan] >> from->index & 1) == 0) {
+    if (*vlan == SWITCH_VLAN_NONE) {
+        drop(from, DROP_VLAN); /* any system sends a few of those: no reason to complain */
+        return false;
+    }
+    if ((forward->members[*vlan] >> from->index & 1) == 0) {
         complain(from, DROP_VLAN, frame->length, "on a VLAN that the port is not on");
         return false;
     }

@@ -578,15 +578,50 @@ static void messages_come_between_lines(void **state)
     (void)state;
     type(PREFIX "0");
     shown();
-    say(0, "~ # ");
+    say(0, "first\r\n~ # ");
     say(LOG, "net0: port vm1 down\n");
-    assert_string_equal(shown(), "~ # \r\nnet0| net0: port vm1 down\r\n");
+    assert_string_equal(shown(), "first\r\n~ # ");
+    pass(60);
+    say(LOG, "net0: port vm2 down\n");
+    assert_string_equal(shown(), "\r\nnet0| net0: port vm1 down\r\nnet0| net0: port vm2 down\r\n");
+    /* The line that was interrupted comes back after them, or with what follows in it. */
+    pass(60);
+    assert_string_equal(shown(), "~ # ");
+    say(0, "l");
+    pass(60);
+    say(LOG, "net0: port vm3 down\n");
+    say(0, "s\r\nfile\r\n~ # ");
+    assert_string_equal(shown(), "l\r\nnet0| net0: port vm3 down\r\n~ # ls\r\nfile\r\n~ # ");
+    pass(60);
+    assert_string_equal(shown(), "");
+}
+
+static void messages_do_not_cross_an_editor(void **state)
+{
+    (void)state;
+    type(PREFIX "0");
+    shown();
     say(0, "\033[?1049hediting");
     say(LOG, "net0: later\n");
+    pass(1000);
     assert_string_equal(shown(), "\033[?1049hediting");
-    say(0, "\033[?1049l");
-    say(0, "\r\n");
+    say(0, "\033[?1049l\r\n");
     assert_non_null(strstr(shown(), "net0| net0: later\r\n"));
+}
+
+static void messages_come_through_a_line_that_never_ends(void **state)
+{
+    (void)state;
+    type(PREFIX "0");
+    for (int i = 0; i < 100; i++) {
+        say(0, ".");
+        if (i == 10) {
+            say(LOG, "net0: now\n");
+        }
+        pass(20);
+    }
+    const char *message = strstr(shown(), "\r\nnet0| net0: now\r\n....");
+    assert_non_null(message);
 }
 
 static void view_begins_with_what_was_not_seen(void **state)
@@ -920,6 +955,8 @@ int main(void)
         cmocka_unit_test_setup(statistics_ask_the_logs_only, setup),
         cmocka_unit_test_setup(one_machine_is_raw, setup),
         cmocka_unit_test_setup(messages_come_between_lines, setup),
+        cmocka_unit_test_setup(messages_do_not_cross_an_editor, setup),
+        cmocka_unit_test_setup(messages_come_through_a_line_that_never_ends, setup),
         cmocka_unit_test_setup(view_begins_with_what_was_not_seen, setup),
         cmocka_unit_test_setup(view_begins_with_the_prompt_if_all_was_seen, setup),
         cmocka_unit_test_setup(terminal_is_put_right_when_a_view_ends, setup),
