@@ -171,8 +171,9 @@ static void undefined(uint8_t vcpu)
 
 static void handle_wfx(uint8_t vcpu, uint32_t iss)
 {
-    /* WFE is a hint for spinning: whoever is waited for must get the processor by himself. */
-    if ((iss & ISS_WFX_WFE) || !idle_park(vcpu)) {
+    if (iss & ISS_WFX_WFE) {
+        idle_pause(vcpu, vcpu_get_pc(vcpu));
+    } else if (!idle_park(vcpu)) {
         vcpu_resume(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
     }
 }

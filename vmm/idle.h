@@ -11,3 +11,10 @@
  * has an interrupt already and is to be resumed.
  */
 bool idle_park(uint8_t vcpu);
+
+/*
+ * The vCPU has faulted, at `pc`, on a WFE: it spins for something that another vCPU is to do.
+ * It goes on behind the instruction: at once if no other vCPU could do anything; otherwise when one
+ * has gone idle, or an interrupt comes, or after a hundred microseconds.
+ */
+void idle_pause(uint8_t vcpu, uint64_t pc);

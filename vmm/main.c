@@ -70,7 +70,7 @@ static void console_notified(microkit_channel ch)
     pl011_notified();
 }
 
-void notified(microkit_channel ch)
+static void dispatch(microkit_channel ch)
 {
     if (ch == vmm_config.timer_channel) {
         timer_notified();
@@ -82,8 +82,17 @@ void notified(microkit_channel ch)
     }
 }
 
+void notified(microkit_channel ch)
+{
+    dispatch(ch);
+    vcpu_start_woken();
+}
+
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
+    bool answer = fault_handle((uint8_t)child, msginfo);
+
+    vcpu_start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    return fault_handle((uint8_t)child, msginfo);
+    return answer;
 }

@@ -36,7 +36,10 @@ uint64_t timer_clock_offset(void)
     return timer.offset;
 }
 
-/* A wake-up that is set stays set when its vCPU is woken by something else: it may serve again. */
+/*
+ * See to it that the driver wakes us at `deadline` or before. A wake-up that is set stays set when
+ * its vCPU is woken by something else: it may serve again.
+ */
 static void arm(uint64_t deadline)
 {
     if (deadline >= timer.armed) {
@@ -69,14 +72,20 @@ bool timer_prepare_to_park(uint8_t vcpu)
     uint64_t expiry = next_expiry(vcpu);
 
     timer.deadline[vcpu] = expiry;
-    if (expiry == TIMER_NEVER) {
-        return true;
-    }
     if (expiry <= cpu_counter()) {
         return false;
     }
-    arm(expiry);
+    arm(expiry); /* which does nothing for TIMER_NEVER */
     return true;
+}
+
+void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks)
+{
+    uint64_t expiry = next_expiry(vcpu);
+    uint64_t now = cpu_counter();
+
+    timer.deadline[vcpu] = expiry > now && expiry < now + ticks ? expiry : now + ticks;
+    arm(timer.deadline[vcpu]);
 }
 
 void timer_notified(void)
@@ -95,7 +104,5 @@ void timer_notified(void)
             next = timer.deadline[v];
         }
     }
-    if (next != TIMER_NEVER) {
-        arm(next);
-    }
+    arm(next);
 }

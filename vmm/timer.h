@@ -24,5 +24,11 @@ uint64_t timer_clock_offset(void);
  */
 bool timer_prepare_to_park(uint8_t vcpu);
 
+/*
+ * The same for a vCPU that shall be woken after `ticks` of the counter in any case. That its timer
+ * has expired means nothing here: it may have interrupts masked.
+ */
+void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
+
 /* The timer driver has notified the monitor: wake whom it is time for. */
 void timer_notified(void);

@@ -15,6 +15,7 @@
 
 static struct {
     uint32_t count;
+    uint32_t woken; /* bit v: vCPU v is parked and shall not be any longer */
     enum vcpu_state state[VMM_MAX_VCPUS];
 } vcpus;
 
@@ -47,6 +48,7 @@ static void write_words(uint8_t vcpu, bool resume, unsigned count)
 void vcpu_init(uint32_t count)
 {
     vcpus.count = count;
+    vcpus.woken = 0;
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
         vcpus.state[i] = VCPU_OFF;
     }
@@ -94,6 +96,7 @@ void vcpu_power_off(uint8_t vcpu)
 {
     microkit_vcpu_stop(vcpu);
     vcpus.state[vcpu] = VCPU_OFF;
+    vcpus.woken &= ~(1u << vcpu);
 }
 
 /*
@@ -106,13 +109,23 @@ void vcpu_park(uint8_t vcpu)
     vcpus.state[vcpu] = VCPU_PARKED;
 }
 
-/*
- * The vCPU goes on at the WFI itself: with an interrupt pending that does not trap again, and not
- * having to know the PC saves a system call each time that a guest goes idle.
- */
 void vcpu_wake(uint8_t vcpu)
 {
     if (vcpus.state[vcpu] == VCPU_PARKED) {
+        vcpus.woken |= 1u << vcpu;
+    }
+}
+
+/*
+ * A vCPU goes on at the WFI itself: with an interrupt pending that does not trap again, and not
+ * having to know the PC saves a system call each time that a guest goes idle.
+ */
+void vcpu_start_woken(void)
+{
+    while (vcpus.woken) {
+        uint8_t vcpu = (uint8_t)__builtin_ctz(vcpus.woken);
+
+        vcpus.woken &= vcpus.woken - 1;
         vcpus.state[vcpu] = VCPU_ON;
         vcpu_continue(vcpu);
     }

@@ -51,8 +51,13 @@ void vcpu_power_off(uint8_t vcpu);
 /* The vCPU has faulted, on a WFI most often, and shall stay there. */
 void vcpu_park(uint8_t vcpu);
 
-/* Let a parked vCPU go on; nothing happens to one that is not parked. */
+/*
+ * Let a parked vCPU go on; nothing happens to one that is not parked. It is done by the next
+ * vcpu_start_woken: behind the resumption of a vCPU that has sent it an interrupt, say, because
+ * a microkernel puts the one that is resumed last in front, and the sender may spin for the answer.
+ */
 void vcpu_wake(uint8_t vcpu);
+void vcpu_start_woken(void);
 
 /* The value of x0 .. x30 of a vCPU that has faulted; 0 for VCPU_REGISTER_ZERO. */
 uint64_t vcpu_get_register(uint8_t vcpu, unsigned number);

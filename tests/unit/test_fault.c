@@ -423,6 +423,7 @@ static void noise_is_survived(void **state)
             break;
         }
         vcpu_wake(0);
+        vcpu_start_woken();
         fake_vm_output();
     }
 }

@@ -197,6 +197,7 @@ static void suspend_waits_and_succeeds(void **state)
     assert_false(fake.vcpu[0].running);
     assert_int_equal(vcpu_state(0), VCPU_PARKED);
     vcpu_wake(0);
+    vcpu_start_woken();
     assert_true(fake.vcpu[0].running);
     assert_int_equal(fake.vcpu[0].context.pc, PC + 4);
     assert_int_equal(fake.vcpu[0].context.x0, 0);
@@ -229,6 +230,7 @@ static void any_id_and_any_arguments(void **state)
         fake_vm_smc(0, id, (uint64_t)rand() % 6, (uint64_t)rand() << (rand() % 32),
                     (uint64_t)rand());
         vcpu_wake(0);
+        vcpu_start_woken();
         fake_vm_output();
     }
 }

@@ -372,6 +372,7 @@ static void a_parked_vcpu_is_woken_and_a_stopped_one_is_not(void **state)
     fake.vcpu[1].running = false;
     vcpu_park(1);
     vgic_set_level(SPI, true);
+    vcpu_start_woken();
     assert_true(fake.vcpu[1].running);
     assert_int_equal(vcpu_state(1), VCPU_ON);
     eoi(1, SPI);

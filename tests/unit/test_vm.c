@@ -78,6 +78,19 @@ static void wfi(uint8_t vcpu)
     assert_false(fake_vm_trap(vcpu, EC_WFX, 0));
 }
 
+static void wake(uint8_t vcpu)
+{
+    vcpu_wake(vcpu);
+    vcpu_start_woken();
+}
+
+/* A device raises its line, in the course of some exit or notification. */
+static void raise_line(uint32_t intid)
+{
+    vgic_set_level(intid, true);
+    vcpu_start_woken();
+}
+
 static void time_passes(uint64_t ticks)
 {
     fake.counter += ticks;
@@ -275,7 +288,7 @@ static void wfi_parks_until_an_interrupt(void **state)
     wfi(0);
     assert_false(fake.vcpu[0].running);
     assert_int_equal(fake_vm.timer_calls, 0); /* its timer is off */
-    vgic_set_level(SPI, true);
+    raise_line(SPI);
     assert_true(fake.vcpu[0].running);
     assert_true(fake_find_lr(0, SPI) >= 0);
     assert_int_equal(fake.vcpu[0].context.pc, PC);
@@ -286,7 +299,7 @@ static void wfi_with_an_interrupt_pending_goes_on(void **state)
     (void)state;
     fake_vm_start(1, false);
     enable_interrupts(1);
-    vgic_set_level(SPI, true);
+    raise_line(SPI);
     fake.vcpu[0].context.pc = PC;
     wfi(0);
     assert_true(fake.vcpu[0].running);
@@ -299,7 +312,7 @@ static void an_interrupt_that_is_disabled_does_not_wake(void **state)
     fake_vm_start(1, false);
     write_gicd(0, GICD_CTLR, 4, 1);
     wfi(0);
-    vgic_set_level(SPI, true);
+    raise_line(SPI);
     assert_false(fake.vcpu[0].running);
 }
 
@@ -340,11 +353,11 @@ static void a_timer_that_cannot_interrupt_is_not_armed(void **state)
     set_timer(0, 3, 0); /* masked */
     wfi(0);
     assert_false(fake.vcpu[0].running);
-    vcpu_wake(0);
+    wake(0);
     set_timer(0, 4, 0); /* not enabled */
     wfi(0);
     assert_false(fake.vcpu[0].running);
-    vcpu_wake(0);
+    wake(0);
     set_timer(0, 1, 0);
     write_gicd(0, 0x180, 4, 1u << 27); /* disabled in the distributor */
     wfi(0);
@@ -373,7 +386,7 @@ static void an_earlier_wake_up_serves(void **state)
     wfi(0);
     assert_int_equal(fake_vm.timer_calls, 1);
     for (unsigned i = 0; i < 10; i++) {
-        vcpu_wake(0);
+        wake(0);
         set_timer(0, 1, 600 + i);
         wfi(0);
     }
@@ -385,7 +398,7 @@ static void an_earlier_wake_up_serves(void **state)
     assert_true(fake.vcpu[0].running);
     set_timer(0, 1, 100);
     wfi(0);
-    vcpu_wake(0);
+    wake(0);
     set_timer(0, 1, 50);
     wfi(0);
     assert_int_equal(fake_vm.timer_calls, 4); /* an earlier one is told at once */
@@ -422,12 +435,60 @@ static void one_interrupt_wakes_one_vcpu(void **state)
     write_gicd(0, GICD_ITARGETSR + SPI, 1, 2);
     wfi(0);
     wfi(1);
-    vgic_set_level(SPI, true);
+    raise_line(SPI);
     assert_true(fake.vcpu[1].running);
     assert_false(fake.vcpu[0].running);
     write_gicd(1, 0xf00, 4, 1u << 16 | 3); /* and sends it on by an SGI */
+    assert_false(fake.vcpu[0].running);    /* not before the sender goes on */
+    vcpu_start_woken();
     assert_true(fake.vcpu[0].running);
     assert_true(fake_find_lr(0, 3) >= 0);
+}
+
+static void wfe(uint8_t vcpu)
+{
+    fake.vcpu[vcpu].context.pc = PC;
+    assert_false(fake_vm_trap(vcpu, EC_WFX, 1));
+}
+
+static void spinning_gives_way_to_others(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    enable_interrupts(2);
+    wfe(0);
+    assert_false(fake.vcpu[0].running);
+    wfi(1); /* now there is nobody to give way to */
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake.vcpu[0].context.pc, PC + 4);
+    wfe(0);
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake.vcpu[0].context.pc, PC + 4);
+}
+
+static void spinning_ends_after_a_while(void **state)
+{
+    uint64_t length;
+
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    enable_interrupts(2);
+    length = fake.frequency / 10000;
+    wfe(0);
+    time_passes(length - 1);
+    assert_false(fake.vcpu[0].running);
+    time_passes(1);
+    assert_true(fake.vcpu[0].running);
+    set_timer(0, 1, 10); /* its own timer ends it before, */
+    wfe(0);
+    time_passes(10);
+    assert_true(fake.vcpu[0].running);
+    wfe(0); /* but not one that has expired: interrupts are masked */
+    assert_false(fake.vcpu[0].running);
+    raise_line(SPI);
+    assert_true(fake.vcpu[0].running);
 }
 
 static void a_parked_vm_can_be_reset_and_stopped(void **state)
@@ -439,7 +500,7 @@ static void a_parked_vm_can_be_reset_and_stopped(void **state)
     wfi(0);
     vm_power_off();
     time_passes(1000);
-    vgic_set_level(SPI, true);
+    raise_line(SPI);
     assert_false(fake.vcpu[0].running);
     vgic_set_level(SPI, false);
 }
@@ -478,6 +539,8 @@ int main(void)
         cmocka_unit_test(an_earlier_wake_up_serves),
         cmocka_unit_test(each_vcpu_has_its_deadline),
         cmocka_unit_test(one_interrupt_wakes_one_vcpu),
+        cmocka_unit_test(spinning_gives_way_to_others),
+        cmocka_unit_test(spinning_ends_after_a_while),
         cmocka_unit_test(a_parked_vm_can_be_reset_and_stopped),
         cmocka_unit_test(parking_sends_an_unfinished_line),
     };
