@@ -22,10 +22,11 @@
 #include "lib/ring.h"
 #include "view.h"
 
-#define PAUSE_MS 50u /* silence after which an unfinished line is shown */
-#define PATIENCE_MS                                                                                \
-    1000u /* how long a client may take none of its input before that is dropped                   \
-           */
+/* Silence after which an unfinished line is shown. */
+#define PAUSE_MS 100u
+
+/* How long a client may take none of its input before that is dropped. */
+#define PATIENCE_MS 1000u
 
 static struct ring uart_transmit, uart_receive;
 static struct client clients[CONSOLE_MAX_CLIENTS];

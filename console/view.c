@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define NOTICES_SIZE     8192u /* the console's own lines that wait for the UART */
-#define LINE_OPEN_PAUSES 10u   /* a line may stay open this long if somebody else waits */
+#define LINE_OPEN_PAUSES 5u    /* a line may stay open this long if somebody else waits */
 #define REPLAY_ALL       2048u /* what is shown of each client on the way from one to all */
 
 /* What a line is made of, besides its text. */

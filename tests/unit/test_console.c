@@ -221,7 +221,7 @@ static void prompt_appears_after_a_pause(void **state)
     (void)state;
     say(0, "vm0:~# ");
     assert_string_equal(shown(), "");
-    pass(60);
+    pass(110);
     assert_string_equal(shown(), "vm0| vm0:~# ");
     /* Now that the line is open, its echo comes at once. */
     say(0, "l");
@@ -234,12 +234,12 @@ static void whole_line_waits_for_a_busy_line_but_not_for_a_silent_one(void **sta
 {
     (void)state;
     say(0, "prompt# ");
-    pass(60);
+    pass(110);
     assert_string_equal(shown(), "vm0| prompt# ");
     say(0, "x");
     say(1, "line\n");
     assert_string_equal(shown(), "x");
-    pass(60);
+    pass(110);
     assert_string_equal(shown(), "\r\nvm1| line\r\n");
     /* What was interrupted is shown from its start. */
     say(0, "y\r\n");
@@ -250,7 +250,7 @@ static void line_that_never_ends_gives_way(void **state)
 {
     (void)state;
     say(0, "....");
-    pass(60);
+    pass(110);
     say(1, "line\n");
     for (int i = 0; i < 50; i++) {
         say(0, ".");
@@ -286,9 +286,9 @@ static void carriage_return_draws_the_line_again(void **state)
     say(0, "10%\r20%\r30%\r\r\n");
     assert_string_equal(shown(), "vm0| 10%\rvm0| 20%\rvm0| 30%\r\n");
     say(0, "1\r2");
-    pass(60);
+    pass(110);
     say(1, "other\n");
-    pass(60);
+    pass(110);
     assert_string_equal(shown(), "vm0| 1\rvm0| 2\r\nvm1| other\r\n");
 }
 
@@ -581,18 +581,18 @@ static void messages_come_between_lines(void **state)
     say(0, "first\r\n~ # ");
     say(LOG, "net0: port vm1 down\n");
     assert_string_equal(shown(), "first\r\n~ # ");
-    pass(60);
+    pass(110);
     say(LOG, "net0: port vm2 down\n");
     assert_string_equal(shown(), "\r\nnet0| net0: port vm1 down\r\nnet0| net0: port vm2 down\r\n");
     /* The line that was interrupted comes back after them, or with what follows in it. */
-    pass(60);
+    pass(110);
     assert_string_equal(shown(), "~ # ");
     say(0, "l");
-    pass(60);
+    pass(110);
     say(LOG, "net0: port vm3 down\n");
     say(0, "s\r\nfile\r\n~ # ");
     assert_string_equal(shown(), "l\r\nnet0| net0: port vm3 down\r\n~ # ls\r\nfile\r\n~ # ");
-    pass(60);
+    pass(110);
     assert_string_equal(shown(), "");
 }
 
@@ -644,7 +644,7 @@ static void view_begins_with_the_prompt_if_all_was_seen(void **state)
 {
     (void)state;
     say(1, "old\r\n~ # ");
-    pass(60);
+    pass(110);
     shown();
     type(PREFIX "1");
     const char *text = shown();
