@@ -20,7 +20,7 @@ PYTHON           ?= $(firstword $(wildcard /usr/bin/python3) python3)
 V                ?=
 
 # The packages whose files the guests are made of; the distribution's names.
-GUEST_PACKAGES   ?= linux-image-cloud-arm64 busybox-static iperf3 ethtool
+GUEST_PACKAGES   ?= linux-image-cloud-arm64 busybox-static iperf3 ethtool e2fsprogs
 
 # ---- What follows from that ------------------------------------------------------------------------
 
@@ -42,6 +42,7 @@ CONFIG := $(MICROKIT_CONFIG)
 
 GUEST_KERNEL := $(BUILD)/guest/Image
 GUEST_INITRD := $(BUILD)/guest/initramfs.img
+GUEST_ROOTFS := $(BUILD)/guest/rootfs.tar
 # What make is to fetch and pack is what the user has not brought along.
 GUEST_FILES := $(if $(and $(LINUX),$(INITRD)),,guest)
 
@@ -54,7 +55,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 # As many jobs as there are processors, unless the user has said how many.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: help packages packages-check packages-picture sdk guest sdk-there generator image demo run check \
+.PHONY: FORCE help disk packages packages-check packages-picture sdk guest sdk-there generator image demo run check \
         bench systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
@@ -68,6 +69,7 @@ help:
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
 	@echo "  make image     build a system's image without booting it"
 	@echo "  make systems   list what is in systems/"
+	@echo "  make disk      make a system's disk anew; what its machines have written is lost"
 	@echo "  make picture   draw a system (SVG)"
 	@echo "  make sdk       build the bundled Microkit SDK"
 	@echo "  make clean     remove what was built, keep the packages that were fetched"
@@ -114,10 +116,19 @@ guest: packages
 	$(Q)$(MAKE) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(GUEST_KERNEL)
 
 $(GUEST_KERNEL): $(BUILD)/guest/fetched $(ROOT)/guest/pack.py $(wildcard $(ROOT)/guest/files/*)
-	@echo "  PACK    guest/Image guest/initramfs.img"
-	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(GUEST_INITRD)
+	@echo "  PACK    guest/Image guest/initramfs.img guest/rootfs.tar"
+	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(GUEST_INITRD) $(GUEST_ROOTFS)
 
-$(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh
+# Fetched again when the list of packages is another one.
+GUEST_WANTED := $(BUILD)/guest/wanted
+ifneq ($(GUEST_PACKAGES),$(shell cat '$(GUEST_WANTED)' 2>/dev/null))
+$(GUEST_WANTED): FORCE
+FORCE: ;
+endif
+$(GUEST_WANTED):
+	$(Q)mkdir -p $(@D) && echo '$(GUEST_PACKAGES)' >$@
+
+$(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
 	$(Q)$(ROOT)/guest/fetch.sh $(@D) $(GUEST_PACKAGES)
 	@touch $@
 
@@ -128,6 +139,9 @@ generator: packages
 
 image: packages sdk-there generator $(GUEST_FILES)
 	+$(Q)$(BUILD_MK) $(PARALLEL) image
+
+disk: packages sdk-there generator $(GUEST_FILES)
+	+$(Q)$(BUILD_MK) disk
 
 run: image
 	+$(Q)$(BUILD_MK) run
@@ -153,8 +167,8 @@ check: packages-check sdk generator $(GUEST_FILES)
 
 bench: packages sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(QEMU)' \
-	    --make '$(MAKE)' --kernel '$(or $(LINUX),$(GUEST_KERNEL))' \
-	    --initrd '$(or $(INITRD),$(GUEST_INITRD))'
+	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' \
+	    --kernel '$(or $(LINUX),$(GUEST_KERNEL))' --initramfs '$(or $(INITRD),$(GUEST_INITRD))'
 
 # By name, so that nothing else that may live in BUILD_DIR is lost. Fetching takes a network and a
 # minute; what was fetched is no worse for another build.

@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image run demo picture
+.PHONY: FORCE image disk run demo picture
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -63,7 +63,8 @@ endef
 # ---- The generator -------------------------------------------------------------------------------
 
 GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(INITRD) \
-    $(if $(PREFILL),--prefill) $(if $(MEMORY),--memory $(MEMORY)) --output $(OUT)
+    $(if $(PREFILL),--prefill) $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest \
+    --output $(OUT)
 $(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 
 $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
@@ -153,7 +154,23 @@ $(eval $(call remember,$(OUT)/run.settings,$(RUN_COMMAND)))
 $(RUN): $(OUT)/run.settings
 	$(Q)printf '#!/bin/sh\ncd "$$(dirname "$$0")" && %s\n' '$(RUN_COMMAND)' >$@ && chmod +x $@
 
-image: $(IMAGE) $(RUN)
+# ---- The board's disk ----------------------------------------------------------------------------
+
+# It is made once, and then holds what the machines have written; `disk` starts it over.
+DISK_IMAGE := $(if $(filter disk.img,$(DISK)),$(OUT)/disk.img)
+
+ifneq ($(DISK_IMAGE),)
+$(DISK_IMAGE): $(OUT)/system.mk FORCE
+	$(Q)$(PYTHON) $(ROOT)/tools/disk.py --keep $(OUT)/system.json $@
+disk: $(OUT)/system.mk
+	$(Q)$(PYTHON) $(ROOT)/tools/disk.py $(OUT)/system.json $(DISK_IMAGE)
+else
+disk:
+	@echo "make: there is no disk to make: $(if $(DISK),$(NAME) uses $(DISK),no machine of $(NAME) has one)" >&2
+	@exit 1
+endif
+
+image: $(IMAGE) $(RUN) $(DISK_IMAGE)
 
 run: image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."

@@ -15,7 +15,7 @@ for purpose; do
     build)
         packages="$packages gcc libc6-dev gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross
             picolibc-aarch64-linux-gnu pkg-config libxml2-dev libelf-dev libfdt-dev libyaml-dev
-            qemu-system-arm python3 python3-pexpect"
+            qemu-system-arm python3 python3-pexpect e2fsprogs"
         ;;
     check) packages="$packages libcmocka-dev python3-pytest" ;;
     picture) packages="$packages graphviz" ;;
