@@ -20,8 +20,9 @@ struct switch_port_config {
     uint64_t may_reach; /* bit p: frames from here may go to port p */
     uint16_t access_vlan;          /* 1..4094, or SWITCH_VLAN_NONE */
     const uint16_t *trunk_vlans;   /* a trunk port's VLANs, ended by 0; NULL if not a trunk */
-    void *from_port;    /* ring region: port -> switch (isolated) */
-    void *to_port;      /* ring region: switch -> port (isolated) */
+    uint32_t flood_limit;          /* uplink: frames for several ports let in per second; 0: any */
+    void *from_port;    /* ring region: port -> switch (isolated, uplink) */
+    void *to_port;      /* ring region: switch -> port (isolated, uplink) */
     uint32_t ring_size; /* bytes of data in each */
 };
 

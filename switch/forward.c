@@ -30,6 +30,7 @@ const char *forward_drop_name(enum drop cause)
         [DROP_VLAN] = "foreign VLAN",   [DROP_FILTERED] = "filtered",
         [DROP_FORBIDDEN] = "forbidden", [DROP_DOWN] = "receiver down",
         [DROP_FULL] = "receiver full",  [DROP_CONVERSION] = "not convertible",
+        [DROP_FLOOD] = "flood",
     };
 
     return names[cause];
@@ -193,15 +194,15 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
         complain(from, DROP_VLAN, frame->length, "a VLAN tag on an access port");
         return false;
     }
+    if ((forward->members[*vlan] >> from->index & 1) != 0) {
+        return true;
+    }
     if (*vlan == SWITCH_VLAN_NONE) {
         drop(from, DROP_VLAN); /* any system sends a few of those: no reason to complain */
-        return false;
-    }
-    if ((forward->members[*vlan] >> from->index & 1) == 0) {
+    } else {
         complain(from, DROP_VLAN, frame->length, "on a VLAN that the port is not on");
-        return false;
     }
-    return true;
+    return false;
 }
 
 /* Whether the sender may use its source address; learns it. */
@@ -390,6 +391,11 @@ static uint64_t without_fixed(struct forward *forward, uint64_t ports)
     return ports;
 }
 
+static bool is_uplink(const struct port *port)
+{
+    return port->config->path == SWITCH_PATH_UPLINK;
+}
+
 /* The ports that shall have the frame; counts what may not go on. */
 static uint64_t receivers_of(struct forward *forward, struct port *from, struct delivery *delivery,
                              uint64_t now)
@@ -403,11 +409,19 @@ static uint64_t receivers_of(struct forward *forward, struct port *from, struct 
             drop(from, DROP_FILTERED);
             return 0;
         }
+        if (is_uplink(from) && !limit_take(&from->floods, now)) {
+            drop(from, DROP_FLOOD);
+            return 0;
+        }
         return allowed;
     }
 
     int port = table_find(&forward->table, destination, delivery->vlan, now);
 
+    if (port == TABLE_NOT_FOUND && is_uplink(from)) {
+        drop(from, DROP_FILTERED); /* for somebody else out there */
+        return 0;
+    }
     if (port == TABLE_NOT_FOUND) {
         delivery->flooded = true;
         return without_fixed(forward, allowed);
@@ -440,6 +454,12 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
 
     uint64_t receivers = receivers_of(forward, from, &delivery, now);
 
+    /* Who is on no VLAN may send tags at will, but not on to where they would mean one. */
+    if (delivery.vlan == SWITCH_VLAN_NONE && (receivers & forward->trunk_uplinks) != 0 &&
+        is_tagged(&frame->head)) {
+        receivers &= ~forward->trunk_uplinks;
+        drop(from, DROP_VLAN);
+    }
     deliver_to_all(forward, &delivery, receivers);
     deliver_to_mirror(forward, from, &delivery, receivers);
 }

@@ -16,6 +16,7 @@
 #include "config.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "limit.h"
 
 #define ETHERNET_HEADER 14u
 #define VLAN_TAG        4u
@@ -62,6 +63,7 @@ enum drop {
     DROP_HEADER,     /* what goes with it contradicts itself */
     DROP_SOURCE,     /* from an address that is not the sender's to use */
     DROP_VLAN,       /* on a VLAN that the sender is not on */
+    DROP_FLOOD,      /* one of too many for several ports */
     DROP_FILTERED,   /* for the sender's own side, or for this switch only */
     DROP_FORBIDDEN,  /* for a port that the sender may not reach */
     DROP_DOWN,       /* the receiver's guest is not listening */
@@ -116,11 +118,12 @@ struct port {
     uint16_t native; /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
     bool vlan_aware; /* false: tags are none of the switch's business */
     uint64_t mac;    /* as the table takes it */
+    struct limit floods; /* from an uplink */
     uint64_t reach;  /* the ports that frames from here may go to */
     const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct port_counters counters;
 
-    /* SWITCH_PATH_ISOLATED */
+    /* SWITCH_PATH_ISOLATED, SWITCH_PATH_UPLINK */
     struct ring from;
     struct ring to;
 };

@@ -56,6 +56,11 @@ static uint64_t mac_of(const uint8_t bytes[6])
     return mac;
 }
 
+static bool is_uplink(const struct port *port)
+{
+    return port->config->path == SWITCH_PATH_UPLINK;
+}
+
 static void join(struct port *port, uint16_t vlan)
 {
     forward.members[vlan % 4096u] |= 1ULL << port->index;
@@ -68,8 +73,12 @@ static void join_vlans(struct port *port)
     port->native = port->config->access_vlan;
     port->trunk = vlans != NULL;
     port->vlan_aware = port->trunk || port->native != SWITCH_VLAN_NONE;
-    if (!port->trunk || port->native != SWITCH_VLAN_NONE) {
+    /* An uplink also joins those on no VLAN to their like outside: frames without a tag. */
+    if (!port->trunk || port->native != SWITCH_VLAN_NONE || is_uplink(port)) {
         join(port, port->native);
+    }
+    if (port->trunk && is_uplink(port)) {
+        forward.trunk_uplinks |= 1ULL << port->index;
     }
     for (; vlans != NULL && *vlans != 0; vlans++) {
         join(port, *vlans);
@@ -80,6 +89,7 @@ static const char *attach(struct port *port)
 {
     switch (port->config->path) {
     case SWITCH_PATH_ISOLATED:
+    case SWITCH_PATH_UPLINK: /* its driver speaks to the switch as a monitor does */
         return port_isolated_attach(port);
     default:
         return "this switch has no such data path";
@@ -90,14 +100,14 @@ static void open_port(uint8_t index)
 {
     struct port *port = &ports[index];
     const struct switch_port_config *config = &switch_config.ports[index];
-    bool uplink = config->path == SWITCH_PATH_UPLINK;
 
     memset(port, 0, sizeof(*port));
     port->config = config;
     port->index = index;
     port->mac = mac_of(config->mac);
     port->reach = config->may_reach & ~(1ULL << index);
-    table_allot(&forward.table, index, uplink ? TABLE_QUOTA_UPLINK : TABLE_QUOTA);
+    table_allot(&forward.table, index, is_uplink(port) ? TABLE_QUOTA_UPLINK : TABLE_QUOTA);
+    limit_init(&port->floods, config->flood_limit, cpu_counter_frequency(), cpu_counter());
 
     const char *why = attach(port);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c
+ * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c switch/limit.c
  * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/fake_microkit.c
  *
  * The switch from outside: records go into the ports' rings, records and messages come out.
@@ -652,6 +652,152 @@ static void truncated_tag_is_dropped(void **state)
     assert_int_equal(in.length, 14);
 }
 
+/* ---- The uplink ---- */
+
+/* Port 3 is the world outside, the others' addresses are fixed. */
+static void make_uplink(void)
+{
+    config.ports[3].path = SWITCH_PATH_UPLINK;
+    for (int i = 0; i < PORTS; i++) {
+        config.ports[i].mac_fixed = i != 3;
+    }
+}
+
+static void uplink_lets_in_what_is_for_somebody(void **state)
+{
+    (void)state;
+    make_uplink();
+    init();
+    send_frame(3, 100, 0, 60);
+    got_out(0);
+    send_frame(3, 100, -1, 60);
+    got_out(0);
+    got_out(1);
+    got_out(2);
+    got_out(4);
+    send_frame(3, 100, 200, 60); /* nobody's here */
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm3", "filtered "), 1);
+}
+
+static void uplink_gets_what_is_for_strangers(void **state)
+{
+    (void)state;
+    make_uplink();
+    init();
+    send_frame(0, 0, 200, 60);
+    got_out(3);
+    send_frame(0, 0, -1, 60);
+    got_out(1);
+    got_out(2);
+    got_out(3);
+    got_out(4);
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+static void forged_source_from_outside_is_dropped(void **state)
+{
+    (void)state;
+    make_uplink();
+    init();
+    send_frame(3, 1, 0, 60); /* as if from vm1 */
+    send_frame(3, -1, 0, 60);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm3", "foreign source "), 2);
+    send_frame(0, 0, 1, 60); /* and what is for vm1 goes to vm1 still */
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+static void uplink_carries_vlans_and_what_is_on_none(void **state)
+{
+    (void)state;
+    make_uplink();
+    make_vlans();
+    init();
+    send_frame(0, 0, -1, 60);
+    got_out(1);
+    tag(10);
+    got_out(3);
+    send_frame(4, 4, -1, 60);
+    got_out(3);
+    got_nothing_but(-1);
+    make(3, -1, 60);
+    put_mac(out.bytes + 6, 100);
+    tag(20);
+    send(3);
+    make(3, -1, 60);
+    put_mac(out.bytes + 6, 100);
+    got_out(2);
+    got_nothing_but(-1);
+    send_frame(3, 100, -1, 60);
+    got_out(4);
+    got_nothing_but(-1);
+    make(100, -1, 60);
+    tag(30); /* not carried */
+    send(3);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm3", "foreign VLAN "), 1);
+}
+
+static void tags_of_those_on_no_vlan_stay_inside(void **state)
+{
+    (void)state;
+    make_uplink();
+    make_vlans();
+    config.ports[1].access_vlan = SWITCH_VLAN_NONE; /* like vm4 */
+    init();
+    make(4, -1, 60);
+    tag(10);
+    send(4);
+    got_out(1);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm4", "foreign VLAN "), 1);
+    make(4, 200, 60);
+    tag(20);
+    send(4);
+    got_nothing_but(-1);
+}
+
+static void flood_from_outside_is_limited(void **state)
+{
+    unsigned seen = 0;
+
+    (void)state;
+    make_uplink();
+    config.ports[3].flood_limit = 100;
+    init();
+    for (int i = 0; i < 1000; i++) {
+        send_frame(3, 100, -1, 60);
+        while (take(0)) {
+            seen++;
+        }
+        while (take(1) || take(2) || take(4)) {
+        }
+    }
+    assert_int_equal(seen, 10); /* the tenth of a second that may come at once */
+    assert_int_equal(counter("vm3", "flood "), 990);
+    send_frame(3, 100, 0, 60); /* what is for one is no flood */
+    got_out(0);
+    fake.counter += fake.frequency / 50;
+    for (int i = 0; i < 10; i++) {
+        send_frame(3, 100, -1, 60);
+    }
+    for (seen = 0; take(0); seen++) {
+    }
+    assert_int_equal(seen, 2);
+    while (take(1) || take(2) || take(4)) {
+    }
+    for (int i = 0; i < 100; i++) { /* nor is anything from inside */
+        send_frame(0, 0, -1, 60);
+    }
+    for (seen = 0; take(3); seen++) {
+    }
+    assert_int_equal(seen, 100);
+}
+
 /* ---- The mirror ---- */
 
 static void mirror_sees_everything_once(void **state)
@@ -1241,7 +1387,7 @@ static void noise_from_a_port_is_contained(void **state)
 static void ports_that_cannot_be_stay_down(void **state)
 {
     (void)state;
-    config.ports[0].path = SWITCH_PATH_UPLINK;
+    config.ports[0].path = SWITCH_PATH_VHOST;
     config.ports[1].from_port = NULL;
     init();
     const char *text = said();
@@ -1350,6 +1496,12 @@ int main(void)
         CASE(native_vlan_of_a_trunk_has_no_tag),
         CASE(ports_without_vlans_pass_tags),
         CASE(truncated_tag_is_dropped),
+        CASE(uplink_lets_in_what_is_for_somebody),
+        CASE(uplink_gets_what_is_for_strangers),
+        CASE(forged_source_from_outside_is_dropped),
+        CASE(uplink_carries_vlans_and_what_is_on_none),
+        CASE(tags_of_those_on_no_vlan_stay_inside),
+        CASE(flood_from_outside_is_limited),
         CASE(mirror_sees_everything_once),
         CASE(mirror_does_not_see_twice_what_is_its_own),
         CASE(mirror_sees_the_vlan),

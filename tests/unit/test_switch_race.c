@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c
+ * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c switch/limit.c
  * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_microkit.c
  *
  * A sender that writes over its frame while the switch works on it: between the decision and the
