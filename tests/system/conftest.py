@@ -78,8 +78,9 @@ class Booter:
 
     def stop(self):
         for running, log in self.machines:
-            running.stop()
-            log.close()
+            if not log.closed:
+                running.stop()
+                log.close()
 
 
 def log_name(request):
@@ -94,15 +95,45 @@ def boot(request):
     booter.stop()
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Remember that a test failed: what it has left of a shared system is not for the next one."""
+    report = (yield).get_result()
+    if report.failed:
+        item.session.config.demo_is_spoilt = True
+
+
+class Demo:
+    """virtio_demo with both shells ready and vm1's address set, booted when first asked for."""
+
+    def __init__(self, booter):
+        self.booter = booter
+        self.running = None
+
+    def system(self):
+        if self.running is None:
+            self.running = self.booter("virtio_demo")
+            self.running.login(0)
+            self.running.login(1)
+            self.running.output(1, "ifconfig eth0 192.168.1.2")
+        return self.running
+
+    def drop(self):
+        self.booter.stop()
+        self.running = None
+
+
 @pytest.fixture(scope="module")
-def demo(request):
-    """virtio_demo with both shells ready and vm1's address set; shared by a file's tests."""
-    booter = Booter(log_name(request))
-    running = booter("virtio_demo")
-    try:
-        running.login(0)
-        running.login(1)
-        running.output(1, "ifconfig eth0 192.168.1.2")
-        yield running
-    finally:
-        booter.stop()
+def shared_demo(request):
+    shared = Demo(Booter(log_name(request)))
+    yield shared
+    shared.drop()
+
+
+@pytest.fixture
+def demo(shared_demo, pytestconfig):
+    """The system that a file's tests share; after one has failed, a new one."""
+    if getattr(pytestconfig, "demo_is_spoilt", False):
+        shared_demo.drop()
+    pytestconfig.demo_is_spoilt = False
+    return shared_demo.system()

@@ -62,7 +62,7 @@ class Machine:
 
     # ---- A machine's shell ----
 
-    def login(self, number, timeout=60):
+    def login(self, number, timeout=180):
         """Focus a machine and wait until its shell answers."""
         self.focus(number)
         end = time.monotonic() + timeout
@@ -89,7 +89,8 @@ class Machine:
     def start(self, number, command):
         if self.focused != number:
             self.focus(number)
-        self.send(f'echo "<"begin">"; {command}; echo "<"end $?">"\r')
+        separator = " " if command.endswith("&") else "; "
+        self.send(f'echo "<"begin">"; {command}{separator}echo "<"end $?">"\r')
 
     def finish(self, timeout=60):
         self.expect(r"<begin>\r*\n", timeout=timeout)

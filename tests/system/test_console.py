@@ -2,6 +2,7 @@
 """Many consoles behind one UART."""
 
 import re
+import time
 
 import pexpect
 import pytest
@@ -79,9 +80,10 @@ def test_full_screen_editor(demo):
     demo.focus(1)
     demo.send("vi /tmp/text\r")
     demo.expect(r"/tmp/text")
-    demo.send("ibraid\x1b")
-    demo.send("owoven\x1b")
-    demo.send(":wq\r")
+    # An escape and a letter at once would be one key.
+    for keys in ("ibraid\x1b", "owoven\x1b", ":wq\r"):
+        demo.send(keys)
+        time.sleep(1)
     demo.expect(machine.PROMPT, timeout=10)
     assert demo.output(1, "cat /tmp/text").split() == ["braid", "woven"]
 

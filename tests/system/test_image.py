@@ -55,8 +55,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     if not (guest / "root").exists():
         pytest.skip("LINUX and INITRD were given")
     conftest.subprocess.run([packed, guest / "root", packed.parent / "files", tmp_path / "Image",
-                             tmp_path / "initramfs.img"], check=True)
-    for name in ("Image", "initramfs.img"):
+                             tmp_path / "initramfs.img", tmp_path / "rootfs.tar"], check=True)
+    for name in ("Image", "initramfs.img", "rootfs.tar"):
         assert (tmp_path / name).read_bytes() == (guest / name).read_bytes()
 
 

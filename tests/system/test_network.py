@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two machines and the switch between them: nothing is lost, nothing is changed."""
 
+import hashlib
+import os
 import re
 
 import pytest
 
+import conftest
 import machine
 
 
@@ -22,21 +25,27 @@ def test_ping_of_any_size(demo, size):
 
 
 def test_ipv6(demo):
-    demo.output(0, "ip addr add fd00::1/64 dev eth0 nodad")
-    demo.output(1, "ip addr add fd00::2/64 dev eth0 nodad")
+    demo.output(0, "ip addr add fd00::1/64 dev eth0")
+    demo.output(1, "ip addr add fd00::2/64 dev eth0; sleep 3")  # duplicate address detection
     output = demo.output(1, "ping -c 5 -i 0.1 fd00::1")
     assert machine.ping_statistics(output)[:2] == (5, 5)
 
 
 def test_tcp_carries_200_mib_unchanged(demo):
-    """Random bytes; the sum is taken on both sides while they pass."""
-    demo.output(0, "nc -l -p 5000 </dev/null | sha256sum >/tmp/sum & sleep 1")
-    sent = demo.output(1, "mkfifo /tmp/pipe; sha256sum </tmp/pipe >/tmp/sum & "
-                          "head -c 209715200 /dev/urandom | tee /tmp/pipe | nc 192.168.1.1 5000;"
-                          " wait; cat /tmp/sum", timeout=400)
+    """From vm1 to vm0: a program that both the guest and this side have, over and over."""
+    root = conftest.BUILD_DIR / "guest" / "root"
+    if not root.exists() or os.environ.get("INITRD"):
+        pytest.skip("what the guests hold is not known here")
+    program = (root / "bin" / "busybox").read_bytes()
+    times = (200 << 20) // len(program) + 1
+    expected = hashlib.sha256()
+    for _ in range(times):
+        expected.update(program)
+    demo.output(0, "nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' & sleep 1")
+    demo.output(1, f"nc 192.168.1.1 5000 -e cat $(yes /bin/busybox | head -n {times})",
+                timeout=600)
     received = demo.output(0, "wait; cat /tmp/sum", timeout=60)
-    sums = [re.search(r"[0-9a-f]{64}", text)[0] for text in (sent, received)]
-    assert sums[0] == sums[1]
+    assert re.search(r"[0-9a-f]{64}", received)[0] == expected.hexdigest()
 
 
 def test_iperf3(demo):
@@ -51,9 +60,9 @@ def test_iperf3(demo):
 def test_udp_arrives_in_order(demo):
     """At a rate that both can take not one datagram is lost or overtaken."""
     demo.output(0, "iperf3 -s -D -1")
-    output = demo.output(1, "iperf3 -c 192.168.1.1 -u -b 5M -t 3", timeout=60)
+    output = demo.output(1, "iperf3 -c 192.168.1.1 -u -b 1M -t 3", timeout=60)
     lost = re.findall(r"(\d+)/(\d+) \([\d.]+%\)\s+receiver", output)
-    assert lost and lost[0][0] == "0" and int(lost[0][1]) > 1000, output
+    assert lost and lost[0][0] == "0" and int(lost[0][1]) > 100, output
     assert "out-of-order" not in output.lower()
 
 

@@ -107,6 +107,7 @@ def test_vlans(boot):
         assert machine.ping_statistics(output)[1] == COUNT
     # Red's broadcasts reach red, the trunk and the mirror port, and not a frame of them blue.
     silence(system, blue1)
+    system.output(watch, "ifconfig eth0 promisc")
     system.output(trunk, "vconfig rem eth0.20")
     blue, mirror, red = (received(system, n) for n in (blue0, watch, red1))
     broadcast(system, red0)
