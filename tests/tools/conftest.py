@@ -45,6 +45,7 @@ class Generator:
         self.board = ROOT / "boards" / "qemu_virt_aarch64.yaml"
         (directory / "Image").write_bytes(image())
         (directory / "initrd").write_bytes(b"070701" + bytes(1000000))
+        (directory / "rootfs.tar").write_bytes(bytes(10240))
 
     def run(self, *arguments):
         process = subprocess.run([self.program, *arguments], cwd=self.directory, text=True,
@@ -54,7 +55,8 @@ class Generator:
 
     def path(self, path, *arguments, images=("--kernel", "Image", "--initrd", "initrd")):
         """Generate from a file, into out/."""
-        return self.run(path, "--board", self.board, "--output", "out", *images, *arguments)
+        return self.run(path, "--board", self.board, "--output", "out", "--search", ".", *images,
+                        *arguments)
 
     def __call__(self, text, *arguments, **keywords):
         """Generate from a system file that says `text`."""
