@@ -34,8 +34,8 @@ struct vmm_interface_config {
 struct vmm_console_config {
     bool present;
     uint8_t channel;       /* the console multiplexer */
-    void *output;          /* ring regions, streams */
-    void *input;
+    void *output;          /* ring regions, streams; without `present` there may be an output, */
+    void *input;           /* for the monitor's messages */
     uint32_t output_size;
     uint32_t input_size;
     void *registers;       /* the virtio-console's register page */

@@ -5,21 +5,25 @@
 #include "ring.h"
 
 static const struct vmm_console_config *port;
+static bool has_output; /* a machine without a console has it for its monitor's messages */
 static struct ring output;
 static struct ring input;
 
 void console_port_init(const struct vmm_console_config *config)
 {
     port = config->present ? config : NULL;
-    if (port != NULL) {
+    has_output = config->output != NULL;
+    if (has_output) {
         ring_init(&output, config->output, config->output_size);
+    }
+    if (port != NULL) {
         ring_init(&input, config->input, config->input_size);
     }
 }
 
 struct ring *console_port_output(void)
 {
-    return port != NULL ? &output : NULL;
+    return has_output ? &output : NULL;
 }
 
 uint32_t console_port_write(const void *bytes, uint32_t count)

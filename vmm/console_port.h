@@ -13,10 +13,10 @@
 #include "config.h"
 #include "ring.h"
 
-/* Attach to the rings of `config`, which is kept; without a console output vanishes. */
+/* Attach to the rings of `config`, which is kept; without a console the guest's output vanishes. */
 void console_port_init(const struct vmm_console_config *config);
 
-/* The output ring, for lib/log.h; NULL without a console. */
+/* The output ring, for lib/log.h; NULL if there is none. */
 struct ring *console_port_output(void);
 
 /* Write up to `count` bytes and wake the console if it waits; returns how many were taken. */

@@ -337,6 +337,28 @@ static void noise_is_survived(void **state)
     }
 }
 
+static void without_a_console_only_the_monitor_speaks(void **state)
+{
+    static const struct vmm_console_config silent = {
+        .channel = CHANNEL,
+        .output = output_region,
+        .output_size = RING_SIZE,
+    };
+    static const struct vmm_console_config mute = { .channel = CHANNEL };
+    char got[8];
+
+    (void)state;
+    console_port_init(&silent);
+    assert_int_equal(console_port_write("guest", 5), 5); /* vanishes */
+    assert_int_equal(console_port_read(got, sizeof(got)), 0);
+    assert_non_null(console_port_output());
+    assert_int_equal(ring_write(console_port_output(), "monitor", 7), 7);
+    assert_int_equal(ring_read(&console_reads, got, sizeof(got)), 7);
+    assert_memory_equal(got, "monitor", 7);
+    console_port_init(&mute);
+    assert_null(console_port_output());
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, start)
@@ -354,6 +376,7 @@ int main(void)
         TEST(reset_forgets_all_but_what_was_sent),
         TEST(a_broken_ring_swallows_and_gives_nothing),
         TEST(noise_is_survived),
+        TEST(without_a_console_only_the_monitor_speaks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
