@@ -135,42 +135,112 @@ static void consume(uint8_t vcpu, uint32_t intid)
     bank->latched &= ~bit;
 }
 
+static bool is_group1(uint8_t vcpu, uint32_t intid)
+{
+    return (bank_of(vcpu, intid / 32)->group >> (intid % 32)) & 1;
+}
+
+/* Note that `intid` is in that list register now. */
 static void place(uint8_t vcpu, uint32_t intid, uint32_t index)
 {
     struct cpu *cpu = &gic.cpu[vcpu];
-    struct bank *bank = bank_of(vcpu, intid / 32);
-    uint32_t bit = 1u << (intid % 32);
-    uint8_t priority = *priority_of(vcpu, intid);
 
     consume(vcpu, intid);
-    bank->placed |= bit;
-    cpu->lr[index] = (struct list_register){ .intid = (uint16_t)intid, .priority = priority };
+    bank_of(vcpu, intid / 32)->placed |= 1u << (intid % 32);
+    cpu->lr[index] = (struct list_register){
+        .intid = (uint16_t)intid, .priority = *priority_of(vcpu, intid)
+    };
     cpu->placed_count++;
-    microkit_vcpu_arm_inject_irq(vcpu, (seL4_Uint16)intid, LR_PRIORITY(priority),
-                                 (bank->group & bit) != 0, (seL4_Uint8)index);
 }
 
-/* Fill this vCPU's free list registers, the highest priority first, and wake it if it sleeps. */
-static void offer(uint8_t vcpu)
+/* What was in that list register waits in the distributor again. */
+static void displace(uint8_t vcpu, uint32_t index)
 {
     struct cpu *cpu = &gic.cpu[vcpu];
+    uint32_t intid = cpu->lr[index].intid;
+    uint32_t bit = 1u << (intid % 32);
+
+    cpu->placed_count--;
+    if (cpu->lr[index].abandoned) {
+        return;
+    }
+    bank_of(vcpu, intid / 32)->placed &= ~bit;
+    bank_of(vcpu, intid / 32)->latched |= bit;
+    if (intid < SGI_COUNT) {
+        cpu->sgi_sources[intid] |= (uint8_t)(1u << vcpu);
+    }
+}
+
+static uint32_t free_register(const struct cpu *cpu)
+{
+    uint32_t index = 0;
+
+    while (cpu->lr[index].intid != VGIC_NONE) {
+        index++;
+    }
+    return index;
+}
+
+static uint32_t least_urgent_register(const struct cpu *cpu)
+{
+    uint32_t least = 0;
+
+    for (uint32_t i = 1; i < VGIC_LIST_REGISTERS; i++) {
+        if (cpu->lr[i].priority > cpu->lr[least].priority) {
+            least = i;
+        }
+    }
+    return least;
+}
+
+/*
+ * All list registers are taken: an interrupt more urgent than one of them takes its place, unless
+ * the guest is handling that one. The kernel does not always know that it is; the interrupt in
+ * question is then handled once too often, which does no harm.
+ */
+static bool take_over(uint8_t vcpu, uint32_t intid)
+{
+    struct cpu *cpu = &gic.cpu[vcpu];
+    uint32_t index = least_urgent_register(cpu);
+    uint8_t priority = LR_PRIORITY(*priority_of(vcpu, intid));
+
+    if (LR_PRIORITY(cpu->lr[index].priority) <= priority ||
+        seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, (seL4_Uint16)intid, priority,
+                                is_group1(vcpu, intid), (seL4_Uint8)index) != seL4_NoError) {
+        return false;
+    }
+    displace(vcpu, index);
+    place(vcpu, intid, index);
+    return true;
+}
+
+static bool give_register(uint8_t vcpu, uint32_t intid)
+{
+    struct cpu *cpu = &gic.cpu[vcpu];
+    uint32_t index;
+
+    if (cpu->placed_count == VGIC_LIST_REGISTERS) {
+        return take_over(vcpu, intid);
+    }
+    index = free_register(cpu);
+    microkit_vcpu_arm_inject_irq(vcpu, (seL4_Uint16)intid, LR_PRIORITY(*priority_of(vcpu, intid)),
+                                 is_group1(vcpu, intid), (seL4_Uint8)index);
+    place(vcpu, intid, index);
+    return true;
+}
+
+/* Give this vCPU's list registers to the most urgent of what waits, and wake it if it sleeps. */
+static void offer(uint8_t vcpu)
+{
+    uint32_t intid;
 
     if (vcpu_state(vcpu) == VCPU_OFF) {
         return;
     }
-    for (uint32_t i = 0; i < VGIC_LIST_REGISTERS && cpu->placed_count < VGIC_LIST_REGISTERS; i++) {
-        uint32_t intid;
-
-        if (cpu->lr[i].intid != VGIC_NONE) {
-            continue;
-        }
+    do {
         intid = highest_candidate(vcpu);
-        if (intid == VGIC_NONE) {
-            break;
-        }
-        place(vcpu, intid, i);
-    }
-    if (cpu->placed_count != 0) {
+    } while (intid != VGIC_NONE && give_register(vcpu, intid));
+    if (gic.cpu[vcpu].placed_count != 0) {
         vcpu_wake(vcpu);
     }
 }

@@ -6,8 +6,9 @@
  * CPU interface is the hardware's; this decides what goes into the list registers.
  *
  * The kernel reports the end of an interrupt, but not that the guest has taken it, and a list
- * register cannot be taken back. So an interrupt in a list register reads as active, stays there
- * until the guest ends it, and is not offered to another vCPU.
+ * register can be used for something more urgent, but not be cleared. So an interrupt in a list
+ * register reads as active, stays there until the guest ends it or it has to make room, and is not
+ * offered to another vCPU meanwhile.
  */
 
 #include <stdbool.h>

@@ -340,6 +340,49 @@ static void the_urgent_ones_get_the_list_registers(void **state)
     assert_true(fake_find_lr(0, 42) < 0);
 }
 
+static void a_more_urgent_one_takes_a_list_register_over(void **state)
+{
+    (void)state;
+    start(1);
+    for (uint32_t i = 40; i < 48; i++) {
+        write_reg(0, GICD_IPRIORITYR + i, 1, 0xa0);
+        set_bit(GICD_ISENABLER, i);
+    }
+    for (uint32_t i = 40; i < 44; i++) {
+        make_edge(i);
+        vgic_set_level(i, true);
+    }
+    vgic_set_level(44, true); /* as urgent as they are: it waits */
+    assert_true(fake_find_lr(0, 44) < 0);
+    write_reg(0, GICD_IPRIORITYR + 45, 1, 0x20);
+    vgic_set_level(45, true);
+    assert_true(fake_find_lr(0, 45) >= 0);
+    vgic_set_level(45, false);
+    eoi(0, 45);
+    for (uint32_t i = 40; i < 44; i++) { /* the one that made room is not lost */
+        assert_true(fake_find_lr(0, i) >= 0);
+    }
+}
+
+static void what_is_being_handled_is_not_taken_over(void **state)
+{
+    (void)state;
+    start(1);
+    for (uint32_t i = 40; i < 45; i++) {
+        write_reg(0, GICD_IPRIORITYR + i, 1, i == 44 ? 0x20 : 0xa0);
+        set_bit(GICD_ISENABLER, i);
+    }
+    for (uint32_t i = 40; i < 44; i++) {
+        vgic_set_level(i, true);
+        fake_acknowledge(0, (unsigned)fake_find_lr(0, i));
+    }
+    vgic_set_level(44, true);
+    assert_true(fake_find_lr(0, 44) < 0);
+    assert_true(get_bit(GICD_ISPENDR, 44));
+    eoi(0, 41);
+    assert_true(fake_find_lr(0, 44) >= 0);
+}
+
 static void more_than_fit_all_come_at_last(void **state)
 {
     unsigned seen = 0;
@@ -621,6 +664,8 @@ int main(void)
         cmocka_unit_test(edge_is_remembered_once),
         cmocka_unit_test(edge_while_disabled_waits),
         cmocka_unit_test(the_urgent_ones_get_the_list_registers),
+        cmocka_unit_test(a_more_urgent_one_takes_a_list_register_over),
+        cmocka_unit_test(what_is_being_handled_is_not_taken_over),
         cmocka_unit_test(more_than_fit_all_come_at_last),
         cmocka_unit_test(a_parked_vcpu_is_woken_and_a_stopped_one_is_not),
         cmocka_unit_test(one_of_several_targets_gets_it),
