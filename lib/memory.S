@@ -2,18 +2,23 @@
 
 /*
  * memcpy, memmove and memset for PDs, in place of the C library's, which go byte by byte: nearly
- * all that a packet costs on its way is copying. They use no SIMD registers, so that a PD need not
- * have those saved and restored around it. Accesses may be unaligned, as normal memory allows;
+ * all that a packet costs on its way is copying. Accesses may be unaligned, as normal memory allows;
  * device memory is not for them, unless both addresses and the size are multiples of 16.
+ *
+ * Only large copies use SIMD registers: the first use after a switch of PDs costs an exception, in
+ * which the kernel exchanges those registers.
  *
  * Registers: x0 destination (kept, it is the result), x1 source, x2 count of bytes.
  */
+
+#define SIMD_FROM 8192
 
     .text
 
 /*
  * Short copies take the first and the last few bytes, which may overlap. Long ones bring the
- * destination to a multiple of 16, go on in lines of 64, and end with the last 64 likewise.
+ * destination to a multiple of 16, go on in lines of 64 (or 128, by SIMD), and end with the last 64
+ * likewise.
  */
     .global memcpy
     .type memcpy, %function
@@ -77,21 +82,23 @@ memcpy:
     sub     x6, x3, x0
     add     x1, x1, x6
     sub     x2, x2, x6
-    subs    x2, x2, #64
-    b.ls    2f
-1:  ldp     x6, x7, [x1]
+    subs    x2, x2, #64             /* from here on the count is what is left, less 64 */
+    b.ls    .Lcopy_last_64
+    cmp     x2, #SIMD_FROM
+    b.hs    .Lcopy_by_simd
+.Lcopy_lines:
     ldp     x8, x9, [x1, #16]
     ldp     x10, x11, [x1, #32]
     ldp     x12, x13, [x1, #48]
-    add     x1, x1, #64
-    stp     x6, x7, [x3]
+    ldp     x6, x7, [x1], #64
     stp     x8, x9, [x3, #16]
     stp     x10, x11, [x3, #32]
     stp     x12, x13, [x3, #48]
-    add     x3, x3, #64
+    stp     x6, x7, [x3], #64
     subs    x2, x2, #64
-    b.hi    1b
-2:  ldp     x6, x7, [x4, #-64]
+    b.hi    .Lcopy_lines
+.Lcopy_last_64:
+    ldp     x6, x7, [x4, #-64]
     ldp     x8, x9, [x4, #-48]
     ldp     x10, x11, [x4, #-32]
     ldp     x12, x13, [x4, #-16]
@@ -100,6 +107,22 @@ memcpy:
     stp     x10, x11, [x5, #-32]
     stp     x12, x13, [x5, #-16]
     ret
+
+.Lcopy_by_simd:
+    sub     x2, x2, #64
+1:  ldp     q2, q3, [x1, #32]
+    ldp     q4, q5, [x1, #64]
+    ldp     q6, q7, [x1, #96]
+    ldp     q0, q1, [x1], #128
+    stp     q2, q3, [x3, #32]
+    stp     q4, q5, [x3, #64]
+    stp     q6, q7, [x3, #96]
+    stp     q0, q1, [x3], #128
+    subs    x2, x2, #128
+    b.hs    1b
+    adds    x2, x2, #64
+    b.gt    .Lcopy_lines
+    b       .Lcopy_last_64
     .size memcpy, . - memcpy
 
 /* Where the two overlap, word by word from the end that is not overwritten first. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define ROOM  512u
-#define LARGE 70000u
+#define LARGE 9000u
 
 /* Volatile, so that the compiler makes no calls of these loops. */
 static volatile uint8_t before[ROOM], expected[ROOM], area[ROOM];
@@ -112,8 +112,8 @@ int main(void)
             fill(32 + to, count, (int)(count * 3 + 0x5a00));
         }
     }
-    for (unsigned i = 0; i < 8; i++) {
-        copy_large(i * 5, i * 3, LARGE - i * 17);
+    for (unsigned i = 0; i < 800; i++) {
+        copy_large(i * 5 % 17, i * 3 % 19, LARGE - i);
     }
     printf("%u wrong\ndone\n", wrong);
     return wrong != 0;
