@@ -89,12 +89,18 @@ static uint32_t pending_bits(const struct bank *bank)
     return bank->latched | (bank->line & ~bank->edge);
 }
 
+/* Those of a bank whose group is enabled. */
+static uint32_t enabled_groups(const struct bank *bank)
+{
+    return ((gic.control & 1) ? ~bank->group : 0) | ((gic.control & 2) ? bank->group : 0);
+}
+
 /* What could be put into a list register of this vCPU now. */
 static uint32_t candidates(uint8_t vcpu, uint32_t word)
 {
     const struct bank *bank = bank_of(vcpu, word);
-    uint32_t groups = ((gic.control & 1) ? ~bank->group : 0) | ((gic.control & 2) ? bank->group : 0);
-    uint32_t bits = pending_bits(bank) & bank->enabled & groups & ~bank->placed & ~bank->active;
+    uint32_t bits = pending_bits(bank) & bank->enabled & enabled_groups(bank) & ~bank->placed &
+                    ~bank->active;
 
     return word == 0 ? bits : bits & gic.cpu[vcpu].targeted[word];
 }
@@ -171,22 +177,33 @@ static void displace(uint8_t vcpu, uint32_t index)
     }
 }
 
-static uint32_t free_register(const struct cpu *cpu)
+static uint32_t register_of(const struct cpu *cpu, uint32_t intid)
 {
     uint32_t index = 0;
 
-    while (cpu->lr[index].intid != VGIC_NONE) {
+    while (index < VGIC_LIST_REGISTERS && cpu->lr[index].intid != intid) {
         index++;
     }
     return index;
 }
 
-static uint32_t least_urgent_register(const struct cpu *cpu)
+/* How urgent what is in a list register is: its priority, or a greater number if nobody wants it. */
+static unsigned urgency(uint8_t vcpu, const struct list_register *lr)
 {
+    const struct bank *bank = bank_of(vcpu, lr->intid / 32);
+    uint32_t wanted = bank->enabled & enabled_groups(bank);
+
+    return lr->abandoned || !((wanted >> (lr->intid % 32)) & 1) ? UINT8_MAX
+                                                                : LR_PRIORITY(lr->priority);
+}
+
+static uint32_t least_urgent_register(uint8_t vcpu)
+{
+    const struct list_register *lr = gic.cpu[vcpu].lr;
     uint32_t least = 0;
 
     for (uint32_t i = 1; i < VGIC_LIST_REGISTERS; i++) {
-        if (cpu->lr[i].priority > cpu->lr[least].priority) {
+        if (urgency(vcpu, &lr[i]) > urgency(vcpu, &lr[least])) {
             least = i;
         }
     }
@@ -200,11 +217,10 @@ static uint32_t least_urgent_register(const struct cpu *cpu)
  */
 static bool take_over(uint8_t vcpu, uint32_t intid)
 {
-    struct cpu *cpu = &gic.cpu[vcpu];
-    uint32_t index = least_urgent_register(cpu);
+    uint32_t index = least_urgent_register(vcpu);
     uint8_t priority = LR_PRIORITY(*priority_of(vcpu, intid));
 
-    if (LR_PRIORITY(cpu->lr[index].priority) <= priority ||
+    if (urgency(vcpu, &gic.cpu[vcpu].lr[index]) <= priority ||
         seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, (seL4_Uint16)intid, priority,
                                 is_group1(vcpu, intid), (seL4_Uint8)index) != seL4_NoError) {
         return false;
@@ -217,12 +233,19 @@ static bool take_over(uint8_t vcpu, uint32_t intid)
 static bool give_register(uint8_t vcpu, uint32_t intid)
 {
     struct cpu *cpu = &gic.cpu[vcpu];
-    uint32_t index;
+    uint32_t index = register_of(cpu, intid);
 
+    if (index < VGIC_LIST_REGISTERS) {
+        /* It was abandoned there. Two copies are not allowed, and it may be being handled: so it
+         * stays pending here as well. */
+        cpu->lr[index].abandoned = false;
+        bank_of(vcpu, intid / 32)->placed |= 1u << (intid % 32);
+        return true;
+    }
     if (cpu->placed_count == VGIC_LIST_REGISTERS) {
         return take_over(vcpu, intid);
     }
-    index = free_register(cpu);
+    index = register_of(cpu, VGIC_NONE);
     microkit_vcpu_arm_inject_irq(vcpu, (seL4_Uint16)intid, LR_PRIORITY(*priority_of(vcpu, intid)),
                                  is_group1(vcpu, intid), (seL4_Uint8)index);
     place(vcpu, intid, index);
@@ -468,12 +491,33 @@ static void enable(uint8_t vcpu, struct bank *bank, uint32_t word, uint32_t bits
     }
 }
 
+/* The guest does not want these any more: their list registers are for whoever comes. */
+static void abandon(uint8_t vcpu, struct bank *bank, uint32_t word, uint32_t bits)
+{
+    struct cpu *cpu = &gic.cpu[vcpu];
+
+    for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+        struct list_register *lr = &cpu->lr[i];
+        uint32_t bit = 1u << (lr->intid % 32);
+
+        if (lr->intid / 32 == word && !lr->abandoned && (bits & bit)) {
+            lr->abandoned = true;
+            bank->placed &= ~bit;
+        }
+    }
+}
+
 static void clear_pending(uint8_t vcpu, struct bank *bank, uint32_t word, uint32_t bits)
 {
     if (word == 0) {
         bits &= ~0xffffu; /* SGIs have registers of their own */
-        if (bits & bank->latched & (1u << VGIC_VIRTUAL_TIMER)) {
+        if (bits & (bank->latched | bank->placed) & (1u << VGIC_VIRTUAL_TIMER)) {
             rearm_timer(vcpu);
+        }
+        abandon(vcpu, bank, word, bits);
+    } else {
+        for (uint8_t v = 0; v < gic.vcpu_count; v++) {
+            abandon(v, bank, word, bits);
         }
     }
     bank->latched &= ~bits;
@@ -493,13 +537,13 @@ static void write_bits(uint8_t vcpu, uint32_t kind, uint32_t word, uint32_t bits
         break;
     case GICD_ICENABLER:
         bank->enabled &= ~(bits & no_sgi);
-        return;
+        break; /* others may have their list registers */
     case GICD_ISPENDR:
         bank->latched |= bits & no_sgi;
         break;
     case GICD_ICPENDR:
         clear_pending(vcpu, bank, word, bits);
-        return;
+        break; /* a line that is high is pending still */
     case GICD_ISACTIVER:
         bank->active |= bits & ~bank->placed;
         return;

@@ -383,6 +383,49 @@ static void what_is_being_handled_is_not_taken_over(void **state)
     assert_true(fake_find_lr(0, 44) >= 0);
 }
 
+static void what_nobody_wants_makes_room(void **state)
+{
+    (void)state;
+    start(1);
+    for (uint32_t i = 40; i < 46; i++) {
+        make_edge(i);
+        write_reg(0, GICD_IPRIORITYR + i, 1, i < 44 ? 0 : 0xa0);
+        set_bit(GICD_ISENABLER, i);
+        vgic_set_level(i, true);
+    }
+    assert_true(fake_find_lr(0, 44) < 0);
+    set_bit(GICD_ICENABLER, 40);
+    assert_true(fake_find_lr(0, 44) >= 0);
+    assert_true(fake_find_lr(0, 40) < 0);
+    assert_true(get_bit(GICD_ISPENDR, 40)); /* it waits for being enabled again */
+    assert_true(fake_find_lr(0, 45) < 0);
+    set_bit(GICD_ICPENDR, 41);
+    assert_true(fake_find_lr(0, 45) >= 0);
+    assert_false(get_bit(GICD_ISPENDR, 41)); /* it is gone */
+    assert_false(get_bit(GICD_ISACTIVER, 41));
+}
+
+static void no_interrupt_is_in_two_list_registers(void **state)
+{
+    unsigned copies = 0;
+
+    (void)state;
+    start(1);
+    make_edge(SPI);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    set_bit(GICD_ICPENDR, SPI);
+    set_bit(GICD_ISPENDR, SPI);
+    for (unsigned i = 0; i < FAKE_LIST_REGISTERS; i++) {
+        copies += fake.vcpu[0].lr[i].state != FAKE_LR_FREE;
+    }
+    assert_int_equal(copies, 1);
+    eoi(0, SPI); /* it may have been taken before it was cleared, so it comes again */
+    assert_true(fake_find_lr(0, SPI) >= 0);
+    eoi(0, SPI);
+    assert_false(vgic_pending(0));
+}
+
 static void more_than_fit_all_come_at_last(void **state)
 {
     unsigned seen = 0;
@@ -616,6 +659,19 @@ static void reset_leaves_list_registers_to_be_emptied(void **state)
     assert_int_equal(intids[0], VGIC_NONE);
 }
 
+static void no_duplicates(uint8_t vcpu)
+{
+    const struct fake_lr *lr = fake.vcpu[vcpu].lr;
+
+    for (unsigned a = 0; a < FAKE_LIST_REGISTERS; a++) {
+        for (unsigned b = 0; b < a; b++) {
+            if (lr[a].state != FAKE_LR_FREE && lr[b].state != FAKE_LR_FREE) {
+                assert_int_not_equal(lr[a].intid, lr[b].intid);
+            }
+        }
+    }
+}
+
 /* Whatever is written: no list register is used twice, and no injection is malformed (the fake
  * checks both). */
 static void noise_is_survived(void **state)
@@ -644,6 +700,7 @@ static void noise_is_survived(void **state)
             if (rand() % 16 == 0) {
                 vgic_raise_ppi(vcpu, TIMER);
             }
+            no_duplicates(vcpu);
         }
     }
 }
@@ -666,6 +723,8 @@ int main(void)
         cmocka_unit_test(the_urgent_ones_get_the_list_registers),
         cmocka_unit_test(a_more_urgent_one_takes_a_list_register_over),
         cmocka_unit_test(what_is_being_handled_is_not_taken_over),
+        cmocka_unit_test(what_nobody_wants_makes_room),
+        cmocka_unit_test(no_interrupt_is_in_two_list_registers),
         cmocka_unit_test(more_than_fit_all_come_at_last),
         cmocka_unit_test(a_parked_vcpu_is_woken_and_a_stopped_one_is_not),
         cmocka_unit_test(one_of_several_targets_gets_it),
