@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The network card's driver: to the switch it is a port like any other (lib/net_port.h). It plays
+ * the monitor's part: it says what the card takes (checksums and segments that are not finished, if
+ * the card finishes them), passes on what the switch sends, and gives the switch all that comes in.
+ * Who may send what to whom is the switch's to decide.
+ *
+ * Frames are copied between the switch's rings and buffers of the driver's own, so that the card
+ * reaches nothing that anyone else writes.
+ */
+
+#include <linux/virtio_net.h>
+#include <microkit.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "config.h"
+#include "lib/log.h"
+#include "lib/net_port.h"
+#include "lib/notify.h"
+#include "lib/offload.h"
+#include "lib/ring.h"
+#include "virtio_net.h"
+
+#define HEADER    ((uint32_t)sizeof(struct virtio_net_hdr_v1))
+#define MTU_USUAL 1500u
+
+/*
+ * Frames from the card per wake-up. Then the switch, which has a lower priority, has its turn, and
+ * wakes the driver when it has dealt with them; what the card has no buffers for meanwhile is lost
+ * there, where it costs nothing.
+ */
+#define RX_BUDGET 128u
+
+/* Frames to the card between two looks at what has come in. */
+#define TX_BUDGET 128u
+
+static struct ring to_switch, from_switch;
+static struct ring log_ring;
+static uint32_t accepts; /* NET_PORT_*, as the switch has been told */
+static bool stopped;     /* the card has been given up, or there is none */
+static bool reported;    /* a broken ring */
+
+static void tell_switch(void)
+{
+    uint32_t *told =
+        (uint32_t *)(void *)((uint8_t *)net_driver_config.from_switch + NET_PORT_ACCEPTS_OFFSET);
+
+    accepts = virtio_net_accepts();
+    *(volatile uint32_t *)told = accepts;
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* ---- To the card ---- */
+
+/*
+ * See that the card is asked for nothing but what it can do, and told nothing but what has been
+ * checked. The record is the driver's own by now. Returns NULL, or the cause in words.
+ */
+static const char *seal_record(void *record, uint32_t count)
+{
+    struct virtio_net_hdr_v1 *header = record;
+    const char *cause;
+
+    header->num_buffers = 0;
+    header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    if (header->flags == 0 && header->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
+        memset(header, 0, HEADER);
+        return count - HEADER <= NET_FRAME_MAX ? NULL : "it is too long";
+    }
+    cause = offload_check_header(header, count - HEADER);
+    if (cause == NULL && header->gso_type == VIRTIO_NET_HDR_GSO_NONE &&
+        count - HEADER > NET_FRAME_MAX) {
+        cause = "it is too long";
+    }
+    if (cause == NULL && !offload_accepted(header, accepts)) {
+        cause = "the card cannot finish it";
+    }
+    return cause;
+}
+
+/* Returns false if the card has no room for it now. */
+static bool send_record(const void *record, uint32_t count)
+{
+    const char *cause = "its length cannot be";
+    void *buffer;
+
+    if (count >= HEADER + NET_FRAME_MIN && count <= VIRTIO_NET_RECORD_MAX) {
+        buffer = virtio_net_send_buffer(count);
+        if (buffer == NULL) {
+            return false;
+        }
+        memcpy(buffer, record, count);
+        cause = seal_record(buffer, count);
+    }
+    if (cause == NULL) {
+        virtio_net_send(count);
+    } else {
+        log_limited("a frame of %u bytes from the switch dropped: %s",
+                    count > HEADER ? (unsigned)(count - HEADER) : 0u, cause);
+    }
+    return true;
+}
+
+/* Returns whether there is more to do at once. */
+static bool transmit(void)
+{
+    uint32_t count;
+    const void *record;
+
+    for (uint32_t budget = TX_BUDGET; budget > 0; budget--) {
+        record = ring_peek(&from_switch, &count);
+        if (record == NULL) {
+            return ring_await_data(&from_switch);
+        }
+        if ((accepts & NET_PORT_UP) != 0 && !send_record(record, count)) {
+            return virtio_net_await_sent();
+        }
+        ring_release(&from_switch);
+    }
+    return true;
+}
+
+/* ---- From the card ---- */
+
+enum received { ALL, BLOCKED, SPENT };
+
+static enum received receive_batch(uint32_t *count)
+{
+    for (uint32_t budget = RX_BUDGET; budget > 0; budget--) {
+        void *record;
+
+        *count = virtio_net_received();
+        if (*count == 0) {
+            return ALL;
+        }
+        record = ring_reserve(&to_switch, *count);
+        if (record == NULL) {
+            return BLOCKED;
+        }
+        virtio_net_read(record);
+        ring_commit(&to_switch, *count);
+    }
+    return SPENT;
+}
+
+/* Returns whether there is more to do at once. */
+static bool receive(void)
+{
+    uint32_t count = 0;
+
+    switch (receive_batch(&count)) {
+    case ALL:
+        return virtio_net_await_received();
+    case BLOCKED:
+        return ring_await_space(&to_switch, count);
+    default: /* until the switch has taken it all */
+        return ring_await_space(&to_switch, net_driver_config.ring_size);
+    }
+}
+
+/* ---- Turns ---- */
+
+static void give_up(void)
+{
+    stopped = true;
+    log_printf("the card is given up: %s%s", virtio_net_error(),
+               virtio_net_stop() ? "" : "; it does not stop");
+    tell_switch();
+}
+
+static void serve(void)
+{
+    bool more = !stopped;
+
+    while (more) {
+        bool sends = transmit();
+        bool receives = receive();
+
+        virtio_net_kick();
+        more = (sends || receives) && virtio_net_error() == NULL;
+    }
+    if (!stopped && virtio_net_error() != NULL) {
+        give_up();
+    }
+    if (ring_take_data_wanted(&to_switch) | ring_take_space_wanted(&from_switch)) {
+        notify_at_end(net_driver_config.switch_channel);
+    }
+    if (!reported && (ring_broken(&to_switch) || ring_broken(&from_switch))) {
+        reported = true;
+        log_printf("the switch has broken its ring: the link is dead");
+    }
+}
+
+static void say_link(void)
+{
+    log_printf("the link is %s%s%s%s", (accepts & NET_PORT_UP) != 0 ? "up" : "down",
+               (accepts & NET_PORT_CSUM) != 0 ? ", with checksums" : "",
+               (accepts & NET_PORT_TSO4) != 0 ? ", TSOv4" : "",
+               (accepts & NET_PORT_TSO6) != 0 ? ", TSOv6" : "");
+}
+
+static void start_card(void)
+{
+    struct virtio_net_info info;
+    const uint8_t *mac = info.mac;
+    const char *cause =
+        virtio_net_start(net_driver_config.registers, net_driver_config.dma,
+                         *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
+
+    stopped = cause != NULL;
+    tell_switch();
+    if (stopped) {
+        log_printf("no card: %s", cause);
+        return;
+    }
+    log_printf("card %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+               mac[5]);
+    if (info.mtu != 0 && info.mtu < MTU_USUAL) {
+        log_printf("its MTU is %u: longer frames get lost", (unsigned)info.mtu);
+    }
+    say_link();
+}
+
+void init(void)
+{
+    bool logs = net_driver_config.log != NULL;
+
+    if (logs) {
+        ring_init(&log_ring, net_driver_config.log, net_driver_config.log_size);
+    }
+    log_init("uplink", logs ? &log_ring : NULL, net_driver_config.log_channel);
+    ring_init(&to_switch, net_driver_config.to_switch, net_driver_config.ring_size);
+    ring_init(&from_switch, net_driver_config.from_switch, net_driver_config.ring_size);
+    reported = false;
+    start_card();
+    serve();
+}
+
+void notified(microkit_channel ch)
+{
+    if (ch == net_driver_config.irq_channel && !stopped && virtio_net_interrupted()) {
+        tell_switch();
+        say_link();
+    }
+    serve();
+    /* A card that is given up may still interrupt, for good: it is not heard any more. */
+    if (ch == net_driver_config.irq_channel && !stopped) {
+        microkit_irq_ack(ch);
+    }
+}
