@@ -19,23 +19,26 @@ struct cpu {
     struct thread *next;    /* who runs when the kernel is left: the highest that can */
 
     /* The scheduler's (sched.c). `next` is in no queue. */
-    uint64_t ready_words;                     /* which of ready_bits are not 0 */
-    uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
-    struct queue ready[CPU_PRIORITIES];
-    struct thread *released;       /* who waits for a replenishment, soonest first */
-    struct sched_context *charged; /* whom time is charged to from `charged_since` on */
-    uint64_t charged_since;
-    bool timing; /* whether time is being charged at all */
+    struct thread *standby; /* one ready thread that is in no queue either: see sched.h */
+    int ready_top;          /* the highest priority of which a thread is in a queue, or -1 */
+    bool timing;            /* whether time is being charged at all */
     bool timer_armed;
 
     /* What is loaded into the core's registers (vcpu.c, fpu.c). */
-    struct thread *vcpu_loaded; /* whose EL1 registers these are, or NULL */
-    bool vcpu_active;           /* and whether EL1 is set up for it */
+    bool vcpu_active; /* EL1 is set up for the loaded vCPU */
     bool gich_enabled;
-    bool vtimer_masked; /* INTID 27 has been left active */
-    uint64_t list_registers_used;
+    bool vtimer_masked;         /* INTID 27 has been left active */
+    struct thread *vcpu_loaded; /* whose EL1 registers these are, or NULL */
     struct thread *fpu_owner;
     uint64_t cptr;
+    uint64_t list_registers_used;
+
+    struct sched_context *charged; /* whom time is charged to from `charged_since` on */
+    uint64_t charged_since;
+    struct thread *released;                  /* who waits for a replenishment, soonest first */
+    uint64_t ready_words;                     /* which of ready_bits are not 0 */
+    uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
+    struct queue ready[CPU_PRIORITIES];
 };
 
 _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vectors.S");

@@ -3,10 +3,7 @@
 #include "fault.h"
 #include "ipc.h"
 #include "registers.h"
-#include "sched.h"
 #include "uart.h"
-
-#define BADGE_FAULT (1ul << 62)
 
 /* ---- Reports ---- */
 
@@ -119,11 +116,11 @@ static void report(const struct thread *thread)
 
 /* ---- Sending ---- */
 
-static inline void send(struct cpu *cpu, struct thread *thread)
+static void send(struct cpu *cpu, struct thread *thread)
 {
-    if (likely(thread->parent != NULL)) {
-        thread->message.badge = BADGE_FAULT | thread->config->child_id;
-        thread->message.is_fault = true;
+    if (thread->parent != NULL) {
+        thread->message.badge = thread->fault_badge;
+        thread->is_faulted = true;
         ipc_send(cpu, thread, thread->parent);
         return;
     }
@@ -131,13 +128,13 @@ static inline void send(struct cpu *cpu, struct thread *thread)
     thread_suspend(thread);
 }
 
-void fault_raise(struct cpu *cpu, uint64_t label, uint64_t length, uint64_t word0, uint64_t word1,
-                 uint64_t word2, uint64_t word3)
+void fault_raise_slowly(struct cpu *cpu, uint64_t info, uint64_t word0, uint64_t word1,
+                        uint64_t word2, uint64_t word3)
 {
     struct thread *thread = cpu->current;
     struct message *message = &thread->message;
 
-    message->info = label << 12 | length;
+    message->info = info;
     message->fault[0] = word0;
     message->fault[1] = word1;
     message->fault[2] = word2;

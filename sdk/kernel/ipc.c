@@ -54,7 +54,7 @@ static inline struct result deliver(struct thread *server, struct thread *sender
 
     sender->state = THREAD_WAITING;
     server->reply_to = sender;
-    if (message->is_fault) {
+    if (sender->is_faulted) {
         fault_write(sender, server->words);
     } else {
         copy_words(server, sender, message->info);
@@ -105,7 +105,7 @@ struct thread *ipc_reply(struct thread *server, uint64_t info)
     }
     server->reply_to = NULL;
     info = ipc_safe_info(info);
-    if (sender->message.is_fault) {
+    if (sender->is_faulted) {
         if (!fault_reply(sender, server->words, info)) {
             sender->state = THREAD_STOPPED;
             sender->resume = RESUME_RUN;
@@ -130,7 +130,7 @@ static void abandon(struct thread *server)
     server->reply_to = NULL;
     return_context(sender);
     sender->state = THREAD_STOPPED;
-    sender->resume = sender->message.is_fault ? RESUME_RUN : RESUME_CALL;
+    sender->resume = sender->is_faulted ? RESUME_RUN : RESUME_CALL;
 }
 
 /* Whether there is something to receive; then *result is it. */

@@ -4,60 +4,75 @@
 #include "irq.h"
 #include "sched.h"
 #include "timer.h"
+#include "vcpu_switch.h"
 
 /* ---- Ready queues ---- */
 
-static void ready_push(struct cpu *cpu, struct thread *thread, bool tail)
+static void queue_ready(struct cpu *cpu, struct thread *thread, bool tail)
 {
     unsigned priority = thread->priority;
-    struct queue *queue = &cpu->ready[priority];
 
-    if (queue->head == NULL) {
-        cpu->ready_bits[priority / 64] |= BIT(priority % 64);
-        cpu->ready_words |= BIT(priority / 64);
-        thread->queue_next = NULL;
-        thread->queue_prev = NULL;
-        queue->head = thread;
-        queue->tail = thread;
-    } else if (tail) {
-        queue_push_tail(queue, thread);
+    if (tail) {
+        queue_push_tail(&cpu->ready[priority], thread);
     } else {
-        queue_push_head(queue, thread);
+        queue_push_head(&cpu->ready[priority], thread);
     }
+    cpu->ready_bits[priority / 64] |= BIT(priority % 64);
+    cpu->ready_words |= BIT(priority / 64);
+    if ((int)priority > cpu->ready_top) {
+        cpu->ready_top = (int)priority;
+    }
+}
+
+/* Put the standby thread where it would be without that short cut. */
+static void dismiss_standby(struct cpu *cpu)
+{
+    if (cpu->standby != NULL) {
+        queue_ready(cpu, cpu->standby, false);
+        cpu->standby = NULL;
+    }
+}
+
+static void ready_push(struct cpu *cpu, struct thread *thread, bool tail)
+{
+    dismiss_standby(cpu);
+    queue_ready(cpu, thread, tail);
 }
 
 static void ready_remove(struct cpu *cpu, struct thread *thread)
 {
     unsigned priority = thread->priority;
 
+    if (thread == cpu->standby) {
+        cpu->standby = NULL;
+        return;
+    }
     queue_remove(&cpu->ready[priority], thread);
-    if (cpu->ready[priority].head == NULL) {
-        cpu->ready_bits[priority / 64] &= ~BIT(priority % 64);
-        if (cpu->ready_bits[priority / 64] == 0) {
-            cpu->ready_words &= ~BIT(priority / 64);
-        }
+    if (cpu->ready[priority].head != NULL) {
+        return;
+    }
+    cpu->ready_bits[priority / 64] &= ~BIT(priority % 64);
+    if (cpu->ready_bits[priority / 64] == 0) {
+        cpu->ready_words &= ~BIT(priority / 64);
+    }
+    cpu->ready_top = -1;
+    if (cpu->ready_words != 0) {
+        int word = 63 - __builtin_clzl(cpu->ready_words);
+
+        cpu->ready_top = word * 64 + 63 - __builtin_clzl(cpu->ready_bits[word]);
     }
 }
 
-/* The highest priority with a thread in its queue, or -1. */
-static inline int ready_top(const struct cpu *cpu)
+static struct thread *ready_take(struct cpu *cpu)
 {
-    if (cpu->ready_words == 0) {
-        return -1;
-    }
-    int word = 63 - __builtin_clzl(cpu->ready_words);
-    return word * 64 + 63 - __builtin_clzl(cpu->ready_bits[word]);
-}
+    struct thread *thread = cpu->standby;
 
-static inline struct thread *ready_take(struct cpu *cpu)
-{
-    int top = ready_top(cpu);
-
-    if (top < 0) {
-        return NULL;
+    if (thread == NULL && cpu->ready_top >= 0) {
+        thread = cpu->ready[cpu->ready_top].head;
     }
-    struct thread *thread = cpu->ready[top].head;
-    ready_remove(cpu, thread);
+    if (thread != NULL) {
+        ready_remove(cpu, thread);
+    }
     return thread;
 }
 
@@ -176,12 +191,12 @@ static void settle(struct cpu *cpu, uint64_t now)
 
 /* ---- What the rest of the kernel calls ---- */
 
-void sched_ready(struct cpu *cpu, struct thread *thread)
+void sched_ready_slowly(struct cpu *cpu, struct thread *thread)
 {
     struct thread *next = cpu->next;
 
     thread->state = THREAD_READY;
-    if (unlikely(thread->sc->limited) && !has_budget(thread->sc, timer_now())) {
+    if (thread->sc->limited && !has_budget(thread->sc, timer_now())) {
         release_insert(cpu, thread);
         rearm(cpu);
         return;
@@ -200,7 +215,7 @@ void sched_ready(struct cpu *cpu, struct thread *thread)
     }
 }
 
-void sched_remove(struct cpu *cpu, struct thread *thread)
+void sched_remove_slowly(struct cpu *cpu, struct thread *thread)
 {
     if (thread->release_queued) {
         release_remove(cpu, thread);
@@ -211,15 +226,8 @@ void sched_remove(struct cpu *cpu, struct thread *thread)
     }
 }
 
-void sched_handoff(struct cpu *cpu, struct thread *from, struct thread *to)
+void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-    if (likely(from == cpu->next && !to->sc->limited)) {
-        if (to->priority >= from->priority || to->priority >= ready_top(cpu)) {
-            to->state = THREAD_READY;
-            cpu->next = to;
-            return;
-        }
-    }
     sched_remove(cpu, from);
     sched_ready(cpu, to);
 }
@@ -293,12 +301,26 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
 }
 
 /* The time of the switch, and what it decides. */
-static __attribute__((noinline)) void switch_timing(struct cpu *cpu)
+static void switch_timing(struct cpu *cpu)
 {
     uint64_t now = timer_now();
 
     stop_timing(cpu, now);
     settle(cpu, now);
+}
+
+/* Find a next thread that has budget, idling until there is one. */
+static __attribute__((noinline)) void choose(struct cpu *cpu)
+{
+    for (;;) {
+        if (cpu->next != NULL || cpu->timer_armed) {
+            switch_timing(cpu);
+        }
+        if (cpu->next != NULL) {
+            return;
+        }
+        idle(cpu);
+    }
 }
 
 struct thread *cpu_switch(struct cpu *cpu)
@@ -311,17 +333,8 @@ struct thread *cpu_switch(struct cpu *cpu)
             previous->regs.tpidrro_el0 = read_sysreg(tpidrro_el0);
         }
     }
-    while (unlikely(cpu->next == NULL) || unlikely(needs_timing(cpu, cpu->next))) {
-        if (cpu->next != NULL) {
-            switch_timing(cpu);
-            if (cpu->next != NULL) {
-                break;
-            }
-        }
-        if (cpu->timer_armed) {
-            switch_timing(cpu);
-        }
-        idle(cpu);
+    if (unlikely(cpu->next == NULL || needs_timing(cpu, cpu->next))) {
+        choose(cpu);
     }
 
     struct thread *next = cpu->next;

@@ -150,7 +150,7 @@ struct result sys_call(uint64_t cap, uint64_t info)
     }
     thread->message.badge = BADGE_CALL | channel->peer_channel;
     thread->message.info = ipc_safe_info(info);
-    thread->message.is_fault = false;
+    thread->is_faulted = false;
     ipc_send(cpu, thread, &threads[channel->peer]);
     return success;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "cpu.h"
+#include "fault.h"
 #include "ipc.h"
 #include "registers.h"
 #include "sched.h"
@@ -91,6 +92,7 @@ static void init_one(struct cpu *cpu, struct thread *thread, const struct system
     thread->is_vcpu = config->kind == SYSTEM_THREAD_VCPU;
     thread->priority = config->priority;
     thread->parent = config->parent == SYSTEM_NONE ? NULL : &threads[config->parent];
+    thread->fault_badge = FAULT_BADGE | config->child_id;
     thread->sc = &thread->own;
     thread->state = THREAD_STOPPED;
     thread->resume = RESUME_RUN;
@@ -134,7 +136,7 @@ void thread_suspend(struct thread *thread)
         break;
     case THREAD_SENDING:
     case THREAD_WAITING:
-        thread->resume = thread->message.is_fault ? RESUME_RUN : RESUME_CALL;
+        thread->resume = thread->is_faulted ? RESUME_RUN : RESUME_CALL;
         ipc_cancel(thread);
         break;
     case THREAD_STOPPED:

@@ -44,7 +44,6 @@ struct message {
     uint64_t badge;
     uint64_t info;     /* seL4_MessageInfo_t */
     uint64_t fault[4]; /* the words of most faults; an unknown system call's are registers */
-    bool is_fault;
 };
 
 struct queue {
@@ -57,13 +56,14 @@ struct thread {
 
     struct cpu *cpu;
     uint64_t vttbr; /* VTTBR_EL2: stage-2 root and VMID */
-    bool is_vcpu;
-    bool passive; /* runs on its own context no longer, except for notifications and faults */
-    bool release_queued;
-    uint8_t priority;
     uint8_t state;
-    uint8_t resume;
-    struct sched_context *sc; /* NULL: a passive PD that waits */
+    uint8_t priority;
+    bool is_vcpu;
+    bool passive;      /* runs on its own context only for notifications and faults */
+    bool is_faulted;   /* `message` is a fault's, not a call's */
+    uint8_t resume;    /* enum thread_resume; if STOPPED */
+    bool release_queued;
+    struct sched_context *sc; /* NULL: a passive PD that waits, or one that has lent it */
 
     uint64_t pending;          /* channels notified and not yet received */
     seL4_Word *words;          /* its message registers, in the kernel window */
@@ -72,9 +72,10 @@ struct thread {
     struct thread *server;     /* SENDING, WAITING: whom it has sent `message` to */
     struct thread *queue_next; /* in the one queue that it is in */
     struct thread *queue_prev;
+    struct thread *parent;
+    uint64_t fault_badge; /* what its parent receives with its faults */
     struct message message;
 
-    struct thread *parent;
     const struct system_thread *config;
     struct sched_context own;
     struct vcpu vcpu; /* only if is_vcpu */

@@ -3,6 +3,7 @@
 #include "cpu.h"
 #include "fault.h"
 #include "vcpu.h"
+#include "vcpu_switch.h"
 
 #define VIRQ_MAX_INTID    1023u
 #define VIRQ_MAX_PRIORITY 31u
@@ -110,51 +111,27 @@ static void sync_vtimer_mask(struct cpu *cpu, const struct vcpu *vcpu)
     cpu->vtimer_masked = vcpu->vtimer_masked;
 }
 
-void vcpu_enter(struct cpu *cpu, struct thread *thread)
+void vcpu_load(struct cpu *cpu, struct thread *thread)
 {
     struct vcpu *vcpu = &thread->vcpu;
 
-    if (unlikely(cpu->vcpu_active)) {
+    if (cpu->vcpu_active) {
         vcpu_leave(cpu);
     }
-    if (unlikely(cpu->vcpu_loaded != thread)) {
+    if (cpu->vcpu_loaded != thread) {
         if (cpu->vcpu_loaded != NULL) {
             save(cpu, &cpu->vcpu_loaded->vcpu);
         }
         load(cpu, vcpu);
         cpu->vcpu_loaded = thread;
     }
-    if (unlikely(!cpu->gich_enabled)) {
+    if (!cpu->gich_enabled) {
         gich_write(GICH_HCR, GICH_HCR_EN);
         cpu->gich_enabled = true;
     }
-    if (unlikely(cpu->vtimer_masked != vcpu->vtimer_masked)) {
+    if (cpu->vtimer_masked != vcpu->vtimer_masked) {
         sync_vtimer_mask(cpu, vcpu);
     }
-    write_sysreg(hcr_el2, HCR_VCPU);
-    write_sysreg(sctlr_el1, vcpu->reg[seL4_VCPUReg_SCTLR]);
-    write_sysreg(cpacr_el1, vcpu->reg[seL4_VCPUReg_CPACR]);
-    write_sysreg(cntkctl_el1, vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1]);
-    write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
-    write_sysreg(cntv_ctl_el0, vcpu->reg[seL4_VCPUReg_CNTV_CTL]);
-    cpu->vcpu_active = true;
-}
-
-void vcpu_leave(struct cpu *cpu)
-{
-    struct vcpu *vcpu = &cpu->vcpu_loaded->vcpu;
-
-    vcpu->reg[seL4_VCPUReg_SCTLR] = read_sysreg(sctlr_el1);
-    vcpu->reg[seL4_VCPUReg_CPACR] = read_sysreg(cpacr_el1);
-    vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1] = read_sysreg(cntkctl_el1);
-    vcpu->reg[seL4_VCPUReg_CNTV_CTL] = read_sysreg(cntv_ctl_el0);
-    write_sysreg(cntv_ctl_el0, 0); /* a parked vCPU's timer does not fire */
-    write_sysreg(hcr_el2, HCR_PD);
-    write_sysreg(sctlr_el1, SCTLR_EL1_PD);
-    write_sysreg(cpacr_el1, CPACR_FPEN);
-    write_sysreg(cntkctl_el1, CNTKCTL_PD);
-    write_sysreg(cnthctl_el2, CNTHCTL_PD);
-    cpu->vcpu_active = false;
 }
 
 void vcpu_silence(struct cpu *cpu)

@@ -31,9 +31,8 @@ void vcpu_init(struct thread *thread);
 /* The core's own settings, once at boot. */
 void vcpu_init_cpu(struct cpu *cpu);
 
-/* Set EL1 up for this vCPU, or for PDs after a vCPU has run. */
-void vcpu_enter(struct cpu *cpu, struct thread *thread);
-void vcpu_leave(struct cpu *cpu);
+/* Whatever must be exchanged before this vCPU can run: registers, interrupts, the timer's mask. */
+void vcpu_load(struct cpu *cpu, struct thread *thread);
 
 /* Before the core idles: a pending virtual interrupt would keep it awake. */
 void vcpu_silence(struct cpu *cpu);
