@@ -3,7 +3,8 @@
  * SOURCES: lib/offload.c
  *
  * Checksums and segmentation in software. The reference builds each expected frame from what it
- * says (addresses, flags, a piece of the payload) and sums it byte by byte; nothing is cut up there.
+ * says (addresses, flags, a piece of the payload) and sums it byte by byte; nothing is cut up
+ * there.
  */
 
 #include <setjmp.h>
@@ -17,8 +18,8 @@
 #include "offload.h"
 
 #define HEADER sizeof(struct virtio_net_hdr_v1)
-#define ALL    (NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN |        \
-                NET_PORT_USO)
+#define ALL                                                                                        \
+    (NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN | NET_PORT_USO)
 
 /* ---- The reference ---- */
 
@@ -27,8 +28,8 @@ struct packet {
     unsigned vlans; /* 0..2 tags */
     bool ipv6;
     bool udp;
-    unsigned ip_options;   /* IPv4: bytes of options; IPv6: bytes of extension headers */
-    unsigned tcp_options;  /* bytes */
+    unsigned ip_options;  /* IPv4: bytes of options; IPv6: bytes of extension headers */
+    unsigned tcp_options; /* bytes */
     uint32_t sequence;
     uint16_t id;
     uint8_t flags;
@@ -189,8 +190,8 @@ static void expect_frame(const struct frame *expected, const uint8_t *got, uint3
     if (got[checksum] == 0 && got[checksum + 1] == 0) {
         assert_int_equal(expected->bytes[checksum] * 256 + expected->bytes[checksum + 1], 65535);
         expected->bytes[checksum] = expected->bytes[checksum + 1] = 0;
-    } else if (got[checksum] == 255 && got[checksum + 1] == 255 &&
-               expected->bytes[checksum] == 0 && expected->bytes[checksum + 1] == 0) {
+    } else if (got[checksum] == 255 && got[checksum + 1] == 255 && expected->bytes[checksum] == 0 &&
+               expected->bytes[checksum + 1] == 0) {
         expected->bytes[checksum] = expected->bytes[checksum + 1] = 255;
     }
     assert_memory_equal(got, expected->bytes, length);
@@ -400,8 +401,7 @@ static void test_accepted(void **state)
     };
 
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct virtio_net_hdr_v1 header = {.flags = cases[i].flags,
-                                           .gso_type = cases[i].gso_type};
+        struct virtio_net_hdr_v1 header = {.flags = cases[i].flags, .gso_type = cases[i].gso_type};
 
         for (uint32_t accepts = 0; accepts < 128; accepts++) {
             assert_int_equal(offload_accepted(&header, accepts),
@@ -593,10 +593,10 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_random_segments), TEST(test_edges),      TEST(test_random_checksums),
-        TEST(test_checksum_anywhere), TEST(test_zero_sum), TEST(test_nothing_to_do),
-        TEST(test_accepted),        TEST(test_bad_headers), TEST(test_bad_frames),
-        TEST(test_truncated_frames), TEST(test_noise),
+        TEST(test_random_segments),   TEST(test_edges),       TEST(test_random_checksums),
+        TEST(test_checksum_anywhere), TEST(test_zero_sum),    TEST(test_nothing_to_do),
+        TEST(test_accepted),          TEST(test_bad_headers), TEST(test_bad_frames),
+        TEST(test_truncated_frames),  TEST(test_noise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,8 +123,8 @@ static void guest_prints(uint32_t from, uint32_t count, unsigned pieces)
 
     memcpy(driver_memory(&memory, DATA + from), text + from, count);
     for (unsigned i = 0; i < pieces; i++) {
-        buffers[i] =
-            (struct driver_buffer){DATA + from + i * each, i + 1 < pieces ? each : count - i * each};
+        buffers[i] = (struct driver_buffer){DATA + from + i * each,
+                                            i + 1 < pieces ? each : count - i * each};
     }
     driver_add(&tx, buffers, pieces, 0);
 }

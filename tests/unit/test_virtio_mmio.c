@@ -28,12 +28,12 @@
 #define ON_BASE   3u /* and one that needs it */
 #define OWN       (VIRTIO_FEATURE(BASE) | VIRTIO_FEATURE(ON_BASE))
 
-#define S_ACK     VIRTIO_CONFIG_S_ACKNOWLEDGE
-#define S_DRIVER  VIRTIO_CONFIG_S_DRIVER
-#define S_OK      VIRTIO_CONFIG_S_FEATURES_OK
-#define S_GO      VIRTIO_CONFIG_S_DRIVER_OK
-#define S_RESET   VIRTIO_CONFIG_S_NEEDS_RESET
-#define S_FAILED  VIRTIO_CONFIG_S_FAILED
+#define S_ACK    VIRTIO_CONFIG_S_ACKNOWLEDGE
+#define S_DRIVER VIRTIO_CONFIG_S_DRIVER
+#define S_OK     VIRTIO_CONFIG_S_FEATURES_OK
+#define S_GO     VIRTIO_CONFIG_S_DRIVER_OK
+#define S_RESET  VIRTIO_CONFIG_S_NEEDS_RESET
+#define S_FAILED VIRTIO_CONFIG_S_FAILED
 
 static uint32_t page[VIRTIO_MMIO_PAGE_SIZE / 4] __attribute__((aligned(4096)));
 static struct guest_memory memory;
@@ -446,8 +446,8 @@ static void test_odd_writes(void **state)
     bus_write_width(DEVICE + VIRTIO_MMIO_STATUS + 2, 4, 0);
     assert_int_equal(bus.message_count, 4);
     /* Registers that are read-only or are none. */
-    const uint32_t offsets[] = {0x000, 0x004, 0x008, 0x00c, 0x010, 0x018, 0x034,
-                                0x040, 0x060, 0x0c0, 0x0f8, 0x0fc};
+    const uint32_t offsets[] = {0x000, 0x004, 0x008, 0x00c, 0x010, 0x018,
+                                0x034, 0x040, 0x060, 0x0c0, 0x0f8, 0x0fc};
     for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
         put(offsets[i], 0xdeadbeef);
     }

@@ -46,14 +46,15 @@
 #define TX_DATA     (RAM_GPA + 0x100000)
 #define RX_DATA     (RAM_GPA + 0x400000)
 
-#define F(name)   VIRTIO_FEATURE(VIRTIO_NET_F_##name)
-#define PLAIN     VIRTIO_FEATURE(VIRTIO_F_VERSION_1)
-#define EVENT     VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX)
-#define MERGE     (PLAIN | F(MRG_RXBUF))
-#define SENDER    (PLAIN | F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) | F(HOST_ECN))
-#define RECEIVER  (MERGE | F(GUEST_CSUM) | F(GUEST_TSO4) | F(GUEST_TSO6) | F(GUEST_ECN))
-#define CONTROLS  (PLAIN | F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_RX_EXTRA) | F(CTRL_VLAN) |              \
-                   F(CTRL_MAC_ADDR) | F(CTRL_GUEST_OFFLOADS) | F(GUEST_CSUM) | F(GUEST_TSO4))
+#define F(name)  VIRTIO_FEATURE(VIRTIO_NET_F_##name)
+#define PLAIN    VIRTIO_FEATURE(VIRTIO_F_VERSION_1)
+#define EVENT    VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX)
+#define MERGE    (PLAIN | F(MRG_RXBUF))
+#define SENDER   (PLAIN | F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) | F(HOST_ECN))
+#define RECEIVER (MERGE | F(GUEST_CSUM) | F(GUEST_TSO4) | F(GUEST_TSO6) | F(GUEST_ECN))
+#define CONTROLS                                                                                   \
+    (PLAIN | F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(CTRL_MAC_ADDR) |        \
+     F(CTRL_GUEST_OFFLOADS) | F(GUEST_CSUM) | F(GUEST_TSO4))
 
 static uint8_t to_switch_region[RING_HEADER_SIZE + RING_SIZE] __attribute__((aligned(4096)));
 static uint8_t from_switch_region[RING_HEADER_SIZE + RING_SIZE] __attribute__((aligned(4096)));
@@ -348,7 +349,7 @@ static void test_full_ring_holds_the_guest_up(void **state)
         guest_sends(&header, 60000, 3);
     }
     bus_kick(DEVICE, TX);
-    assert_in_range(driver_used_idx(&tx), 7, 8); /* as many as fit in 512 KiB */
+    assert_in_range(driver_used_idx(&tx), 7, 8);         /* as many as fit in 512 KiB */
     assert_false(ring_take_space_wanted(&at_switch_in)); /* no use yet: still full */
     while (got < sent) {
         while (ring_peek(&at_switch_in, &count) != NULL) {
@@ -407,8 +408,8 @@ static void guest_offers(unsigned count, uint32_t length, unsigned pieces)
         for (unsigned i = 0; i < pieces; i++) {
             uint32_t each = length / pieces;
 
-            buffers[i] = (struct driver_buffer){at + i * each,
-                                                i + 1 < pieces ? each : length - i * each};
+            buffers[i] =
+                (struct driver_buffer){at + i * each, i + 1 < pieces ? each : length - i * each};
         }
         memset(driver_memory(&memory, at), 0xee, length);
         at += length;
@@ -614,9 +615,8 @@ static void test_readable_buffer_to_receive(void **state)
 static void test_guest_without_offloads(void **state)
 {
     (void)state;
-    struct virtio_net_hdr_v1 header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-                                       .csum_start = 34,
-                                       .csum_offset = 16};
+    struct virtio_net_hdr_v1 header = {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16};
 
     begin(MERGE);
     guest_offers(10, 1600, 1);
@@ -642,9 +642,8 @@ static void test_guest_without_offloads(void **state)
 static void test_switch_that_lies(void **state)
 {
     (void)state;
-    struct virtio_net_hdr_v1 header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-                                       .csum_start = 0xfff0,
-                                       .csum_offset = 16};
+    struct virtio_net_hdr_v1 header = {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 0xfff0, .csum_offset = 16};
     uint8_t *record;
 
     begin(RECEIVER);
@@ -695,8 +694,8 @@ static void test_accepts(void **state)
     begin(PLAIN);
     assert_int_equal(accepts(), NET_PORT_UP);
     begin(RECEIVER);
-    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 |
-                                    NET_PORT_ECN);
+    assert_int_equal(accepts(),
+                     NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN);
     begin(PLAIN | F(GUEST_CSUM) | VIRTIO_FEATURE(54) | VIRTIO_FEATURE(55));
     assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM | NET_PORT_USO);
     driver_offer(&tx, 0xffff);
@@ -723,10 +722,22 @@ static void test_config_space(void **state)
 static void test_feature_dependencies(void **state)
 {
     (void)state;
-    const uint64_t bad[] = {F(GUEST_TSO4), F(GUEST_TSO6), F(HOST_TSO4), F(HOST_TSO6), F(HOST_ECN),
-                            F(GUEST_ECN), F(CTRL_RX), F(CTRL_VLAN), F(CTRL_RX_EXTRA),
-                            F(CTRL_MAC_ADDR), F(CTRL_GUEST_OFFLOADS), F(GUEST_CSUM) | F(GUEST_ECN),
-                            F(CSUM) | F(HOST_ECN), F(MQ), VIRTIO_FEATURE(54), VIRTIO_FEATURE(56)};
+    const uint64_t bad[] = {F(GUEST_TSO4),
+                            F(GUEST_TSO6),
+                            F(HOST_TSO4),
+                            F(HOST_TSO6),
+                            F(HOST_ECN),
+                            F(GUEST_ECN),
+                            F(CTRL_RX),
+                            F(CTRL_VLAN),
+                            F(CTRL_RX_EXTRA),
+                            F(CTRL_MAC_ADDR),
+                            F(CTRL_GUEST_OFFLOADS),
+                            F(GUEST_CSUM) | F(GUEST_ECN),
+                            F(CSUM) | F(HOST_ECN),
+                            F(MQ),
+                            VIRTIO_FEATURE(54),
+                            VIRTIO_FEATURE(56)};
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(bus_negotiate(DEVICE, PLAIN | bad[i]) & VIRTIO_CONFIG_S_FEATURES_OK, 0);
@@ -819,11 +830,30 @@ static const uint8_t stranger[6] = {0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee};
 static void test_filters(void **state)
 {
     (void)state;
-    const uint8_t table[] = {VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
-                             1, 0, 0, 0, 0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,
-                             1, 0, 0, 0, 0x33, 0x33, 0, 0, 0, 1};
-    const uint8_t empty[] = {VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
-                             0, 0, 0, 0, 0, 0, 0, 0};
+    const uint8_t table[] = {VIRTIO_NET_CTRL_MAC,
+                             VIRTIO_NET_CTRL_MAC_TABLE_SET,
+                             1,
+                             0,
+                             0,
+                             0,
+                             0x02,
+                             0xaa,
+                             0xbb,
+                             0xcc,
+                             0xdd,
+                             0xee,
+                             1,
+                             0,
+                             0,
+                             0,
+                             0x33,
+                             0x33,
+                             0,
+                             0,
+                             0,
+                             1};
+    const uint8_t empty[] = {
+        VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, 0, 0, 0, 0, 0, 0, 0, 0};
 
     begin(CONTROLS);
     assert_true(receives(stranger)); /* until the driver says otherwise */
@@ -896,8 +926,8 @@ static void test_vlan_filter(void **state)
     assert_false(net_filter_passes(&filter, filter.own, tagged));
     assert_false(net_filter_command(&filter, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD,
                                     (const uint8_t *)"\x00\x10", 2, 2));
-    assert_false(net_filter_command(&filter, VIRTIO_NET_CTRL_VLAN, 2, (const uint8_t *)"\1\0", 2,
-                                    2));
+    assert_false(
+        net_filter_command(&filter, VIRTIO_NET_CTRL_VLAN, 2, (const uint8_t *)"\1\0", 2, 2));
     net_filter_reset(&filter, config.mac, false);
     filter.promiscuous = false;
     assert_true(net_filter_passes(&filter, filter.own, tagged));
@@ -928,8 +958,22 @@ static void test_bad_commands(void **state)
 {
     (void)state;
     static uint8_t large[2 + 8 + 6 * 3000] = {VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET};
-    const uint8_t lies[] = {VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
-                            0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0};
+    const uint8_t lies[] = {VIRTIO_NET_CTRL_MAC,
+                            VIRTIO_NET_CTRL_MAC_TABLE_SET,
+                            0xff,
+                            0xff,
+                            0xff,
+                            0xff,
+                            1,
+                            2,
+                            3,
+                            4,
+                            5,
+                            6,
+                            0,
+                            0,
+                            0,
+                            0};
 
     begin(CONTROLS);
     assert_int_equal(command("\0\0", 2, 1), VIRTIO_NET_ERR);

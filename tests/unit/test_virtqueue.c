@@ -252,7 +252,7 @@ static void test_interrupts_by_event_index(void **state)
     add_and_push(2);
     assert_false(virtqueue_flush(&queue)); /* 4 and 5 */
     add_and_push(4);
-    assert_true(virtqueue_flush(&queue)); /* 6 is among them */
+    assert_true(virtqueue_flush(&queue));                      /* 6 is among them */
     *driver_avail_flags(&driver) = VRING_AVAIL_F_NO_INTERRUPT; /* has no meaning now */
     *driver_used_event(&driver) = 10;
     add_and_push(1);
@@ -330,15 +330,18 @@ static void test_bad_places(void **state)
 
     for (int ring = 0; ring < 3; ring++) {
         uint64_t last = (RAM_END - bytes[ring]) & ~(alignment[ring] - 1);
-        const uint64_t bad[] = {0, good[ring] + alignment[ring] / 2, RAM_GPA - alignment[ring],
-                                last + alignment[ring], RAM_END, UINT64_MAX - 15};
+        const uint64_t bad[] = {0,
+                                good[ring] + alignment[ring] / 2,
+                                RAM_GPA - alignment[ring],
+                                last + alignment[ring],
+                                RAM_END,
+                                UINT64_MAX - 15};
 
         for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
             uint64_t at[3] = {good[0], good[1], good[2]};
 
             at[ring] = bad[i];
-            assert_non_null(
-                virtqueue_enable(&queue, &memory, EVENT, SIZE, at[0], at[1], at[2]));
+            assert_non_null(virtqueue_enable(&queue, &memory, EVENT, SIZE, at[0], at[1], at[2]));
             assert_int_equal(virtqueue_pop(&queue, segments, 1, &chain), VIRTQUEUE_EMPTY);
         }
         uint64_t at[3] = {good[0], good[1], good[2]};
@@ -568,8 +571,8 @@ static void test_noise(void **state)
         assert_null(enable(rand() % 2 ? INDIRECT : INDIRECT | EVENT, SIZE));
         for (uint16_t i = 0; i < SIZE; i++) {
             bool table = rand() % 8 == 0;
-            uint64_t gpa = rand() % 16 == 0 ? (uint64_t)rand() << 20
-                                            : DATA_GPA + (uint64_t)(rand() % 0x1000);
+            uint64_t gpa =
+                rand() % 16 == 0 ? (uint64_t)rand() << 20 : DATA_GPA + (uint64_t)(rand() % 0x1000);
 
             driver_set_desc(&driver, i, gpa, table ? 16u * (rand() % 20) : (uint32_t)rand() % 999,
                             (uint16_t)(rand() % 4) | (table ? VRING_DESC_F_INDIRECT : 0),

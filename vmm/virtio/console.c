@@ -85,9 +85,10 @@ static uint32_t fill(const struct virtqueue_chain *chain)
 static bool receive(struct virtqueue *queue)
 {
     struct virtqueue_chain chain;
-    uint32_t filled;
 
     for (uint32_t budget = BUDGET; budget > 0; budget--) {
+        uint32_t filled;
+
         if (virtqueue_pop(queue, segments, VIRTQUEUE_SIZE_MAX, &chain) != VIRTQUEUE_POPPED) {
             return virtqueue_enable_kicks(queue);
         }

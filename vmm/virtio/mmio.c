@@ -223,7 +223,6 @@ static const char *check_features(const struct virtio_device *device)
 static void write_status(struct virtio_device *device, uint32_t value)
 {
     uint32_t added = value & ~device->status & DRIVER_STATUS;
-    const char *cause;
 
     if (value == 0) {
         virtio_device_reset(device);
@@ -235,7 +234,8 @@ static void write_status(struct virtio_device *device, uint32_t value)
         return;
     }
     if ((added & VIRTIO_CONFIG_S_FEATURES_OK) != 0) {
-        cause = check_features(device);
+        const char *cause = check_features(device);
+
         if (cause != NULL) {
             log_limited("%s: features 0x%llx refused: %s", device->name,
                         (unsigned long long)device->driver_features, cause);

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What a virtio device of the monitor stands on, for tests: a bus that leads to the devices attached
- * to it, interrupt lines that only remember their level, and messages that collect. With the steps
- * that a driver takes to get a device going.
+ * What a virtio device of the monitor stands on, for tests: a bus that leads to the devices
+ * attached to it, interrupt lines that only remember their level, and messages that collect. With
+ * the steps that a driver takes to get a device going.
  */
 
 #include <stdbool.h>
@@ -16,9 +16,9 @@
 #define BUS_DEVICES_MAX 8
 
 struct bus {
-    bool level[128];       /* by INTID */
-    unsigned rises[128];   /* times the line has gone up */
-    char messages[16384];  /* of log_printf and log_limited, a line each */
+    bool level[128];      /* by INTID */
+    unsigned rises[128];  /* times the line has gone up */
+    char messages[16384]; /* of log_printf and log_limited, a line each */
     unsigned message_count;
     unsigned fetches; /* times that a device has asked for the value of a write */
 };

@@ -67,8 +67,8 @@ uint16_t driver_add(struct driver_queue *queue, const struct driver_buffer *buff
 
     for (unsigned i = 0; i < count; i++) {
         uint16_t next = (uint16_t)((queue->next_desc + 1) % queue->size);
-        uint16_t flags = (i < readable ? 0 : VRING_DESC_F_WRITE) |
-                         (i + 1 < count ? VRING_DESC_F_NEXT : 0);
+        uint16_t flags =
+            (i < readable ? 0 : VRING_DESC_F_WRITE) | (i + 1 < count ? VRING_DESC_F_NEXT : 0);
 
         driver_set_desc(queue, queue->next_desc, buffers[i].gpa, buffers[i].length, flags, next);
         queue->next_desc = next;
@@ -89,8 +89,8 @@ uint16_t driver_add_indirect(struct driver_queue *queue, uint64_t table_gpa,
         struct vring_desc desc = {
             .addr = buffers[i].gpa,
             .len = buffers[i].length,
-            .flags = (i < readable ? 0 : VRING_DESC_F_WRITE) |
-                     (i + 1 < count ? VRING_DESC_F_NEXT : 0),
+            .flags =
+                (i < readable ? 0 : VRING_DESC_F_WRITE) | (i + 1 < count ? VRING_DESC_F_NEXT : 0),
             .next = (uint16_t)(i + 1),
         };
 

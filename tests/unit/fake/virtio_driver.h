@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The driver's side of split virtqueues, for tests: a polite driver for the common cases, and access
- * to every word of the rings for the others.
+ * The driver's side of split virtqueues, for tests: a polite driver for the common cases, and
+ * access to every word of the rings for the others.
  */
 
 #include <linux/virtio_ring.h>
