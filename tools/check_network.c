@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check_network.h"
+#include "check_uplink.h"
 #include "diagnostics.h"
 
 #include <string.h>
@@ -258,7 +259,7 @@ static void take_address(const struct system *system, struct interface *interfac
 {
     struct setting *ip = &interface->settings.ip;
 
-    if (ip->line == 0) {
+    if (!interface_has_address(interface)) {
         return;
     }
     uint32_t first = VALUE_IPV4_BITS(ip->number);
@@ -290,9 +291,11 @@ static void check_gateway(const struct system *system, const struct interface *i
     if (gateway->line == 0) {
         return;
     }
-    if (ip->line == 0) {
+    if (!interface_has_address(interface)) {
         error_at(system->path, gateway->line, interface->where,
-                 "gateway %s: the interface has no address: give it an 'ip'", gateway->text);
+                 "gateway %s: %s", gateway->text,
+                 ip->line == 0 ? "the interface has no address: give it an 'ip'"
+                               : "the interface gets one by 'ip: dhcp': leave it out");
     } else if ((((uint32_t)gateway->number ^ VALUE_IPV4_BITS(ip->number)) &
                 net_mask(ip->number)) != 0) {
         error_at(system->path, gateway->line, interface->where,
@@ -315,7 +318,7 @@ static void check_address_unique(const struct system *system, const struct inter
 {
     const struct setting *ip = &interface->settings.ip;
 
-    if (ip->line == 0) {
+    if (!interface_has_address(interface)) {
         return;
     }
     for (size_t i = 0; i <= interface->vm->index; i++) {
@@ -325,7 +328,7 @@ static void check_address_unique(const struct system *system, const struct inter
             if (other == interface) {
                 return;
             }
-            if (other->settings.ip.line != 0 &&
+            if (interface_has_address(other) &&
                 VALUE_IPV4_BITS(other->settings.ip.number) == VALUE_IPV4_BITS(ip->number) &&
                 (vm == interface->vm || same_segment(other, interface))) {
                 error_at(system->path, ip->line, interface->where,
@@ -344,6 +347,9 @@ static uint64_t ports_of(const struct network *network, const char *name)
 {
     uint64_t ports = 0;
 
+    if (network->uplink != NULL && strcmp(name, "uplink") == 0) {
+        return 1ULL << network->uplink->port;
+    }
     for (unsigned p = 0; p < network->port_count; p++) {
         const struct vm *vm = network->ports[p]->vm;
         if (strcmp(vm->name, name) == 0 || strcmp(vm->group, name) == 0) {
@@ -362,6 +368,9 @@ static uint64_t named_ports(const struct system *system, const struct network *n
         return ports;
     }
     struct nearest nearest = {0};
+    if (network->uplink != NULL) {
+        nearest_weigh(&nearest, name, "uplink");
+    }
     for (unsigned p = 0; p < network->port_count; p++) {
         nearest_weigh(&nearest, name, network->ports[p]->vm->name);
     }
@@ -374,7 +383,7 @@ static uint64_t named_ports(const struct system *system, const struct network *n
 /* Whose frames reach whom is set or cleared. */
 static void set_reach(struct network *network, uint64_t from, uint64_t to, bool reach)
 {
-    for (unsigned p = 0; p < network->port_count; p++) {
+    for (unsigned p = 0; p < network_port_count(network); p++) {
         if ((from >> p & 1) == 0) {
             continue;
         }
@@ -468,7 +477,7 @@ static void decide_reach(const struct system *system, struct yaml_file *file,
                          struct network *network)
 {
     const struct switch_settings *settings = &network->settings;
-    uint64_t all = (1ULL << network->port_count) - 1;
+    uint64_t all = (1ULL << network_port_count(network)) - 1;
 
     if (settings->allow.node != NULL && settings->deny.node != NULL) {
         error_at(system->path, settings->deny.line, network->where,
@@ -495,6 +504,9 @@ static void find_mirror(const struct system *system, struct network *network)
     if ((ports & (ports - 1)) != 0) {
         error_at(system->path, mirror->line, network->where,
                  "mirror %s: has several ports here: name a machine with one", mirror->text);
+    } else if (network->uplink != NULL && ports >> network->uplink->port != 0) {
+        error_at(system->path, mirror->line, network->where,
+                 "mirror uplink: what passes inside is not for the world: name a machine");
     } else if (ports != 0) {
         network->mirror_port = __builtin_ctzll(ports);
     }
@@ -556,6 +568,7 @@ void networks_check(struct system *system, struct yaml_file *file)
     each_interface(system, derive_mac);
     each_interface(system, take_address);
     each_interface(system, check_addresses);
+    uplink_check(system, file);
     for (size_t i = 0; i < system->networks.count; i++) {
         check_network(system, file, system->networks.items[i]);
     }

@@ -79,6 +79,7 @@ static void emit_console(const struct layout *layout, struct buffer *out)
         count += layout->switches[i] != NULL;
     }
     count += layout->disk.block != NULL ? 2 : 0;
+    count += layout->uplink.driver != NULL;
     buffer_print(out,
                  "\nconst struct console_config console_config = {\n"
                  "    .uart_channel = %u,\n"
@@ -102,6 +103,9 @@ static void emit_console(const struct layout *layout, struct buffer *out)
     if (layout->disk.block != NULL) {
         emit_client("disk", &layout->disk.driver_log, out);
         emit_client("block", &layout->disk.block_log, out);
+    }
+    if (layout->uplink.driver != NULL) {
+        emit_client("uplink", &layout->uplink.log, out);
     }
     buffer_print(out, "    },\n};\n");
 }
@@ -158,12 +162,51 @@ static void emit_port(const struct layout *layout, const struct network *network
                  link->server_up, link->server_down, link->ring_up);
 }
 
+static void emit_uplink_vlans(const struct uplink *uplink, struct buffer *out)
+{
+    if (uplink == NULL || uplink->vlans[0] == 0) {
+        return;
+    }
+    buffer_print(out, "\nstatic const uint16_t uplink_vlans[] = {");
+    for (size_t i = 0; uplink->vlans[i] != 0; i++) {
+        buffer_print(out, "%u, ", uplink->vlans[i]);
+    }
+    buffer_print(out, "0};\n");
+}
+
+static void emit_uplink_port(const struct layout *layout, const struct uplink *uplink,
+                             struct buffer *out)
+{
+    const struct link *link = &layout->uplink.link;
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .name = \"uplink\",\n"
+                 "            .path = SWITCH_PATH_UPLINK,\n"
+                 "            .channel = %u,\n"
+                 "            .may_reach = 0x%" PRIx64 ",\n"
+                 "            .access_vlan = %" PRIu64 ",\n"
+                 "            .flood_limit = %" PRIu64 ",\n",
+                 link->server_channel, uplink->network->may_reach[uplink->port],
+                 uplink->settings.native.number, uplink->settings.flood.number);
+    if (uplink->vlans[0] != 0) {
+        buffer_print(out, "            .trunk_vlans = uplink_vlans,\n");
+    }
+    buffer_print(out,
+                 "            .from_port = " FIELD_POINTER ",\n"
+                 "            .to_port = " FIELD_POINTER ",\n"
+                 "            .ring_size = 0x%" PRIx64 ",\n"
+                 "        },\n",
+                 link->server_up, link->server_down, link->ring_up);
+}
+
 static void emit_switch(const struct layout *layout, const struct network *network,
                         struct buffer *out)
 {
     const struct link *log = &layout->log_links[network->index];
 
     emit_trunks(network, out);
+    emit_uplink_vlans(network->uplink, out);
     buffer_print(out,
                  "\nconst struct switch_config switch_config = {\n"
                  "    .name = \"%s\",\n"
@@ -175,9 +218,12 @@ static void emit_switch(const struct layout *layout, const struct network *netwo
                  "    .port_count = %u,\n"
                  "    .ports = {\n",
                  network->name, network->settings.ageing.number / 1000000, network->mirror_port,
-                 log->client_up, log->ring_up, log->client_channel, network->port_count);
+                 log->client_up, log->ring_up, log->client_channel, network_port_count(network));
     for (unsigned p = 0; p < network->port_count; p++) {
         emit_port(layout, network, p, out);
+    }
+    if (network->uplink != NULL) {
+        emit_uplink_port(layout, network->uplink, out);
     }
     buffer_print(out, "    },\n};\n");
 }
@@ -432,6 +478,32 @@ static void emit_disk_driver(const struct layout *layout, struct buffer *out)
                  disk->driver_log.client_channel);
 }
 
+static void emit_card_driver(const struct layout *layout, struct buffer *out)
+{
+    const struct uplink_layout *place = &layout->uplink;
+
+    buffer_print(out,
+                 "\n/* The SDK's tool writes the physical address here. */\n"
+                 "uint64_t dma_paddr = UINT64_MAX;\n"
+                 "\nconst struct net_driver_config net_driver_config = {\n"
+                 "    .registers = 0x%" PRIx64 ",\n"
+                 "    .irq_channel = %u,\n"
+                 "    .switch_channel = %u,\n"
+                 "    .to_switch = " FIELD_POINTER ",\n"
+                 "    .from_switch = " FIELD_POINTER ",\n"
+                 "    .ring_size = 0x%" PRIx64 ",\n"
+                 "    .dma = " FIELD_POINTER ",\n"
+                 "    .dma_paddr = &dma_paddr,\n"
+                 "    .log = " FIELD_POINTER ",\n"
+                 "    .log_size = 0x%" PRIx64 ",\n"
+                 "    .log_channel = %u,\n"
+                 "};\n",
+                 place->registers, place->driver->irqs.items[0].channel,
+                 place->link.client_channel, place->link.client_up, place->link.client_down,
+                 place->link.ring_up, place->dma, place->log.client_up, place->log.ring_up,
+                 place->log.client_channel);
+}
+
 void emit_config(const struct layout *layout, const struct pd *pd, struct buffer *out)
 {
     emit_head(layout, pd->kind, out);
@@ -445,6 +517,8 @@ void emit_config(const struct layout *layout, const struct pd *pd, struct buffer
         emit_block(layout, out);
     } else if (pd == layout->disk.driver) {
         emit_disk_driver(layout, out);
+    } else if (pd == layout->uplink.driver) {
+        emit_card_driver(layout, out);
     } else if (pd->network != NULL) {
         emit_switch(layout, pd->network, out);
     } else {

@@ -185,6 +185,30 @@ static void emit_disk(const struct layout *layout, struct buffer *out)
     }
 }
 
+static void emit_uplink(const struct layout *layout, struct buffer *out)
+{
+    const struct uplink *uplink = &layout->system->uplink;
+    const struct board_network_settings *board = &layout->system->board.network;
+
+    if (layout->uplink.driver == NULL) {
+        return;
+    }
+    emit_service(layout->uplink.driver, "net_driver", "#f8cecc", "#b85450", out);
+    buffer_print(out,
+                 "    card_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+                 "label=<network card<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64
+                 "</font>>];\n"
+                 "    net_driver -> card_device [color=\"#666666\"];\n"
+                 "    switch_%u -> net_driver [dir=both, penwidth=2, color=\"#d79b00\", "
+                 "label=\" uplink\\n 2 x %s",
+                 board->address.number, board->interrupt.number, uplink->network->index,
+                 value_format(VALUE_SIZE, layout->uplink.link.ring_up));
+    for (size_t i = 0; uplink->vlans[i] != 0; i++) {
+        buffer_print(out, "%s%u", i == 0 ? "\\ntrunk " : ",", uplink->vlans[i]);
+    }
+    buffer_print(out, "\"];\n    net_driver -> console [style=dotted, color=\"#d6b656\"];\n");
+}
+
 void emit_dot(const struct layout *layout, struct buffer *out)
 {
     buffer_print(out,
@@ -201,5 +225,6 @@ void emit_dot(const struct layout *layout, struct buffer *out)
     emit_images(layout, out);
     emit_links(layout, out);
     emit_disk(layout, out);
+    emit_uplink(layout, out);
     buffer_print(out, "}\n");
 }

@@ -25,6 +25,9 @@ static void emit_interface(const struct layout *layout, const struct interface *
     if (settings->ip.line != 0) {
         add_string(out, "ip", value_format(VALUE_IPV4_NET, settings->ip.number), ", ");
     }
+    if (interface->lease != 0) {
+        add_string(out, "lease", value_format(VALUE_IPV4, interface->lease), ", ");
+    }
     if (settings->gateway.line != 0) {
         add_string(out, "gateway", value_format(VALUE_IPV4, settings->gateway.number), ", ");
     }
@@ -71,6 +74,34 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
     buffer_print(out, "]\n    }");
 }
 
+static void emit_uplink(const struct uplink *uplink, struct buffer *out)
+{
+    const char *comma = "";
+
+    buffer_print(out, ", \"uplink\": {\"port\": %u, ", uplink->port);
+    if (uplink->settings.to.line != 0) {
+        add_string(out, "to", uplink->settings.to.text, ", ");
+    }
+    if (uplink->settings.native.line != 0) {
+        buffer_print(out, "\"native\": %" PRIu64 ", ", uplink->settings.native.number);
+    }
+    buffer_print(out, "\"vlans\": [");
+    for (size_t i = 0; uplink->vlans[i] != 0; i++) {
+        buffer_print(out, "%s%u", i == 0 ? "" : ", ", uplink->vlans[i]);
+    }
+    buffer_print(out, "], \"forward\": [");
+    for (size_t i = 0; i < uplink->forwards.count; i++) {
+        const struct forward *forward = &uplink->forwards.items[i];
+
+        buffer_print(out, "%s{\"protocol\": \"%s\", \"host_port\": %u, ", comma,
+                     forward->protocol, forward->host_port);
+        add_string(out, "address", value_format(VALUE_IPV4, forward->address), ", ");
+        buffer_print(out, "\"port\": %u}", forward->port);
+        comma = ", ";
+    }
+    buffer_print(out, "]}");
+}
+
 static void emit_network(const struct layout *layout, const struct network *network,
                          struct buffer *out)
 {
@@ -82,7 +113,7 @@ static void emit_network(const struct layout *layout, const struct network *netw
         buffer_print(out, "%s{\"vm\": \"%s\", \"interface\": %u, \"reaches\": [",
                      p == 0 ? "" : ", ", network->ports[p]->vm->name, network->ports[p]->index);
         const char *comma = "";
-        for (unsigned q = 0; q < network->port_count; q++) {
+        for (unsigned q = 0; q < network_port_count(network); q++) {
             if (network->may_reach[p] >> q & 1) {
                 buffer_print(out, "%s%u", comma, q);
                 comma = ", ";
@@ -90,7 +121,11 @@ static void emit_network(const struct layout *layout, const struct network *netw
         }
         buffer_print(out, "]}");
     }
-    buffer_print(out, "]}");
+    buffer_print(out, "]");
+    if (network->uplink != NULL) {
+        emit_uplink(network->uplink, out);
+    }
+    buffer_print(out, "}");
 }
 
 static void emit_slice(const struct slice *slice, struct buffer *out)

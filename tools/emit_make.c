@@ -18,6 +18,9 @@ static const char head[] =
     "# MEMORY         QEMU's memory: the board's, unless it was set before\n"
     "# DISK           the disk's image, a name without a directory beside this file; if it is not\n"
     "#                the user's it is to be made (system.json says of what); unset: no disk\n"
+    "# NETDEV         what is behind the board's card, as QEMU's -netdev; unset: it has none\n"
+    "# PEER           the system at the other end of the uplink's cable; unset: none. Its directory is\n"
+    "#                to be beside this file as `peer`\n"
     "# QEMU_ARGS      QEMU's arguments; IMAGE is to be the boot image\n"
     "#\n"
     "# This file gets a new time at each run, all others only when their content changes.\n\n";
@@ -86,6 +89,25 @@ static const char *disk_file(const struct system *system)
     return doubled;
 }
 
+/* What is behind the card, as a value of QEMU's -netdev. */
+static const char *netdev(const struct uplink *uplink)
+{
+    const char *text = "user,id=uplink";
+
+    if (uplink->settings.to.line != 0) {
+        return "dgram,id=uplink,local.type=unix,local.path=uplink.sock,remote.type=unix,"
+               "remote.path=peer/uplink.sock";
+    }
+    for (size_t i = 0; i < uplink->forwards.count; i++) {
+        const struct forward *forward = &uplink->forwards.items[i];
+
+        text = memory_format("%s,hostfwd=%s:127.0.0.1:%u-%s:%u", text, forward->protocol,
+                             forward->host_port, value_format(VALUE_IPV4, forward->address),
+                             forward->port);
+    }
+    return text;
+}
+
 static uint64_t memory_mebibytes(const struct layout *layout)
 {
     return layout->system->board.settings.memory_size.number / MIB;
@@ -114,6 +136,12 @@ void emit_make(const struct layout *layout, struct buffer *out)
         add_path(out, disk_file(layout->system));
         buffer_print(out, "\n");
     }
+    if (layout->uplink.driver != NULL) {
+        buffer_print(out, "NETDEV ?= %s\n", netdev(&layout->system->uplink));
+    }
+    if (layout->uplink.driver != NULL && layout->system->uplink.settings.to.line != 0) {
+        buffer_print(out, "PEER := %s\n", layout->system->uplink.settings.to.text);
+    }
     buffer_print(out,
                  "QEMU_ARGS = -machine %s -cpu %s -m $(MEMORY) \\\n"
                  "    -device loader,file=$(IMAGE),addr=0x%" PRIx64 ",cpu-num=0 \\\n",
@@ -122,6 +150,9 @@ void emit_make(const struct layout *layout, struct buffer *out)
     if (layout->disk.block != NULL) {
         buffer_print(out, "    -drive if=none,id=disk,format=raw,file=$(DISK) %s \\\n",
                      board->disk.qemu.text);
+    }
+    if (layout->uplink.driver != NULL) {
+        buffer_print(out, "    -netdev $(NETDEV) %s \\\n", board->network.qemu.text);
     }
     buffer_print(out, "    %s\n", board->qemu.arguments.text);
 }
@@ -152,6 +183,10 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
         buffer_print(out, "-drive\nif=none,id=disk,format=raw,file=%s\n",
                      disk_file(layout->system));
         add_words(out, board->disk.qemu.text);
+    }
+    if (layout->uplink.driver != NULL) {
+        buffer_print(out, "-netdev\n%s\n", netdev(&layout->system->uplink));
+        add_words(out, board->network.qemu.text);
     }
     add_words(out, board->qemu.arguments.text);
 }

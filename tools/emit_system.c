@@ -48,9 +48,12 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
 {
     buffer_print(out,
                  "    <protection_domain name=\"%s\" priority=\"%u\" stack_size=\"0x%" PRIx64
-                 "\">\n"
-                 "        <program_image path=\"%s.elf\" />\n",
-                 pd->name, pd->priority, pd->stack_size, pd->name);
+                 "\"",
+                 pd->name, pd->priority, pd->stack_size);
+    if (pd->budget != 0) {
+        buffer_print(out, " budget=\"%u\" period=\"%u\"", pd->budget, pd->period);
+    }
+    buffer_print(out, ">\n        <program_image path=\"%s.elf\" />\n", pd->name);
     for (size_t i = 0; i < pd->maps.count; i++) {
         emit_map(&pd->maps.items[i], "        ", out);
     }

@@ -2,6 +2,7 @@
 #include "layout.h"
 #include "block/protocol.h"
 #include "drivers/block/config.h"
+#include "drivers/net/config.h"
 #include "drivers/timer/config.h"
 #include "drivers/uart/config.h"
 #include "emit.h"
@@ -20,12 +21,17 @@
 #define PRIORITY_TIMER   250u
 #define PRIORITY_UART    240u
 #define PRIORITY_DISK    230u
+#define PRIORITY_CARD    220u
 #define PRIORITY_SWITCH  150u
 #define PRIORITY_BLOCK   140u
 #define PRIORITY_CONSOLE 120u
 #define PRIORITY_MONITOR 100u
 
 #define STACK_SIZE 0x8000ULL
+
+/* What the world outside sends must not keep the machines from their processor: microseconds. */
+#define CARD_BUDGET 500u
+#define CARD_PERIOD 1000u
 
 #define UART_RING           (16ULL << 10)
 #define CONSOLE_OUTPUT_RING (16ULL << 10)
@@ -49,13 +55,16 @@
 #define DISK_IRQ_CHANNEL          0u
 #define DISK_CLIENT_CHANNEL       1u
 #define DISK_LOG_CHANNEL          2u
+#define CARD_IRQ_CHANNEL          0u
+#define CARD_SWITCH_CHANNEL       1u
+#define CARD_LOG_CHANNEL          2u
 
 _Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL, "console's channel ids");
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
 _Static_assert(MONITOR_DISK_CHANNEL + VMM_MAX_DISKS <= 62, "a monitor's channel ids");
 _Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
 _Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
-_Static_assert(MEMBERS_MAX + 2 <= CONSOLE_MAX_CLIENTS, "two logs of the disk");
+_Static_assert(MEMBERS_MAX + 3 <= CONSOLE_MAX_CLIENTS, "logs of the disk and of the card");
 _Static_assert(MEMBERS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
 
 static uint64_t round_up(uint64_t value, uint64_t alignment)
@@ -112,8 +121,9 @@ uint64_t layout_overhead(const struct system *system)
 
     for (size_t i = 0; i < system->networks.count; i++) {
         const struct network *network = system->networks.items[i];
-        sum += network->port_count * 2 * (RING_HEADER_SIZE + network->settings.queue.number);
+        sum += network_port_count(network) * 2 * (RING_HEADER_SIZE + network->settings.queue.number);
     }
+    sum += system->uplink.network == NULL ? 0 : NET_DRIVER_DMA_SIZE;
     sum += system->disk.slice_count * (2 * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
     sum += system->vms.count *
            (2 * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + PAGE);
@@ -154,6 +164,10 @@ const char *layout_bootargs(const struct vm *vm)
         if (interface->ip.line != 0) {
             arguments = memory_format("%s braid.net%u=%s", arguments, i,
                                       value_format(VALUE_IPV4_NET, interface->ip.number));
+        }
+        if (vm->interfaces[i].lease != 0) {
+            arguments = memory_format("%s,%s", arguments,
+                                      value_format(VALUE_IPV4, vm->interfaces[i].lease));
         }
         if (interface->gateway.line != 0) {
             arguments = memory_format("%s braid.gw%u=%s", arguments, i,
@@ -340,6 +354,43 @@ static void lay_out_disk(struct layout *layout)
     add_data_region(layout, buffer);
 }
 
+/* The board's network card. */
+
+static void lay_out_uplink(struct layout *layout)
+{
+    const struct system *system = layout->system;
+    const struct uplink *uplink = &system->uplink;
+    const struct board_network_settings *board = &system->board.network;
+    struct uplink_layout *place = &layout->uplink;
+    uint64_t page = board->address.number / PAGE * PAGE;
+    unsigned client = (unsigned)(system->vms.count + system->networks.count + 2);
+
+    if (uplink->network == NULL) {
+        return;
+    }
+    uint64_t ring = uplink->network->settings.queue.number;
+    struct pd *pd = add_pd(layout, "net_driver", memory_format("drivers/%s", board->driver.text),
+                           PRIORITY_CARD);
+    place->driver = pd;
+    pd->budget = CARD_BUDGET;
+    pd->period = CARD_PERIOD;
+    *list_add(&pd->irqs) =
+        (struct irq){.irq = (unsigned)board->interrupt.number, .channel = CARD_IRQ_CHANNEL};
+    place->registers =
+        map_next(pd, add_device(layout, "card_registers", page, PAGE, "network card registers"),
+                 "rw", false) +
+        board->address.number % PAGE;
+    const struct region *dma =
+        add_region(layout, "card_dma", NET_DRIVER_DMA_SIZE, LARGE_PAGE, "network card frames");
+    pd->next_vaddr = round_up(pd->next_vaddr, LARGE_PAGE);
+    place->dma = map_next(pd, dma, "rw", true);
+    *list_add(&pd->setvars) = (struct setvar){.symbol = "dma_paddr", .region = dma};
+    place->link = add_link(layout, "uplink", pd, CARD_SWITCH_CHANNEL,
+                           layout->switches[uplink->network->index], uplink->port, ring, ring);
+    place->log = add_link(layout, "card_log", pd, CARD_LOG_CHANNEL, layout->console,
+                          CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+}
+
 /* One VM and its monitor. */
 
 static void map_guest(struct vm_layout *vm, const struct region *region, uint64_t gpa,
@@ -517,6 +568,7 @@ struct layout *layout_make(const struct system *system)
         lay_out_network(layout, system->networks.items[i]);
     }
     lay_out_disk(layout);
+    lay_out_uplink(layout);
     const struct region *gicv =
         add_device(layout, "gicv", system->board.gic.vcpu_interface.number, GUEST_GICC_SIZE,
                    "virtual CPU interface");

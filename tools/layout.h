@@ -10,7 +10,7 @@
 
 /* What Microkit allows, and what the bundled kernel has tables for (sdk/kernel/system.h). */
 #define THREADS_MAX     255 /* programs and vCPUs */
-#define PROGRAMS_ALWAYS 5   /* timer, uart, console; with disks block and its driver */
+#define PROGRAMS_ALWAYS 6   /* timer, uart, console; with disks block and its driver; the card's */
 
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
@@ -116,11 +116,22 @@ struct disk_layout {
     struct LIST(const struct region *) data_regions; /* the first one is block's buffer */
 };
 
+/* The driver of the board's network card. */
+struct uplink_layout {
+    struct pd *driver; /* NULL: no switch has an uplink */
+    struct link link;  /* the driver is the client, the switch the server */
+    struct link log;
+    uint64_t registers;
+    uint64_t dma;
+};
+
 struct pd {
     const char *name;
     const char *kind;     /* the directory of its sources */
     unsigned priority;
     uint64_t stack_size;
+    unsigned budget;      /* microseconds of each `period`; 0: any */
+    unsigned period;
     struct LIST(struct map) maps;
     struct LIST(struct irq) irqs;
     struct LIST(struct setvar) setvars;
@@ -156,6 +167,7 @@ struct layout {
     uint64_t uart_registers;           /* in the driver */
     struct link log_links[MEMBERS_MAX]; /* of the switches */
     struct disk_layout disk;
+    struct uplink_layout uplink;
     unsigned disk_client_count;
     uint64_t memory_needed;            /* of the board, in bytes */
     uint64_t guest_memory_used;        /* of the board's guest_memory, in bytes */

@@ -10,8 +10,11 @@
 #include "switch/config.h"
 #include "vmm/config.h"
 
-/* A VM and a switch take a place each among the console's clients; so do the disk's two PDs. */
-#define MEMBERS_MAX (CONSOLE_MAX_CLIENTS - 2)
+/*
+ * A VM and a switch take a place each among the console's clients; so do the disk's two PDs and the
+ * card's driver.
+ */
+#define MEMBERS_MAX (CONSOLE_MAX_CLIENTS - 3)
 
 #define MIB (1ULL << 20)
 
@@ -31,6 +34,7 @@ struct board_settings {
     struct setting timer;
     struct setting gic;
     struct setting disk;
+    struct setting network;
     struct setting qemu;
 };
 
@@ -46,6 +50,13 @@ struct timer_settings {
 };
 
 struct board_disk_settings {
+    struct setting driver;
+    struct setting address;
+    struct setting interrupt;
+    struct setting qemu;
+};
+
+struct board_network_settings {
     struct setting driver;
     struct setting address;
     struct setting interrupt;
@@ -118,8 +129,17 @@ struct switch_settings {
     struct setting allow;
     struct setting deny;
     struct setting mirror;
+    struct setting uplink;
     struct setting ageing;
     struct setting queue;
+};
+
+struct uplink_settings {
+    struct setting to;
+    struct setting vlans;
+    struct setting native;
+    struct setting forward;
+    struct setting flood;
 };
 
 extern const struct schema board_schema;
@@ -127,11 +147,13 @@ extern const struct schema uart_schema;
 extern const struct schema timer_schema;
 extern const struct schema gic_schema;
 extern const struct schema board_disk_schema;
+extern const struct schema board_network_schema;
 extern const struct schema qemu_schema;
 extern const struct schema system_schema;
 extern const struct schema vm_schema;
 extern const struct schema interface_schema;
 extern const struct schema switch_schema;
+extern const struct schema uplink_schema;
 extern const struct schema disk_schema;
 extern const struct schema slice_schema;
 
@@ -145,6 +167,7 @@ struct board {
     struct timer_settings timer;
     struct gic_settings gic;
     struct board_disk_settings disk;
+    struct board_network_settings network;
     struct qemu_settings qemu;
 };
 
@@ -167,6 +190,7 @@ struct interface {
     uint64_t mac;
     struct interface_settings settings;
     uint16_t trunk[4096]; /* VLANs of a trunk port, ended by 0 */
+    uint32_t lease;       /* IPv4, the address that it asks QEMU's user network for; 0: none */
 };
 
 /* One of a VM's disks: a part of the board's disk. */
@@ -208,6 +232,25 @@ struct disk {
     unsigned slice_count; /* of all VMs */
 };
 
+/* A port of the host that leads to a machine's. */
+struct forward {
+    const char *protocol; /* "tcp" or "udp" */
+    unsigned host_port;
+    uint32_t address;     /* IPv4, the machine's */
+    unsigned port;
+};
+
+/* The board's network card as a port of a switch. */
+struct uplink {
+    struct network *network; /* NULL: no switch has it */
+    const char *where;       /* for errors */
+    int line;
+    unsigned port;           /* on that switch: behind the machines' */
+    struct uplink_settings settings;
+    uint16_t vlans[4096];    /* that go with tags, ended by 0; none: tags mean nothing */
+    struct LIST(struct forward) forwards;
+};
+
 /* A virtual switch. */
 struct network {
     const char *name;
@@ -219,7 +262,21 @@ struct network {
     struct interface *ports[SWITCH_MAX_PORTS];
     uint64_t may_reach[SWITCH_MAX_PORTS];
     int mirror_port;     /* -1: none */
+    const struct uplink *uplink; /* NULL: none */
 };
+
+static inline unsigned network_port_count(const struct network *network)
+{
+    return network->port_count + (network->uplink != NULL);
+}
+
+/* Whether it has an address from the start. */
+static inline bool interface_has_address(const struct interface *interface)
+{
+    const struct setting *ip = &interface->settings.ip;
+
+    return ip->line != 0 && ip->number != VALUE_IPV4_DHCP;
+}
 
 struct options {
     const char *system_path;
@@ -240,6 +297,7 @@ struct system {
     struct vm_settings common; /* what all VMs start from */
     struct board board;
     struct disk disk;
+    struct uplink uplink;
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;
     struct LIST(struct image *) images;

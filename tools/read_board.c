@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PAGE 4096u
+
 const char *name_of_path(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -28,6 +30,19 @@ static void check_page(const struct board *board, const struct setting *address,
     if (address->line != 0 && address->number % alignment != 0) {
         error_at(board->path, address->line, where, "%s %s: not a multiple of 0x%llx", key,
                  address->text, (unsigned long long)alignment);
+    }
+}
+
+/* A driver gets whole pages: what is in them besides its device it could reach as well. */
+static void check_apart(const struct board *board)
+{
+    const struct setting *address = &board->network.address;
+
+    if (address->line != 0 && board->disk.address.line != 0 &&
+        address->number / PAGE == board->disk.address.number / PAGE) {
+        error_at(board->path, address->line, "network",
+                 "address %s: in the same 4 KiB page as the disk's: take another slot",
+                 address->text);
     }
 }
 
@@ -78,6 +93,7 @@ void board_read(struct board *board, const char *path, const char *memory)
     read_part(file, &settings->timer, &timer_schema, "timer", &board->timer);
     read_part(file, &settings->gic, &gic_schema, "gic", &board->gic);
     read_part(file, &settings->disk, &board_disk_schema, "disk", &board->disk);
+    read_part(file, &settings->network, &board_network_schema, "network", &board->network);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
     if (memory != NULL) {
         replace_memory(board, memory);
@@ -85,5 +101,7 @@ void board_read(struct board *board, const char *path, const char *memory)
     check_memory(board);
     check_page(board, &board->uart.address, "uart", "address", 4096);
     check_page(board, &board->disk.address, "disk", "address", 4);
+    check_page(board, &board->network.address, "network", "address", 4);
+    check_apart(board);
     check_page(board, &board->gic.vcpu_interface, "gic", "vcpu_interface", 4096);
 }

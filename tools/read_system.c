@@ -8,7 +8,8 @@
 typedef void member_reader(struct system *system, struct yaml_file *file, yaml_node_t *name,
                            yaml_node_t *settings, int line);
 
-static const char *const reserved_names[] = {"timer", "uart", "console", "block", "block_driver", "disk", "all", "none"};
+static const char *const reserved_names[] = {"timer", "uart", "console", "block", "block_driver", "disk", "net_driver",
+                                             "uplink", "all", "none"};
 
 static bool is_reserved(const char *name)
 {

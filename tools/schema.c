@@ -203,7 +203,7 @@ static const char *kind_name(const struct schema_key *key)
         [VALUE_PATH] = "file",         [VALUE_SIZE] = "size",       [VALUE_DURATION] = "time",
         [VALUE_COUNT] = "number",      [VALUE_HEX] = "address",     [VALUE_SWITCHED] = "yes or no",
         [VALUE_CHOICE] = "word",       [VALUE_MAC] = "MAC address", [VALUE_IPV4] = "IPv4 address",
-        [VALUE_IPV4_NET] = "IPv4 address/prefix",
+        [VALUE_IPV4_NET] = "IPv4 address/prefix, or `dhcp`",
     };
     const char *list = "";
 

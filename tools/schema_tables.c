@@ -72,7 +72,7 @@ static const struct schema_key interface_keys[] = {
      .derived = "the first switch", .purpose = "The switch that the interface is plugged into."},
     {.name = "ip", .kind = VALUE_IPV4_NET, .offset = AT(interface, ip), .own = true,
      .purpose = "Address and prefix length, set in the guest at boot. With `count`, of the first "
-                "machine; the others follow."},
+                "machine; the others follow. `dhcp`: the guest asks for one."},
     {.name = "gateway", .kind = VALUE_IPV4, .offset = AT(interface, gateway),
      .purpose = "Default route; an address in the network of `ip`."},
     {.name = "mac", .kind = VALUE_MAC, .offset = AT(interface, mac), .own = true,
@@ -150,6 +150,33 @@ const struct schema vm_schema = {
     .also_offset = AT(vm, interface),
 };
 
+static const struct schema_key uplink_keys[] = {
+    {.name = "to", .kind = VALUE_NAME, .offset = AT(uplink, to),
+     .derived = "QEMU's user network",
+     .purpose = "Another system, whose file lies beside this one, for a board of its own: a cable "
+                "joins both. It names this one in its `to`; `make run` starts both."},
+    {.name = "vlans", .kind = VALUE_NODE, .offset = AT(uplink, vlans), .shape = "list of numbers",
+     .derived = "all of the switch's",
+     .purpose = "The VLANs (1 to 4094) whose frames go out and come in, with tags. Frames without a "
+                "tag are those of the ports on no VLAN."},
+    {.name = "native", .kind = VALUE_COUNT, .offset = AT(uplink, native), .minimum = 1,
+     .maximum = 4094,
+     .purpose = "The VLAN that frames without a tag are on; then the ports on no VLAN are not joined "
+                "to the outside."},
+    {.name = "forward", .kind = VALUE_NODE, .offset = AT(uplink, forward), .shape = "list",
+     .purpose = "Ports of the host that lead to a machine's, with QEMU's user network: each item is "
+                "like `tcp:2222->vm0:22`. They listen on 127.0.0.1."},
+    {.name = "flood", .kind = VALUE_COUNT, .offset = AT(uplink, flood), .fallback = "1000",
+     .maximum = 1000000,
+     .purpose = "Broadcasts and multicasts that are let in from outside per second; 0: any number."},
+};
+
+const struct schema uplink_schema = {
+    .heading = "An uplink",
+    .purpose = "Under `uplink` in a switch; `uplink: yes` is one with nothing else said.",
+    TABLE(uplink_keys),
+};
+
 static const struct schema_key switch_keys[] = {
     {.name = "name", .kind = VALUE_NAME, .offset = AT(switch, name),
      .derived = "the key in `switches`", .purpose = "For switches that are items of a list."},
@@ -161,6 +188,10 @@ static const struct schema_key switch_keys[] = {
      .purpose = "Who may not, written likewise; all others may. Not together with `allow`."},
     {.name = "mirror", .kind = VALUE_NAME, .offset = AT(switch, mirror),
      .purpose = "A machine whose port gets a copy of every frame."},
+    {.name = "uplink", .kind = VALUE_NODE, .offset = AT(switch, uplink),
+     .shape = "yes, no or mapping", .derived = "no",
+     .purpose = "Whether the board's network card is a port of this switch; `allow` and `deny` know "
+                "it as `uplink`."},
     {.name = "ageing", .kind = VALUE_DURATION, .offset = AT(switch, ageing), .fallback = "300 s",
      .multiple = 1000000, .maximum = 86400ULL * 1000000,
      .purpose = "A learnt address is forgotten after this time; 0: never."},
@@ -206,6 +237,8 @@ static const struct schema_key board_keys[] = {
      .shape = "mapping", .purpose = "The interrupt controller."},
     {.name = "disk", .kind = VALUE_NODE, .offset = AT(board, disk), .shape = "mapping",
      .purpose = "The disk that machines share."},
+    {.name = "network", .kind = VALUE_NODE, .offset = AT(board, network), .shape = "mapping",
+     .purpose = "The network card."},
     {.name = "qemu", .kind = VALUE_NODE, .offset = AT(board, qemu), .required = true,
      .shape = "mapping", .purpose = "How QEMU emulates the board."},
 };
@@ -274,6 +307,25 @@ const struct schema board_disk_schema = {
     .heading = "A board's disk",
     .purpose = "Under `disk` in the board file.",
     TABLE(board_disk_keys),
+};
+
+static const struct schema_key board_network_keys[] = {
+    {.name = "driver", .kind = VALUE_NAME, .offset = AT(board_network, driver), .fallback = "net",
+     .purpose = "The directory under `drivers/`."},
+    {.name = "address", .kind = VALUE_HEX, .offset = AT(board_network, address), .required = true,
+     .purpose = "Physical address of its registers; the driver gets the 4 KiB page they are in."},
+    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(board_network, interrupt),
+     .required = true, .minimum = 16, .maximum = 1019,
+     .purpose = "The GIC's number (INTID) of its interrupt."},
+    {.name = "qemu", .kind = VALUE_TEXT, .offset = AT(board_network, qemu), .fallback = "",
+     .derived = "empty",
+     .purpose = "QEMU's arguments that join the card there to the netdev `uplink`."},
+};
+
+const struct schema board_network_schema = {
+    .heading = "A board's network card",
+    .purpose = "Under `network` in the board file.",
+    TABLE(board_network_keys),
 };
 
 static const struct schema_key qemu_keys[] = {

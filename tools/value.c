@@ -111,6 +111,10 @@ static bool parse_net(const char *text, uint64_t *number)
 {
     uint64_t prefix;
 
+    if (strcmp(text, "dhcp") == 0) {
+        *number = VALUE_IPV4_DHCP;
+        return true;
+    }
     if (!parse_quad(&text, number) || *text++ != '/' || !parse_digits(&text, 10, &prefix) ||
         *text != '\0' || prefix < 1 || prefix > 32) {
         return false;
@@ -221,7 +225,7 @@ const char *value_parse(enum value_kind kind, const char *const *choices, const 
     case VALUE_IPV4_NET:
         return parse_net(text, number)
                    ? NULL
-                   : "not an IPv4 address with its prefix: write it like 192.168.1.1/24";
+                   : "not an IPv4 address with its prefix: write it like 192.168.1.1/24, or dhcp";
     case VALUE_NODE:
         break;
     }
@@ -255,6 +259,9 @@ const char *value_format(enum value_kind kind, uint64_t number)
                              (unsigned)(number & 255));
     case VALUE_IPV4:
     case VALUE_IPV4_NET: {
+        if (kind == VALUE_IPV4_NET && number == VALUE_IPV4_DHCP) {
+            return "dhcp";
+        }
         const char *quad =
             memory_format("%u.%u.%u.%u", (unsigned)(number >> 24 & 255),
                           (unsigned)(number >> 16 & 255), (unsigned)(number >> 8 & 255),

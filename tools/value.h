@@ -19,7 +19,7 @@ enum value_kind {
     VALUE_CHOICE,   /* one of a few words: its place among them */
     VALUE_MAC,      /* 48 bits, the first byte most significant */
     VALUE_IPV4,     /* 32 bits, the first byte most significant */
-    VALUE_IPV4_NET, /* the same with the prefix length in bits 32 and up */
+    VALUE_IPV4_NET, /* the same with the prefix length in bits 32 and up, or VALUE_IPV4_DHCP */
     VALUE_NODE,     /* a list or mapping that its reader takes apart */
 };
 
@@ -32,6 +32,9 @@ const char *value_parse(enum value_kind kind, const char *const *choices, const 
 
 /* `number` as one would write it in a file. The string lives as long as the program. */
 const char *value_format(enum value_kind kind, uint64_t number);
+
+/* `dhcp` in place of an address. */
+#define VALUE_IPV4_DHCP UINT64_MAX
 
 #define VALUE_IPV4_PREFIX(net) ((uint32_t)((net) >> 32))
 #define VALUE_IPV4_BITS(net)   ((uint32_t)(net))

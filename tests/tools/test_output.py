@@ -409,3 +409,60 @@ def test_examples_of_the_manual(generate):
     for example in examples:
         result = generate(example)
         assert (result.status, result.errors) == (0, []), example
+
+
+def test_uplink(generate):
+    result = generate("switches:\n  x: {uplink: {forward: [tcp:2222->b:22, udp:53->c:5353]}}\n"
+                      "vms: {a: {ip: 10.0.2.15/24}, b: {ip: dhcp}, c: {ip: dhcp}}\n")
+    assert result.status == 0, result.errors
+    summary = summary_of(result)
+    bootargs = [vm["bootargs"] for vm in summary["vms"]]
+    assert "braid.net0=10.0.2.15/24" in bootargs[0]
+    assert "braid.net0=dhcp,10.0.2.16" in bootargs[1]
+    assert "braid.net0=dhcp,10.0.2.17" in bootargs[2]
+    assert summary["switches"][0]["uplink"]["port"] == 3
+    arguments = result.read("qemu.args").splitlines()
+    netdev = arguments[arguments.index("-netdev") + 1]
+    assert netdev == ("user,id=uplink,hostfwd=tcp:127.0.0.1:2222-10.0.2.16:22,"
+                      "hostfwd=udp:127.0.0.1:53-10.0.2.17:5353")
+    driver = system_of(result).find("protection_domain[@name='net_driver']")
+    assert number(driver.get("budget")) < number(driver.get("period"))
+    assert driver.find("setvar[@symbol='dma_paddr']").get("region_paddr") == "card_dma"
+
+
+def test_uplink_carries_the_vlans_of_its_switch(generate):
+    vms = "vms: {a: {vlan: 10}, b: {vlan: 20}, c: {trunk: [20, 30]}, d: }\n"
+    cases = {"yes": ([10, 20, 30], 0), "{vlans: [30]}": ([30], 0),
+             "{native: 10, vlans: [20]}": ([20], 10)}
+    for uplink, (vlans, native) in cases.items():
+        result = generate(f"switches: {{x: {{uplink: {uplink}}}}}\n{vms}")
+        assert result.status == 0, result.errors
+        assert summary_of(result)["switches"][0]["uplink"]["vlans"] == vlans
+        config = result.read("config/switch_x.c")
+        assert f"uplink_vlans[] = {{{', '.join(map(str, vlans))}, 0}}" in config
+        assert re.search(rf'"uplink".*?access_vlan = {native},', config, re.DOTALL)
+
+
+def test_uplink_in_access_lists(generate):
+    result = generate("switches: {x: {uplink: yes, allow: [[a, b], 'a -> uplink']}}\nvms: [a, b]\n")
+    assert result.status == 0, result.errors
+    config = result.read("config/switch_x.c")
+    assert re.findall(r"may_reach = (0x\w+)", config) == ["0x6", "0x1", "0x0"]
+
+
+def test_cable_to_another_board(generate):
+    (generate.directory / "other.yaml").write_text("vms: [z]\n")
+    result = generate("switches: {x: {uplink: {to: other}}}\nvms: {a: {ip: dhcp}}\n")
+    assert result.status == 0, result.errors
+    assert "remote.path=peer/uplink.sock" in result.read("qemu.args")
+    assert "\nPEER := other\n" in result.read("system.mk")
+    assert "braid.net0=dhcp" in summary_of(result)["vms"][0]["bootargs"]
+    assert "lease" not in summary_of(result)["vms"][0]["interfaces"][0]
+
+
+def test_card_and_disk_in_one_page(generate):
+    board = generate.board.read_text().replace("0x0a003e00", "0x0a000e00")
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text(board)
+    errors = generate.errors("vms: [a]\n")
+    assert len(errors) == 1 and "in the same 4 KiB page as the disk's" in errors[0]
