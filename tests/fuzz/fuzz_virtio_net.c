@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/net_filter.c lib/virtqueue.c lib/offload.c lib/ring.c
+ * SOURCES: lib/net_filter.c lib/virtqueue.c lib/offload.c lib/ring.c
  *
  * A guest that writes into its network card's registers and its own memory as it likes, and a
  * switch that does the same with the rings between them. Nothing may be touched but the two

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c vmm/virtio/net_filter.c
+ * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c lib/net_filter.c
  * SOURCES: vmm/virtio/block.c vmm/virtio/mmio.c vmm/console_port.c lib/virtqueue.c
  * SOURCES: lib/offload.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/net.c vmm/virtio/net_filter.c vmm/virtio/mmio.c lib/virtqueue.c lib/offload.c
+ * SOURCES: vmm/virtio/net.c lib/net_filter.c vmm/virtio/mmio.c lib/virtqueue.c lib/offload.c
  * SOURCES: lib/ring.c tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
@@ -24,7 +24,7 @@
 #include "net_port.h"
 #include "ring.h"
 #include "vmm/virtio/net.h"
-#include "vmm/virtio/net_filter.h"
+#include "net_filter.h"
 
 #define RAM_GPA   0x40000000ull
 #define RAM_SIZE  0x800000ull
