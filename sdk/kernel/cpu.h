@@ -29,6 +29,7 @@ struct cpu {
     bool gich_enabled;
     bool vtimer_masked;         /* INTID 27 has been left active */
     struct thread *vcpu_loaded; /* whose EL1 registers these are, or NULL */
+    struct thread *vcpu_ready;  /* it, if it can go on without vcpu_load, or NULL */
     struct thread *fpu_owner;
     uint64_t cptr;
     uint64_t list_registers_used;

@@ -3,7 +3,6 @@
 #include "fault.h"
 #include "ipc.h"
 #include "notification.h"
-#include "sched.h"
 
 static inline void copy_words(struct thread *to, const struct thread *from, uint64_t info)
 {
@@ -151,26 +150,27 @@ static inline bool take(struct thread *thread, struct result *result)
     return false;
 }
 
-struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait, struct thread *ready)
+struct result ipc_receive_slowly(struct cpu *cpu, struct thread *thread, bool wait,
+                                 struct thread *ready)
 {
     struct result result = {0, 0};
 
     if (thread->reply_to != NULL) {
         abandon(thread);
     }
-    if (likely(!take(thread, &result) && wait)) {
-        if (likely(ready != NULL)) {
+    if (!take(thread, &result) && wait) {
+        if (ready != NULL) {
             sched_handoff(cpu, thread, ready);
         } else {
             sched_remove(cpu, thread);
         }
         thread->state = THREAD_RECEIVING;
-        if (unlikely(thread->passive)) {
+        if (thread->passive) {
             thread->sc = NULL;
         }
         return result;
     }
-    if (unlikely(thread->passive)) {
+    if (thread->passive) {
         if (thread->sc == NULL) {
             thread->sc = &thread->own;
         }

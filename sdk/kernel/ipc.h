@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include "cpu.h"
+#include "sched.h"
 
 #define INFO_LENGTH 0x7ful
 #define INFO_LABEL  (~0ul << 12)
@@ -36,11 +37,29 @@ void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server);
  */
 struct thread *ipc_reply(struct thread *server, uint64_t info);
 
+/* What ipc_receive does if there is something to receive, or something particular to do. */
+struct result ipc_receive_slowly(struct cpu *cpu, struct thread *thread, bool wait,
+                                 struct thread *ready);
+
 /*
  * The current thread receives; a message that it is still serving is given up. If there is nothing
  * to receive it blocks, unless `wait` is false. `ready` is made ready at the same time, unless NULL.
  */
-struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait, struct thread *ready);
+static inline struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait,
+                                        struct thread *ready)
+{
+    if (unlikely(thread->reply_to != NULL || thread->pending != 0 ||
+                 thread->senders.head != NULL || thread->passive || !wait)) {
+        return ipc_receive_slowly(cpu, thread, wait, ready);
+    }
+    thread->state = THREAD_RECEIVING;
+    if (ready != NULL) {
+        sched_handoff(cpu, thread, ready);
+    } else {
+        sched_remove(cpu, thread);
+    }
+    return (struct result){0, 0};
+}
 
 /* Take a SENDING or WAITING thread's message back. The caller sets its new state. */
 void ipc_cancel(struct thread *thread);

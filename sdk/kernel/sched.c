@@ -145,7 +145,7 @@ static void start_timing(struct cpu *cpu, struct thread *thread, uint64_t now)
 {
     struct sched_context *sc = thread->sc;
 
-    cpu->timing = sc->limited || cpu->ready[thread->priority].head != NULL;
+    cpu->timing = sc->limited || cpu->ready_top == thread->priority;
     if (cpu->timing) {
         if (!sc->limited && sc->remaining == 0) {
             sc->remaining = sc->budget;
@@ -169,10 +169,13 @@ static void stop_timing(struct cpu *cpu, uint64_t now)
     }
 }
 
-/* Whether time matters to `thread` as the next one, or has mattered to the one before. */
+/*
+ * Whether time matters to `thread` as the next one, or has mattered to the one before. It has an
+ * equal waiting if the queues' best is as good, as it cannot be better.
+ */
 static inline bool needs_timing(const struct cpu *cpu, const struct thread *thread)
 {
-    return cpu->timer_armed || thread->sc->limited || cpu->ready[thread->priority].head != NULL;
+    return cpu->timer_armed || thread->sc->limited || cpu->ready_top == thread->priority;
 }
 
 /* See to it that cpu->next has budget, and that its time is counted. */

@@ -53,7 +53,9 @@ static inline void sched_remove(struct cpu *cpu, struct thread *thread)
 /* The same for two threads at once: `from` blocks, `to` becomes ready. */
 static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-    if (likely(from == cpu->next && !to->sc->limited && to->priority >= from->priority)) {
+    if (likely(from == cpu->next && !to->sc->limited &&
+               (to->priority >= from->priority ||
+                (cpu->standby == NULL && to->priority >= cpu->ready_top)))) {
         to->state = THREAD_READY;
         cpu->next = to;
         return;

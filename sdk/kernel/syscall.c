@@ -44,7 +44,7 @@ enum cap_kind {
 /* In vectors.S. */
 void firmware_call(uint64_t words[8]);
 
-static const struct result success = {seL4_NoError, 0};
+#define success ((struct result){seL4_NoError, 0})
 
 static inline struct result error(seL4_Error code)
 {
@@ -82,18 +82,22 @@ static inline const struct system_channel *find_irq(const struct thread *thread,
     return channel != NULL && channel->kind == SYSTEM_CHANNEL_IRQ ? channel : NULL;
 }
 
+_Static_assert(offsetof(struct system_thread, child_vcpus) ==
+                   offsetof(struct system_thread, child_pds) + 2 * CAP_RANGE,
+               "find_child");
+
 /* The caller's child PD or vCPU behind a capability of kind CAP_TCB or CAP_VM_TCB, or NULL. */
 static inline struct thread *find_child(const struct thread *thread, uint64_t cap)
 {
     uint64_t id = cap - CAP_BASE - CAP_TCB * CAP_RANGE;
-    uint16_t child = SYSTEM_NONE;
 
-    if (id < CAP_RANGE) {
-        child = thread->config->child_pds[id];
-    } else if (id < 2 * CAP_RANGE) {
-        child = thread->config->child_vcpus[id - CAP_RANGE];
+    /* The two tables are one behind the other, as the two kinds of capabilities are. */
+    if (unlikely(id >= 2 * CAP_RANGE)) {
+        return NULL;
     }
-    return child != SYSTEM_NONE ? &threads[child] : NULL;
+    const char *children = (const char *)thread->config + offsetof(struct system_thread, child_pds);
+    uint16_t child = ((const uint16_t *)children)[id];
+    return likely(child != SYSTEM_NONE) ? &threads[child] : NULL;
 }
 
 static inline struct thread *find_vcpu(const struct thread *thread, uint64_t cap)
@@ -279,10 +283,29 @@ struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
     return success;
 }
 
+static __attribute__((noinline)) void write_more(struct thread *thread, const seL4_Word *more,
+                                                 uint64_t count, uint64_t sp, uint64_t spsr,
+                                                 uint64_t x0)
+{
+    uint64_t *words = (uint64_t *)&thread->regs;
+
+    thread->regs.sp = sp;
+    if (count > SPSR_WORD) {
+        thread->regs.spsr = thread_safe_spsr(thread, spsr);
+    }
+    if (count > SPSR_WORD + 1) {
+        thread->regs.x0 = x0;
+    }
+    for (uint64_t i = WRITE_WORDS; i < count; i++) {
+        words[i] = more[i];
+    }
+}
+
 struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint64_t pc, uint64_t sp,
                             uint64_t spsr, uint64_t x0)
 {
-    struct thread *caller = this_cpu()->current;
+    struct cpu *cpu = this_cpu();
+    struct thread *caller = cpu->current;
     struct thread *thread = find_child(caller, cap);
 
     if (unlikely(thread == NULL)) {
@@ -295,21 +318,16 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
         thread->regs.pc = pc;
     }
     if (count > 1) {
-        uint64_t *words = (uint64_t *)&thread->regs;
-
-        thread->regs.sp = sp;
-        if (count > SPSR_WORD) {
-            thread->regs.spsr = thread_safe_spsr(thread, spsr);
-        }
-        if (count > SPSR_WORD + 1) {
-            thread->regs.x0 = x0;
-        }
-        for (uint64_t i = WRITE_WORDS; i < count; i++) {
-            words[i] = caller->words[i];
-        }
+        write_more(thread, caller->words, count, sp, spsr, x0);
     }
     if (resume) {
-        thread_restart(thread);
+        /* Most often out of a fault that the caller has received. */
+        if (likely(thread->state == THREAD_WAITING && thread->is_faulted)) {
+            thread->server->reply_to = NULL;
+            sched_ready(cpu, thread);
+        } else {
+            thread_restart(thread);
+        }
     }
     return success;
 }

@@ -35,8 +35,9 @@ static inline bool guest_address(uint64_t esr, uint64_t *address)
     return true;
 }
 
-static inline void memory_abort(struct cpu *cpu, struct thread *thread, uint64_t esr)
+static inline void memory_abort(struct cpu *cpu, uint64_t esr)
 {
+    struct thread *thread = cpu->current;
     uint64_t address;
 
     if (!thread->is_vcpu) {
@@ -48,15 +49,11 @@ static inline void memory_abort(struct cpu *cpu, struct thread *thread, uint64_t
                 ESR_EC(esr) == EC_INST_ABORT, esr);
 }
 
-void trap_sync(struct cpu *cpu, uint64_t esr)
+static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t esr)
 {
     struct thread *thread = cpu->current;
 
     switch (ESR_EC(esr)) {
-    case EC_DATA_ABORT:
-    case EC_INST_ABORT:
-        memory_abort(cpu, thread, esr);
-        return;
     case EC_FP:
         if (!(thread->config->flags & SYSTEM_THREAD_NO_FPU)) {
             fpu_trap(cpu);
@@ -78,6 +75,15 @@ void trap_sync(struct cpu *cpu, uint64_t esr)
         return;
     }
     fault_raise(cpu, seL4_Fault_VCPUFault, seL4_VCPUFault_Length, esr, 0, 0, 0);
+}
+
+void trap_sync(struct cpu *cpu, uint64_t esr)
+{
+    if (likely((ESR_EC(esr) & ~4u) == EC_INST_ABORT)) { /* or EC_DATA_ABORT */
+        memory_abort(cpu, esr);
+    } else {
+        other_exception(cpu, esr);
+    }
 }
 
 void trap_irq(struct cpu *cpu)

@@ -139,6 +139,7 @@ void vcpu_silence(struct cpu *cpu)
     if (cpu->gich_enabled) {
         gich_write(GICH_HCR, 0);
         cpu->gich_enabled = false;
+        cpu->vcpu_ready = NULL;
     }
 }
 
@@ -240,7 +241,10 @@ seL4_Error vcpu_ack_vppi(struct thread *thread, uint64_t intid)
     if (intid != INTID_VIRTUAL_TIMER) {
         return seL4_InvalidArgument;
     }
-    thread->vcpu.vtimer_masked = false;
+    if (thread->vcpu.vtimer_masked) {
+        thread->vcpu.vtimer_masked = false;
+        thread->cpu->vcpu_ready = NULL;
+    }
     return seL4_NoError;
 }
 
@@ -250,6 +254,7 @@ void vcpu_timer_interrupt(struct cpu *cpu)
 {
     cpu->vtimer_masked = true; /* it is active now */
     if (!cpu->vcpu_active) {
+        cpu->vcpu_ready = NULL;
         return; /* it had come just before its vCPU stopped; the next one to run sets it right */
     }
     cpu->vcpu_loaded->vcpu.vtimer_masked = true;

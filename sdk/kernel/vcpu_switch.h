@@ -10,10 +10,10 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
 {
     const struct vcpu *vcpu = &thread->vcpu;
 
-    if (unlikely(cpu->vcpu_loaded != thread || cpu->vcpu_active || !cpu->gich_enabled ||
-                 cpu->vtimer_masked != vcpu->vtimer_masked)) {
+    if (unlikely(cpu->vcpu_ready != thread)) {
         vcpu_load(cpu, thread);
     }
+    cpu->vcpu_ready = NULL;
     write_sysreg(hcr_el2, HCR_VCPU);
     write_sysreg(sctlr_el1, vcpu->reg[seL4_VCPUReg_SCTLR]);
     write_sysreg(cpacr_el1, vcpu->reg[seL4_VCPUReg_CPACR]);
@@ -26,7 +26,8 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
 /* Set EL1 up for PDs, after a vCPU has run. A vCPU that does not run has no timer. */
 static inline void vcpu_leave(struct cpu *cpu)
 {
-    struct vcpu *vcpu = &cpu->vcpu_loaded->vcpu;
+    struct thread *thread = cpu->vcpu_loaded;
+    struct vcpu *vcpu = &thread->vcpu;
 
     vcpu->reg[seL4_VCPUReg_SCTLR] = read_sysreg(sctlr_el1);
     vcpu->reg[seL4_VCPUReg_CPACR] = read_sysreg(cpacr_el1);
@@ -39,4 +40,5 @@ static inline void vcpu_leave(struct cpu *cpu)
     write_sysreg(cntkctl_el1, CNTKCTL_PD);
     write_sysreg(cnthctl_el2, CNTHCTL_PD);
     cpu->vcpu_active = false;
+    cpu->vcpu_ready = thread;
 }
