@@ -173,6 +173,25 @@ def test_memory_is_zeroed(tmp_path):
         check_row(lines, row)
 
 
+# ---- What the primitives cost ----------------------------------------------------------------------
+
+PRIMITIVES = ("notify_lower", "notify_higher_and_back", "call_and_back", "call_and_back_with_8_words",
+              "call_to_passive_and_back", "read_vcpu_register", "interrupt_and_ack",
+              "exit_and_restart", "two_exits_of_two_vcpus")
+
+
+@only_bundled
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_primitive(name, record_property):
+    """Measured in instructions; how many are too many is for bench/ to judge."""
+    found = [re.fullmatch(rf"measured {name}: (\d+)", line)
+             for line in output("primitives", "release")]
+    figures = [int(match[1]) for match in found if match]
+    assert len(figures) == 1 and figures[0] > 0
+    record_property("instructions", figures[0])
+    print(f"{name}: {figures[0]} instructions")
+
+
 # ---- What the kernel says itself -------------------------------------------------------------------
 
 def test_debug_output():
