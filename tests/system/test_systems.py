@@ -138,3 +138,17 @@ def test_machine_without_console(boot, tmp_path):
     system = boot(file)
     log_in(system, 1)
     assert reaches(system, 0, "192.168.1.2", 40) > 0
+
+
+def test_held_machine_waits_for_its_start(boot, tmp_path):
+    file = tmp_path / "held.yaml"
+    file.write_text("vms:\n  vm0: {ip: 192.168.1.1/24}\n"
+                    "  vm1: {ip: 192.168.1.2/24, start: held}\n")
+    system = boot(file)
+    log_in(system, 1)
+    assert reaches(system, 0, "192.168.1.2", 2) == 0
+    system.focus(1)
+    system.send("\r")
+    system.expect("vm1 is ready", timeout=240)
+    system.login(1)
+    assert reaches(system, 0, "192.168.1.2") == COUNT
