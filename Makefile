@@ -8,9 +8,9 @@
 
 BUILD_DIR        ?= build
 SYSTEM           ?= virtio_demo
-MICROKIT_SDK     ?= $(SEL4CP_SDK)
-MICROKIT_CONFIG  ?= $(or $(SEL4CP_CONFIG),release)
-MICROKIT_BOARD   ?= $(or $(SEL4CP_BOARD),qemu_virt_aarch64)
+MICROKIT_SDK     ?=
+MICROKIT_CONFIG  ?=
+MICROKIT_BOARD   ?=
 LINUX            ?=
 INITRD           ?=
 MEMORY           ?=
@@ -35,10 +35,11 @@ $(error BUILD_DIR must be one directory, and no name on the way to it, or here, 
 endif
 
 BUNDLED_SDK := $(BUILD)/sdk/microkit-sdk
-SDK := $(if $(MICROKIT_SDK),$(abspath $(MICROKIT_SDK)),$(BUNDLED_SDK))
-# sel4cp's name of the board, and Microkit's.
-BOARD := $(patsubst qemu_arm_virt_hyp,qemu_virt_aarch64,$(MICROKIT_BOARD))
-CONFIG := $(MICROKIT_CONFIG)
+GIVEN_SDK := $(or $(MICROKIT_SDK),$(SEL4CP_SDK))
+SDK := $(or $(abspath $(GIVEN_SDK)),$(BUNDLED_SDK))
+CONFIG := $(or $(MICROKIT_CONFIG),$(SEL4CP_CONFIG),release)
+# sel4cp's name of the board is Microkit's old one.
+BOARD := $(patsubst qemu_arm_virt_hyp,qemu_virt_aarch64,$(or $(MICROKIT_BOARD),$(SEL4CP_BOARD),qemu_virt_aarch64))
 
 GUEST_KERNEL := $(BUILD)/guest/Image
 GUEST_INITRD := $(BUILD)/guest/initramfs.img
@@ -76,7 +77,7 @@ help:
 	@echo
 	@echo "  SYSTEM=NAME            a file of systems/, or a path to one ($(SYSTEM))"
 	@echo "  BUILD_DIR=DIR          where everything that is made goes ($(BUILD_DIR))"
-	@echo "  MICROKIT_SDK=DIR       a Microkit SDK, 2.0.1 or later ($(or $(MICROKIT_SDK),the bundled one))"
+	@echo "  MICROKIT_SDK=DIR       a Microkit SDK, 2.0.1 or later ($(or $(GIVEN_SDK),the bundled one))"
 	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG))"
 	@echo "  MICROKIT_BOARD=NAME    a board of the SDK and of boards/ ($(BOARD))"
 	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
@@ -96,7 +97,7 @@ packages-picture:
 # A path that is no SDK is the likeliest slip of all, so it is looked at before anything is built.
 sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)
 	@if [ ! -x '$(SDK)/bin/microkit' ] || [ ! -d '$(SDK)/board' ]; then \
-	    echo "make: MICROKIT_SDK=$(MICROKIT_SDK) is no Microkit SDK: it has no bin/microkit and board/." >&2; \
+	    echo "make: MICROKIT_SDK=$(GIVEN_SDK) is no Microkit SDK: it has no bin/microkit and board/." >&2; \
 	    echo "make: Unpack a release of Microkit 2.0.1 or later and name the directory that holds VERSION," >&2; \
 	    echo "make: or leave MICROKIT_SDK out to use the one that make builds." >&2; \
 	    exit 1; \
@@ -113,7 +114,7 @@ sdk: packages
 # ---- The guests' files -----------------------------------------------------------------------------
 
 guest: packages
-	$(Q)$(MAKE) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(GUEST_KERNEL)
+	$(Q)$(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(GUEST_KERNEL)
 
 $(GUEST_KERNEL): $(BUILD)/guest/fetched $(ROOT)/guest/pack.py $(wildcard $(ROOT)/guest/files/*)
 	@echo "  PACK    guest/Image guest/initramfs.img guest/rootfs.tar"
@@ -135,7 +136,7 @@ $(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
 # ---- Systems ---------------------------------------------------------------------------------------
 
 generator: packages
-	$(Q)$(MAKE) $(PARALLEL) -C $(ROOT)/tools BUILD='$(BUILD)/tools' V='$(V)'
+	$(Q)$(MAKE) $(if $(V),,-s) $(PARALLEL) -C $(ROOT)/tools BUILD='$(BUILD)/tools' V='$(V)'
 
 image: packages sdk-there generator $(GUEST_FILES)
 	+$(Q)$(BUILD_MK) $(PARALLEL) image

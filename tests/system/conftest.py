@@ -69,7 +69,10 @@ class Booter:
         self.machines = []
 
     def __call__(self, system, arguments=(), timeout=60, **variables):
-        command = build(system, **variables)
+        return self.start(build(system, **variables), arguments, timeout)
+
+    def start(self, command, arguments=(), timeout=60):
+        """Run a command that boots a system."""
         LOGS.mkdir(parents=True, exist_ok=True)
         log = (LOGS / f"{self.name}.{len(self.machines)}.log").open("w", encoding="utf-8")
         running = machine.Machine(command, arguments, log, timeout)

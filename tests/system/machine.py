@@ -94,9 +94,11 @@ class Machine:
 
     def finish(self, timeout=60):
         self.expect(r"<begin>\r*\n", timeout=timeout)
-        match = self.expect(r"(?s)^(.*?)<end (\d+)>", timeout=timeout)
+        # Much output comes in small pieces; only the end of it is searched each time.
+        self.child.expect(r"<end (\d+)>", timeout=timeout, searchwindowsize=200)
+        status, output = int(self.child.match[1]), self.child.before
         self.expect(PROMPT, timeout=timeout)
-        return int(match[2]), CONTROL.sub("", match[1]).replace("\r", "")
+        return status, CONTROL.sub("", output).replace("\r", "")
 
     def output(self, number, command, timeout=60):
         """The output of a command that succeeds."""

@@ -80,10 +80,10 @@ def test_full_screen_editor(demo):
     demo.focus(1)
     demo.send("vi /tmp/text\r")
     demo.expect(r"/tmp/text")
-    # An escape and a letter at once would be one key.
+    # It asks the terminal where the cursor is, and an escape and a letter at once would be one key.
     for keys in ("ibraid\x1b", "owoven\x1b", ":wq\r"):
-        demo.send(keys)
         time.sleep(1)
+        demo.send(keys)
     demo.expect(machine.PROMPT, timeout=10)
     assert demo.output(1, "cat /tmp/text").split() == ["braid", "woven"]
 

@@ -12,12 +12,8 @@
  * all of memory is device memory: everything it writes is in memory at once and in order.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "guest.h"
 
-#define UART    0x09000000UL
-#define UART_FR 0x18
 #define GICD    0x08000000UL
 #define GICC    0x08010000UL
 
@@ -25,70 +21,11 @@
 #define BUS_PAGES 8
 #define NOWHERE   0x0b000000UL /* nothing is here, nor at 0 */
 
-/* Virtio 1.2, 4.2.2 */
-enum virtio_mmio {
-    MAGIC = 0x000,
-    DEVICE_ID = 0x008,
-    DEVICE_FEATURES_SEL = 0x014,
-    DRIVER_FEATURES = 0x020,
-    DRIVER_FEATURES_SEL = 0x024,
-    QUEUE_SEL = 0x030,
-    QUEUE_SIZE_MAX = 0x034,
-    QUEUE_SIZE = 0x038,
-    QUEUE_READY = 0x044,
-    QUEUE_NOTIFY = 0x050,
-    INTERRUPT_ACK = 0x064,
-    STATUS = 0x070,
-    QUEUE_DESC = 0x080,
-    QUEUE_DRIVER = 0x090,
-    QUEUE_DEVICE = 0x0a0,
-    CONFIG = 0x100,
-};
-
-#define VIRTIO_MAGIC 0x74726976u
 #define ID_NET       1u
-
-#define ACKNOWLEDGE 1u
-#define DRIVER      2u
-#define DRIVER_OK   4u
-#define FEATURES_OK 8u
-#define NEEDS_RESET 64u
-
-#define F_NEXT     1u
-#define F_WRITE    2u
-#define F_INDIRECT 4u
-
-#define FEATURE_VERSION_1     32
-#define FEATURE_INDIRECT_DESC 28
 
 #define RX         0
 #define TX         1
-#define QUEUE_SIZE_USED 16u
 #define NET_HEADER 12u /* struct virtio_net_hdr_v1 */
-
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags;
-    uint16_t next;
-};
-
-struct avail {
-    uint16_t flags;
-    uint16_t index;
-    uint16_t ring[QUEUE_SIZE_USED];
-    uint16_t used_event;
-};
-
-struct used {
-    uint16_t flags;
-    uint16_t index;
-    struct {
-        uint32_t id;
-        uint32_t length;
-    } ring[QUEUE_SIZE_USED];
-    uint16_t avail_event;
-};
 
 static volatile struct descriptor table[2][QUEUE_SIZE_USED] __attribute__((aligned(4096)));
 static volatile struct descriptor indirect[QUEUE_SIZE_USED] __attribute__((aligned(16)));
@@ -103,50 +40,6 @@ static unsigned bad;
 static const char *step;
 
 /* ---- The machine ----------------------------------------------------------------------------- */
-
-static void write8(uintptr_t address, uint8_t value)
-{
-    __asm__ volatile("strb %w0, [%1]" ::"r"(value), "r"(address) : "memory");
-}
-
-static void write16(uintptr_t address, uint16_t value)
-{
-    __asm__ volatile("strh %w0, [%1]" ::"r"(value), "r"(address) : "memory");
-}
-
-static void write32(uintptr_t address, uint32_t value)
-{
-    __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
-}
-
-static void write64(uintptr_t address, uint64_t value)
-{
-    __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
-}
-
-static uint32_t read32(uintptr_t address)
-{
-    uint32_t value;
-
-    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
-    return value;
-}
-
-static uint64_t now(void)
-{
-    uint64_t ticks;
-
-    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
-    return ticks;
-}
-
-static uint64_t milliseconds(unsigned count)
-{
-    uint64_t frequency;
-
-    __asm__("mrs %0, cntfrq_el0" : "=r"(frequency));
-    return frequency * count / 1000;
-}
 
 static uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -170,11 +63,6 @@ static uint64_t hvc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     return x0;
 }
 
-struct saved {
-    uint64_t x[18];
-    uint64_t x18, x30, elr, spsr;
-};
-
 /* Called by start.S. An instruction that cannot be fetched was called; any other is passed over. */
 void on_abort(struct saved *saved)
 {
@@ -195,34 +83,6 @@ void on_interrupt(void)
     }
     if ((id & 0x3ff) == 27) {
         __asm__ volatile("msr cntv_ctl_el0, xzr");
-    }
-}
-
-static void put(char c)
-{
-    while ((read32(UART + UART_FR) & 0x20) != 0) {
-    }
-    write8(UART, (uint8_t)c);
-}
-
-static void print(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        put(*text);
-    }
-}
-
-static void print_number(unsigned number)
-{
-    if (number >= 10) {
-        print_number(number / 10);
-    }
-    put((char)('0' + number % 10));
-}
-
-static void wait(unsigned count)
-{
-    for (uint64_t end = now() + milliseconds(count); now() < end;) {
     }
 }
 

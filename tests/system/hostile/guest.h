@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * What guests of our own have of a machine: a UART, a clock, and virtio-mmio devices. They run with
+ * the MMU off, where all of memory is device memory: what they write is in memory at once and in order.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UART    0x09000000UL
+#define UART_FR 0x18
+
+/* Virtio 1.2, 4.2.2 */
+enum virtio_mmio {
+    MAGIC = 0x000,
+    DEVICE_ID = 0x008,
+    DEVICE_FEATURES_SEL = 0x014,
+    DRIVER_FEATURES = 0x020,
+    DRIVER_FEATURES_SEL = 0x024,
+    QUEUE_SEL = 0x030,
+    QUEUE_SIZE_MAX = 0x034,
+    QUEUE_SIZE = 0x038,
+    QUEUE_READY = 0x044,
+    QUEUE_NOTIFY = 0x050,
+    INTERRUPT_ACK = 0x064,
+    STATUS = 0x070,
+    QUEUE_DESC = 0x080,
+    QUEUE_DRIVER = 0x090,
+    QUEUE_DEVICE = 0x0a0,
+    CONFIG = 0x100,
+};
+
+#define VIRTIO_MAGIC 0x74726976u
+
+#define ACKNOWLEDGE 1u
+#define DRIVER      2u
+#define DRIVER_OK   4u
+#define FEATURES_OK 8u
+#define NEEDS_RESET 64u
+
+#define F_NEXT     1u
+#define F_WRITE    2u
+#define F_INDIRECT 4u
+
+#define FEATURE_VERSION_1     32
+#define FEATURE_INDIRECT_DESC 28
+
+#define QUEUE_SIZE_USED 16u
+
+struct descriptor {
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags;
+    uint16_t next;
+};
+
+struct avail {
+    uint16_t flags;
+    uint16_t index;
+    uint16_t ring[QUEUE_SIZE_USED];
+    uint16_t used_event;
+};
+
+struct used {
+    uint16_t flags;
+    uint16_t index;
+    struct {
+        uint32_t id;
+        uint32_t length;
+    } ring[QUEUE_SIZE_USED];
+    uint16_t avail_event;
+};
+
+/* What start.S has saved of the interrupted code. */
+struct saved {
+    uint64_t x[18];
+    uint64_t x18, x30, elr, spsr;
+};
+
+static inline void write8(uintptr_t address, uint8_t value)
+{
+    __asm__ volatile("strb %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline void write16(uintptr_t address, uint16_t value)
+{
+    __asm__ volatile("strh %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline void write32(uintptr_t address, uint32_t value)
+{
+    __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline void write64(uintptr_t address, uint64_t value)
+{
+    __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+
+static inline uint32_t read32(uintptr_t address)
+{
+    uint32_t value;
+
+    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+
+static inline uint64_t now(void)
+{
+    uint64_t ticks;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
+    return ticks;
+}
+
+static inline uint64_t milliseconds(unsigned count)
+{
+    uint64_t frequency;
+
+    __asm__("mrs %0, cntfrq_el0" : "=r"(frequency));
+    return frequency * count / 1000;
+}
+
+static inline void put(char c)
+{
+    while ((read32(UART + UART_FR) & 0x20) != 0) {
+    }
+    write8(UART, (uint8_t)c);
+}
+
+static inline void print(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        put(*text);
+    }
+}
+
+static inline void print_number(unsigned number)
+{
+    if (number >= 10) {
+        print_number(number / 10);
+    }
+    put((char)('0' + number % 10));
+}
+
+static inline void wait(unsigned count)
+{
+    for (uint64_t end = now() + milliseconds(count); now() < end;) {
+    }
+}

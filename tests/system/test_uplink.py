@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The world outside: addresses by DHCP, TCP both ways, ports of the host, and a storm."""
+
+import hashlib
+import os
+import re
+import socket
+import threading
+
+import pytest
+
+import conftest
+import machine
+import wire
+
+HOST = "10.0.2.2"  # the host, as QEMU's user network calls it
+MIB = 1 << 20
+SIZE = int(os.environ.get("UPLINK_TEST_MIB") or 100) * MIB
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def uplink(request, tmp_path_factory):
+    """(the system `uplink` with both shells ready, the port of the host that leads to vm0's 22)."""
+    port = free_port()  # 2222 may be somebody else's
+    text = (conftest.ROOT / "systems" / "uplink.yaml").read_text()
+    path = tmp_path_factory.mktemp("uplink") / "uplink_test.yaml"
+    path.write_text(text.replace("tcp:2222->", f"tcp:{port}->"))
+    booter = conftest.Booter(conftest.log_name(request))
+    running = booter(path)
+    for number in range(2):
+        running.login(number)
+        running.output(number, "for i in 1 2 3 4 5 6 7 8 9; do ip route | grep -q default && break;"
+                               " sleep 1; done; ip route | grep default", timeout=60)
+    yield running, port
+    booter.stop()
+
+
+class Server:
+    """A server on the host for one connection: runs `talk` with it in the background."""
+
+    def __init__(self, talk):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.talk = talk
+        self.result = None
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        self.listener.settimeout(300)
+        connection, _ = self.listener.accept()
+        with connection:
+            connection.settimeout(300)
+            self.result = self.talk(connection)
+        self.listener.close()
+
+    def wait(self):
+        self.thread.join(300)
+        return self.result
+
+
+def receive_all(connection):
+    digest = hashlib.sha256()
+    count = 0
+    while data := connection.recv(1 << 16):
+        digest.update(data)
+        count += len(data)
+    return count, digest.hexdigest()
+
+
+def send_random(connection):
+    digest = hashlib.sha256()
+    for _ in range(SIZE // MIB):
+        data = os.urandom(MIB)
+        digest.update(data)
+        connection.sendall(data)
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("number, address", [(0, "10.0.2.15"), (1, "10.0.2.16")])
+def test_dhcp(uplink, number, address):
+    running, _ = uplink
+    assert f"inet {address}/24" in running.output(number, "ip addr show eth0")
+    assert f"default via {HOST}" in running.output(number, "ip route")
+    assert "nameserver 10.0.2.3" in running.output(number, "cat /etc/resolv.conf")
+
+
+def test_thousand_pings(uplink):
+    running, _ = uplink
+    output = running.output(0, f"ping -q -c 1000 -i 0.01 {HOST}", timeout=300)
+    assert machine.ping_statistics(output)[:2] == (1000, 1000)
+
+
+def test_tcp_to_the_host(uplink):
+    """Random bytes; each side takes their sum while they pass."""
+    running, _ = uplink
+    server = Server(receive_all)
+    sent = running.output(
+        0, "mkfifo /tmp/out; sha256sum </tmp/out >/tmp/sum & "
+           f"head -c {SIZE} /dev/urandom | tee /tmp/out | nc {HOST} {server.port}; "
+           "wait; cat /tmp/sum; rm /tmp/out", timeout=600)
+    count, digest = server.wait()
+    assert count == SIZE
+    assert digest in sent
+
+
+def test_tcp_from_the_host(uplink):
+    running, _ = uplink
+    server = Server(send_random)
+    received = running.output(1, f"nc {HOST} {server.port} </dev/null | sha256sum", timeout=600)
+    assert server.wait() in received
+
+
+def test_forwarded_port(uplink):
+    running, port = uplink
+    running.output(0, "nc -l -p 22 -e echo hello from inside & sleep 1")
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.settimeout(60)
+        answer = b""
+        while data := connection.recv(4096):
+            answer += data
+    assert answer == b"hello from inside\n"
+
+
+def test_offloads_stay_on_inside(uplink):
+    """QEMU's user network takes no segments: the switch cuts them, the machines need not know."""
+    running, _ = uplink
+    assert re.search(r"tcp-segmentation-offload: on", running.output(0, "ethtool -k eth0"))
+
+
+# ---- A storm from outside ----
+
+def test_storm(boot):
+    """Broadcasts as fast as the board takes them: the machines still reach each other, all of it."""
+    path = conftest.HERE / "storm.yaml"
+    conftest.build(path)
+    cable = wire.Wire(conftest.directory_of(path))
+    try:
+        system = boot(path)
+        system.login(1)
+        system.login(0)
+        ping = "ping -c 50 -i 0.1 -W 5 192.168.1.2"
+        assert machine.ping_statistics(system.output(0, ping))[:2] == (50, 50)
+        ours = wire.mac("02:00:00:00:be:ef")
+        for destination in (wire.BROADCAST, wire.mac("01:00:5e:00:00:fb"),
+                            wire.mac("02:00:00:00:00:99")):
+            with wire.Storm(cable, wire.frame(destination, ours, 200)) as storm:
+                output = system.output(0, ping, timeout=120)
+            assert storm.sent > 10000, "that was no storm"
+            assert machine.ping_statistics(output)[:2] == (50, 50)
+        flooded = int(system.output(0, "cat /sys/class/net/eth0/statistics/rx_packets"))
+        assert flooded < storm.sent
+    finally:
+        cable.close()
