@@ -205,8 +205,8 @@ static void place_slice(struct system *system, struct slice *slice)
         return;
     }
     slice->offset = next_offset;
-    if (disk->size != 0 && (slice->size > disk->size ||
-                            next_offset + slice->size + DISK_MARGIN > disk->size)) {
+    if (disk->size != 0 &&
+        (slice->size > disk->size || next_offset + slice->size + DISK_MARGIN > disk->size)) {
         error_at(system->path, slice->line, slice->where,
                  "size %s: beyond the end of the disk, which has %s: %s are left",
                  value_format(VALUE_SIZE, slice->size), value_format(VALUE_SIZE, disk->size),
@@ -334,8 +334,8 @@ void disks_check(struct system *system, struct yaml_file *file)
         return;
     }
     if (disk->slice_count > BLOCK_MAX_CLIENTS) {
-        error_at(system->path, system->settings.vms.line, "",
-                 "vms: %u disks in all: %d at most", disk->slice_count, BLOCK_MAX_CLIENTS);
+        error_at(system->path, system->settings.vms.line, "", "vms: %u disks in all: %d at most",
+                 disk->slice_count, BLOCK_MAX_CLIENTS);
     }
     if (system->board.settings.disk.node == NULL) {
         error_at(system->path, system->settings.vms.line, "",

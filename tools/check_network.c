@@ -44,9 +44,8 @@ static void plug_in(struct system *system, struct interface *interface)
     } else {
         network = find_network(system, settings->on_switch.text);
         if (network == NULL) {
-            error_at(system->path, settings->on_switch.line, interface->where,
-                     "no switch '%s': %s", settings->on_switch.text,
-                     known_networks(system, settings->on_switch.text));
+            error_at(system->path, settings->on_switch.line, interface->where, "no switch '%s': %s",
+                     settings->on_switch.text, known_networks(system, settings->on_switch.text));
         }
     }
     if (network == NULL) {
@@ -85,8 +84,8 @@ static void check_alone(const struct system *system, const struct vm *vm)
         const struct schema_key *key = &interface_schema.keys[i];
         int line = ((const struct setting *)(own + key->offset))->line;
         if (line != ((const struct setting *)(common + key->offset))->line) {
-            error_at(system->path, line, vm->where, "'%s' beside 'interfaces': put it into the list",
-                     key->name);
+            error_at(system->path, line, vm->where,
+                     "'%s' beside 'interfaces': put it into the list", key->name);
         }
     }
 }
@@ -175,9 +174,9 @@ static void check_vlans(const struct system *system, struct yaml_file *file,
 
 /* MACs. */
 
-#define MAC_MULTICAST  (1ULL << 40) /* IEEE 802: the first bit on the wire */
-#define MAC_LOCAL      (2ULL << 40)
-#define MAC_BYTES_2_6  0xffffffffffULL
+#define MAC_MULTICAST (1ULL << 40) /* IEEE 802: the first bit on the wire */
+#define MAC_LOCAL     (2ULL << 40)
+#define MAC_BYTES_2_6 0xffffffffffULL
 
 /* FNV-1a, so that the address depends on the names alone. */
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -292,12 +291,11 @@ static void check_gateway(const struct system *system, const struct interface *i
         return;
     }
     if (!interface_has_address(interface)) {
-        error_at(system->path, gateway->line, interface->where,
-                 "gateway %s: %s", gateway->text,
+        error_at(system->path, gateway->line, interface->where, "gateway %s: %s", gateway->text,
                  ip->line == 0 ? "the interface has no address: give it an 'ip'"
                                : "the interface gets one by 'ip: dhcp': leave it out");
-    } else if ((((uint32_t)gateway->number ^ VALUE_IPV4_BITS(ip->number)) &
-                net_mask(ip->number)) != 0) {
+    } else if ((((uint32_t)gateway->number ^ VALUE_IPV4_BITS(ip->number)) & net_mask(ip->number)) !=
+               0) {
         error_at(system->path, gateway->line, interface->where,
                  "gateway %s: not in the network of %s", gateway->text,
                  value_format(VALUE_IPV4_NET, ip->number));
@@ -419,10 +417,10 @@ static void read_one_way(const struct system *system, struct network *network, c
                  "%s: write [a, b] for a and b with one another, or 'a -> b' for one way", key);
         return;
     }
-    uint64_t from = named_ports(system, network, key, trimmed(text, (size_t)(arrow - text)),
-                                yaml_line(item));
-    uint64_t to = named_ports(system, network, key, trimmed(arrow + 2, strlen(arrow + 2)),
-                              yaml_line(item));
+    uint64_t from =
+        named_ports(system, network, key, trimmed(text, (size_t)(arrow - text)), yaml_line(item));
+    uint64_t to =
+        named_ports(system, network, key, trimmed(arrow + 2, strlen(arrow + 2)), yaml_line(item));
     if (from == to && from != 0) {
         error_at(system->path, yaml_line(item), network->where, "%s '%s': the same machine twice",
                  key, text);
@@ -440,8 +438,8 @@ static void read_both_ways(const struct system *system, struct yaml_file *file,
     for (size_t i = 0; i < count; i++) {
         yaml_node_t *name = yaml_node(file, item->data.sequence.items.start[i]);
         if (yaml_text(name) == NULL) {
-            error_at(system->path, yaml_line(name), network->where, "%s: %s: a vm's name belongs here",
-                     key, yaml_kind(name));
+            error_at(system->path, yaml_line(name), network->where,
+                     "%s: %s: a vm's name belongs here", key, yaml_kind(name));
             continue;
         }
         ports |= named_ports(system, network, key, yaml_text(name), yaml_line(name));

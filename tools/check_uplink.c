@@ -118,8 +118,7 @@ static bool address_is_taken(const struct network *network, uint32_t address)
     for (unsigned p = 0; p < network->port_count; p++) {
         const struct interface *port = network->ports[p];
 
-        if (interface_has_address(port) &&
-            VALUE_IPV4_BITS(port->settings.ip.number) == address) {
+        if (interface_has_address(port) && VALUE_IPV4_BITS(port->settings.ip.number) == address) {
             return true;
         }
     }
@@ -180,8 +179,9 @@ static bool read_port(const struct system *system, const struct uplink *uplink, 
         value_parse(VALUE_COUNT, NULL, memory_copy(start, length), &number);
     }
     if (number == 0 || number > PORT_MAX) {
-        error_at(system->path, line, uplink->where, "forward '%.80s': port %.*s: 1 to %d belong there",
-                 whole, length > 20 ? 20 : (int)length, start, PORT_MAX);
+        error_at(system->path, line, uplink->where,
+                 "forward '%.80s': port %.*s: 1 to %d belong there", whole,
+                 length > 20 ? 20 : (int)length, start, PORT_MAX);
         return false;
     }
     *port = (unsigned)number;

@@ -5,9 +5,9 @@
 
 static void emit_region(const struct region *region, struct buffer *out)
 {
-    buffer_print(out, "    <memory_region name=\"%s\" size=\"0x%" PRIx64 "\" page_size=\"0x%" PRIx64
-                      "\"",
-                 region->name, region->size, region->page_size);
+    buffer_print(
+        out, "    <memory_region name=\"%s\" size=\"0x%" PRIx64 "\" page_size=\"0x%" PRIx64 "\"",
+        region->name, region->size, region->page_size);
     if (region->fixed) {
         buffer_print(out, " phys_addr=\"0x%" PRIx64 "\"", region->address);
     }
@@ -22,8 +22,7 @@ static void emit_region(const struct region *region, struct buffer *out)
 static void emit_map(const struct map *map, const char *indent, struct buffer *out)
 {
     buffer_print(out, "%s<map mr=\"%s\" vaddr=\"0x%" PRIx64 "\" perms=\"%s\"%s />\n", indent,
-                 map->region->name, map->vaddr, map->perms,
-                 map->cached ? "" : " cached=\"false\"");
+                 map->region->name, map->vaddr, map->perms, map->cached ? "" : " cached=\"false\"");
 }
 
 static void emit_vm(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
@@ -47,8 +46,7 @@ static void emit_vm(const struct vm *vm, const struct vm_layout *place, struct b
 static void emit_pd(const struct layout *layout, const struct pd *pd, struct buffer *out)
 {
     buffer_print(out,
-                 "    <protection_domain name=\"%s\" priority=\"%u\" stack_size=\"0x%" PRIx64
-                 "\"",
+                 "    <protection_domain name=\"%s\" priority=\"%u\" stack_size=\"0x%" PRIx64 "\"",
                  pd->name, pd->priority, pd->stack_size);
     if (pd->budget != 0) {
         buffer_print(out, " budget=\"%u\" period=\"%u\"", pd->budget, pd->period);
@@ -99,9 +97,10 @@ static void emit_end(const struct channel_end *end, struct buffer *out)
 
 void emit_system(const struct layout *layout, struct buffer *out)
 {
-    buffer_print(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                      "<!-- Made by braid-gen from the system '%s'; changes will be lost. -->\n"
-                      "<system>\n",
+    buffer_print(out,
+                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                 "<!-- Made by braid-gen from the system '%s'; changes will be lost. -->\n"
+                 "<system>\n",
                  layout->system->name);
     for (size_t i = 0; i < layout->regions.count; i++) {
         emit_region(layout->regions.items[i], out);

@@ -22,7 +22,7 @@ struct image_header {
     uint32_t pe_offset;
 };
 
-#define IMAGE_MAGIC          0x644d5241u /* "ARM\x64" */
+#define IMAGE_MAGIC           0x644d5241u /* "ARM\x64" */
 #define IMAGE_FLAG_BIG_ENDIAN 1u
 
 struct signature {
@@ -33,10 +33,16 @@ struct signature {
 
 /* What an initramfs begins with: Linux, lib/decompress.c and init/initramfs.c. */
 static const struct signature archives[] = {
-    {"070701", 6, "cpio"},         {"070702", 6, "cpio"},
-    {"\x1f\x8b", 2, "gzip"},       {"\xfd" "7zXZ", 5, "xz"},
-    {"\x28\xb5\x2f\xfd", 4, "zstd"}, {"\x02\x21\x4c\x18", 4, "lz4"},
-    {"BZh", 3, "bzip2"},           {"\x89LZO", 4, "lzo"},
+    {"070701", 6, "cpio"},
+    {"070702", 6, "cpio"},
+    {"\x1f\x8b", 2, "gzip"},
+    {"\xfd"
+     "7zXZ",
+     5, "xz"},
+    {"\x28\xb5\x2f\xfd", 4, "zstd"},
+    {"\x02\x21\x4c\x18", 4, "lz4"},
+    {"BZh", 3, "bzip2"},
+    {"\x89LZO", 4, "lzo"},
     {"\x5d\x00\x00", 3, "lzma"},
 };
 
@@ -64,7 +70,10 @@ static const char *check_kernel(const unsigned char *head, size_t length, struct
 {
     struct image_header header;
 
-    if (length >= 4 && memcmp(head, "\x7f" "ELF", 4) == 0) {
+    if (length >= 4 && memcmp(head,
+                              "\x7f"
+                              "ELF",
+                              4) == 0) {
         return "an ELF file, not an arm64 Image: use arch/arm64/boot/Image of the kernel's build";
     }
     if (length >= 8 && memcmp(head, "MZ\0\0zimg", 8) == 0) {

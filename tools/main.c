@@ -30,8 +30,18 @@ static const char usage[] =
     "  --describe         print each system's name and description\n"
     "  --reference        print the reference of all keys, in Markdown\n";
 
-enum { OPTION_BOARD = 256, OPTION_OUTPUT, OPTION_KERNEL, OPTION_INITRD, OPTION_SEARCH,
-       OPTION_PREFILL, OPTION_MEMORY, OPTION_DESCRIBE, OPTION_REFERENCE, OPTION_HELP };
+enum {
+    OPTION_BOARD = 256,
+    OPTION_OUTPUT,
+    OPTION_KERNEL,
+    OPTION_INITRD,
+    OPTION_SEARCH,
+    OPTION_PREFILL,
+    OPTION_MEMORY,
+    OPTION_DESCRIBE,
+    OPTION_REFERENCE,
+    OPTION_HELP
+};
 
 static const struct option option_table[] = {
     {"board", required_argument, NULL, OPTION_BOARD},

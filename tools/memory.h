@@ -29,8 +29,8 @@ void memory_free_all(void);
 
 /* The address of a new, zeroed last item. Addresses of earlier items may change. */
 #define list_add(list)                                                                             \
-    ((list)->items = memory_grow((list)->items, &(list)->capacity, (list)->count,                  \
-                                 sizeof(*(list)->items)),                                          \
+    ((list)->items =                                                                               \
+         memory_grow((list)->items, &(list)->capacity, (list)->count, sizeof(*(list)->items)),     \
      &(list)->items[(list)->count++])
 
 /* For list_add: room for item number `count`, of `size` bytes each. */

@@ -8,8 +8,9 @@
 typedef void member_reader(struct system *system, struct yaml_file *file, yaml_node_t *name,
                            yaml_node_t *settings, int line);
 
-static const char *const reserved_names[] = {"timer", "uart", "console", "block", "block_driver", "disk", "net_driver",
-                                             "uplink", "all", "none"};
+static const char *const reserved_names[] = {"timer",        "uart", "console",    "block",
+                                             "block_driver", "disk", "net_driver", "uplink",
+                                             "all",          "none"};
 
 static bool is_reserved(const char *name)
 {
@@ -229,8 +230,7 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
 
     schema_defaults(&vm_schema, &system->common);
     if (settings->defaults.node != NULL) {
-        schema_read(&vm_schema, file, settings->defaults.node, "defaults", true,
-                    &system->common);
+        schema_read(&vm_schema, file, settings->defaults.node, "defaults", true, &system->common);
     }
     if (settings->switches.node != NULL) {
         read_members(system, file, &settings->switches, "switches", read_network);

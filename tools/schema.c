@@ -42,18 +42,16 @@ static const char *out_of_range(const struct schema_key *key, uint64_t number)
                                    value_format(key->kind, key->maximum));
     }
     if (key->multiple != 0 && number % key->multiple != 0) {
-        return memory_format("not a multiple of %s: %s would be",
-                             value_format(key->kind, key->multiple),
-                             value_format(key->kind, number - number % key->multiple +
-                                                         key->multiple));
+        return memory_format(
+            "not a multiple of %s: %s would be", value_format(key->kind, key->multiple),
+            value_format(key->kind, number - number % key->multiple + key->multiple));
     }
     return NULL;
 }
 
 static bool has_range(enum value_kind kind)
 {
-    return kind == VALUE_SIZE || kind == VALUE_DURATION || kind == VALUE_COUNT ||
-           kind == VALUE_HEX;
+    return kind == VALUE_SIZE || kind == VALUE_DURATION || kind == VALUE_COUNT || kind == VALUE_HEX;
 }
 
 bool schema_read_value(const struct schema_key *key, const char *file, const char *where,
@@ -108,8 +106,8 @@ static void report_unknown(const struct schema *schema, const char *file, int li
                 continue;
             }
             nearest_weigh(&nearest, name, part->keys[i].name);
-            known = memory_format("%s%s%s", known, known[0] == '\0' ? "" : ", ",
-                                  part->keys[i].name);
+            known =
+                memory_format("%s%s%s", known, known[0] == '\0' ? "" : ", ", part->keys[i].name);
         }
     }
     if (nearest.word != NULL) {
@@ -199,10 +197,18 @@ void schema_read(const struct schema *schema, struct yaml_file *file, yaml_node_
 static const char *kind_name(const struct schema_key *key)
 {
     static const char *const names[] = {
-        [VALUE_TEXT] = "text",         [VALUE_NAME] = "name",       [VALUE_HOSTNAME] = "host name",
-        [VALUE_PATH] = "file",         [VALUE_SIZE] = "size",       [VALUE_DURATION] = "time",
-        [VALUE_COUNT] = "number",      [VALUE_HEX] = "address",     [VALUE_SWITCHED] = "yes or no",
-        [VALUE_CHOICE] = "word",       [VALUE_MAC] = "MAC address", [VALUE_IPV4] = "IPv4 address",
+        [VALUE_TEXT] = "text",
+        [VALUE_NAME] = "name",
+        [VALUE_HOSTNAME] = "host name",
+        [VALUE_PATH] = "file",
+        [VALUE_SIZE] = "size",
+        [VALUE_DURATION] = "time",
+        [VALUE_COUNT] = "number",
+        [VALUE_HEX] = "address",
+        [VALUE_SWITCHED] = "yes or no",
+        [VALUE_CHOICE] = "word",
+        [VALUE_MAC] = "MAC address",
+        [VALUE_IPV4] = "IPv4 address",
         [VALUE_IPV4_NET] = "IPv4 address/prefix, or `dhcp`",
     };
     const char *list = "";

@@ -12,10 +12,10 @@
 
 /* One key's value in a record. Records are structures of these. */
 struct setting {
-    const char *text;   /* as written */
-    uint64_t number;    /* what it means, for the kinds that mean a number */
-    yaml_node_t *node;  /* VALUE_NODE */
-    int line;           /* where it was set; 0: it was not, and this is the default */
+    const char *text;  /* as written */
+    uint64_t number;   /* what it means, for the kinds that mean a number */
+    yaml_node_t *node; /* VALUE_NODE */
+    int line;          /* where it was set; 0: it was not, and this is the default */
 };
 
 struct schema_key {
@@ -25,12 +25,12 @@ struct schema_key {
     const char *fallback; /* the default, as one would write it; NULL: none */
     const char *derived;  /* the reference's word on a default that is computed */
     uint64_t minimum;
-    uint64_t maximum;     /* 0: any */
-    uint64_t multiple;    /* 0: any */
+    uint64_t maximum;  /* 0: any */
+    uint64_t multiple; /* 0: any */
     const char *const *choices;
     bool required;
-    bool own;             /* particular to one VM: not among `defaults` */
-    const char *shape;    /* of VALUE_NODE, for the reference */
+    bool own;          /* particular to one VM: not among `defaults` */
+    const char *shape; /* of VALUE_NODE, for the reference */
     const char *purpose;
 };
 

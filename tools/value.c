@@ -262,10 +262,9 @@ const char *value_format(enum value_kind kind, uint64_t number)
         if (kind == VALUE_IPV4_NET && number == VALUE_IPV4_DHCP) {
             return "dhcp";
         }
-        const char *quad =
-            memory_format("%u.%u.%u.%u", (unsigned)(number >> 24 & 255),
-                          (unsigned)(number >> 16 & 255), (unsigned)(number >> 8 & 255),
-                          (unsigned)(number & 255));
+        const char *quad = memory_format("%u.%u.%u.%u", (unsigned)(number >> 24 & 255),
+                                         (unsigned)(number >> 16 & 255),
+                                         (unsigned)(number >> 8 & 255), (unsigned)(number & 255));
         return kind == VALUE_IPV4 ? quad : memory_format("%s/%u", quad, VALUE_IPV4_PREFIX(number));
     }
     case VALUE_SWITCHED:
