@@ -210,6 +210,14 @@ static uint32_t least_urgent_register(uint8_t vcpu)
     return least;
 }
 
+/* Put an interrupt into a list register that is not empty; false if the guest is handling that. */
+static bool overwrite(uint8_t vcpu, uint32_t intid, uint32_t index)
+{
+    return seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, (seL4_Uint16)intid,
+                                   LR_PRIORITY(*priority_of(vcpu, intid)), is_group1(vcpu, intid),
+                                   (seL4_Uint8)index) == seL4_NoError;
+}
+
 /*
  * All list registers are taken: an interrupt more urgent than one of them takes its place, unless
  * the guest is handling that one. The kernel does not always know that it is; the interrupt in
@@ -218,16 +226,29 @@ static uint32_t least_urgent_register(uint8_t vcpu)
 static bool take_over(uint8_t vcpu, uint32_t intid)
 {
     uint32_t index = least_urgent_register(vcpu);
-    uint8_t priority = LR_PRIORITY(*priority_of(vcpu, intid));
 
-    if (urgency(vcpu, &gic.cpu[vcpu].lr[index]) <= priority ||
-        seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, (seL4_Uint16)intid, priority,
-                                is_group1(vcpu, intid), (seL4_Uint8)index) != seL4_NoError) {
+    if (urgency(vcpu, &gic.cpu[vcpu].lr[index]) <= LR_PRIORITY(*priority_of(vcpu, intid)) ||
+        !overwrite(vcpu, intid, index)) {
         return false;
     }
     displace(vcpu, index);
     place(vcpu, intid, index);
     return true;
+}
+
+/*
+ * An interrupt that was abandoned in a list register is wanted again: there, because two copies
+ * are not allowed. If the guest is handling it, it stays pending here and comes again afterwards.
+ */
+static void readopt(uint8_t vcpu, uint32_t intid, uint32_t index)
+{
+    if (overwrite(vcpu, intid, index)) {
+        displace(vcpu, index);
+        place(vcpu, intid, index);
+    } else {
+        gic.cpu[vcpu].lr[index].abandoned = false;
+        bank_of(vcpu, intid / 32)->placed |= 1u << (intid % 32);
+    }
 }
 
 static bool give_register(uint8_t vcpu, uint32_t intid)
@@ -236,10 +257,7 @@ static bool give_register(uint8_t vcpu, uint32_t intid)
     uint32_t index = register_of(cpu, intid);
 
     if (index < VGIC_LIST_REGISTERS) {
-        /* It was abandoned there. Two copies are not allowed, and it may be being handled: so it
-         * stays pending here as well. */
-        cpu->lr[index].abandoned = false;
-        bank_of(vcpu, intid / 32)->placed |= 1u << (intid % 32);
+        readopt(vcpu, intid, index);
         return true;
     }
     if (cpu->placed_count == VGIC_LIST_REGISTERS) {

@@ -420,7 +420,15 @@ static void no_interrupt_is_in_two_list_registers(void **state)
         copies += fake.vcpu[0].lr[i].state != FAKE_LR_FREE;
     }
     assert_int_equal(copies, 1);
-    eoi(0, SPI); /* it may have been taken before it was cleared, so it comes again */
+    eoi(0, SPI);
+    assert_false(vgic_pending(0));
+
+    set_bit(GICD_ISPENDR, SPI);
+    fake_acknowledge(0, (unsigned)fake_find_lr(0, SPI));
+    set_bit(GICD_ICPENDR, SPI);
+    set_bit(GICD_ISPENDR, SPI); /* while it is being handled: it comes afterwards */
+    assert_int_equal(fake.vcpu[0].lr[fake_find_lr(0, SPI)].state, FAKE_LR_ACTIVE);
+    eoi(0, SPI);
     assert_true(fake_find_lr(0, SPI) >= 0);
     eoi(0, SPI);
     assert_false(vgic_pending(0));
