@@ -21,6 +21,10 @@ struct switch_port_config {
     uint16_t access_vlan;          /* 1..4094, or SWITCH_VLAN_NONE */
     const uint16_t *trunk_vlans;   /* a trunk port's VLANs, ended by 0; NULL if not a trunk */
     uint32_t flood_limit;          /* uplink: frames for several ports let in per second; 0: any */
+    void *vhost_page;   /* vhost: see lib/vhost.h */
+    void *ram;          /* vhost: the guest's RAM in this PD */
+    uint64_t ram_gpa;
+    uint64_t ram_size;
     void *from_port;    /* ring region: port -> switch (isolated, uplink) */
     void *to_port;      /* ring region: switch -> port (isolated, uplink) */
     uint32_t ring_size; /* bytes of data in each */

@@ -120,6 +120,10 @@ static bool is_sound(struct port *from, struct frame *frame)
         complain(from, DROP_SHORT, frame->length, "shorter than its Ethernet header");
         return false;
     }
+    if (frame->objection != NULL) {
+        complain(from, DROP_HEADER, frame->length, frame->objection);
+        return false;
+    }
     if (head->net.gso_type == VIRTIO_NET_HDR_GSO_NONE && frame->length > NET_FRAME_MAX) {
         complain(from, DROP_LONG, frame->length, "too long");
         return false;

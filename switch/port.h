@@ -52,6 +52,7 @@ struct frame {
     struct frame_head head; /* without a VLAN tag once the switch has looked at it */
     uint32_t length;        /* of the Ethernet frame as it was sent, in bytes */
     uint32_t skip;          /* so many of its first bytes are replaced by the head's */
+    const char *objection;  /* the port's own, for which it goes no further; NULL: none */
     uint32_t segment_count;
     struct frame_segment segments[FRAME_SEGMENTS_MAX]; /* the whole frame, `length` bytes */
 };

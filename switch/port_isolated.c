@@ -29,6 +29,7 @@ static bool isolated_peek(struct port *port, struct frame *frame)
     if (record == NULL) {
         return false;
     }
+    frame->objection = NULL;
     frame->segment_count = 1;
     if (count <= NET_HEADER) {
         frame->length = 0;

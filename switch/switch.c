@@ -16,7 +16,9 @@
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "lib/ring.h"
+#include "lib/vhost.h"
 #include "port.h"
+#include "port_vhost.h"
 #include "table.h"
 
 /*
@@ -25,6 +27,8 @@
  */
 #define TURN            32u
 #define TURN_COST_SHIFT 11
+
+#define CALL_WORDS 5u /* message registers of a call, at most */
 
 /* Room for what is said about one port, in bytes. */
 #define STATISTICS_ROOM 512u
@@ -91,6 +95,8 @@ static const char *attach(struct port *port)
     case SWITCH_PATH_ISOLATED:
     case SWITCH_PATH_UPLINK: /* its driver speaks to the switch as a monitor does */
         return port_isolated_attach(port);
+    case SWITCH_PATH_VHOST:
+        return port_vhost_attach(port);
     default:
         return "this switch has no such data path";
     }
@@ -279,4 +285,24 @@ void notified(microkit_channel ch)
     } else if (switch_config.log != NULL && ch == switch_config.log_channel) {
         print_statistics();
     }
+}
+
+/* A monitor's word on its port: lib/vhost.h. */
+microkit_msginfo protected(microkit_channel ch, microkit_msginfo msginfo)
+{
+    uint64_t label = microkit_msginfo_get_label(msginfo);
+    uint64_t count = microkit_msginfo_get_count(msginfo);
+    uint64_t words[CALL_WORDS];
+    uint64_t result = VHOST_REFUSED;
+    struct port *port = ch < MICROKIT_MAX_CHANNELS && port_of_channel[ch] != 0
+                            ? &ports[port_of_channel[ch] - 1]
+                            : NULL;
+
+    if (port != NULL && port->config->path == SWITCH_PATH_VHOST && count <= CALL_WORDS) {
+        for (uint32_t i = 0; i < count; i++) {
+            words[i] = microkit_mr_get((seL4_Uint8)i);
+        }
+        result = port_vhost_call(port, label, words, (uint32_t)count);
+    }
+    return microkit_msginfo_new(result, 0);
 }

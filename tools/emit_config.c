@@ -134,16 +134,19 @@ static void emit_port(const struct layout *layout, const struct network *network
                       struct buffer *out)
 {
     const struct interface *port = network->ports[p];
-    const struct link *link = &layout->vms[port->vm->index].interfaces[port->index];
+    const struct vm_layout *place = &layout->vms[port->vm->index];
+    const struct link *link = &place->interfaces[port->index];
+    bool vhost = interface_is_vhost(port);
 
     buffer_print(out,
                  "        {\n"
                  "            .name = \"%s\",\n"
-                 "            .path = SWITCH_PATH_ISOLATED,\n"
+                 "            .path = %s,\n"
                  "            .channel = %u,\n"
                  "            .mac_fixed = %s,\n"
                  "            .mac = {",
-                 port->vm->name, link->server_channel,
+                 port->vm->name, vhost ? "SWITCH_PATH_VHOST" : "SWITCH_PATH_ISOLATED",
+                 link->server_channel,
                  port->settings.any_mac.number ? "false" : "true");
     emit_mac(port->mac, out);
     buffer_print(out,
@@ -153,6 +156,17 @@ static void emit_port(const struct layout *layout, const struct network *network
                  network->may_reach[p], port->settings.vlan.number);
     if (port->trunk[0] != 0) {
         buffer_print(out, "            .trunk_vlans = %s,\n", trunk_name(port));
+    }
+    if (vhost) {
+        buffer_print(out,
+                     "            .vhost_page = " FIELD_POINTER ",\n"
+                     "            .ram = " FIELD_POINTER ",\n"
+                     "            .ram_gpa = 0x%llx,\n"
+                     "            .ram_size = 0x%" PRIx64 ",\n"
+                     "        },\n",
+                     link->server_up, place->switch_ram[port->index], GUEST_RAM,
+                     port->vm->settings.memory.number);
+        return;
     }
     buffer_print(out,
                  "            .from_port = " FIELD_POINTER ",\n"
@@ -286,16 +300,25 @@ static void emit_vm_interface(const struct vm_layout *place, const struct interf
     emit_mac(interface->mac, out);
     buffer_print(out,
                  "},\n"
-                 "            .mtu = 1500,\n"
-                 "            .to_switch = " FIELD_POINTER ",\n"
-                 "            .from_switch = " FIELD_POINTER ",\n"
-                 "            .ring_size = 0x%" PRIx64 ",\n"
+                 "            .mtu = 1500,\n");
+    if (interface_is_vhost(interface)) {
+        buffer_print(out,
+                     "            .vhost = true,\n"
+                     "            .vhost_page = " FIELD_POINTER ",\n",
+                     link->client_up);
+    } else {
+        buffer_print(out,
+                     "            .to_switch = " FIELD_POINTER ",\n"
+                     "            .from_switch = " FIELD_POINTER ",\n"
+                     "            .ring_size = 0x%" PRIx64 ",\n",
+                     link->client_up, link->client_down, link->ring_up);
+    }
+    buffer_print(out,
                  "            .registers = " FIELD_POINTER ",\n"
                  "            .gpa = 0x%" PRIx64 ",\n"
                  "            .intid = %u,\n"
                  "        },\n",
-                 link->client_up, link->client_down, link->ring_up, device->registers, device->gpa,
-                 device->intid);
+                 device->registers, device->gpa, device->intid);
 }
 
 static void emit_vm_disk(const struct vm_layout *place, const struct slice *slice,

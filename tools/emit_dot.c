@@ -108,8 +108,11 @@ static void emit_services(const struct layout *layout, struct buffer *out)
 
 static const char *port_label(const struct interface *interface, const struct link *link)
 {
-    const char *label = memory_format(" eth%u\\n 2 x %s", interface->index,
-                                      value_format(VALUE_SIZE, link->ring_up));
+    const char *label =
+        interface_is_vhost(interface)
+            ? memory_format(" eth%u\\n vhost", interface->index)
+            : memory_format(" eth%u\\n 2 x %s", interface->index,
+                            value_format(VALUE_SIZE, link->ring_up));
 
     if (interface->settings.vlan.line != 0) {
         label = memory_format("%s\\nVLAN %" PRIu64, label, interface->settings.vlan.number);

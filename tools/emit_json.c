@@ -21,6 +21,7 @@ static void emit_interface(const struct layout *layout, const struct interface *
     buffer_print(out, "        {");
     add_string(out, "switch", interface->network->name, ", ");
     buffer_print(out, "\"port\": %u, ", interface->port);
+    add_string(out, "path", interface_is_vhost(interface) ? "vhost" : "isolated", ", ");
     add_string(out, "mac", value_format(VALUE_MAC, interface->mac), ", ");
     if (settings->ip.line != 0) {
         add_string(out, "ip", value_format(VALUE_IPV4_NET, settings->ip.number), ", ");

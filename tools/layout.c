@@ -7,6 +7,7 @@
 #include "drivers/uart/config.h"
 #include "emit.h"
 #include "lib/ring.h"
+#include "lib/vhost.h"
 
 #include <string.h>
 
@@ -121,7 +122,12 @@ uint64_t layout_overhead(const struct system *system)
 
     for (size_t i = 0; i < system->networks.count; i++) {
         const struct network *network = system->networks.items[i];
-        sum += network_port_count(network) * 2 * (RING_HEADER_SIZE + network->settings.queue.number);
+        uint64_t rings = 2 * (RING_HEADER_SIZE + network->settings.queue.number);
+
+        for (unsigned p = 0; p < network_port_count(network); p++) {
+            bool vhost = p < network->port_count && interface_is_vhost(network->ports[p]);
+            sum += vhost ? VHOST_PAGE_SIZE : rings;
+        }
     }
     sum += system->uplink.network == NULL ? 0 : NET_DRIVER_DMA_SIZE;
     sum += system->disk.slice_count * (2 * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
@@ -226,6 +232,7 @@ static struct pd *add_pd(struct layout *layout, const char *name, const char *ki
     pd->priority = priority;
     pd->stack_size = STACK_SIZE;
     pd->next_vaddr = PD_RINGS;
+    pd->next_ram = PD_RAM;
     *list_add(&layout->pds) = pd;
     return pd;
 }
@@ -498,15 +505,64 @@ static struct device lay_out_device(struct layout *layout, struct pd *pd, struct
     return device;
 }
 
+/* Let a switch see all of a machine's RAM, once, as the machine does; returns where. */
+static uint64_t map_ram(struct pd *pd, const struct vm_layout *vm)
+{
+    uint64_t vaddr = pd->next_ram;
+
+    for (size_t i = 0; i < pd->maps.count; i++) {
+        for (size_t k = 0; k < vm->maps.count; k++) {
+            const struct map *map = &vm->maps.items[k];
+            if (map->vaddr == GUEST_RAM && map->region == pd->maps.items[i].region) {
+                return pd->maps.items[i].vaddr;
+            }
+        }
+    }
+    for (size_t i = 0; i < vm->maps.count; i++) {
+        const struct map *map = &vm->maps.items[i];
+        if (map->vaddr >= GUEST_RAM) {
+            *list_add(&pd->maps) = (struct map){.region = map->region,
+                                                .vaddr = vaddr + (map->vaddr - GUEST_RAM),
+                                                .perms = "rw",
+                                                .cached = true};
+            pd->next_ram = vaddr + (map->vaddr - GUEST_RAM) + map->region->size;
+        }
+    }
+    pd->next_ram = round_up(pd->next_ram, LARGE_PAGE) + LARGE_PAGE;
+    return vaddr;
+}
+
+/* A page in place of rings, and calls besides notifications: lib/vhost.h. */
+static void lay_out_vhost(struct layout *layout, const char *name, struct pd *pd,
+                          struct vm_layout *place, const struct interface *interface)
+{
+    struct pd *server = layout->switches[interface->network->index];
+    const struct region *page =
+        add_region(layout, memory_format("%s_vhost", name), VHOST_PAGE_SIZE, PAGE, "vhost page");
+
+    place->interfaces[interface->index] =
+        (struct link){.client_channel = MONITOR_INTERFACE_CHANNEL + interface->index,
+                      .server_channel = interface->port,
+                      .client_up = map_next(pd, page, "rw", true),
+                      .server_up = map_next(server, page, "rw", true)};
+    place->switch_ram[interface->index] = map_ram(server, place);
+    add_channel(layout, pd, MONITOR_INTERFACE_CHANNEL + interface->index, true, server,
+                interface->port);
+}
+
 static void lay_out_interface(struct layout *layout, struct pd *pd, struct vm_layout *place,
                               const struct interface *interface)
 {
     const char *name = memory_format("%s_net%u", interface->vm->name, interface->index);
     uint64_t ring = interface->network->settings.queue.number;
 
-    place->interfaces[interface->index] =
-        add_link(layout, name, pd, MONITOR_INTERFACE_CHANNEL + interface->index,
-                 layout->switches[interface->network->index], interface->port, ring, ring);
+    if (interface_is_vhost(interface)) {
+        lay_out_vhost(layout, name, pd, place, interface);
+    } else {
+        place->interfaces[interface->index] =
+            add_link(layout, name, pd, MONITOR_INTERFACE_CHANNEL + interface->index,
+                     layout->switches[interface->network->index], interface->port, ring, ring);
+    }
     place->interface_devices[interface->index] =
         lay_out_device(layout, pd, place, memory_format("%s_registers", name),
                        SLOT_INTERFACE + interface->index);

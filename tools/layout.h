@@ -60,7 +60,7 @@ struct setvar {
     const struct region *region;
 };
 
-/* Two PDs' views of a pair of rings, and the channel that goes with it. */
+/* Two PDs' views of a pair of rings (vhost: of a page), and the channel that goes with it. */
 struct link {
     uint64_t ring_up;   /* bytes of data, from client to server */
     uint64_t ring_down; /* from server to client; 0: there is no such ring */
@@ -97,6 +97,7 @@ struct vm_layout {
     struct device console_device;
     struct link interfaces[VMM_MAX_INTERFACES];
     struct device interface_devices[VMM_MAX_INTERFACES];
+    uint64_t switch_ram[VMM_MAX_INTERFACES]; /* vhost: the RAM in the switch */
     size_t first_data_region; /* the first piece of RAM among the disk's data regions */
     size_t data_region_count;
     struct link slices[VMM_MAX_DISKS];
@@ -138,6 +139,7 @@ struct pd {
     const struct vm *vm;  /* a monitor's; NULL otherwise */
     const struct network *network; /* a switch's; NULL otherwise */
     uint64_t next_vaddr;
+    uint64_t next_ram;    /* where a switch has the next machine's memory */
 };
 
 struct channel_end {

@@ -270,6 +270,13 @@ static inline unsigned network_port_count(const struct network *network)
     return network->port_count + (network->uplink != NULL);
 }
 
+enum { PATH_ISOLATED, PATH_VHOST }; /* `path` of an interface */
+
+static inline bool interface_is_vhost(const struct interface *interface)
+{
+    return interface->settings.path.number == PATH_VHOST;
+}
+
 /* Whether it has an address from the start. */
 static inline bool interface_has_address(const struct interface *interface)
 {

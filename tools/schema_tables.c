@@ -8,7 +8,7 @@
 #define AT(record, field)  offsetof(struct record##_settings, field)
 #define TABLE(name)        .keys = name, .count = sizeof(name) / sizeof(name[0])
 
-static const char *const path_words[] = {"isolated", NULL};
+static const char *const path_words[] = {"isolated", "vhost", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
 
 static const struct schema_key system_keys[] = {
@@ -89,7 +89,8 @@ static const struct schema_key interface_keys[] = {
      .purpose = "Trunk port: the guest sends and gets tagged frames of these VLANs (1 to 4094)."},
     {.name = "path", .kind = VALUE_CHOICE, .offset = AT(interface, path), .fallback = "isolated",
      .choices = path_words,
-     .purpose = "Data path. `isolated`: the switch sees the frames, not the machine's memory."},
+     .purpose = "Data path. `isolated`: the switch sees the frames, not the machine's memory. "
+                "`vhost`: it has the memory, and copies each frame once instead of three times."},
 };
 
 const struct schema interface_schema = {

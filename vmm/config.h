@@ -23,6 +23,7 @@ struct vmm_interface_config {
     uint8_t mac[6];
     uint16_t mtu;
     bool vhost;            /* the switch works on the virtqueues; the rings below are unused */
+    void *vhost_page;      /* then: see lib/vhost.h */
     void *to_switch;       /* ring regions, records: see lib/net_port.h */
     void *from_switch;
     uint32_t ring_size;    /* bytes of data in each */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c switch/limit.c
+ * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/fake_microkit.c
  *
  * The switch from outside: records go into the ports' rings, records and messages come out.
@@ -1391,7 +1392,7 @@ static void ports_that_cannot_be_stay_down(void **state)
     config.ports[1].from_port = NULL;
     init();
     const char *text = said();
-    assert_non_null(strstr(text, "port vm0: this switch has no such data path"));
+    assert_non_null(strstr(text, "port vm0: its guest's memory is not here"));
     assert_non_null(strstr(text, "port vm1: it has no rings"));
     send_frame(2, 2, -1, 60);
     got_nothing(0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/net.c lib/net_filter.c vmm/virtio/mmio.c lib/virtqueue.c lib/offload.c
+ * SOURCES: vmm/virtio/net.c vmm/virtio/net_vhost.c vmm/virtio/mmio.c lib/net_filter.c
+ * SOURCES: lib/net_header.c lib/net_buffers.c lib/virtqueue.c lib/offload.c
  * SOURCES: lib/ring.c tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *

@@ -8,27 +8,22 @@
 #include <string.h>
 #include "log.h"
 #include "net.h"
+#include "net_buffers.h"
 #include "net_filter.h"
+#include "net_header.h"
 #include "net_port.h"
+#include "net_vhost.h"
 #include "offload.h"
 #include "ring.h"
 
-/* Of virtio 1.3, not in every distribution's headers. */
-#ifndef VIRTIO_NET_F_GUEST_USO4
-#define VIRTIO_NET_F_GUEST_USO4 54
-#define VIRTIO_NET_F_GUEST_USO6 55
-#define VIRTIO_NET_F_HOST_USO   56
-#endif
-
-enum { RX, TX, CONTROL, QUEUES };
+enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
 
 #define QUEUE_SIZE         1024u
 #define CONTROL_QUEUE_SIZE 64u
 
-#define HEADER            ((uint32_t)sizeof(struct virtio_net_hdr_v1))
-#define VLAN_TAG          4u
-#define MTU_MIN           68u   /* of virtio 1.2, 5.1.4.1 */
-#define CONTROL_BYTES_MAX 2048u /* what is looked at of a command */
+#define HEADER            NET_HEADER_SIZE
+#define MTU_MIN           68u /* of virtio 1.2, 5.1.4.1 */
+#define CONTROL_BYTES_MAX VHOST_COMMAND_SIZE /* what is looked at of a command */
 
 /* Work per turn: enough to make the cost of a turn small, little enough to let others have one. */
 #define RX_BUDGET      256u
@@ -46,12 +41,12 @@ enum { RX, TX, CONTROL, QUEUES };
 struct net {
     struct virtio_device device; /* first: the transport hands this back */
     const struct vmm_interface_config *config;
+    struct net_vhost vhost; /* with config->vhost, in place of the rings */
     struct ring to_switch;
     struct ring from_switch;
-    uint32_t *told;     /* `accepts` as the switch reads it, in the region from it */
-    uint32_t accepts;   /* NET_PORT_* */
-    uint64_t offloads;  /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
-    uint32_t frame_max; /* bytes without segmentation */
+    uint32_t *told;    /* `accepts` as the switch reads it, in the region from it */
+    uint32_t accepts;  /* NET_PORT_* */
+    uint64_t offloads; /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
     uint32_t record_max;
     bool tx_waits; /* for room in the ring to the switch */
     bool asked_promiscuous;
@@ -64,21 +59,19 @@ static struct net nets[VMM_MAX_INTERFACES];
 static const char *const names[] = {"net0", "net1", "net2", "net3", "net4", "net5", "net6", "net7"};
 _Static_assert(sizeof(names) / sizeof(names[0]) == VMM_MAX_INTERFACES, "a name for each");
 
-/*
- * A PD has one thread, so these need not be one per device. A frame for the guest may take several
- * chains: collecting ends once there are more than VIRTQUEUE_SIZE_MAX segments.
- */
-static struct virtqueue_segment segments[2 * VIRTQUEUE_SIZE_MAX];
-static struct buffer {
-    uint16_t head;
-    uint32_t bytes;
-} buffers[VIRTQUEUE_SIZE_MAX];
+/* A PD has one thread, so these need not be one per device. */
+static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
+static struct net_buffers buffers;
 
 /* ---- What the switch is told ---- */
 
 static void set_accepts(struct net *net, uint32_t accepts)
 {
     net->accepts = accepts;
+    if (net->config->vhost) {
+        net_vhost_accepts(&net->vhost, accepts);
+        return;
+    }
     *(volatile uint32_t *)net->told = accepts;
     atomic_thread_fence(memory_order_seq_cst);
 }
@@ -133,66 +126,6 @@ static void gather(uint8_t *to, const struct virtqueue_segment *from, uint32_t c
     }
 }
 
-/* What the negotiated features let the driver ask for; NULL, or the cause. */
-static const char *check_tx_features(const struct net *net, const struct virtio_net_hdr_v1 *header)
-{
-    unsigned feature;
-
-    if (!virtio_device_has(&net->device, VIRTIO_NET_F_CSUM)) {
-        return "a partial checksum without the feature";
-    }
-    switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-    case VIRTIO_NET_HDR_GSO_NONE:
-        return NULL;
-    case VIRTIO_NET_HDR_GSO_TCPV4:
-        feature = VIRTIO_NET_F_HOST_TSO4;
-        break;
-    case VIRTIO_NET_HDR_GSO_TCPV6:
-        feature = VIRTIO_NET_F_HOST_TSO6;
-        break;
-    default:
-        feature = VIRTIO_NET_F_HOST_USO;
-    }
-    if (!virtio_device_has(&net->device, feature)) {
-        return "a large segment without the feature";
-    }
-    if ((header->gso_type & VIRTIO_NET_HDR_GSO_ECN) != 0 &&
-        !virtio_device_has(&net->device, VIRTIO_NET_F_HOST_ECN)) {
-        return "a large segment with ECN without the feature";
-    }
-    return NULL;
-}
-
-/*
- * Check the header of a record of `count` bytes that is about to be sent, and replace it by one
- * that holds nothing but what has been checked. Nobody else sees the record yet.
- */
-static const char *seal_record(const struct net *net, void *record, uint32_t count)
-{
-    struct virtio_net_hdr_v1 *header = record;
-    uint32_t length = count - HEADER;
-    const char *cause;
-
-    header->num_buffers = 0;
-    header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
-        header->gso_size = 0;
-        header->hdr_len = 0;
-        if (length > net->frame_max) {
-            return "the frame is too long";
-        }
-        if (header->flags == 0) {
-            header->csum_start = 0;
-            header->csum_offset = 0;
-            return NULL;
-        }
-    } else if (header->gso_size > net->config->mtu) {
-        return "segments larger than the MTU";
-    }
-    cause = offload_check_header(header, length);
-    return cause != NULL ? cause : check_tx_features(net, header);
-}
-
 static void drop_tx(const struct net *net, uint32_t count, const char *cause)
 {
     log_limited("%s: frame of %u bytes dropped: %s", net->device.name,
@@ -219,7 +152,8 @@ static bool send(struct net *net, const struct virtqueue_chain *chain)
         return false;
     }
     gather(record, segments, chain->readable);
-    cause = seal_record(net, record, count);
+    /* Nobody else sees the record yet, whose header holds nothing but what has been checked. */
+    cause = net_header_seal(record, count - HEADER, net->device.driver_features, net->config->mtu);
     if (cause != NULL) {
         drop_tx(net, count, cause);
         return true;
@@ -324,80 +258,6 @@ static bool clean_header(const struct net *net, struct virtio_net_hdr_v1 *header
     return offload_check_header(header, length) == NULL && offload_accepted(header, net->accepts);
 }
 
-/* Fill `count` bytes of segments, beginning with the header. */
-static void scatter(const struct virtqueue_segment *to, const struct virtio_net_hdr_v1 *header,
-                    const uint8_t *frame, uint32_t length)
-{
-    const uint8_t *from = (const uint8_t *)header;
-    uint32_t left = HEADER;
-    uint32_t filled = 0;
-
-    while (left > 0 || length > 0) {
-        uint32_t part = to->length - filled;
-
-        if (left == 0) { /* the header is through, the frame follows */
-            from = frame;
-            left = length;
-            length = 0;
-        }
-        part = part < left ? part : left;
-        memcpy(to->data + filled, from, part);
-        from += part;
-        left -= part;
-        filled += part;
-        if (filled == to->length) {
-            to++;
-            filled = 0;
-        }
-    }
-}
-
-/*
- * Take chains for `needed` bytes off the receive queue into `segments` and `buffers`. Returns how
- * many chains, or 0 with *outcome saying why not: DRY if the guest has to provide more,
- * BUDGET_SPENT if its buffers will never do for this frame.
- */
-static uint32_t collect_buffers(struct net *net, uint32_t needed, enum outcome *outcome)
-{
-    struct virtqueue *queue = &net->device.queue[RX];
-    bool mergeable = virtio_device_has(&net->device, VIRTIO_NET_F_MRG_RXBUF);
-    uint32_t limit = mergeable && virtqueue_enabled(queue) ? queue->size : 1;
-    uint32_t used = 0;
-    uint32_t count = 0;
-
-    while (count < limit && used <= VIRTQUEUE_SIZE_MAX) {
-        struct virtqueue_chain chain;
-        enum virtqueue_pop popped =
-            virtqueue_pop(queue, segments + used, VIRTQUEUE_SIZE_MAX, &chain);
-
-        if (popped == VIRTQUEUE_EMPTY) {
-            virtqueue_unpop(queue, (uint16_t)count);
-            *outcome = DRY;
-            return 0;
-        }
-        if (popped == VIRTQUEUE_POPPED && chain.readable != 0) {
-            virtqueue_break(queue, "a buffer to receive in that is not writable");
-            popped = VIRTQUEUE_BROKEN;
-        }
-        if (popped == VIRTQUEUE_BROKEN) {
-            *outcome = FAILED;
-            return 0;
-        }
-        used += chain.writable;
-        buffers[count].head = chain.head;
-        buffers[count].bytes = chain.writable_bytes;
-        count++;
-        if (chain.writable_bytes >= needed) {
-            buffers[count - 1].bytes = needed;
-            return count;
-        }
-        needed -= chain.writable_bytes;
-    }
-    virtqueue_unpop(queue, (uint16_t)count);
-    *outcome = BUDGET_SPENT;
-    return 0;
-}
-
 /*
  * Hand one record to the guest, or drop it. DRY: no buffers, it must wait. BUDGET_SPENT: it is done
  * with, go on.
@@ -405,10 +265,9 @@ static uint32_t collect_buffers(struct net *net, uint32_t needed, enum outcome *
 static enum outcome deliver(struct net *net, const void *record, uint32_t count)
 {
     struct virtqueue *queue = &net->device.queue[RX];
+    bool mergeable = virtio_device_has(&net->device, VIRTIO_NET_F_MRG_RXBUF);
     const uint8_t *frame = (const uint8_t *)record + HEADER;
-    enum outcome outcome = BUDGET_SPENT;
     struct record_start start = {0};
-    uint32_t used;
 
     if (count < HEADER + NET_FRAME_MIN || count > HEADER + NET_GSO_FRAME_MAX) {
         return BUDGET_SPENT;
@@ -425,15 +284,20 @@ static enum outcome deliver(struct net *net, const void *record, uint32_t count)
         !clean_header(net, &start.header, count - HEADER)) {
         return BUDGET_SPENT;
     }
-    used = collect_buffers(net, count, &outcome);
-    if (used == 0) {
-        return outcome;
+    switch (net_buffers_collect(&buffers, queue, mergeable, count)) {
+    case NET_COLLECTED:
+        break;
+    case NET_DRY:
+        return DRY;
+    case NET_QUEUE_BROKEN:
+        return FAILED;
+    default:
+        return BUDGET_SPENT;
     }
-    start.header.num_buffers = (uint16_t)used;
-    scatter(segments, &start.header, frame, count - HEADER);
-    for (uint32_t i = 0; i < used; i++) {
-        virtqueue_push(queue, buffers[i].head, buffers[i].bytes);
-    }
+    start.header.num_buffers = (uint16_t)buffers.count;
+    net_buffers_write(&buffers, &start.header, HEADER);
+    net_buffers_write(&buffers, frame, count - HEADER);
+    net_buffers_push(&buffers, queue);
     return BUDGET_SPENT;
 }
 
@@ -540,6 +404,9 @@ static bool run_command(struct net *net, const uint8_t *data, uint32_t length, u
         done = command == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET && set_offloads(net, data, length);
     } else {
         done = net_filter_command(&net->filter, class, command, data, length, total);
+        if (done && net->config->vhost) {
+            net_vhost_command(&net->vhost, class, command, data, length, total);
+        }
     }
     if (done && class == VIRTIO_NET_CTRL_RX && command == VIRTIO_NET_CTRL_RX_PROMISC) {
         net->asked_promiscuous = net->filter.promiscuous;
@@ -600,6 +467,29 @@ static bool control(struct net *net)
     return more;
 }
 
+/* ---- vhost: the switch works on the data queues ---- */
+
+static void kick_switch(struct net *net)
+{
+    const char *cause = net_vhost_kick(&net->vhost, &net->device);
+
+    if (cause != NULL) {
+        virtio_device_fail(&net->device, cause);
+    }
+}
+
+static void vhost_notified(struct net *net)
+{
+    const char *cause = net_vhost_failure(&net->vhost);
+
+    if (net_vhost_take_interrupt(&net->vhost) && virtio_device_running(&net->device)) {
+        virtio_device_interrupt(&net->device);
+    }
+    if (cause != NULL && virtio_device_running(&net->device)) {
+        virtio_device_fail(&net->device, cause);
+    }
+}
+
 /* ---- The device ---- */
 
 static uint32_t net_work(struct virtio_device *device, uint32_t pending)
@@ -609,6 +499,10 @@ static uint32_t net_work(struct virtio_device *device, uint32_t pending)
 
     if ((pending & 1u << CONTROL) != 0 && control(net)) {
         left |= 1u << CONTROL;
+    }
+    if (net->config->vhost) {
+        kick_switch(net);
+        return left;
     }
     if ((pending & 1u << TX) != 0 && transmit(net)) {
         left |= 1u << TX;
@@ -637,7 +531,9 @@ static void net_notified(struct virtio_device *device)
 {
     struct net *net = (struct net *)device;
 
-    if (virtio_device_running(device)) {
+    if (net->config->vhost) {
+        vhost_notified(net);
+    } else if (virtio_device_running(device)) {
         virtio_device_schedule(device, 1u << RX | (net->tx_waits ? 1u << TX : 0));
     } else {
         drain(net);
@@ -648,7 +544,11 @@ static void net_start(struct virtio_device *device)
 {
     struct net *net = (struct net *)device;
 
-    drain(net);
+    if (net->config->vhost) {
+        net_vhost_start(&net->vhost, device->driver_features);
+    } else {
+        drain(net);
+    }
     net_filter_reset(&net->filter, net->config->mac,
                      virtio_device_has(device, VIRTIO_NET_F_CTRL_VLAN));
     net->offloads = device->driver_features & GUEST_OFFLOADS;
@@ -661,7 +561,21 @@ static void net_stop(struct virtio_device *device)
 
     net->tx_waits = false;
     net->asked_promiscuous = false;
-    set_accepts(net, 0);
+    if (net->config->vhost) {
+        net->accepts = 0;
+        net_vhost_stop(&net->vhost);
+    } else {
+        set_accepts(net, 0);
+    }
+}
+
+static void net_queue_stopped(struct virtio_device *device, uint32_t queue)
+{
+    struct net *net = (struct net *)device;
+
+    if (net->config->vhost && queue < VHOST_QUEUES) {
+        net_vhost_drop(&net->vhost, queue);
+    }
 }
 
 static void net_reset(struct virtio_device *device)
@@ -726,6 +640,7 @@ static const struct virtio_device_ops net_ops = {
     .start = net_start,
     .stop = net_stop,
     .reset = net_reset,
+    .queue_stopped = net_queue_stopped,
     .work = net_work,
     .notified = net_notified,
 };
@@ -745,27 +660,37 @@ static uint64_t offered_features(const struct vmm_interface_config *config)
         features |= VIRTIO_FEATURE(VIRTIO_NET_F_MTU);
     }
     /* Large segments need rings that can hold one. */
-    if (RING_RECORD_MAX(config->ring_size) >= HEADER + NET_GSO_FRAME_MAX) {
+    if (config->vhost || RING_RECORD_MAX(config->ring_size) >= HEADER + NET_GSO_FRAME_MAX) {
         features |= HOST_GSO | GUEST_OFFLOADS;
     }
     return features;
 }
 
-struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface_config *config,
-                                      const struct guest_memory *memory)
+static void init_rings(struct net *net)
 {
-    struct net *net = &nets[index];
+    const struct vmm_interface_config *config = net->config;
     uint32_t record_max = RING_RECORD_MAX(config->ring_size);
 
-    net->config = config;
     net->told = (uint32_t *)(void *)((uint8_t *)config->from_switch + NET_PORT_ACCEPTS_OFFSET);
-    net->frame_max = config->mtu + NET_FRAME_MIN + VLAN_TAG;
     net->record_max = HEADER + NET_GSO_FRAME_MAX;
     if (net->record_max > record_max) {
         net->record_max = record_max;
     }
     ring_init(&net->to_switch, config->to_switch, config->ring_size);
     ring_init(&net->from_switch, config->from_switch, config->ring_size);
+}
+
+struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface_config *config,
+                                      const struct guest_memory *memory)
+{
+    struct net *net = &nets[index];
+
+    net->config = config;
+    if (config->vhost) {
+        net_vhost_init(&net->vhost, config->channel, config->vhost_page);
+    } else {
+        init_rings(net);
+    }
     net->device.ops = &net_ops;
     net->device.name = names[index];
     net->device.features = offered_features(config);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* virtio-net (virtio 1.2, 5.1) on a port of the switch, data path `isolated`: lib/net_port.h. */
+/*
+ * virtio-net (virtio 1.2, 5.1) on a port of the switch. Data path `isolated`: lib/net_port.h;
+ * `vhost`: lib/vhost.h.
+ */
 
 #include "../config.h"
 #include "mmio.h"

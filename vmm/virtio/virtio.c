@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include "block.h"
 #include "console.h"
-#include "log.h"
 #include "mmio.h"
 #include "net.h"
 #include "virtio.h"
@@ -28,10 +27,6 @@ void virtio_init(const struct vmm_config *config, const struct guest_memory *mem
     for (uint32_t i = 0; i < config->interface_count && i < VMM_MAX_INTERFACES; i++) {
         const struct vmm_interface_config *interface = &config->interfaces[i];
 
-        if (interface->vhost) {
-            log_printf("net%u: the vhost data path is not supported", (unsigned)i);
-            continue;
-        }
         add(interface->channel, virtio_net_init(i, interface, memory));
     }
     for (uint32_t i = 0; i < config->disk_count && i < VMM_MAX_DISKS; i++) {
