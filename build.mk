@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture
+.PHONY: FORCE image disk run demo picture peer
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -170,11 +170,33 @@ disk:
 	@exit 1
 endif
 
-image: $(IMAGE) $(RUN) $(DISK_IMAGE)
+# ---- The board at the other end of the uplink's cable --------------------------------------------
 
+# The cable is two sockets, each in its board's directory, which the other one knows as `peer`.
+PEER_LINK := $(if $(PEER),$(OUT)/peer)
+$(PEER_LINK):
+	$(Q)ln -sfn ../../$(PEER)/$(TAG) $@
+
+peer:
+	+$(Q)$(MAKE) -f $(ROOT)/build.mk SYSTEM='$(dir $(DESCRIPTION))$(PEER).yaml' image
+
+# ---- What can be asked for -----------------------------------------------------------------------
+
+image: $(IMAGE) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
+
+ifeq ($(PEER),)
 run: image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
 	@$(RUN)
+else
+# The other board runs in the background, its consoles at a socket, for as long as this one does.
+run: image peer
+	@echo "  RUN     $(PEER)   its consoles: socat -,raw,echo=0,escape=0x11 unix:$(OUT)/peer/console.sock" \
+	    "(Ctrl-Q leaves)"
+	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
+	@$(OUT)/peer/run -serial unix:console.sock,server=on,wait=off -monitor none </dev/null & \
+	    trap "kill $$! 2>/dev/null" EXIT; $(RUN)
+endif
 
 demo: image
 	@$(PYTHON) $(ROOT)/tests/system/demo.py $(RUN)

@@ -45,6 +45,7 @@ class Wire:
         self.there = os.open(directory, os.O_DIRECTORY)
         self.address = f"/proc/self/fd/{self.there}/uplink.sock"  # short, wherever the files are
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(30)
         (peer / "uplink.sock").unlink(missing_ok=True)
         self.socket.bind(f"/proc/self/fd/{self.here}/uplink.sock")
 
