@@ -33,27 +33,24 @@ def tagged(whole, vlan):
 
 
 class Wire:
-    """The socket at the end of the cable of the board whose files are in `directory`."""
+    """The end of the cable of the board whose files are in `directory`, in the other board's place."""
 
     def __init__(self, directory):
-        self.directory = directory
-        peer = directory / "peer"
-        if peer.is_symlink():
-            peer.unlink()
-        peer.mkdir(exist_ok=True)
+        peer = (directory / "peer").resolve()
+        peer.mkdir(parents=True, exist_ok=True)
+        (peer / "uplink.sock").unlink(missing_ok=True)
+        # Short names, wherever the files are: a socket's has 107 characters at most.
         self.here = os.open(peer, os.O_DIRECTORY)
         self.there = os.open(directory, os.O_DIRECTORY)
-        self.address = f"/proc/self/fd/{self.there}/uplink.sock"  # short, wherever the files are
+        self.address = f"/proc/self/fd/{self.there}/uplink.sock"
+        self.path = peer / "uplink.sock"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.settimeout(30)
-        (peer / "uplink.sock").unlink(missing_ok=True)
         self.socket.bind(f"/proc/self/fd/{self.here}/uplink.sock")
 
     def close(self):
         self.socket.close()
-        peer = self.directory / "peer"
-        (peer / "uplink.sock").unlink(missing_ok=True)
-        peer.rmdir()
+        self.path.unlink(missing_ok=True)
         os.close(self.here)
         os.close(self.there)
 
