@@ -41,13 +41,15 @@ def hostile(boot):
 
 
 def test_offences_harm_the_offender_alone(hostile):
-    hostile.login(0)
+    for number in (0, 1):
+        hostile.login(number)
     hostile.output(0, "ping -c 100000 -i 0.5 192.168.1.2 >/tmp/ping 2>&1 & echo $! >/tmp/pid")
-    hostile.show_all()
-    hostile.focused = None
-    match = hostile.expect(r"(?s)^(.*)hostile: done, (\d+) bad", timeout=400)
-    said = machine.CONTROL.sub("", match[1]).replace("\r", "")
-    assert match[2] == "0", "\n".join(re.findall(r"hostile: BAD.*", said))
+    hostile.focus(2)
+    hostile.send("\r")  # it is held until now
+    hostile.child.expect(r"hostile: done, (\d+) bad", timeout=400, searchwindowsize=200)
+    said, bad = hostile.child.before, hostile.child.match[1]
+    said = machine.CONTROL.sub("", said).replace("\r", "")
+    assert bad == "0", "\n".join(re.findall(r"hostile: BAD.*", said))
 
     # It goes on flooding its monitor with faults while this is asked.
     hostile.login(0)
@@ -58,8 +60,7 @@ def test_offences_harm_the_offender_alone(hostile):
     hostile.login(1)
     assert hostile.output(1, "hostname").strip() == "vm1"
 
-    messages = [line for line in said.split("\n") if re.search(r"vmm hostile|hostile: ", line)]
+    messages = re.findall(r"vmm hostile: .*", said)
     for cause, pattern in CAUSES.items():
-        assert any(re.search(pattern, line) for line in messages), f"no message of: {cause}"
-    named = [line for line in messages if "device is stopped" in line]
-    assert named and all("hostile" in line for line in named)
+        assert any(re.search(pattern, line) for line in messages), \
+            f"no message of: {cause}; these there are: {chr(10).join(messages)}"

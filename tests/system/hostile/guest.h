@@ -100,6 +100,14 @@ static inline void write64(uintptr_t address, uint64_t value)
     __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
 }
 
+static inline uint8_t read8(uintptr_t address)
+{
+    uint32_t value;
+
+    __asm__ volatile("ldrb %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return (uint8_t)value;
+}
+
 static inline uint32_t read32(uintptr_t address)
 {
     uint32_t value;

@@ -215,14 +215,15 @@ static bool given_back(unsigned queue, uint16_t count, bool fallback)
     return fallback;
 }
 
+/* To all, from this card (its address is in its configuration space), of a type for experiments. */
 static void ethernet_frame(void)
 {
-    static const uint8_t header[14] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0,
-                                       0,    0,    0,    0x66, 0x88, 0xb5};
-
-    for (size_t i = 0; i < sizeof(header); i++) {
-        frame[NET_HEADER + i] = header[i];
+    for (unsigned i = 0; i < 6; i++) {
+        frame[NET_HEADER + i] = 0xff;
+        frame[NET_HEADER + 6 + i] = read8(net + CONFIG + i);
     }
+    frame[NET_HEADER + 12] = 0x88;
+    frame[NET_HEADER + 13] = 0xb5;
 }
 
 /* After an offence the card must work again, from a reset on. */
@@ -507,6 +508,13 @@ static void bad_frames(void)
                                        25,   NET_HEADER + 1519, NET_HEADER + 4000, 66000,
                                        100000};
 
+    step = "a frame in somebody else's name";
+    start();
+    ethernet_frame();
+    frame[NET_HEADER + 6] ^= 4;
+    describe(TX, 0, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
+    check_survives(TX);
+
     step = "frames too short and too long";
     for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
         start();
@@ -561,14 +569,15 @@ static void interrupt_flood(void)
     for (uintptr_t i = 0; i < 32; i += 4) {
         write32(GICD + 0x400 + i, 0); /* GICD_IPRIORITYR */
     }
+    write32(GICD + 0x80, 0); /* GICD_IGROUPR */
     write32(GICD + 0x100, 0xffffffff); /* GICD_ISENABLER: SGIs and PPIs */
     write32(GICD, 1);
     write32(GICC + 4, 0xff);
-    write32(GICC, 1);
+    write32(GICC, 7); /* both groups, and both are acknowledged in one way */
     before = interrupts;
     __asm__ volatile("msr daifclr, #2");
     for (unsigned i = 0; i < 5000; i++) {
-        write32(GICD + 0xf00, 0x01010000u | (i & 15)); /* GICD_SGIR: to itself */
+        write32(GICD + 0xf00, 0x02000000u | (i & 15)); /* GICD_SGIR: to itself */
     }
     for (unsigned i = 0; i < 500; i++) {
         write32(GICD + 0x200, 0xffffffff); /* GICD_ISPENDR */
@@ -642,6 +651,6 @@ void hostile(void)
         write32(net + QUEUE_NOTIFY, TX);
         write32(NOWHERE, 0);
         (void)smc(0xdead, 0, 0, 0);
-        write32(GICD + 0xf00, 0x01010000u);
+        write32(GICD + 0xf00, 0x02000000u);
     }
 }
