@@ -245,7 +245,7 @@ static void handle_vcpu_fault(uint8_t vcpu)
 
 bool fault_handle(uint8_t vcpu, microkit_msginfo info)
 {
-    if (vcpu >= vcpu_count() || vcpu_state(vcpu) == VCPU_OFF) {
+    if (vcpu_state(vcpu) == VCPU_OFF) {
         return false;
     }
     switch (microkit_msginfo_get_label(info)) {

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include "config.h"
 #include "console_port.h"
+#include "cpu.h"
 #include "fault.h"
 #include "log.h"
 #include "mmio.h"
 #include "pl011.h"
+#include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
@@ -56,6 +58,7 @@ void init(void)
     vcpu_init(vmm_config.vcpu_count);
     vgic_init(vmm_config.vcpu_count);
     timer_init(vmm_config.timer_channel);
+    throttle_reset();
     init_devices();
     vm_init(&vmm_config);
 }
@@ -90,9 +93,15 @@ void notified(microkit_channel ch)
 
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
-    bool answer = fault_handle((uint8_t)child, msginfo);
+    uint64_t begin = cpu_counter();
+    uint8_t vcpu = (uint8_t)child;
+    bool answer;
 
+    if (child >= vcpu_count()) {
+        return seL4_False;
+    }
+    answer = fault_handle(vcpu, msginfo);
     vcpu_start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    return answer;
+    return !throttle_exit(vcpu, begin, cpu_counter()) && answer;
 }

@@ -16,7 +16,7 @@ static struct {
     microkit_channel channel;
     uint64_t offset;                   /* CNTVOFF_EL2 of all vCPUs */
     uint64_t armed;                    /* what the driver will wake us at, or TIMER_NEVER */
-    uint64_t deadline[VMM_MAX_VCPUS];  /* of parked vCPUs; in CNTPCT ticks */
+    uint64_t deadline[VMM_MAX_VCPUS];  /* of parked and held vCPUs; in CNTPCT ticks */
 } timer;
 
 void timer_init(uint8_t channel)
@@ -88,6 +88,17 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks)
     arm(timer.deadline[vcpu]);
 }
 
+void timer_release_at(uint8_t vcpu, uint64_t deadline)
+{
+    timer.deadline[vcpu] = deadline;
+    arm(deadline);
+}
+
+static bool waits(uint8_t vcpu)
+{
+    return vcpu_state(vcpu) == VCPU_PARKED || vcpu_state(vcpu) == VCPU_HELD;
+}
+
 void timer_notified(void)
 {
     uint64_t now = cpu_counter();
@@ -95,11 +106,12 @@ void timer_notified(void)
 
     timer.armed = TIMER_NEVER;
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        if (vcpu_state(v) != VCPU_PARKED) {
+        if (!waits(v)) {
             continue;
         }
         if (timer.deadline[v] <= now) {
             vcpu_wake(v);
+            vcpu_release(v);
         } else if (timer.deadline[v] < next) {
             next = timer.deadline[v];
         }

@@ -30,5 +30,8 @@ bool timer_prepare_to_park(uint8_t vcpu);
  */
 void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
 
-/* The timer driver has notified the monitor: wake whom it is time for. */
+/* Have this vCPU, which is held, released at that time. */
+void timer_release_at(uint8_t vcpu, uint64_t deadline);
+
+/* The timer driver has notified the monitor: wake and release whom it is time for. */
 void timer_notified(void);

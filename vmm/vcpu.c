@@ -131,6 +131,20 @@ void vcpu_start_woken(void)
     }
 }
 
+void vcpu_hold(uint8_t vcpu)
+{
+    microkit_vcpu_stop(vcpu);
+    vcpus.state[vcpu] = VCPU_HELD;
+}
+
+void vcpu_release(uint8_t vcpu)
+{
+    if (vcpus.state[vcpu] == VCPU_HELD) {
+        vcpus.state[vcpu] = VCPU_ON;
+        vcpu_continue(vcpu);
+    }
+}
+
 uint64_t vcpu_get_register(uint8_t vcpu, unsigned number)
 {
     if (number >= VCPU_REGISTER_ZERO) {

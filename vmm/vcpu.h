@@ -4,9 +4,10 @@
 /*
  * The guest's processors: their registers, and whether they run.
  *
- * A vCPU is off, on, or parked. One that is on either runs, or has faulted and waits for the exit
- * to be finished by one of the vcpu_resume functions (or by an answer to the fault message, which
- * resumes it where it was). A parked vCPU sits on a WFI until somebody wakes it.
+ * A vCPU is off, on, parked or held. One that is on either runs, or has faulted and waits for the
+ * exit to be finished by one of the vcpu_resume functions (or by an answer to the fault message,
+ * which resumes it where it was). A parked vCPU sits on a WFI until somebody wakes it. A held vCPU
+ * could run, but has to wait until it is released: see throttle.h.
  *
  * Registers are fetched and written in the order of seL4_UserContext, from the first up to the one
  * that is wanted, because the kernel moves a prefix: x0 costs four words, x28 thirty-four.
@@ -27,7 +28,7 @@
 #define PSTATE_DAIF        (0xfu << 6)
 #define PSTATE_PAN         (1u << 22)
 
-enum vcpu_state { VCPU_OFF = 0, VCPU_ON, VCPU_PARKED };
+enum vcpu_state { VCPU_OFF = 0, VCPU_ON, VCPU_PARKED, VCPU_HELD };
 
 /* What an exception changes; see abort.c. */
 struct vcpu_frame {
@@ -58,6 +59,10 @@ void vcpu_park(uint8_t vcpu);
  */
 void vcpu_wake(uint8_t vcpu);
 void vcpu_start_woken(void);
+
+/* Stop a vCPU that is on, whether or not its exit has been finished, until it is released. */
+void vcpu_hold(uint8_t vcpu);
+void vcpu_release(uint8_t vcpu);
 
 /* The value of x0 .. x30 of a vCPU that has faulted; 0 for VCPU_REGISTER_ZERO. */
 uint64_t vcpu_get_register(uint8_t vcpu, unsigned number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/entropy.c vmm/console_port.c vmm/gic_drain.c vmm/idle.c
- * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
+ * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
  * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * Exits: loads and stores of every width and register, what cannot be emulated, traps, and the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/entropy.c vmm/console_port.c vmm/gic_drain.c vmm/idle.c
- * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
+ * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
  * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * The life of a VM (held, started, restarted, powered off, crashed), and its idling: who parks, who
@@ -491,6 +491,95 @@ static void spinning_ends_after_a_while(void **state)
     assert_true(fake.vcpu[0].running);
 }
 
+/* A store to the device, after the guest has run for some ticks. */
+static void store(uint8_t vcpu, uint64_t after)
+{
+    fake.counter += after;
+    fake_vm_data_abort(vcpu, FAKE_VM_DEVICE_GPA, 1u << 24 | 2u << 22 | 1u << 6 | 0xf);
+}
+
+static void a_guest_that_does_nothing_but_exit_gets_half(void **state)
+{
+    uint64_t millisecond, running = 0, begin;
+
+    (void)state;
+    fake_vm_start(1, false);
+    millisecond = fake.frequency / 1000;
+    fake_vm.device_cost = millisecond / 100;
+    begin = fake.counter;
+    while (fake.counter - begin < 1000 * millisecond) {
+        uint64_t before = fake.counter;
+
+        store(0, millisecond / 1000);
+        running += fake.counter - before;
+        if (!fake.vcpu[0].running) {
+            assert_true(fake_vm.timer_deadline > fake.counter);
+            vgic_set_level(SPI, true); /* an interrupt is no way out */
+            vcpu_start_woken();
+            assert_false(fake.vcpu[0].running);
+            time_passes(fake_vm.timer_deadline - fake.counter);
+            assert_true(fake.vcpu[0].running);
+        }
+    }
+    assert_in_range(running, 450 * millisecond, 550 * millisecond);
+}
+
+static void a_guest_that_exits_often_and_works_is_not_held(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(1, false);
+    millisecond = fake.frequency / 1000;
+    fake_vm.device_cost = millisecond / 100;
+    for (unsigned i = 0; i < 100000; i++) {
+        store(0, millisecond / 80);
+        assert_true(fake.vcpu[0].running);
+    }
+}
+
+static void all_vcpus_of_a_machine_are_held_together(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    millisecond = fake.frequency / 1000;
+    fake_vm.device_cost = millisecond;
+    while (fake.vcpu[0].running) {
+        store(0, 0);
+    }
+    assert_true(fake.vcpu[1].running);
+    fake_vm.device_cost = 0;
+    store(1, 1);
+    assert_false(fake.vcpu[1].running);
+    vm_power_off(); /* held ones, too */
+    time_passes(1000 * millisecond);
+    assert_false(fake.vcpu[0].running);
+    assert_false(fake.vcpu[1].running);
+}
+
+static void a_fault_that_would_be_answered_is_held_as_well(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    millisecond = fake.frequency / 1000;
+    fake_vm.device_cost = millisecond;
+    while (fake.vcpu[0].running) {
+        store(0, 0);
+    }
+    time_passes(fake_vm.timer_deadline - fake.counter - 1);
+    vcpu_release(0);
+    assert_false(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){ 27 }));
+    assert_false(fake.vcpu[0].running);
+    time_passes(1);
+    assert_true(fake.vcpu[0].running);
+}
+
 static void a_parked_vm_can_be_reset_and_stopped(void **state)
 {
     (void)state;
@@ -541,6 +630,10 @@ int main(void)
         cmocka_unit_test(one_interrupt_wakes_one_vcpu),
         cmocka_unit_test(spinning_gives_way_to_others),
         cmocka_unit_test(spinning_ends_after_a_while),
+        cmocka_unit_test(a_guest_that_does_nothing_but_exit_gets_half),
+        cmocka_unit_test(a_guest_that_exits_often_and_works_is_not_held),
+        cmocka_unit_test(all_vcpus_of_a_machine_are_held_together),
+        cmocka_unit_test(a_fault_that_would_be_answered_is_held_as_well),
         cmocka_unit_test(a_parked_vm_can_be_reset_and_stopped),
         cmocka_unit_test(parking_sends_an_unfinished_line),
     };

@@ -15,6 +15,7 @@
 #include "vmm/console_port.h"
 #include "vmm/mmio.h"
 #include "vmm/pl011.h"
+#include "vmm/throttle.h"
 #include "vmm/timer.h"
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
@@ -56,6 +57,7 @@ const struct vmm_config vmm_config = CONFIG(1, true);
 static bool device_access(void *unused, struct mmio_access *access)
 {
     (void)unused;
+    fake.counter += fake_vm.device_cost;
     if (access->offset >= 0x800) {
         return false;
     }
@@ -144,6 +146,7 @@ void fake_vm_start(uint32_t vcpus, bool held)
     vcpu_init(vcpus);
     vgic_init(vcpus);
     timer_init(config.timer_channel);
+    throttle_reset();
     pl011_init(config.console.pl011_intid);
     vm_init(&config);
 }
