@@ -56,13 +56,13 @@
 #define MDCR_HPMN  0x1ful
 
 /* SPSR_EL2 (C5.2.19) */
-#define SPSR_EL0T     0x0ul
-#define SPSR_EL1T     0x4ul
-#define SPSR_EL1H     0x5ul
-#define SPSR_MODE     0xful
-#define SPSR_AARCH32  BIT(4)
-#define SPSR_F        BIT(6)
-#define SPSR_NZCV     0xf0000000ul
+#define SPSR_EL0T    0x0ul
+#define SPSR_EL1T    0x4ul
+#define SPSR_EL1H    0x5ul
+#define SPSR_MODE    0xful
+#define SPSR_AARCH32 BIT(4)
+#define SPSR_F       BIT(6)
+#define SPSR_NZCV    0xf0000000ul
 
 /* ESR_EL2 (D17.2.37) */
 #define ESR_EC(esr)       ((esr) >> 26 & 0x3f)
@@ -79,8 +79,8 @@
 #define EC_SERROR         0x2fu
 #define ESR_S1PTW         BIT(7) /* the abort was on a stage-1 table */
 #define ESR_WNR           BIT(6) /* a data abort on a write */
-#define ESR_FSC(esr)      ((esr) & 0x3f)
-#define ESR_FSC_TYPE(esr) ((esr) & 0x3c)
+#define ESR_FSC(esr)      ((esr)&0x3f)
+#define ESR_FSC_TYPE(esr) ((esr)&0x3c)
 #define FSC_PERMISSION    0x0cu
 
 #ifndef __ASSEMBLER__
@@ -94,8 +94,7 @@
         value_;                                                                                    \
     })
 
-#define write_sysreg(name, value)                                                                  \
-    __asm__ volatile("msr " #name ", %x0" : : "rZ"((uint64_t)(value)))
+#define write_sysreg(name, value) __asm__ volatile("msr " #name ", %x0" : : "rZ"((uint64_t)(value)))
 
 static inline void isb(void)
 {

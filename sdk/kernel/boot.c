@@ -60,8 +60,7 @@ static bool in_window(const struct system_header *system, uint64_t address, uint
 static void check_tables(const struct system_header *system)
 {
     if (system->window_end <= (uint64_t)system || system->window_end > system->image_end ||
-        !in_window(system, system->threads, system->thread_count,
-                   sizeof(struct system_thread)) ||
+        !in_window(system, system->threads, system->thread_count, sizeof(struct system_thread)) ||
         !in_window(system, system->zero, system->zero_count, sizeof(struct system_range))) {
         panic("the boot image is bad: tables outside the window up to 0x%x", system->window_end);
     }

@@ -74,14 +74,14 @@ static void report_cause(const struct thread *thread)
     const struct message *message = &thread->message;
     const uint64_t *word = message->fault;
 
-    kprint("\nkernel: %s '%s' has faulted and is stopped: ",
-           thread->is_vcpu ? "vCPU" : "PD", thread->config->name);
+    kprint("\nkernel: %s '%s' has faulted and is stopped: ", thread->is_vcpu ? "vCPU" : "PD",
+           thread->config->name);
     switch (message->info >> 12) {
     case seL4_Fault_VMFault:
         kprint("%s 0x%x: %s\n",
-               word[seL4_VMFault_PrefetchFault]            ? "executing at"
+               word[seL4_VMFault_PrefetchFault]          ? "executing at"
                : (word[seL4_VMFault_FSR] & ESR_WNR) != 0 ? "writing to"
-                                                           : "reading from",
+                                                         : "reading from",
                word[seL4_VMFault_Addr], abort_cause(word[seL4_VMFault_FSR]));
         break;
     case seL4_Fault_CapFault:
@@ -161,7 +161,7 @@ void fault_write(const struct thread *thread, seL4_Word *words)
     switch (message->info >> 12) {
     case seL4_Fault_UnknownSyscall:
         for (unsigned i = 0; i < 8; i++) {
-            words[seL4_UnknownSyscall_X0 + i] = (&thread->regs.x0)[i];
+            words[seL4_UnknownSyscall_X0 + i] = register_read(thread, i);
         }
         words[seL4_UnknownSyscall_FaultIP] = thread->regs.pc;
         words[seL4_UnknownSyscall_SP] = thread->regs.sp;

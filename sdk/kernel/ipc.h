@@ -43,13 +43,14 @@ struct result ipc_receive_slowly(struct cpu *cpu, struct thread *thread, bool wa
 
 /*
  * The current thread receives; a message that it is still serving is given up. If there is nothing
- * to receive it blocks, unless `wait` is false. `ready` is made ready at the same time, unless NULL.
+ * to receive it blocks, unless `wait` is false. `ready` is made ready at the same time, unless
+ * NULL.
  */
 static inline struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait,
                                         struct thread *ready)
 {
-    if (unlikely(thread->reply_to != NULL || thread->pending != 0 ||
-                 thread->senders.head != NULL || thread->passive || !wait)) {
+    if (unlikely(thread->reply_to != NULL || thread->pending != 0 || thread->senders.head != NULL ||
+                 thread->passive || !wait)) {
         return ipc_receive_slowly(cpu, thread, wait, ready);
     }
     thread->state = THREAD_RECEIVING;

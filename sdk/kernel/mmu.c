@@ -38,7 +38,7 @@
 /* SCTLR_EL2: RES1, M, C, SA, I, WXN (D17.2.119) */
 #define SCTLR_EL2_ON (0x30c50830ul | BIT(0) | BIT(2) | BIT(3) | BIT(12) | BIT(19))
 
-#define L3_TABLES  16u /* 32 MiB of program and window */
+#define L3_TABLES  16u  /* 32 MiB of program and window */
 #define SCRATCH_GB 256u /* the level-1 entry through which memory is zeroed */
 
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
@@ -129,8 +129,7 @@ void mmu_map_window(const struct system_header *system)
         if (table[i].kind != SYSTEM_THREAD_PD) {
             continue;
         }
-        if (buffer < (uint64_t)system || buffer >= system->window_end ||
-            buffer % PAGE_SIZE != 0) {
+        if (buffer < (uint64_t)system || buffer >= system->window_end || buffer % PAGE_SIZE != 0) {
             panic("the boot image is bad: PD '%s': IPC buffer at 0x%x", table[i].name, buffer);
         }
         map_page(buffer, MAP_RW);

@@ -3,8 +3,8 @@
 /*
  * The system calls (sel4/syscall.h), of which PDs alone can make any. Each checks all of its
  * arguments and answers bad ones with an error, as seL4 does: sending to a capability that the
- * caller does not have does nothing; invoking one is seL4_InvalidCapability; to receive from one, or
- * to name one beyond the capability space, is the caller's fault (seL4_Fault_CapFault).
+ * caller does not have does nothing; invoking one is seL4_InvalidCapability; to receive from one,
+ * or to name one beyond the capability space, is the caller's fault (seL4_Fault_CapFault).
  */
 
 #include <sel4/errors.h>
@@ -37,9 +37,9 @@ enum cap_kind {
 };
 
 #define BADGE_CALL  (1ul << 63)
-#define USER_WORDS       (sizeof(seL4_UserContext) / sizeof(seL4_Word))
-#define WRITE_WORDS      4u /* of sys_tcb_write that are in registers */
-#define SPSR_WORD        2u
+#define USER_WORDS  (sizeof(seL4_UserContext) / sizeof(seL4_Word))
+#define WRITE_WORDS 4u /* of sys_tcb_write that are in registers */
+#define SPSR_WORD   2u
 
 /* In vectors.S. */
 void firmware_call(uint64_t words[8]);
@@ -184,8 +184,8 @@ struct result sys_reply_recv(uint64_t source, uint64_t info, uint64_t reply)
     struct cpu *cpu = this_cpu();
 
     if (unlikely(source != CAP_INPUT || reply != CAP_REPLY)) {
-        return cap_fault(source != CAP_INPUT ? source : reply, true,
-                         (struct result){source, info}, seL4_SysReplyRecv);
+        return cap_fault(source != CAP_INPUT ? source : reply, true, (struct result){source, info},
+                         seL4_SysReplyRecv);
     }
     return ipc_receive(cpu, cpu->current, true, ipc_reply(cpu->current, info));
 }

@@ -79,10 +79,10 @@ struct system_thread {
     uint64_t period_us;
     uint64_t stage2_root; /* 8 KiB aligned: 40-bit input, 4 KiB granule, two level-1 tables */
     /* PDs only: */
-    uint64_t entry;              /* virtual address */
-    uint64_t stack_top;          /* virtual address */
-    uint64_t ipc_buffer;         /* physical address, in the kernel window, 4 KiB aligned */
-    uint64_t ipc_buffer_vaddr;   /* where the PD sees it: SYSTEM_IPC_BUFFER_VADDR */
+    uint64_t entry;            /* virtual address */
+    uint64_t stack_top;        /* virtual address */
+    uint64_t ipc_buffer;       /* physical address, in the kernel window, 4 KiB aligned */
+    uint64_t ipc_buffer_vaddr; /* where the PD sees it: SYSTEM_IPC_BUFFER_VADDR */
     uint16_t child_pds[SYSTEM_MAX_CHILDREN];   /* child id -> thread index, or SYSTEM_NONE */
     uint16_t child_vcpus[SYSTEM_MAX_CHILDREN]; /* vCPU id -> thread index, or SYSTEM_NONE */
     struct system_channel channels[SYSTEM_MAX_CHANNELS];

@@ -59,9 +59,9 @@ struct thread {
     uint8_t state;
     uint8_t priority;
     bool is_vcpu;
-    bool passive;      /* runs on its own context only for notifications and faults */
-    bool is_faulted;   /* `message` is a fault's, not a call's */
-    uint8_t resume;    /* enum thread_resume; if STOPPED */
+    bool passive;    /* runs on its own context only for notifications and faults */
+    bool is_faulted; /* `message` is a fault's, not a call's */
+    uint8_t resume;  /* enum thread_resume; if STOPPED */
     bool release_queued;
     struct sched_context *sc; /* NULL: a passive PD that waits, or one that has lent it */
 

@@ -6,7 +6,7 @@
 #include "trap.h"
 #include "uart.h"
 
-#define PAR_F    BIT(0)                       /* the translation has failed */
+#define PAR_F    BIT(0) /* the translation has failed */
 #define PAR_PA   (((1ul << 40) - 1) & ~0xffful)
 #define PAGE_LOW 0xffful
 

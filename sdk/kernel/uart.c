@@ -5,9 +5,9 @@
 #include "board.h"
 #include "uart.h"
 
-#define UARTDR    0x00u
-#define UARTFR    0x18u
-#define FR_TXFF   (1u << 5) /* transmit FIFO full */
+#define UARTDR  0x00u
+#define UARTFR  0x18u
+#define FR_TXFF (1u << 5) /* transmit FIFO full */
 
 void uart_putc(char c)
 {

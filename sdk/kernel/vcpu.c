@@ -148,8 +148,8 @@ void vcpu_silence(struct cpu *cpu)
 /* Whether a register is in `reg` although the vCPU is loaded: vcpu_leave has put it there. */
 static bool is_exchanged(uint64_t reg)
 {
-    return reg == seL4_VCPUReg_SCTLR || reg == seL4_VCPUReg_CPACR ||
-           reg == seL4_VCPUReg_CNTV_CTL || reg == seL4_VCPUReg_CNTKCTL_EL1;
+    return reg == seL4_VCPUReg_SCTLR || reg == seL4_VCPUReg_CPACR || reg == seL4_VCPUReg_CNTV_CTL ||
+           reg == seL4_VCPUReg_CNTKCTL_EL1;
 }
 
 static uint64_t read_resident(uint64_t reg)
@@ -174,19 +174,17 @@ static void write_resident(uint64_t reg, uint64_t value)
     }
 }
 
-seL4_Error vcpu_read_register(struct cpu *cpu, struct thread *thread, uint64_t reg,
-                              uint64_t *value)
+seL4_Error vcpu_read_register(struct cpu *cpu, struct thread *thread, uint64_t reg, uint64_t *value)
 {
     if (reg >= seL4_VCPUReg_Num) {
         return seL4_InvalidArgument;
     }
     *value = cpu->vcpu_loaded == thread && !is_exchanged(reg) ? read_resident(reg)
-                                                               : thread->vcpu.reg[reg];
+                                                              : thread->vcpu.reg[reg];
     return seL4_NoError;
 }
 
-seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t reg,
-                               uint64_t value)
+seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t reg, uint64_t value)
 {
     if (reg >= seL4_VCPUReg_Num) {
         return seL4_InvalidArgument;

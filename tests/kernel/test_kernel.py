@@ -173,11 +173,11 @@ def test_memory_is_zeroed(tmp_path):
         check_row(lines, row)
 
 
-# ---- What the primitives cost ----------------------------------------------------------------------
+# ---- What the primitives cost -------------------------------------------------------------------
 
-PRIMITIVES = ("notify_lower", "notify_higher_and_back", "call_and_back", "call_and_back_with_8_words",
-              "call_to_passive_and_back", "read_vcpu_register", "interrupt_and_ack",
-              "exit_and_restart", "two_exits_of_two_vcpus")
+PRIMITIVES = ("notify_lower", "notify_higher_and_back", "call_and_back",
+              "call_and_back_with_8_words", "call_to_passive_and_back", "read_vcpu_register",
+              "interrupt_and_ack", "exit_and_restart", "two_exits_of_two_vcpus")
 
 
 @only_bundled
@@ -192,7 +192,7 @@ def test_primitive(name, record_property):
     print(f"{name}: {figures[0]} instructions")
 
 
-# ---- What the kernel says itself -------------------------------------------------------------------
+# ---- What the kernel says itself ----------------------------------------------------------------
 
 def test_debug_output():
     assert "debug:255:4294967295:0" in output("api")
@@ -215,7 +215,7 @@ def test_missing_entry_point_is_named():
     assert "bare is missing the 'protected' entry point" in output("faults")
 
 
-# ---- Boot images that are none ---------------------------------------------------------------------
+# ---- Boot images that are none ------------------------------------------------------------------
 
 def patched_image(tmp_path, offset_in_header, value):
     """api's image with a word of its header changed. The header's page begins with the magic."""

@@ -241,8 +241,7 @@ static inline void microkit_vcpu_arm_ack_vppi(microkit_child vcpu, seL4_Word irq
 
 static inline seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg)
 {
-    seL4_ARM_VCPU_ReadRegs_t ret =
-        seL4_ARM_VCPU_ReadRegs(BASE_VCPU_CAP + vcpu, (seL4_VCPUReg)reg);
+    seL4_ARM_VCPU_ReadRegs_t ret = seL4_ARM_VCPU_ReadRegs(BASE_VCPU_CAP + vcpu, (seL4_VCPUReg)reg);
 
     if (ret.error != seL4_NoError) {
         microkit_internal_failed("microkit_vcpu_arm_read_reg", vcpu, (seL4_Error)ret.error);

@@ -3,7 +3,6 @@
 /* A PD's life: its constructors, its init(), and then one event after another. */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <microkit.h>
 
@@ -108,8 +107,9 @@ static void handle_events(void)
 void main(void);
 void main(void)
 {
-    for (size_t i = 0; i < (size_t)(__init_array_end - __init_array_start); i++) {
-        __init_array_start[i]();
+    for (void (*const *constructor)(void) = __init_array_start; constructor != __init_array_end;
+         constructor++) {
+        (*constructor)();
     }
     init();
 

@@ -18,8 +18,8 @@ struct shared *shared;
 
 /* What a call asks for. */
 enum {
-    CALL_ECHO = 1,     /* the words, each plus 1, and the label plus 1 */
-    CALL_COUNT,        /* word 0: how many words have come */
-    CALL_NEST,         /* middle calls high, and adds 1 */
-    CALL_DEFER,        /* middle notifies low on channel 14, deferred */
+    CALL_ECHO = 1, /* the words, each plus 1, and the label plus 1 */
+    CALL_COUNT,    /* word 0: how many words have come */
+    CALL_NEST,     /* middle calls high, and adds 1 */
+    CALL_DEFER,    /* middle notifies low on channel 14, deferred */
 };

@@ -21,8 +21,7 @@ static void test_names(void)
     }
     check("microkit_name", same);
     check_equal("masks_notifications", microkit_notifications,
-                1 << TO_MIDDLE | 1 << TO_HIGH | 1 << TO_LOWEST | 1 << TO_LOWEST2 |
-                    1 << TO_MIDDLE2);
+                1 << TO_MIDDLE | 1 << TO_HIGH | 1 << TO_LOWEST | 1 << TO_LOWEST2 | 1 << TO_MIDDLE2);
     check_equal("masks_pps", microkit_pps, 1 << TO_MIDDLE | 1 << TO_HIGH);
     check_equal("masks_irqs", microkit_irqs, 0);
 }

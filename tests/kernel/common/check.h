@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the kernel tests' PDs share: reporting. A test's PDs map the board's UART at UART_ADDRESS, so
- * that reports are seen in a release build, too. A row of the test is a line "ok NAME" or
- * "not ok NAME: got ..., want ..."; the line "done" ends the run.
+ * What the kernel tests' PDs share: reporting. A test's PDs map the board's UART at UART_ADDRESS,
+ * so that reports are seen in a release build, too. A row of the test is a line "ok NAME" or "not
+ * ok NAME: got ..., want ..."; the line "done" ends the run.
  */
 
 #include <stdbool.h>

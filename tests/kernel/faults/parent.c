@@ -132,8 +132,7 @@ static seL4_Bool child_fault(microkit_msginfo info, microkit_msginfo *reply)
         skip_instruction(CHILD);
         return true;
     case DO_MISALIGNED_PC:
-        check_equal("misaligned_pc_label", microkit_msginfo_get_label(info),
-                    seL4_Fault_VCPUFault);
+        check_equal("misaligned_pc_label", microkit_msginfo_get_label(info), seL4_Fault_VCPUFault);
         return_from_call(CHILD);
         return true;
     case DO_RESTART:
@@ -218,8 +217,7 @@ static void test_registers(void)
     check_equal("read_registers_too_many",
                 seL4_TCB_ReadRegisters(tcb, false, 0, WORDS + 1, &context), seL4_RangeError);
     check_equal("write_registers_too_many",
-                seL4_TCB_WriteRegisters(tcb, false, 0, WORDS + 1, &context),
-                seL4_TruncatedMessage);
+                seL4_TCB_WriteRegisters(tcb, false, 0, WORDS + 1, &context), seL4_TruncatedMessage);
     check_equal("read_registers", seL4_TCB_ReadRegisters(tcb, true, 0, WORDS, &context),
                 seL4_NoError);
     check("read_registers_values", context.x19 == 0x1919 && context.x28 == 0x2828 &&
@@ -235,8 +233,8 @@ static void test_registers(void)
     shared->go = 1;
 }
 
-static const uint8_t simple[] = {DO_WRITE,          DO_READ,      DO_EXECUTE,    DO_EXECUTE_DATA,
-                                 DO_WRITE_READONLY, DO_UNDEFINED, DO_BREAKPOINT, DO_SYSCALL,
+static const uint8_t simple[] = {DO_WRITE,          DO_READ,      DO_EXECUTE,      DO_EXECUTE_DATA,
+                                 DO_WRITE_READONLY, DO_UNDEFINED, DO_BREAKPOINT,   DO_SYSCALL,
                                  DO_CAPABILITY,     DO_RECEIVE,   DO_MISALIGNED_PC};
 
 /* Steps that are about stopping and going on. */

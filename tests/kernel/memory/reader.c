@@ -47,8 +47,8 @@ static void test_contents(void)
     check("region_is_zero", is_zero(small, small_size));
     check("region_of_large_pages_is_zero", is_zero(large, large_size));
     check("bss_is_zero", is_zero(bss, sizeof bss));
-    check("data_is_there", data[0] == 1 && data[2] == 3 && data[4999] == 4 &&
-                               is_zero(data + 8, 4984));
+    check("data_is_there",
+          data[0] == 1 && data[2] == 3 && data[4999] == 4 && is_zero(data + 8, 4984));
     for (unsigned i = 0; i < sizeof want - 1; i++) {
         same = same && filled[i] == (unsigned char)want[i];
     }

@@ -85,8 +85,8 @@ static void start_guest(microkit_child vcpu, uint64_t exits)
     context.pc = GUEST_RAM;
     context.spsr = 0x3c5;
     context.x0 = exits;
-    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, true, 0,
-                            sizeof context / sizeof(seL4_Word), &context);
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, true, 0, sizeof context / sizeof(seL4_Word),
+                            &context);
 }
 
 void init(void)

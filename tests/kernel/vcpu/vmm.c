@@ -2,12 +2,12 @@
 
 #include "vcpu.h"
 
-#define TO_OTHER   1
-#define TIMER      60
-#define SECOND     5 /* the second vCPU's id */
-#define VTIMER     27
-#define TICKS(us)  ((us) * 125 / 2) /* 62.5 MHz */
-#define TIMER_CTL  1
+#define TO_OTHER  1
+#define TIMER     60
+#define SECOND    5 /* the second vCPU's id */
+#define VTIMER    27
+#define TICKS(us) ((us)*125 / 2) /* 62.5 MHz */
+#define TIMER_CTL 1
 
 static uint64_t fault_word(unsigned word)
 {
@@ -51,8 +51,7 @@ static void check_abort(const char *name, uint64_t address, uint64_t iss)
     /* ISV, SAS, SSE, SRT, SF, AR, WnR: what an access is emulated from. */
     const uint64_t mask = 0x1ffc040;
 
-    check(name, event_label == seL4_Fault_VMFault &&
-                    fault_word(seL4_VMFault_Addr) == address &&
+    check(name, event_label == seL4_Fault_VMFault && fault_word(seL4_VMFault_Addr) == address &&
                     fault_word(seL4_VMFault_IP) == guest_pc(0) &&
                     fault_word(seL4_VMFault_PrefetchFault) == 0 &&
                     fault_word(seL4_VMFault_FSR) >> 26 == 0x24 &&
@@ -73,8 +72,7 @@ static void test_aborts(void)
     seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP, false, 0, USER_WORDS, &context);
     event_label = seL4_MessageInfo_get_label(
         seL4_ReplyRecv(INPUT_CAP, seL4_MessageInfo_new(0, 0, 0, 0), &event_badge, REPLY_CAP));
-    check_abort("abort_signed_load", 0x50000009,
-                1 << 24 | 0 << 22 | 1 << 21 | 30 << 16 | 1 << 15);
+    check_abort("abort_signed_load", 0x50000009, 1 << 24 | 0 << 22 | 1 << 21 | 30 << 16 | 1 << 15);
     next(0);
     wait_event();
     check("abort_fetch", event_label == seL4_Fault_VMFault &&
@@ -87,9 +85,9 @@ static void test_wfe(void)
 {
     start(0, guest_wfe);
     wait_event();
-    check("wfe_exits_or_goes_on", event_label == seL4_Fault_VCPUFault &&
-                                      (is_smc(0, 0x12) ||
-                                       fault_word(seL4_VCPUFault_HSR) >> 25 == (1 << 1 | 1)));
+    check("wfe_exits_or_goes_on",
+          event_label == seL4_Fault_VCPUFault &&
+              (is_smc(0, 0x12) || fault_word(seL4_VCPUFault_HSR) >> 25 == (1 << 1 | 1)));
 }
 
 static void test_quiet_registers(void)
@@ -101,8 +99,8 @@ static void test_quiet_registers(void)
     check("quiet_registers_do_not_exit", is_smc(0, 0x13));
     context = registers(0);
     check_equal("guest_mpidr", context.x1 & 0xff00ffffff, 0);
-    check("guest_counters", context.x2 != 0 && context.x3 >= context.x2 &&
-                                context.x3 - context.x2 < 100);
+    check("guest_counters",
+          context.x2 != 0 && context.x3 >= context.x2 && context.x3 - context.x2 < 100);
 
     start(SECOND, guest_quiet);
     wait_event();
@@ -206,8 +204,8 @@ static void test_timer_mask(void)
     microkit_vcpu_arm_write_reg(SECOND, seL4_VCPUReg_CNTV_CTL, 0);
     microkit_vcpu_arm_ack_vppi(0, VTIMER);
     microkit_vcpu_arm_ack_vppi(SECOND, VTIMER);
-    check_equal("ack_of_another_interrupt",
-                seL4_ARM_VCPU_AckVPPI(BASE_VCPU_CAP, 30), seL4_InvalidArgument);
+    check_equal("ack_of_another_interrupt", seL4_ARM_VCPU_AckVPPI(BASE_VCPU_CAP, 30),
+                seL4_InvalidArgument);
     check("ack_of_no_interrupt", seL4_ARM_VCPU_AckVPPI(BASE_VCPU_CAP, 5000) != seL4_NoError);
 }
 
@@ -217,8 +215,7 @@ static void test_parked_timer(void)
     start_with(0, guest_sleep, TICKS(50), 0);
     wait_event();
     check_equal("sleep_exits", fault_word(seL4_VCPUFault_HSR) >> 26, 1);
-    check_equal("parked_timer_is_on", microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_CNTV_CTL) & 1,
-                1);
+    check_equal("parked_timer_is_on", microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_CNTV_CTL) & 1, 1);
     uint64_t due = microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_CNTV_CVAL);
     check_range("parked_timer_is_due", microseconds(due - now()), 1, 50);
 
@@ -271,7 +268,8 @@ static void take_interrupts(microkit_child vcpu, const char *name)
 static void test_injection(void)
 {
     check("inject_four", inject(0, 40, 0, 0, 0) == 0 && inject(0, 41, 1, 0, 1) == 0 &&
-                             inject(0, 42, 2, 0, 2) == 0 && inject(0, 43, 29, 0, 3) == 0); /* 29 << 3 is below PMR */
+                             inject(0, 42, 2, 0, 2) == 0 &&
+                             inject(0, 43, 29, 0, 3) == 0); /* 29 << 3 is below PMR */
     check_equal("inject_index_range", inject(0, 44, 0, 0, 4), seL4_RangeError);
     check_equal("inject_index_range_high", inject(0, 44, 0, 0, 255), seL4_RangeError);
     check_equal("inject_intid_range", inject(0, 1024, 0, 0, 0), seL4_RangeError);
@@ -376,11 +374,10 @@ static void test_registers(void)
     wait_event();
     check("registers_written_in_the_core", results_are(5));
 
-    check("register_unknown", seL4_ARM_VCPU_ReadRegs(BASE_VCPU_CAP, seL4_VCPUReg_Num).error ==
-                                  seL4_InvalidArgument);
+    check("register_unknown",
+          seL4_ARM_VCPU_ReadRegs(BASE_VCPU_CAP, seL4_VCPUReg_Num).error == seL4_InvalidArgument);
     check_equal("register_unknown_written",
-                seL4_ARM_VCPU_WriteRegs(BASE_VCPU_CAP, seL4_VCPUReg_Num, 1),
-                seL4_InvalidArgument);
+                seL4_ARM_VCPU_WriteRegs(BASE_VCPU_CAP, seL4_VCPUReg_Num, 1), seL4_InvalidArgument);
     for (unsigned i = 0; i < CASES; i++) {
         microkit_vcpu_arm_write_reg(SECOND, cases[i].reg, 0);
     }
@@ -419,7 +416,9 @@ static void test_modes(void)
 /* v8 to v15, which no compiled code here touches, as a PD's own. */
 static void set_fpu(uint64_t value)
 {
-    __asm__ volatile("dup v8.2d, %0\n dup v15.2d, %0\n dup v31.2d, %0" : : "r"(value)
+    __asm__ volatile("dup v8.2d, %0\n dup v15.2d, %0\n dup v31.2d, %0"
+                     :
+                     : "r"(value)
                      : "v8", "v15", "v31");
 }
 
@@ -479,8 +478,7 @@ static void check_write_fault(const char *name, uint64_t address, uint64_t physi
 {
     start_with(0, guest_write, address, 0x55);
     wait_event();
-    check(name, event_label == seL4_Fault_VMFault &&
-                    fault_word(seL4_VMFault_Addr) == physical &&
+    check(name, event_label == seL4_Fault_VMFault && fault_word(seL4_VMFault_Addr) == physical &&
                     (fault_word(seL4_VMFault_FSR) >> 6 & 1) == 1);
 }
 
@@ -491,8 +489,8 @@ static void test_memory(void)
     make_tables();
     microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_SCTLR, 0x30d00801);
     check_write_fault("readonly_page_translated", 0xa0000050, 0x60000050);
-    check_equal("readonly_page_translated_is_permission",
-                fault_word(seL4_VMFault_FSR) & 0x3c, 0x0c);
+    check_equal("readonly_page_translated_is_permission", fault_word(seL4_VMFault_FSR) & 0x3c,
+                0x0c);
     check_write_fault("nothing_there_translated", 0x90000008, 0x50000008);
     clear_results();
     start_with(0, guest_write, 0x8000f000, 0x55);

@@ -5,7 +5,7 @@
 
 #include <sel4/syscalls.h>
 
-#define seL4_internal_user_words (sizeof(seL4_UserContext) / sizeof(seL4_Word))
+#define seL4_internal_user_words  (sizeof(seL4_UserContext) / sizeof(seL4_Word))
 #define seL4_internal_write_words 4 /* of them TCBWrite takes in registers */
 
 LIBSEL4_INLINE seL4_Error seL4_TCB_ReadRegisters(seL4_TCB _service, seL4_Bool suspend_source,
@@ -14,9 +14,8 @@ LIBSEL4_INLINE seL4_Error seL4_TCB_ReadRegisters(seL4_TCB _service, seL4_Bool su
 {
     seL4_Word *words = (seL4_Word *)regs;
     const seL4_IPCBuffer *buffer = seL4_GetIPCBuffer();
-    seL4_Error error = (seL4_Error)seL4_internal_call3(seL4_SysTCBRead, _service,
-                                                       suspend_source & 1, count)
-                           .x0;
+    seL4_Error error =
+        (seL4_Error)seL4_internal_call3(seL4_SysTCBRead, _service, suspend_source & 1, count).x0;
 
     (void)arch_flags;
     if (error == seL4_NoError) {
@@ -136,8 +135,8 @@ LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_CleanInvalidate_Data(seL4_ARM_VSpace _
     return seL4_NoError;
 }
 
-LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Invalidate_Data(seL4_ARM_VSpace _service,
-                                                          seL4_Word start, seL4_Word end)
+LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Invalidate_Data(seL4_ARM_VSpace _service, seL4_Word start,
+                                                          seL4_Word end)
 {
     return seL4_ARM_VSpace_CleanInvalidate_Data(_service, start, end);
 }

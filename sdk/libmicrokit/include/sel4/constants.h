@@ -26,11 +26,7 @@ enum priorityConstants {
     seL4_MaxPrio = CONFIG_NUM_PRIORITIES - 1
 };
 
-enum seL4_MsgLimits {
-    seL4_MsgLengthBits = 7,
-    seL4_MsgExtraCapBits = 2,
-    seL4_MsgMaxLength = 120
-};
+enum seL4_MsgLimits { seL4_MsgLengthBits = 7, seL4_MsgExtraCapBits = 2, seL4_MsgMaxLength = 120 };
 
 #define seL4_MsgMaxExtraCaps (LIBSEL4_BIT(seL4_MsgExtraCapBits) - 1)
 

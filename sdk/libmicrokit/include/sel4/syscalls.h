@@ -25,8 +25,8 @@ seL4_internal_call(seL4_Syscall_ID number, seL4_Word a0, seL4_Word a1, seL4_Word
     asm volatile("svc #0"
                  : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7)
                  :
-                 : "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
-                   "x30", "cc", "memory");
+                 : "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x30",
+                   "cc", "memory");
     return (struct seL4_internal_result){x0, x1};
 }
 
@@ -47,8 +47,8 @@ seL4_internal_call3(seL4_Syscall_ID number, seL4_Word a0, seL4_Word a1, seL4_Wor
     return (struct seL4_internal_result){x0, x1};
 }
 
-LIBSEL4_INLINE_FUNC seL4_MessageInfo_t
-seL4_internal_received(struct seL4_internal_result result, seL4_Word *sender)
+LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_internal_received(struct seL4_internal_result result,
+                                                              seL4_Word *sender)
 {
     seL4_MessageInfo_t info = {{result.x1}};
 
@@ -100,9 +100,9 @@ LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_NBSendRecv(seL4_CPtr dest, seL4_Mess
                                                        seL4_CPtr src, seL4_Word *sender,
                                                        seL4_CPtr reply)
 {
-    return seL4_internal_received(seL4_internal_call(seL4_SysNBSendRecv, src, msgInfo.words[0],
-                                                     reply, dest, 0, 0, 0),
-                                  sender);
+    return seL4_internal_received(
+        seL4_internal_call(seL4_SysNBSendRecv, src, msgInfo.words[0], reply, dest, 0, 0, 0),
+        sender);
 }
 
 LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_NBSendWait(seL4_CPtr dest, seL4_MessageInfo_t msgInfo,
@@ -177,9 +177,11 @@ LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_RecvWithMRs(seL4_CPtr src, seL4_Word
     return info;
 }
 
-LIBSEL4_INLINE_FUNC seL4_MessageInfo_t
-seL4_ReplyRecvWithMRs(seL4_CPtr src, seL4_MessageInfo_t msgInfo, seL4_Word *sender, seL4_Word *mr0,
-                      seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3, seL4_CPtr reply)
+LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_ReplyRecvWithMRs(seL4_CPtr src,
+                                                             seL4_MessageInfo_t msgInfo,
+                                                             seL4_Word *sender, seL4_Word *mr0,
+                                                             seL4_Word *mr1, seL4_Word *mr2,
+                                                             seL4_Word *mr3, seL4_CPtr reply)
 {
     seL4_internal_set_mrs(mr0, mr1, mr2, mr3);
     seL4_MessageInfo_t info = seL4_ReplyRecv(src, msgInfo, sender, reply);
