@@ -12,7 +12,7 @@ struct net_driver_config {
     uintptr_t registers; /* of the virtio-mmio slot; several slots share a page */
     uint8_t irq_channel;
     uint8_t switch_channel;
-    void *to_switch;    /* ring regions, records: see lib/net_port.h */
+    void *to_switch; /* ring regions, records: see lib/net_port.h */
     void *from_switch;
     uint32_t ring_size; /* bytes of data in each */
     void *dma;          /* NET_DRIVER_DMA_SIZE bytes, zeroed, aligned to 4 KiB */

@@ -206,9 +206,8 @@ static void start_card(void)
 {
     struct virtio_net_info info;
     const uint8_t *mac = info.mac;
-    const char *cause =
-        virtio_net_start(net_driver_config.registers, net_driver_config.dma,
-                         *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
+    const char *cause = virtio_net_start(net_driver_config.registers, net_driver_config.dma,
+                                         *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
 
     stopped = cause != NULL;
     tell_switch();

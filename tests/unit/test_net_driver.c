@@ -242,8 +242,8 @@ static void what_the_card_offers_is_what_the_switch_is_told(void **state)
     begin_with(USUAL | OFFLOADS);
     assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6);
     begin_with(USUAL | OFFLOADS | FEATURE(VIRTIO_NET_F_HOST_ECN));
-    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 |
-                                    NET_PORT_ECN);
+    assert_int_equal(accepts(),
+                     NET_PORT_UP | NET_PORT_CSUM | NET_PORT_TSO4 | NET_PORT_TSO6 | NET_PORT_ECN);
     begin_with(FEATURE(VIRTIO_F_VERSION_1));
     assert_int_equal(accepts(), NET_PORT_UP);
     /* What the driver does not know it does not take. */
@@ -563,7 +563,8 @@ static void card_is_asked_for_nothing_it_cannot_do(void **state)
 static void hostile_records_go_nowhere(void **state)
 {
     struct virtio_net_hdr_v1 *header = (void *)record;
-    static const uint32_t wrong[] = {0, 1, 11, 12, 25, HEADER + 1519, HEADER + 65554, HEADER + 70000};
+    static const uint32_t wrong[] = {
+        0, 1, 11, 12, 25, HEADER + 1519, HEADER + 65554, HEADER + 70000};
 
     (void)state;
     begin_with(USUAL | OFFLOADS);
