@@ -37,55 +37,14 @@ static uint64_t any_capability(void)
 
 static uint64_t any_argument(void)
 {
-    static const uint64_t values[] = {0,
-                                      1,
-                                      2,
-                                      3,
-                                      4,
-                                      5,
-                                      7,
-                                      31,
-                                      32,
-                                      35,
-                                      36,
-                                      37,
-                                      119,
-                                      120,
-                                      121,
-                                      127,
-                                      128,
-                                      255,
-                                      256,
-                                      1020,
-                                      27,
-                                      30,
-                                      1023,
-                                      1024,
-                                      0x7fffffff,
-                                      0x80000000,
-                                      0x100000000,
-                                      0x4000000000000000,
-                                      0x8000000000000000,
-                                      0xffffffffffffffff,
-                                      40,
-                                      26,
-                                      25,
-                                      24,
-                                      0x3c9,
-                                      0x3c5,
-                                      0x1f,
-                                      0x40000000,
-                                      0x70000000,
-                                      0xfffffff000,
-                                      10,
-                                      74,
-                                      0x1a000,
-                                      0x1a000,
-                                      0xffffffffff,
-                                      0x10000000000,
-                                      0x200000,
-                                      0x300000000,
-                                      0x400000000};
+    /* clang-format off */
+    static const uint64_t values[] = {
+        0, 1, 2, 3, 4, 5, 7, 10, 24, 25, 26, 27, 30, 31, 32, 35, 36, 37, 40, 74, 119, 120, 121, 127,
+        128, 255, 256, 1020, 1023, 1024, 0x1f, 0x3c5, 0x3c9, 0x1a000, 0x200000, 0x40000000,
+        0x70000000, 0x7fffffff, 0x80000000, 0x100000000, 0x300000000, 0x400000000, 0xfffffff000,
+        0xffffffffff, 0x10000000000, 0x4000000000000000, 0x8000000000000000, 0xffffffffffffffff,
+    };
+    /* clang-format on */
 
     return any() % 6 == 0 ? any() : any_of(values, sizeof values / sizeof values[0]);
 }
