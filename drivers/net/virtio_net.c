@@ -173,6 +173,7 @@ static const char *start_queues(uint8_t *dma, uint64_t paddr)
         dma += QUEUE_ROOM;
         paddr += QUEUE_ROOM;
     }
+    vring_driver_disable_interrupts(&card.queue[TX]);
     card.rx = dma;
     card.rx_paddr = paddr;
     card.rx_size = rx_buffer_size();
@@ -249,6 +250,7 @@ static void reclaim(void)
     if (card.error != NULL) {
         return;
     }
+    vring_driver_disable_interrupts(&card.queue[TX]);
     while ((taken = vring_driver_take(&card.queue[TX], &buffer, &written)) == VRING_DRIVER_TAKEN) {
         if (buffer < TX_SMALL) {
             card.small[card.small_count++] = buffer;

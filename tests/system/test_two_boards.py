@@ -2,9 +2,13 @@
 """Two boards that a cable joins, and a cable at whose end is somebody who means no good."""
 
 import json
+import os
+import random
 import re
+import socket
 import time
 
+import pexpect
 import pytest
 
 import conftest
@@ -54,6 +58,41 @@ def test_iperf3_across(boards):
     output = boards[0].output(0, "iperf3 -c 10.0.0.2 -t 3", timeout=90)
     assert "iperf Done" in output
     assert not re.search(r" 0\.00 bits/sec.*receiver", output)
+
+
+def connects(path):
+    with socket.socket(socket.AF_UNIX) as console:
+        try:
+            console.connect(os.path.relpath(path))  # a short name: 107 characters at most
+        except OSError:
+            return False
+    return True
+
+
+def test_make_run_starts_both():
+    """The other board is there while this one runs, with a console to connect to, and then gone."""
+    arguments = ["-C", conftest.ROOT, "run", "SYSTEM=two_boards", f"BUILD_DIR={conftest.BUILD_DIR}",
+                 f"MICROKIT_CONFIG={conftest.CONFIG}"]
+    if not conftest.on_bundled_sdk():
+        arguments.append(f"MICROKIT_SDK={conftest.SDK}")
+    console = conftest.directory_of("two_boards_b") / "console.sock"
+    with machine.Machine("make", arguments, timeout=300) as board:
+        board.expect("its consoles: socat")
+        board.login(0)
+        status = 1
+        for _ in range(60):
+            status, output = board.run(0, "ping -c 3 -i 0.2 -W 1 10.0.0.2")
+            if status == 0:
+                break
+        assert status == 0, output
+        assert connects(console)
+        board.send("\x01x")  # QEMU's own key: quit
+        board.child.expect(pexpect.EOF, timeout=30)
+    for _ in range(50):
+        if not connects(console):
+            break
+        time.sleep(0.1)
+    assert not connects(console)
 
 
 # ---- A cable that leads to us ----
@@ -144,7 +183,6 @@ def test_frames_for_nobody_here_stay_outside(alone):
 
 def test_garbage(alone):
     """Random bytes of random lengths: the board answers afterwards as it did before."""
-    import random
     _, cable, macs_here = alone
     generator = random.Random(1)
     for i in range(3000):

@@ -473,6 +473,7 @@ static void slow_card_leaves_frames_with_the_switch(void **state)
     unsigned done = 0;
 
     (void)state;
+    begin_with(USUAL & ~FEATURE(VIRTIO_RING_F_EVENT_IDX));
     make(1514, 1);
     for (int i = 0; i < 10; i++) {
         while (put(HEADER + 1514)) {
@@ -494,14 +495,17 @@ static void slow_card_leaves_frames_with_the_switch(void **state)
 static void frames_that_have_left_cause_no_interrupts(void **state)
 {
     (void)state;
-    send(60, 0);
-    assert_true(card_sends(60, 0));
-    fake_virtio_push(TX, sent.head, 0); /* a queue's first one may */
-    fake_virtio.interrupts = 0;
-    for (uint8_t i = 0; i < 100; i++) {
-        send(60, i);
-        assert_true(card_sends(60, i));
-        assert_false(fake_virtio_push(TX, sent.head, 0));
+    for (int with_events = 0; with_events < 2; with_events++) {
+        begin_with(with_events ? USUAL : USUAL & ~FEATURE(VIRTIO_RING_F_EVENT_IDX));
+        send(60, 0);
+        assert_true(card_sends(60, 0));
+        fake_virtio_push(TX, sent.head, 0); /* a queue's first one may */
+        fake_virtio.interrupts = 0;
+        for (int i = 0; i < 500; i++) {
+            send(60, (uint8_t)i);
+            assert_true(card_sends(60, (uint8_t)i));
+            assert_false(fake_virtio_push(TX, sent.head, 0));
+        }
     }
 }
 
