@@ -211,6 +211,14 @@ def test_fault_is_reported(config):
     assert "x20 0000000000002020" in text
 
 
+@only_bundled
+def test_no_fpu_is_a_fault():
+    lines = output("hostile")
+    assert not [line for line in lines if "no_fpu" in line]
+    assert [line for line in lines if line.startswith("kernel: PD 'integer' has faulted") and
+            "FP or SIMD instruction" in line]
+
+
 def test_missing_entry_point_is_named():
     assert "bare is missing the 'protected' entry point" in output("faults")
 
