@@ -31,6 +31,7 @@
 
 /* GICH_LR (5.3.10) */
 #define GICH_LR_PENDING     (1u << 28)
+#define GICH_LR_ACTIVE      (2u << 28)
 #define GICH_LR_STATE       (3u << 28)
 #define GICH_LR_GROUP1      (1u << 30)
 #define GICH_LR_EOI         (1u << 19) /* its end raises the maintenance interrupt */

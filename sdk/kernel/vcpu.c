@@ -215,7 +215,7 @@ seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrup
     if (*used & BIT(index)) {
         uint32_t old = loaded ? gich_read(GICH_LR(index)) : vcpu->lr[index];
 
-        if (old & GICH_LR_STATE) {
+        if ((old & GICH_LR_STATE) == GICH_LR_ACTIVE) {
             return seL4_DeleteFirst;
         }
     }

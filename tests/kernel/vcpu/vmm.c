@@ -288,18 +288,33 @@ static void test_injection(void)
     take_interrupts(SECOND, "interrupts_of_a_vcpu_not_loaded");
 }
 
-static void test_busy_list_register(void)
+/* What only waits in a list register can be replaced, */
+static void test_replaced_interrupt(void)
 {
     inject(0, 40, 0, 0, 2);
-    check_equal("inject_busy", inject(0, 41, 0, 0, 2), seL4_DeleteFirst);
+    check_equal("inject_over_pending", inject(0, 41, 0, 0, 2), seL4_NoError);
     inject(SECOND, 40, 0, 0, 2);
     start(SECOND, guest_quiet);
     wait_event();
-    check_equal("inject_busy_not_loaded", inject(0, 41, 0, 0, 2), seL4_DeleteFirst);
+    check_equal("inject_over_pending_not_loaded", inject(0, 43, 0, 0, 2), seL4_NoError);
     inject(0, 41, 0, 0, 0);
     inject(0, 42, 0, 0, 1);
-    inject(0, 43, 0, 0, 3);
-    take_interrupts(0, "inject_busy_loses_nothing");
+    inject(0, 40, 0, 0, 3);
+    take_interrupts(0, "inject_over_pending_replaces");
+}
+
+/* but not what is being handled. */
+static void test_active_interrupt(void)
+{
+    inject(0, 40, 0, 0, 2);
+    start(0, guest_acknowledge);
+    wait_event();
+    check("active_interrupt_is_taken", is_smc(0, 0x30) && registers(0).x1 == 40);
+    check_equal("inject_over_active", inject(0, 41, 0, 0, 2), seL4_DeleteFirst);
+    next(0);
+    wait_event();
+    check("active_interrupt_is_ended", event_label == seL4_Fault_VGICMaintenance &&
+                                           fault_word(seL4_VGICMaintenance_IDX) == 2);
 }
 
 /* ---- Registers ---- */
@@ -547,6 +562,7 @@ void init(void)
     test_timer_mask();
     test_parked_timer();
     test_injection();
+    test_replaced_interrupt();
     test_registers();
     test_counter_offset();
     test_modes();
@@ -555,7 +571,7 @@ void init(void)
     test_stop();
     /* What a real SDK does otherwise. */
     test_physical_timer();
-    test_busy_list_register();
+    test_active_interrupt();
     done();
 }
 

@@ -185,6 +185,21 @@ guest_interrupts:
     b.lo 1b
     smc #0x1c
 
+/* Take an interrupt, exit with its INTID in x1 while it is active, and end it. */
+    .global guest_acknowledge
+guest_acknowledge:
+    msr daifset, #2
+    mov x9, #GICV
+    mov w0, #0xf0
+    str w0, [x9, #4] /* GICC_PMR */
+    mov w0, #1
+    str w0, [x9] /* GICC_CTLR */
+    ldr w1, [x9, #0x0c] /* GICC_IAR */
+    smc #0x30
+    str w1, [x9, #0x10] /* GICC_EOIR */
+    isb
+    smc #0x31
+
 /* Write EL1's registers to the results, and 1 more than that into them. */
     .macro dump register, at
     mrs x1, \register
