@@ -6,15 +6,14 @@
 #include "vcpu.h"
 
 /* ESR_ELx (Arm DDI 0487, D19.2.37). */
-#define ESR_EC_SHIFT     26
-#define ESR_EC_UNKNOWN   0x00u
-#define ESR_EC_IABT_LOW  0x20u
-#define ESR_EC_DABT_LOW  0x24u
-#define ESR_EC_SAME_EL   1u /* added to the two above */
-#define ESR_IL           (1u << 25)
-#define ESR_ISS_FNV      (1u << 10)
-#define ESR_ISS_WNR      (1u << 6)
-#define ESR_FSC_EXTERNAL 0x10u
+#define ESR_EC_SHIFT          26
+#define ESR_EC_IABT_LOW       0x20u
+#define ESR_EC_DABT_LOW       0x24u
+#define ESR_EC_SAME_EL        1u /* added to the two above */
+#define ESR_IL                (1u << 25)
+#define ESR_ISS_FNV           (1u << 10)
+#define ESR_ISS_WNR           (1u << 6)
+#define ESR_FSC_EXTERNAL      0x10u
 #define ESR_FSC_EXTERNAL_WALK 0x14u /* plus the level */
 
 #define SCTLR_M    (1u << 0)
@@ -88,7 +87,7 @@ static bool take_abort(uint8_t vcpu, uint32_t class, uint64_t gpa, uint32_t iss,
         iss |= ESR_FSC_EXTERNAL | ((sctlr & SCTLR_M) ? ESR_ISS_FNV : 0);
     }
     microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_FAR, gpa);
-    return take_exception(vcpu, from, (uint64_t)class << ESR_EC_SHIFT | ESR_IL | iss);
+    return take_exception(vcpu, from, (uint64_t) class << ESR_EC_SHIFT | ESR_IL | iss);
 }
 
 bool abort_inject_data(uint8_t vcpu, uint64_t gpa, bool write, int walk_level)
@@ -103,6 +102,5 @@ bool abort_inject_fetch(uint8_t vcpu, uint64_t gpa, int walk_level)
 
 bool abort_inject_undefined(uint8_t vcpu)
 {
-    return take_exception(vcpu, vcpu_get_frame(vcpu),
-                          (uint64_t)ESR_EC_UNKNOWN << ESR_EC_SHIFT | ESR_IL);
+    return take_exception(vcpu, vcpu_get_frame(vcpu), ESR_IL); /* class 0: unknown reason */
 }

@@ -18,15 +18,15 @@ struct image_header {
     uint32_t reserved2;
 };
 
-#define IMAGE_MAGIC          0x644d5241u /* "ARM\x64" */
+#define IMAGE_MAGIC           0x644d5241u /* "ARM\x64" */
 #define IMAGE_FLAG_BIG_ENDIAN 1u
-#define IMAGE_ALIGN          0x200000u
+#define IMAGE_ALIGN           0x200000u
 
 /* Devicetree Specification 0.4, 5.2. */
-#define FDT_MAGIC        0xd00dfeedu
-#define FDT_HEADER_SIZE  40u
-#define FDT_ALIGN        8u
-#define FDT_SIZE_MAX     0x200000u
+#define FDT_MAGIC       0xd00dfeedu
+#define FDT_HEADER_SIZE 40u
+#define FDT_ALIGN       8u
+#define FDT_SIZE_MAX    0x200000u
 
 /* Guest memory from `gpa` on that an image occupies, once it runs. */
 struct extent {
@@ -46,7 +46,7 @@ static bool fits(const struct guest_memory *memory, struct extent extent)
 
 static struct extent extent_of(const struct vmm_image *image)
 {
-    return (struct extent){ image->gpa, image->data ? image->size : 0 };
+    return (struct extent){image->gpa, image->data ? image->size : 0};
 }
 
 static struct image_header header_of(const struct vmm_image *kernel)
@@ -63,7 +63,7 @@ static struct extent kernel_extent(const struct vmm_image *kernel)
     struct image_header header = header_of(kernel);
     uint64_t size = header.image_size > kernel->size ? header.image_size : kernel->size;
 
-    return (struct extent){ kernel->gpa, size };
+    return (struct extent){kernel->gpa, size};
 }
 
 static const char *check_kernel(const struct vmm_image *kernel, const struct guest_memory *memory)

@@ -19,54 +19,54 @@ struct vmm_image {
 };
 
 struct vmm_interface_config {
-    uint8_t channel;       /* the switch */
+    uint8_t channel; /* the switch */
     uint8_t mac[6];
     uint16_t mtu;
-    bool vhost;            /* the switch works on the virtqueues; the rings below are unused */
-    void *vhost_page;      /* then: see lib/vhost.h */
-    void *to_switch;       /* ring regions, records: see lib/net_port.h */
+    bool vhost;       /* the switch works on the virtqueues; the rings below are unused */
+    void *vhost_page; /* then: see lib/vhost.h */
+    void *to_switch;  /* ring regions, records: see lib/net_port.h */
     void *from_switch;
-    uint32_t ring_size;    /* bytes of data in each */
-    void *registers;       /* this device's register page, seen read-only by the guest */
-    uint64_t gpa;          /* where the guest sees it */
-    uint32_t intid;        /* SPI: 32.. */
+    uint32_t ring_size; /* bytes of data in each */
+    void *registers;    /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;       /* where the guest sees it */
+    uint32_t intid;     /* SPI: 32.. */
 };
 
 struct vmm_console_config {
     bool present;
-    uint8_t channel;       /* the console multiplexer */
-    void *output;          /* ring regions, streams; without `present` there may be an output, */
-    void *input;           /* for the monitor's messages */
+    uint8_t channel; /* the console multiplexer */
+    void *output;    /* ring regions, streams; without `present` there may be an output, */
+    void *input;     /* for the monitor's messages */
     uint32_t output_size;
     uint32_t input_size;
-    void *registers;       /* the virtio-console's register page */
+    void *registers; /* the virtio-console's register page */
     uint64_t gpa;
     uint32_t intid;
-    uint64_t pl011_gpa;    /* the emulated PL011 for early messages */
+    uint64_t pl011_gpa; /* the emulated PL011 for early messages */
     uint32_t pl011_intid;
 };
 
 struct vmm_disk_config {
-    uint8_t channel;       /* the disk multiplexer */
-    const char *id;        /* what the disk calls itself; of more than 20 bytes the first 20 */
-    void *requests;        /* ring regions, records: see block/protocol.h */
+    uint8_t channel; /* the disk multiplexer */
+    const char *id;  /* what the disk calls itself; of more than 20 bytes the first 20 */
+    void *requests;  /* ring regions, records: see block/protocol.h */
     void *replies;
     uint32_t request_ring_size; /* bytes of data */
     uint32_t reply_ring_size;
-    void *registers;       /* this device's register page, seen read-only by the guest */
-    uint64_t gpa;          /* where the guest sees it */
-    uint32_t intid;        /* SPI: 32.. */
+    void *registers; /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;    /* where the guest sees it */
+    uint32_t intid;  /* SPI: 32.. */
 };
 
 struct vmm_config {
-    const char *name;      /* the VM's */
-    bool start_held;       /* do not start at boot */
-    uint32_t vcpu_count;   /* ids 0 .. vcpu_count-1 */
-    void *ram;             /* where this PD sees the guest's RAM */
+    const char *name;    /* the VM's */
+    bool start_held;     /* do not start at boot */
+    uint32_t vcpu_count; /* ids 0 .. vcpu_count-1 */
+    void *ram;           /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;
-    uint64_t ram_piece;    /* RAM is memory regions of this size, the last maybe smaller; what a
-                            * disk reads and writes is told by them. 0: there are no disks */
+    uint64_t ram_piece;      /* RAM is memory regions of this size, the last maybe smaller; what a
+                              * disk reads and writes is told by them. 0: there are no disks */
     struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
     struct vmm_image initrd;
     struct vmm_image dtb;

@@ -13,38 +13,38 @@
 #include "vm.h"
 
 /* ESR_EL2 (Arm DDI 0487, D19.2.37). */
-#define ESR_EC(esr)    ((uint32_t)((esr) >> 26) & 0x3f)
-#define ESR_EC_WFX     0x01u
-#define ESR_EC_SMC64   0x17u
-#define ESR_EC_SYS64   0x18u
+#define ESR_EC(esr)  ((uint32_t)((esr) >> 26) & 0x3f)
+#define ESR_EC_WFX   0x01u
+#define ESR_EC_SMC64 0x17u
+#define ESR_EC_SYS64 0x18u
 
 #define ISS_IMM16_MASK 0xffffu
 #define ISS_WFX_WFE    (1u << 0)
 
 /* ISS of a data or instruction abort. */
-#define ISS_ISV            (1u << 24) /* the fields of the access are valid */
-#define ISS_SAS(iss)       (((iss) >> 22) & 3)
-#define ISS_SSE            (1u << 21) /* sign-extend */
-#define ISS_SRT(iss)       (((iss) >> 16) & 0x1f)
-#define ISS_SF             (1u << 15) /* 64-bit register */
-#define ISS_CM             (1u << 8)  /* cache maintenance */
-#define ISS_S1PTW          (1u << 7)  /* on a stage 1 translation table walk */
-#define ISS_WNR            (1u << 6)
-#define ISS_FSC(iss)       ((iss) & 0x3f)
-#define FSC_LEVEL(fsc)     ((int)((fsc) & 3))
-#define FSC_TYPE(fsc)      ((fsc) & 0x3c)
-#define FSC_TRANSLATION    0x04u
-#define FSC_ACCESS_FLAG    0x08u
-#define FSC_PERMISSION     0x0cu
+#define ISS_ISV         (1u << 24) /* the fields of the access are valid */
+#define ISS_SAS(iss)    (((iss) >> 22) & 3)
+#define ISS_SSE         (1u << 21) /* sign-extend */
+#define ISS_SRT(iss)    (((iss) >> 16) & 0x1f)
+#define ISS_SF          (1u << 15) /* 64-bit register */
+#define ISS_CM          (1u << 8)  /* cache maintenance */
+#define ISS_S1PTW       (1u << 7)  /* on a stage 1 translation table walk */
+#define ISS_WNR         (1u << 6)
+#define ISS_FSC(iss)    ((iss)&0x3f)
+#define FSC_LEVEL(fsc)  ((int)((fsc)&3))
+#define FSC_TYPE(fsc)   ((fsc)&0x3c)
+#define FSC_TRANSLATION 0x04u
+#define FSC_ACCESS_FLAG 0x08u
+#define FSC_PERMISSION  0x0cu
 
 /* ISS of a trapped MSR or MRS. */
-#define ISS_SYS_OP0(iss)   (((iss) >> 20) & 3)
-#define ISS_SYS_OP2(iss)   (((iss) >> 17) & 7)
-#define ISS_SYS_OP1(iss)   (((iss) >> 14) & 7)
-#define ISS_SYS_CRN(iss)   (((iss) >> 10) & 0xf)
-#define ISS_SYS_RT(iss)    (((iss) >> 5) & 0x1f)
-#define ISS_SYS_CRM(iss)   (((iss) >> 1) & 0xf)
-#define ISS_SYS_READ       (1u << 0)
+#define ISS_SYS_OP0(iss) (((iss) >> 20) & 3)
+#define ISS_SYS_OP2(iss) (((iss) >> 17) & 7)
+#define ISS_SYS_OP1(iss) (((iss) >> 14) & 7)
+#define ISS_SYS_CRN(iss) (((iss) >> 10) & 0xf)
+#define ISS_SYS_RT(iss)  (((iss) >> 5) & 0x1f)
+#define ISS_SYS_CRM(iss) (((iss) >> 1) & 0xf)
+#define ISS_SYS_READ     (1u << 0)
 
 #define INSTRUCTION_SIZE 4u
 

@@ -51,7 +51,7 @@ uint64_t gic_drain_prepare(const struct guest_memory *memory, uint8_t vcpu, uint
                            uint64_t *entry)
 {
     uint64_t offset = PARAMETERS_OFFSET + vcpu * sizeof(struct parameters);
-    struct parameters parameters = { .cpu_interface = cpu_interface };
+    struct parameters parameters = {.cpu_interface = cpu_interface};
     uint16_t intids[VGIC_LIST_REGISTERS];
 
     vgic_occupants(vcpu, intids);

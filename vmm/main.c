@@ -38,7 +38,7 @@ static void init_devices(void)
 {
     static struct guest_memory memory; /* kept by the devices */
 
-    memory = (struct guest_memory){ vmm_config.ram, vmm_config.ram_gpa, vmm_config.ram_size };
+    memory = (struct guest_memory){vmm_config.ram, vmm_config.ram_gpa, vmm_config.ram_size};
     virtio_init(&vmm_config, &memory);
     attach(vmm_config.gicd_gpa, VGIC_SIZE, vgic_access);
     if (vmm_config.console.present) {

@@ -30,7 +30,7 @@ static bool attach(uint64_t gpa, uint64_t size, mmio_handler handler, void *devi
             return false;
         }
     }
-    devices[device_count++] = (struct bus_device){ gpa, size, handler, device, lazy };
+    devices[device_count++] = (struct bus_device){gpa, size, handler, device, lazy};
     return true;
 }
 

@@ -25,7 +25,7 @@
 #define FIFO_DEPTH  16u
 #define LINE_LENGTH 128u
 
-static const uint8_t id_registers[] = { 0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+static const uint8_t id_registers[] = {0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static struct {
     uint32_t intid;
@@ -56,7 +56,7 @@ static void update_interrupt(void)
 /* How many received bytes raise the receive interrupt (3.3.10, UARTIFLS). */
 static uint32_t receive_level(void)
 {
-    static const uint8_t levels[] = { 2, 4, 8, 12, 14, 14, 14, 14 };
+    static const uint8_t levels[] = {2, 4, 8, 12, 14, 14, 14, 14};
 
     return (uart.line_control & UARTLCR_H_FEN) ? levels[(uart.level_select >> 3) & 7] : 1;
 }
@@ -64,10 +64,9 @@ static uint32_t receive_level(void)
 /* Hand over as much of the line as the console takes; returns true if all of it. */
 static bool drain(void)
 {
-    uint32_t taken;
-
     do {
-        taken = console_port_write(uart.line, uart.line_length);
+        uint32_t taken = console_port_write(uart.line, uart.line_length);
+
         uart.line_length -= taken;
         memmove(uart.line, uart.line + taken, uart.line_length);
     } while (uart.line_length > 0 && console_port_await_space());

@@ -9,39 +9,39 @@
 #include "vm.h"
 
 /* Function ids (DEN 0022E, 5.1; DEN 0028, 7). Bit 30 says that the arguments have 64 bits. */
-#define SMCCC_64BIT                 0x40000000u
-#define SMCCC_VERSION               0x80000000u
-#define SMCCC_ARCH_FEATURES         0x80000001u
-#define PSCI_VERSION                0x84000000u
-#define PSCI_CPU_SUSPEND            0x84000001u
-#define PSCI_CPU_OFF                0x84000002u
-#define PSCI_CPU_ON                 0x84000003u
-#define PSCI_AFFINITY_INFO          0x84000004u
-#define PSCI_MIGRATE_INFO_TYPE      0x84000006u
-#define PSCI_SYSTEM_OFF             0x84000008u
-#define PSCI_SYSTEM_RESET           0x84000009u
-#define PSCI_FEATURES               0x8400000au
+#define SMCCC_64BIT            0x40000000u
+#define SMCCC_VERSION          0x80000000u
+#define SMCCC_ARCH_FEATURES    0x80000001u
+#define PSCI_VERSION           0x84000000u
+#define PSCI_CPU_SUSPEND       0x84000001u
+#define PSCI_CPU_OFF           0x84000002u
+#define PSCI_CPU_ON            0x84000003u
+#define PSCI_AFFINITY_INFO     0x84000004u
+#define PSCI_MIGRATE_INFO_TYPE 0x84000006u
+#define PSCI_SYSTEM_OFF        0x84000008u
+#define PSCI_SYSTEM_RESET      0x84000009u
+#define PSCI_FEATURES          0x8400000au
 
 /* Services that kernels look for by calling them: the answer is no, and that is no news. */
-#define SMCCC_OWNER_SHIFT           24
-#define SMCCC_OWNER_MASK            0x3fu
-#define SMCCC_OWNER_ARCH            0u
-#define SMCCC_OWNER_STANDARD        4u
-#define SMCCC_OWNER_STANDARD_HYP    5u
-#define SMCCC_OWNER_VENDOR_HYP      6u
+#define SMCCC_OWNER_SHIFT        24
+#define SMCCC_OWNER_MASK         0x3fu
+#define SMCCC_OWNER_ARCH         0u
+#define SMCCC_OWNER_STANDARD     4u
+#define SMCCC_OWNER_STANDARD_HYP 5u
+#define SMCCC_OWNER_VENDOR_HYP   6u
 
-#define SMCCC_VERSION_1_1           0x10001
-#define PSCI_VERSION_1_1            0x10001
+#define SMCCC_VERSION_1_1 0x10001
+#define PSCI_VERSION_1_1  0x10001
 
-#define PSCI_SUCCESS                0
-#define PSCI_NOT_SUPPORTED          (-1)
-#define PSCI_INVALID_PARAMETERS     (-2)
-#define PSCI_ALREADY_ON             (-4)
-#define PSCI_INVALID_ADDRESS        (-9)
+#define PSCI_SUCCESS            0
+#define PSCI_NOT_SUPPORTED      (-1)
+#define PSCI_INVALID_PARAMETERS (-2)
+#define PSCI_ALREADY_ON         (-4)
+#define PSCI_INVALID_ADDRESS    (-9)
 
-#define PSCI_AFFINITY_ON            0
-#define PSCI_AFFINITY_OFF           1
-#define PSCI_NO_TRUSTED_OS          2
+#define PSCI_AFFINITY_ON   0
+#define PSCI_AFFINITY_OFF  1
+#define PSCI_NO_TRUSTED_OS 2
 
 /* A call: its id without the width bit, and its arguments cut to that width. */
 struct call {
@@ -169,7 +169,7 @@ static void cpu_suspend(const struct call *call)
 void psci_call(uint8_t vcpu, uint64_t pc)
 {
     uint64_t x[4];
-    struct call call = { .vcpu = vcpu, .pc = pc };
+    struct call call = {.vcpu = vcpu, .pc = pc};
 
     vcpu_get_arguments(vcpu, x, 4);
     call.id = (uint32_t)x[0];

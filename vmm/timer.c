@@ -14,9 +14,9 @@
 
 static struct {
     microkit_channel channel;
-    uint64_t offset;                   /* CNTVOFF_EL2 of all vCPUs */
-    uint64_t armed;                    /* what the driver will wake us at, or TIMER_NEVER */
-    uint64_t deadline[VMM_MAX_VCPUS];  /* of parked and held vCPUs; in CNTPCT ticks */
+    uint64_t offset;                  /* CNTVOFF_EL2 of all vCPUs */
+    uint64_t armed;                   /* what the driver will wake us at, or TIMER_NEVER */
+    uint64_t deadline[VMM_MAX_VCPUS]; /* of parked and held vCPUs; in CNTPCT ticks */
 } timer;
 
 void timer_init(uint8_t channel)

@@ -5,7 +5,7 @@
 #include <microkit.h>
 #include <stddef.h>
 
-#define WORDS (sizeof(seL4_UserContext) / sizeof(seL4_Word))
+#define WORDS          (sizeof(seL4_UserContext) / sizeof(seL4_Word))
 #define WORD_OF(field) (offsetof(seL4_UserContext, field) / sizeof(seL4_Word))
 
 /* SCTLR_EL1 with MMU and caches off: RES1 bits of Armv8.0, CP15BEN, nTWI, nTWE. */
@@ -29,7 +29,7 @@ static const uint8_t word_of_register[31] = {
     WORD_OF(x30),
 };
 
-/* Scratch for one exchange with the kernel; static, because clearing 288 bytes for each exit costs. */
+/* For one exchange with the kernel; static, because clearing 288 bytes for each exit costs. */
 static union {
     seL4_UserContext context;
     seL4_Word words[WORDS];
@@ -67,11 +67,13 @@ enum vcpu_state vcpu_state(uint8_t vcpu)
 static void reset_system_registers(uint8_t vcpu, uint64_t counter_offset)
 {
     static const uint8_t zeroed[] = {
-        seL4_VCPUReg_CPACR,     seL4_VCPUReg_TTBR0,   seL4_VCPUReg_TTBR1,    seL4_VCPUReg_TCR,
-        seL4_VCPUReg_MAIR,      seL4_VCPUReg_AMAIR,   seL4_VCPUReg_CIDR,     seL4_VCPUReg_AFSR0,
-        seL4_VCPUReg_AFSR1,     seL4_VCPUReg_ESR,     seL4_VCPUReg_FAR,      seL4_VCPUReg_VBAR,
-        seL4_VCPUReg_TPIDR_EL1, seL4_VCPUReg_SP_EL1,  seL4_VCPUReg_ELR_EL1,  seL4_VCPUReg_SPSR_EL1,
-        seL4_VCPUReg_CNTV_CTL,  seL4_VCPUReg_CNTV_CVAL, seL4_VCPUReg_CNTKCTL_EL1,
+        seL4_VCPUReg_CPACR,       seL4_VCPUReg_TTBR0,    seL4_VCPUReg_TTBR1,
+        seL4_VCPUReg_TCR,         seL4_VCPUReg_MAIR,     seL4_VCPUReg_AMAIR,
+        seL4_VCPUReg_CIDR,        seL4_VCPUReg_AFSR0,    seL4_VCPUReg_AFSR1,
+        seL4_VCPUReg_ESR,         seL4_VCPUReg_FAR,      seL4_VCPUReg_VBAR,
+        seL4_VCPUReg_TPIDR_EL1,   seL4_VCPUReg_SP_EL1,   seL4_VCPUReg_ELR_EL1,
+        seL4_VCPUReg_SPSR_EL1,    seL4_VCPUReg_CNTV_CTL, seL4_VCPUReg_CNTV_CVAL,
+        seL4_VCPUReg_CNTKCTL_EL1,
     };
 
     for (unsigned i = 0; i < sizeof(zeroed); i++) {
@@ -86,9 +88,8 @@ void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_o
 {
     reset_system_registers(vcpu, counter_offset);
     vcpus.state[vcpu] = VCPU_ON;
-    scratch.context = (seL4_UserContext){
-        .pc = entry, .spsr = PSTATE_MODE_EL1H | PSTATE_DAIF, .x0 = x0
-    };
+    scratch.context =
+        (seL4_UserContext){.pc = entry, .spsr = PSTATE_MODE_EL1H | PSTATE_DAIF, .x0 = x0};
     write_words(vcpu, true, WORDS);
 }
 
@@ -100,8 +101,8 @@ void vcpu_power_off(uint8_t vcpu)
 }
 
 /*
- * Stopping it withdraws its fault. A fault that is left unanswered is found by seL4 at each parking,
- * and its debug configuration says so on the UART each time.
+ * Stopping it withdraws its fault. A fault that is left unanswered is found by seL4 at each
+ * parking, and its debug configuration says so on the UART each time.
  */
 void vcpu_park(uint8_t vcpu)
 {
@@ -171,7 +172,7 @@ void vcpu_get_arguments(uint8_t vcpu, uint64_t *arguments, unsigned count)
 struct vcpu_frame vcpu_get_frame(uint8_t vcpu)
 {
     read_words(vcpu, WORD_OF(spsr) + 1);
-    return (struct vcpu_frame){ .pc = scratch.context.pc, .pstate = scratch.context.spsr };
+    return (struct vcpu_frame){.pc = scratch.context.pc, .pstate = scratch.context.spsr};
 }
 
 /* Returns how many words were written into the scratch context. */

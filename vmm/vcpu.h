@@ -20,13 +20,13 @@
 #define VCPU_REGISTER_ZERO 31u /* xzr in a load or store's syndrome */
 
 /* PSTATE.M (Arm DDI 0487, C5.2.19) and the interrupt masks in an SPSR. */
-#define PSTATE_MODE_MASK   0x0fu
-#define PSTATE_MODE_EL0T   0x00u
-#define PSTATE_MODE_EL1T   0x04u
-#define PSTATE_MODE_EL1H   0x05u
-#define PSTATE_AARCH32     (1u << 4)
-#define PSTATE_DAIF        (0xfu << 6)
-#define PSTATE_PAN         (1u << 22)
+#define PSTATE_MODE_MASK 0x0fu
+#define PSTATE_MODE_EL0T 0x00u
+#define PSTATE_MODE_EL1T 0x04u
+#define PSTATE_MODE_EL1H 0x05u
+#define PSTATE_AARCH32   (1u << 4)
+#define PSTATE_DAIF      (0xfu << 6)
+#define PSTATE_PAN       (1u << 22)
 
 enum vcpu_state { VCPU_OFF = 0, VCPU_ON, VCPU_PARKED, VCPU_HELD };
 

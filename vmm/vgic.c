@@ -27,8 +27,8 @@
 #define GICD_RESERVED   0xf30u
 #define GICD_ID         0xfd0u /* ICPIDR4 .. ICCIDR3 */
 
-#define GICD_IIDR_GIC400      0x0200143bu
-#define GICD_SGIR_LIST_SHIFT  16
+#define GICD_IIDR_GIC400       0x0200143bu
+#define GICD_SGIR_LIST_SHIFT   16
 #define GICD_SGIR_FILTER_SHIFT 24
 
 #define WORDS          (VGIC_MAX_INTID / 32)
@@ -37,7 +37,7 @@
 
 /* One bit per interrupt. Word 0, SGIs and PPIs, exists for each vCPU. */
 struct bank {
-    uint32_t group;   /* 1: group 1 */
+    uint32_t group; /* 1: group 1 */
     uint32_t enabled;
     uint32_t latched; /* pending, apart from a level-sensitive line */
     uint32_t line;    /* the input's level */
@@ -99,8 +99,8 @@ static uint32_t enabled_groups(const struct bank *bank)
 static uint32_t candidates(uint8_t vcpu, uint32_t word)
 {
     const struct bank *bank = bank_of(vcpu, word);
-    uint32_t bits = pending_bits(bank) & bank->enabled & enabled_groups(bank) & ~bank->placed &
-                    ~bank->active;
+    uint32_t bits =
+        pending_bits(bank) & bank->enabled & enabled_groups(bank) & ~bank->placed & ~bank->active;
 
     return word == 0 ? bits : bits & gic.cpu[vcpu].targeted[word];
 }
@@ -153,9 +153,8 @@ static void place(uint8_t vcpu, uint32_t intid, uint32_t index)
 
     consume(vcpu, intid);
     bank_of(vcpu, intid / 32)->placed |= 1u << (intid % 32);
-    cpu->lr[index] = (struct list_register){
-        .intid = (uint16_t)intid, .priority = *priority_of(vcpu, intid)
-    };
+    cpu->lr[index] =
+        (struct list_register){.intid = (uint16_t)intid, .priority = *priority_of(vcpu, intid)};
     cpu->placed_count++;
 }
 
@@ -187,7 +186,7 @@ static uint32_t register_of(const struct cpu *cpu, uint32_t intid)
     return index;
 }
 
-/* How urgent what is in a list register is: its priority, or a greater number if nobody wants it. */
+/* How urgent the interrupt in a list register is: its priority, or more if nobody wants it. */
 static unsigned urgency(uint8_t vcpu, const struct list_register *lr)
 {
     const struct bank *bank = bank_of(vcpu, lr->intid / 32);
@@ -304,7 +303,7 @@ static void reset_cpu(uint8_t vcpu)
     struct cpu *cpu = &gic.cpu[vcpu];
     uint32_t spi_targets = gic.vcpu_count == 1 || vcpu == 0 ? UINT32_MAX : 0;
 
-    cpu->bank = (struct bank){ .enabled = 0xffff, .edge = 0xffff }; /* SGIs are always enabled */
+    cpu->bank = (struct bank){.enabled = 0xffff, .edge = 0xffff}; /* SGIs are always enabled */
     memset(cpu->priority, 0, sizeof(cpu->priority));
     memset(cpu->sgi_sources, 0, sizeof(cpu->sgi_sources));
     for (uint32_t word = 1; word < WORDS; word++) {
@@ -335,7 +334,7 @@ void vgic_reset(void)
     memset(gic.priority, 0, sizeof(gic.priority));
     for (uint32_t word = 1; word < WORDS; word++) {
         /* The lines are the devices' affair. */
-        gic.bank[word] = (struct bank){ .line = gic.bank[word].line };
+        gic.bank[word] = (struct bank){.line = gic.bank[word].line};
     }
     for (uint8_t v = 0; v < gic.vcpu_count; v++) {
         reset_cpu(v);
@@ -445,7 +444,7 @@ void vgic_vcpu_off(uint8_t vcpu)
 void vgic_occupants(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS])
 {
     const struct list_register *lr = gic.cpu[vcpu].lr;
-    uint8_t priority[VGIC_LIST_REGISTERS];
+    uint8_t priority[VGIC_LIST_REGISTERS] = {0};
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {

@@ -19,8 +19,9 @@
 #define VGIC_MAX_INTID      128u
 #define VGIC_LIST_REGISTERS 4u /* GIC-400 has four */
 #define VGIC_SIZE           4096u
-#define VGIC_CPU_INTERFACE  0x10000u /* where the guest has its CPU interface, from the distributor */
-#define VGIC_NONE           1023u    /* no interrupt (IHI 0048B, 2.2.1) */
+#define VGIC_CPU_INTERFACE                                                                         \
+    0x10000u            /* where the guest has its CPU interface, from the distributor */
+#define VGIC_NONE 1023u /* no interrupt (IHI 0048B, 2.2.1) */
 
 #define VGIC_VIRTUAL_TIMER 27u /* PPI */
 

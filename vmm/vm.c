@@ -110,7 +110,7 @@ void vm_init(const struct vmm_config *config)
     vm.config = config;
     vm.state = VM_OFF;
     vm.used = 0;
-    vm.memory = (struct guest_memory){ config->ram, config->ram_gpa, config->ram_size };
+    vm.memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
     wrong = boot_check(config, &vm.memory);
     vm.bootable = wrong == NULL;
     if (wrong) {

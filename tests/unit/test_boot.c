@@ -54,7 +54,7 @@ static int open_setup(void **state)
     struct setup *s = calloc(1, sizeof(*s));
 
     fake_reset();
-    s->memory = (struct guest_memory){ malloc(RAM_SIZE), RAM_GPA, RAM_SIZE };
+    s->memory = (struct guest_memory){malloc(RAM_SIZE), RAM_GPA, RAM_SIZE};
     memset(s->memory.base, 0xee, RAM_SIZE);
     memset(s->kernel, 0x11, sizeof(s->kernel));
     put64(s->kernel, TEXT_OFFSET, 0);
@@ -64,10 +64,10 @@ static int open_setup(void **state)
     memset(s->initrd, 0x22, sizeof(s->initrd));
     put_be32(s->dtb, 0xd00dfeed);
     put_be32(s->dtb + 4, sizeof(s->dtb));
-    s->config.kernel = (struct vmm_image){ s->kernel, sizeof(s->kernel), KERNEL };
-    s->config.initrd = (struct vmm_image){ s->initrd, sizeof(s->initrd), INITRD };
+    s->config.kernel = (struct vmm_image){s->kernel, sizeof(s->kernel), KERNEL};
+    s->config.initrd = (struct vmm_image){s->initrd, sizeof(s->initrd), INITRD};
     s->config.name = "vm0";
-    s->config.dtb = (struct vmm_image){ s->dtb, sizeof(s->dtb), DTB };
+    s->config.dtb = (struct vmm_image){s->dtb, sizeof(s->dtb), DTB};
     *state = s;
     return 0;
 }
@@ -131,7 +131,7 @@ static void an_initramfs_is_not_needed(void **state)
 {
     struct setup *s = *state;
 
-    s->config.initrd = (struct vmm_image){ 0 };
+    s->config.initrd = (struct vmm_image){0};
     accepted(s);
     boot_load(&s->config, &s->memory, true);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/entropy.c vmm/console_port.c vmm/gic_drain.c vmm/idle.c
- * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
- * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/gic_drain.c
+ * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c
+ * SOURCES: vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
+ * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * Exits: loads and stores of every width and register, what cannot be emulated, traps, and the
  * exceptions that the guest gets for them.
@@ -21,14 +22,14 @@
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-#define ISV     (1u << 24)
-#define SAS(n)  ((n) << 22)
-#define SSE     (1u << 21)
-#define SRT(n)  ((n) << 16)
-#define SF      (1u << 15)
-#define CM      (1u << 8)
-#define S1PTW   (1u << 7)
-#define WNR     (1u << 6)
+#define ISV            (1u << 24)
+#define SAS(n)         ((n) << 22)
+#define SSE            (1u << 21)
+#define SRT(n)         ((n) << 16)
+#define SF             (1u << 15)
+#define CM             (1u << 8)
+#define S1PTW          (1u << 7)
+#define WNR            (1u << 6)
 #define TRANSLATION_L3 0x07u
 #define PERMISSION_L3  0x0fu
 #define EXTERNAL       0x10u
@@ -36,11 +37,11 @@
 #define PC   0xffff800008001000u
 #define VBAR 0xffff800008010800u
 
-#define EC_WFX   0x01u
-#define EC_SVE   0x19u
-#define EC_SMC   0x17u
-#define EC_SYS   0x18u
-#define EC_IABT  0x20u
+#define EC_WFX  0x01u
+#define EC_SVE  0x19u
+#define EC_SMC  0x17u
+#define EC_SYS  0x18u
+#define EC_IABT 0x20u
 
 static struct fake_vcpu *const v0 = &fake.vcpu[0];
 
@@ -122,7 +123,8 @@ static void loads_of_every_width_and_register(void **state)
 
             *x(n) = 0x5555555555555555u;
             v0->context.pc = PC;
-            fake_vm_data_abort(0, FAKE_VM_DEVICE_GPA, ISV | SAS(sas) | SRT(n) | SF | TRANSLATION_L3);
+            fake_vm_data_abort(0, FAKE_VM_DEVICE_GPA,
+                               ISV | SAS(sas) | SRT(n) | SF | TRANSLATION_L3);
             assert_int_equal(*x(n), fake_vm.device_value & mask);
             went_on_at(PC + 4);
         }
@@ -196,11 +198,11 @@ static void the_vector_depends_on_the_mode(void **state)
     static const struct {
         uint32_t pstate, vector, class;
     } modes[] = {
-        { 0x0, 0x400, 0x24 },        /* EL0 */
-        { 0x4, 0x000, 0x25 },        /* EL1t */
-        { 0x5, 0x200, 0x25 },        /* EL1h */
-        { 0x10, 0x600, 0x24 },       /* AArch32 user */
-        { 0x600001c5, 0x200, 0x25 }, /* with flags */
+        {0x0, 0x400, 0x24},        /* EL0 */
+        {0x4, 0x000, 0x25},        /* EL1t */
+        {0x5, 0x200, 0x25},        /* EL1h */
+        {0x10, 0x600, 0x24},       /* AArch32 user */
+        {0x600001c5, 0x200, 0x25}, /* with flags */
     };
 
     (void)state;
@@ -278,7 +280,7 @@ static void cache_maintenance_of_a_device_does_nothing(void **state)
 
 static bool fetch_abort(uint64_t pc, uint64_t gpa, uint32_t iss)
 {
-    seL4_Word mrs[] = { pc, gpa, 1, EC_IABT << 26 | 1u << 25 | iss };
+    seL4_Word mrs[] = {pc, gpa, 1, EC_IABT << 26 | 1u << 25 | iss};
 
     v0->context.pc = pc;
     return fake_fault(0, seL4_Fault_VMFault, 4, mrs);

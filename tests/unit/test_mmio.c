@@ -64,7 +64,7 @@ static int attach_all(void **state)
 
 static bool access_at(uint64_t gpa, uint8_t width, bool write)
 {
-    struct mmio_access access = { .width = width, .write = write, .value = 7 };
+    struct mmio_access access = {.width = width, .write = write, .value = 7};
 
     return mmio_route(gpa, &access);
 }
@@ -87,7 +87,7 @@ static void each_address_meets_its_device(void **state)
 
 static void a_read_gets_the_devices_value(void **state)
 {
-    struct mmio_access access = { .width = 8 };
+    struct mmio_access access = {.width = 8};
 
     (void)state;
     assert_true(mmio_route(0x1008, &access));
@@ -139,7 +139,7 @@ static void overlapping_empty_and_wrapping_ranges_are_refused(void **state)
 
 static void a_value_is_fetched_only_for_those_who_want_it(void **state)
 {
-    struct mmio_access access = { .width = 4, .write = true, .fetch = fetch, .source = 5 };
+    struct mmio_access access = {.width = 4, .write = true, .fetch = fetch, .source = 5};
 
     (void)state;
     fetches = 0;

@@ -66,7 +66,7 @@ static int start(void **state)
         .output_size = RING_SIZE,
         .input_size = RING_SIZE,
     };
-    struct mmio_access enable = { .width = 4, .write = true };
+    struct mmio_access enable = {.width = 4, .write = true};
 
     (void)state;
     fake_reset();
@@ -91,14 +91,14 @@ static int start(void **state)
 
 static void write_reg(uint32_t offset, uint32_t value)
 {
-    struct mmio_access access = { .offset = offset, .width = 4, .write = true, .value = value };
+    struct mmio_access access = {.offset = offset, .width = 4, .write = true, .value = value};
 
     assert_true(pl011_access(NULL, &access));
 }
 
 static uint32_t read_reg(uint32_t offset)
 {
-    struct mmio_access access = { .offset = offset, .width = 4, .value = ~0ull };
+    struct mmio_access access = {.offset = offset, .width = 4, .value = ~0ull};
 
     assert_true(pl011_access(NULL, &access));
     return (uint32_t)access.value;
@@ -127,7 +127,7 @@ static void type(const char *text)
 
 static void it_says_what_it_is(void **state)
 {
-    static const uint8_t ids[] = { 0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+    static const uint8_t ids[] = {0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
     (void)state;
     for (unsigned i = 0; i < 8; i++) {
@@ -162,7 +162,7 @@ static void registers_hold_what_they_can(void **state)
 
 static void widths(void **state)
 {
-    struct mmio_access access = { .offset = FR, .width = 1, .value = ~0ull };
+    struct mmio_access access = {.offset = FR, .width = 1, .value = ~0ull};
 
     (void)state;
     assert_true(pl011_access(NULL, &access));
@@ -344,7 +344,7 @@ static void without_a_console_only_the_monitor_speaks(void **state)
         .output = output_region,
         .output_size = RING_SIZE,
     };
-    static const struct vmm_console_config mute = { .channel = CHANNEL };
+    static const struct vmm_console_config mute = {.channel = CHANNEL};
     char got[8];
 
     (void)state;

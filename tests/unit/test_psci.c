@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/entropy.c vmm/console_port.c vmm/gic_drain.c vmm/idle.c
- * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
- * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/gic_drain.c
+ * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c
+ * SOURCES: vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
+ * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * PSCI and SMCCC: every function, by SMC and HVC, with 32-bit and 64-bit ids and bad arguments.
  */
@@ -75,11 +76,11 @@ static void versions_and_discovery(void **state)
 static void features(void **state)
 {
     static const uint32_t there[] = {
-        VERSION,   CPU_SUSPEND32,   CPU_SUSPEND64,   CPU_OFF,      CPU_ON32,   CPU_ON64,
-        FEATURES,  AFFINITY_INFO32, AFFINITY_INFO64, MIGRATE_TYPE, SYSTEM_OFF, SYSTEM_RESET,
-        SMCCC_VERSION,
+        VERSION,    CPU_SUSPEND32, CPU_SUSPEND64,   CPU_OFF,         CPU_ON32,
+        CPU_ON64,   FEATURES,      AFFINITY_INFO32, AFFINITY_INFO64, MIGRATE_TYPE,
+        SYSTEM_OFF, SYSTEM_RESET,  SMCCC_VERSION,
     };
-    static const uint32_t not_there[] = { MIGRATE, SYSTEM_RESET2, 0xc4000000, 0xc4000002, 0, ~0u };
+    static const uint32_t not_there[] = {MIGRATE, SYSTEM_RESET2, 0xc4000000, 0xc4000002, 0, ~0u};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
@@ -110,7 +111,7 @@ static void unknown_calls_are_not_supported(void **state)
 
 static void hvc_is_the_same(void **state)
 {
-    seL4_Word mrs[13] = { [seL4_UnknownSyscall_FaultIP] = PC };
+    seL4_Word mrs[13] = {[seL4_UnknownSyscall_FaultIP] = PC};
 
     (void)state;
     fake.vcpu[0].context.x0 = VERSION;
@@ -130,7 +131,8 @@ static void secondaries_start_where_they_are_told(void **state)
     assert_int_equal(fake.vcpu[2].context.spsr, 0x3c5);
     assert_int_equal(fake.vcpu[2].reg[seL4_VCPUReg_VMPIDR_EL2], 0x80000002);
     assert_int_equal(fake.vcpu[2].reg[seL4_VCPUReg_SCTLR] & 1, 0);
-    assert_int_equal(fake.vcpu[2].reg[seL4_VCPUReg_CNTVOFF], fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF]);
+    assert_int_equal(fake.vcpu[2].reg[seL4_VCPUReg_CNTVOFF],
+                     fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF]);
     assert_int_equal(smc(CPU_ON64, 2, ENTRY, 0), ALREADY_ON);
     assert_int_equal(smc(CPU_ON64, 0, ENTRY, 0), ALREADY_ON);
     /* 32-bit arguments ignore what is above. */
@@ -211,13 +213,12 @@ static void system_off(void **state)
     assert_false(fake.vcpu[0].running);
     assert_false(fake.vcpu[1].running);
     assert_int_equal(fake_vm.virtio_resets, 1);
-    assert_non_null(strstr(fake_vm_output(),
-                           "vmm vm7: powered off; press Enter to start it\n"));
+    assert_non_null(strstr(fake_vm_output(), "vmm vm7: powered off; press Enter to start it\n"));
 }
 
 static void any_id_and_any_arguments(void **state)
 {
-    static const uint32_t owners[] = { 0x80000000, 0xc0000000, 0x84000000, 0xc4000000, 0 };
+    static const uint32_t owners[] = {0x80000000, 0xc0000000, 0x84000000, 0xc4000000, 0};
 
     (void)state;
     srand(3);

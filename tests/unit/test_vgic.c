@@ -50,15 +50,14 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
 static void write_reg(uint8_t vcpu, uint32_t offset, uint8_t width, uint32_t value)
 {
     struct mmio_access access = {
-        .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value
-    };
+        .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value};
 
     assert_true(vgic_access(NULL, &access));
 }
 
 static uint32_t read_reg(uint8_t vcpu, uint32_t offset, uint8_t width)
 {
-    struct mmio_access access = { .offset = offset, .width = width, .vcpu = vcpu, .value = ~0ull };
+    struct mmio_access access = {.offset = offset, .width = width, .vcpu = vcpu, .value = ~0ull};
 
     assert_true(vgic_access(NULL, &access));
     assert_true(width == 8 || access.value < (1ull << (8 * width)));
@@ -195,7 +194,7 @@ static void byte_and_word_access_agree(void **state)
 
 static void other_widths_are_refused(void **state)
 {
-    struct mmio_access access = { .offset = GICD_CTLR, .width = 1 };
+    struct mmio_access access = {.offset = GICD_CTLR, .width = 1};
 
     (void)state;
     start(1);
@@ -491,7 +490,8 @@ static void one_of_several_targets_gets_it(void **state)
     write_reg(0, GICD_ITARGETSR + SPI, 1, 0x0e);
     vgic_set_level(SPI, true);
     assert_int_equal(fake.vcpu[0].injections, 0);
-    assert_int_equal(fake.vcpu[1].injections + fake.vcpu[2].injections + fake.vcpu[3].injections, 1);
+    assert_int_equal(fake.vcpu[1].injections + fake.vcpu[2].injections + fake.vcpu[3].injections,
+                     1);
 }
 
 static void what_an_offline_vcpu_held_goes_to_another(void **state)

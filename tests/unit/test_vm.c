@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/entropy.c vmm/console_port.c vmm/gic_drain.c vmm/idle.c
- * SOURCES: vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c
- * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/gic_drain.c
+ * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c vmm/vcpu.c
+ * SOURCES: vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
+ * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * The life of a VM (held, started, restarted, powered off, crashed), and its idling: who parks, who
  * wakes, and how often the timer driver hears of it.
@@ -49,8 +50,7 @@ static void said(const char *what)
 static void write_gicd(uint8_t vcpu, uint32_t offset, uint8_t width, uint32_t value)
 {
     struct mmio_access access = {
-        .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value
-    };
+        .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value};
 
     assert_true(vgic_access(NULL, &access));
 }
@@ -266,7 +266,7 @@ static void a_draining_vm_that_cannot_is_stopped(void **state)
 
 static void a_running_vm_gets_its_keys(void **state)
 {
-    struct mmio_access access = { .offset = 0, .width = 4 };
+    struct mmio_access access = {.offset = 0, .width = 4};
 
     (void)state;
     fake_vm_start(1, false);
@@ -330,7 +330,7 @@ static void the_timer_wakes_a_parked_vcpu(void **state)
     time_passes(1);
     assert_true(fake.vcpu[0].running);
     /* Its timer fires as soon as it runs. */
-    assert_true(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){ 27 }));
+    assert_true(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){27}));
     assert_true(fake_find_lr(0, 27) >= 0);
 }
 
@@ -574,7 +574,7 @@ static void a_fault_that_would_be_answered_is_held_as_well(void **state)
     }
     time_passes(fake_vm.timer_deadline - fake.counter - 1);
     vcpu_release(0);
-    assert_false(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){ 27 }));
+    assert_false(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){27}));
     assert_false(fake.vcpu[0].running);
     time_passes(1);
     assert_true(fake.vcpu[0].running);
@@ -596,7 +596,7 @@ static void a_parked_vm_can_be_reset_and_stopped(void **state)
 
 static void parking_sends_an_unfinished_line(void **state)
 {
-    struct mmio_access access = { .width = 1, .write = true, .value = '>' };
+    struct mmio_access access = {.width = 1, .write = true, .value = '>'};
 
     (void)state;
     fake_vm_start(1, false);

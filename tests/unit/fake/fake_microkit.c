@@ -54,7 +54,7 @@ unsigned fake_notified(microkit_channel ch)
 
 seL4_Bool fake_fault(microkit_child vcpu, seL4_Word label, seL4_Word count, const seL4_Word *mrs)
 {
-    microkit_msginfo reply = { { 0 } };
+    microkit_msginfo reply = {{0}};
 
     seL4_Bool answered;
 
@@ -271,7 +271,7 @@ seL4_Error seL4_TCB_Suspend(seL4_CPtr tcb)
 
 void microkit_vcpu_restart(microkit_child vcpu, seL4_Word entry_point)
 {
-    seL4_UserContext context = { .pc = entry_point };
+    seL4_UserContext context = {.pc = entry_point};
 
     seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, seL4_True, 0, 1, &context);
 }
@@ -293,8 +293,7 @@ seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 irq, seL4_Uint8 p
         return seL4_DeleteFirst;
     }
     v->lr[index] = (struct fake_lr){
-        .state = FAKE_LR_PENDING, .intid = irq, .priority = priority, .group = group
-    };
+        .state = FAKE_LR_PENDING, .intid = irq, .priority = priority, .group = group};
     v->injections++;
     return seL4_NoError;
 }
@@ -306,7 +305,8 @@ void microkit_vcpu_arm_inject_irq(microkit_child vcpu, seL4_Uint16 irq, seL4_Uin
         fail_msg("list register %u of vCPU %u is in use", index, vcpu);
     }
     if (seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, irq, priority, group, index)) {
-        fail_msg("bad injection: irq %u priority %u group %u index %u", irq, priority, group, index);
+        fail_msg("bad injection: irq %u priority %u group %u index %u", irq, priority, group,
+                 index);
     }
 }
 

@@ -35,19 +35,24 @@ static struct ring console_reads, console_writes;
 static const uint8_t kernel[256] = {
     [0] = 0x11, [17] = 0x10, [56] = 'A', [57] = 'R', [58] = 'M', [59] = 0x64,
 };
-static const uint8_t dtb[64] = { 0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64 };
+static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 
 #define CONFIG(vcpus, held)                                                                        \
     {                                                                                              \
         .name = "vm7", .start_held = held, .vcpu_count = vcpus, .ram = ram,                        \
         .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                  \
-        .kernel = { kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA },                                  \
-        .dtb = { dtb, sizeof(dtb), FAKE_VM_DTB_GPA }, .gicd_gpa = FAKE_VM_GICD_GPA,                \
+        .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
+        .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
         .timer_channel = FAKE_VM_TIMER_CHANNEL,                                                    \
         .console = {                                                                               \
-            .present = true, .channel = FAKE_VM_CONSOLE_CHANNEL, .output = output_region,          \
-            .input = input_region, .output_size = RING_SIZE, .input_size = RING_SIZE,              \
-            .pl011_gpa = FAKE_VM_PL011_GPA, .pl011_intid = 33,                                     \
+            .present = true,                                                                       \
+            .channel = FAKE_VM_CONSOLE_CHANNEL,                                                    \
+            .output = output_region,                                                               \
+            .input = input_region,                                                                 \
+            .output_size = RING_SIZE,                                                              \
+            .input_size = RING_SIZE,                                                               \
+            .pl011_gpa = FAKE_VM_PL011_GPA,                                                        \
+            .pl011_intid = 33,                                                                     \
         },                                                                                         \
     }
 
@@ -170,14 +175,14 @@ void fake_vm_type(const char *keys)
 
 bool fake_vm_data_abort(uint8_t vcpu, uint64_t gpa, uint32_t iss)
 {
-    seL4_Word mrs[] = { fake.vcpu[vcpu].context.pc, gpa, 0, 0x24u << 26 | 1u << 25 | iss };
+    seL4_Word mrs[] = {fake.vcpu[vcpu].context.pc, gpa, 0, 0x24u << 26 | 1u << 25 | iss};
 
     return fake_fault(vcpu, seL4_Fault_VMFault, 4, mrs);
 }
 
 bool fake_vm_trap(uint8_t vcpu, uint32_t class, uint32_t iss)
 {
-    seL4_Word mr = (seL4_Word)class << 26 | 1u << 25 | iss;
+    seL4_Word mr = (seL4_Word) class << 26 | 1u << 25 | iss;
 
     return fake_fault(vcpu, seL4_Fault_VCPUFault, 1, &mr);
 }

@@ -94,10 +94,10 @@ struct fake_vcpu {
     seL4_Word reg[seL4_VCPUReg_Num];
     bool running;
     struct fake_lr lr[FAKE_LIST_REGISTERS];
-    unsigned restarts;       /* by microkit_vcpu_restart or WriteRegisters */
-    unsigned replies;        /* faults that were answered, which resumes as well */
+    unsigned restarts; /* by microkit_vcpu_restart or WriteRegisters */
+    unsigned replies;  /* faults that were answered, which resumes as well */
     unsigned stops;
-    unsigned injections;     /* interrupts put into a list register */
+    unsigned injections; /* interrupts put into a list register */
     unsigned vppi_acks;
     unsigned tcb_reads;      /* calls of ReadRegisters, */
     unsigned tcb_read_words; /* and the registers they fetched */

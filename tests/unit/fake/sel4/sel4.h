@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The part of libsel4 that <microkit.h> brings to a PD, for tests on the host: see ../microkit.h. */
+/* The part of libsel4 that <microkit.h> brings to a PD, for tests on the host: see ../microkit.h.
+ */
 
 #include <stdint.h>
 
@@ -34,13 +35,13 @@ typedef struct {
     seL4_Word words[1];
 } seL4_MessageInfo_t;
 
-/* The word's layout is the kernel's: label << 12 | caps unwrapped << 9 | extra caps << 7 | length. */
+/* The word's layout is the kernel's: label << 12 | caps unwrapped << 9 | extra caps << 7 | length.
+ */
 static inline seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Word label, seL4_Word caps_unwrapped,
                                                       seL4_Word extra_caps, seL4_Word length)
 {
     seL4_MessageInfo_t info = {
-        { label << 12 | (caps_unwrapped & 7) << 9 | (extra_caps & 3) << 7 | (length & 0x7f) }
-    };
+        {label << 12 | (caps_unwrapped & 7) << 9 | (extra_caps & 3) << 7 | (length & 0x7f)}};
 
     return info;
 }
