@@ -169,18 +169,15 @@ def make_file_system(image, part, content, scratch):
 
 
 def make_image(disk, image):
-    new = image.with_name(image.name + ".new")
-    try:
+    with tempfile.TemporaryDirectory(prefix=".disk-", dir=image.parent) as scratch:
+        scratch = pathlib.Path(scratch)
+        new = scratch / "image"
         with new.open("wb") as file:
             file.truncate(disk["size"])
-        with tempfile.TemporaryDirectory(prefix=".disk-", dir=image.parent) as scratch:
-            for part in disk["slices"]:
-                if part.get("content"):
-                    make_file_system(new, part, pathlib.Path(part["content"]),
-                                     pathlib.Path(scratch))
+        for part in disk["slices"]:
+            if part.get("content"):
+                make_file_system(new, part, pathlib.Path(part["content"]), scratch)
         new.rename(image)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def layout(disk):

@@ -140,12 +140,14 @@ def test_two_writers_and_one_who_asks_too_much(boot, place):
     the disk. The others write and verify meanwhile, and one of them is reset while it does."""
     fresh(place / "disk_pair.yaml")
     running = boot(place / "disk_pair.yaml", timeout=120)
+    prepare(running)
+    running.focus(2)
+    running.send("\r")
     match = running.expect(r"(?s)^(.*)disk: done, (\d+) bad", timeout=180)
     assert match[2] == "0", re.findall(r"disk: BAD.*", match[1])
     assert match[1].count("disk: ok") > 40
     assert "device is stopped until its driver resets it" in match[1]
 
-    prepare(running)
     for number in (0, 1):
         start_verify(running, number, 30)
     for number in (0, 1):
