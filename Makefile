@@ -14,6 +14,7 @@ MICROKIT_BOARD   ?=
 LINUX            ?=
 INITRD           ?=
 MEMORY           ?=
+BENCH            ?= full
 QEMU             ?= qemu-system-aarch64
 QEMU_ARGS        ?=
 PYTHON           ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -57,7 +58,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk packages packages-check packages-picture sdk guest sdk-there generator image demo run check \
-        bench systems picture clean
+        bench plot systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -68,6 +69,7 @@ help:
 	@echo "  make run       boot a system and sit at its consoles"
 	@echo "  make check     run all tests"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
+	@echo "  make plot      draw what was measured, for docs/performance.md (SVG)"
 	@echo "  make image     build a system's image without booting it"
 	@echo "  make systems   list what is in systems/"
 	@echo "  make disk      make a system's disk anew; what its machines have written is lost"
@@ -81,6 +83,7 @@ help:
 	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG))"
 	@echo "  MICROKIT_BOARD=NAME    a board of the SDK and of boards/ ($(BOARD))"
 	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
+	@echo "  BENCH=NAME             how much make bench measures, full or quick ($(BENCH))"
 	@echo "  MEMORY=SIZE            of the board, as QEMU takes it ($(or $(MEMORY),what the board has))"
 	@echo "  QEMU=PROGRAM           the emulator ($(QEMU))"
 	@echo "  QEMU_ARGS=...          more arguments for it"
@@ -166,10 +169,14 @@ check: packages-check sdk generator $(GUEST_FILES)
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
 	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(QEMU)'
 
-bench: packages sdk-there generator $(GUEST_FILES)
+bench: packages packages-check sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(QEMU)' \
-	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' \
-	    --kernel '$(or $(LINUX),$(GUEST_KERNEL))' --initramfs '$(or $(INITRD),$(GUEST_INITRD))'
+	    --make '$(MAKE)' --mode '$(BENCH)' --kernel '$(or $(LINUX),$(GUEST_KERNEL))' \
+	    --initramfs '$(or $(INITRD),$(GUEST_INITRD))'
+
+plot:
+	@$(PYTHON) $(ROOT)/bench/plot.py '$(BUILD)/bench/results.json' $(ROOT)/docs/performance.svg
+	@echo "  PLOT    docs/performance.svg"
 
 # By name, so that nothing else that may live in BUILD_DIR is lost. Fetching takes a network and a
 # minute; what was fetched is no worse for another build.

@@ -3,12 +3,16 @@
 """`make bench`: what the system costs and what it gives, as a table and as JSON.
 
 Two kinds of time. Virtual: QEMU runs with `-icount shift=1,sleep=off`, where one instruction takes
-2 ns and waiting takes no instructions; such figures repeat to the digit and do not depend on the
-host. Wall: QEMU runs freely; the figures are ratios to the same work done without a hypervisor, in
-runs that take turns, or shares of one host core.
+2 ns and waiting takes no instructions; such figures repeat and do not depend on the host, but charge
+nothing for traps, caches or TLBs, and so flatter many exits. Wall: QEMU runs freely, where an exit
+costs more than it would in hardware; such figures are ratios of runs that take turns, or shares of
+one host core. They come last.
+
+The peer, KVM with vhost-net, does the same in the same run: see peer.py.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -20,163 +24,202 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 
-import machine  # noqa: E402  (found by the line above)
+import build  # noqa: E402  (found by the lines above)
+import devices  # noqa: E402
+import exits  # noqa: E402
+import machine  # noqa: E402
+import peer as kvm  # noqa: E402
+import primitives  # noqa: E402
+import table  # noqa: E402
+import traffic  # noqa: E402
+import wall  # noqa: E402
 
 VIRTUAL = ["-icount", "shift=1,sleep=off"]
-PINGS = 1000
-IPERF_SECONDS = 5
-IDLE_SECONDS = 20
-BOOTS = 3
-READY = r"vm(\d) is ready"
+PATHS = ("isolated", "vhost")
+# How much of each: in full, and with BENCH=quick.
+MODES = {
+    "full": {"pings": 1000, "seconds": 1, "idle": 20, "boots": 3, "turns": 3,
+             "counts": (2, 4, 8), "devices": True},
+    "quick": {"pings": 200, "seconds": 1, "idle": 10, "boots": 1, "turns": 0, "counts": (),
+              "devices": False},
+}
+BEGIN = time.monotonic()
 
 
 def say(text):
-    print(f"  BENCH   {text}", flush=True)
+    print(f"  BENCH   {time.monotonic() - BEGIN:5.0f} s  {text}", flush=True)
 
 
-def build(options):
-    command = [options.make, "--no-print-directory", "-C", str(ROOT), "image",
-               f"BUILD_DIR={options.build}", "SYSTEM=virtio_demo", "MICROKIT_CONFIG=release"]
-    if options.sdk != str(pathlib.Path(options.build) / "sdk" / "microkit-sdk"):
-        command.append(f"MICROKIT_SDK={options.sdk}")
-    for name in ("linux", "initrd"):
-        if getattr(options, name):
-            command.append(f"{name.upper()}={getattr(options, name)}")
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    sdk = "bundled" if "MICROKIT_SDK=" not in " ".join(command) else pathlib.Path(options.sdk).name
-    return (pathlib.Path(options.build) / "systems" / "virtio_demo" /
-            f"{sdk}.qemu_virt_aarch64.release" / "run")
+def booted(run):
+    system = machine.Machine(run, VIRTUAL, timeout=600)
+    system.login(0, timeout=600)
+    system.login(1, timeout=600)
+    return system
 
 
-def mbits(output, who):
-    """iperf3's rate in Mbit/s at one end, from its last lines."""
-    lines = [line for line in output.splitlines() if line.rstrip().endswith(who)]
-    value, unit = re.search(r"([\d.]+) ([KMG])bits/sec", lines[-1]).groups()
-    return float(value) * {"K": 1e-3, "M": 1, "G": 1e3}[unit]
+def uptime(pair, number):
+    return float(pair.output(number, "cat /proc/uptime", 600).split()[0])
 
 
-def traffic(run):
-    """Ping and iperf3 in virtual time."""
-    results = {}
-    with machine.Machine(run, VIRTUAL, timeout=600) as system:
-        system.login(0, timeout=600)
-        system.login(1, timeout=600)
-        results["uptime_at_shell_s"] = float(system.output(1, "cat /proc/uptime").split()[0])
-        system.output(1, "ifconfig eth0 192.168.1.2; ping -c 3 -i 0.1 192.168.1.1")
-        for name, how in (("ping", "-i 0.01"), ("ping_flood", "-A")):
-            say(f"{name}: {PINGS} packets, {how}")
-            output = system.output(1, f"ping -q -c {PINGS} {how} 192.168.1.1", timeout=600)
-            sent, received, _ = machine.ping_statistics(output)
-            times = re.search(r"min/avg/max = ([\d.]+)/([\d.]+)/([\d.]+)", output)
-            results[name] = {"sent": sent, "received": received,
-                             **dict(zip(("min_ms", "avg_ms", "max_ms"), map(float, times.groups())))}
-        for name, how, end in (("tcp", "", "receiver"), ("tcp_reverse", "-R", "receiver"),
-                               ("udp", "-u -b 0 -l 1400", "receiver")):
-            say(f"{name}: iperf3 {how} for {IPERF_SECONDS} s")
-            system.output(0, "iperf3 -s -D -1; sleep 1")
-            output = system.output(1, f"iperf3 -c 192.168.1.1 -t {IPERF_SECONDS} {how}",
-                                   timeout=1200)
-            results[name + "_mbit_s"] = mbits(output, end)
+def path(name, run, options):
+    with booted(run) as system:
+        return {"uptime_at_shell_s": uptime(system, 1),
+                **traffic.between(system, options, lambda text: say(f"{name}: {text}"))}
+
+
+def loopback(run, options):
+    with booted(run) as system:
+        return traffic.loopback(system, options, say)
+
+
+def scaling(name, run, count, options):
+    say(f"{name}: {count} machines")
+    with machine.Machine(run, VIRTUAL, timeout=900) as system:
+        for number in range(count):
+            system.login(number, timeout=900)
+        return traffic.scaling(system, count, options)
+
+
+def peer(host, options):
+    say("peer: boot, in virtual time")
+    with kvm.Peer(options.qemu, options.kernel, host, VIRTUAL, timeout=1800) as system:
+        pair = traffic.Guests(system.guests)
+        return {"uptime_at_shell_s": uptime(pair, 1),
+                **traffic.between(pair, options, lambda text: say(f"peer: {text}"))}
+
+
+def in_virtual_time(runs, host, options):
+    """What there is to measure whose figures do not mind what else the host does: the place of each
+    in the results, and the function. The longest come first."""
+    tasks = {}
+    if host:
+        tasks["virtual", "peer"] = lambda: peer(host, options)
+    for name in PATHS:
+        tasks["virtual", name] = lambda name=name: path(name, runs[name], options)
+    tasks["virtual", "loopback"] = lambda: loopback(runs["isolated"], options)
+    for name in PATHS:
+        for count in reversed(options.counts):
+            run = build.system(options, f"bench_{name}_{count}")
+            tasks["scaling", name, str(count)] = (
+                lambda name=name, run=run, count=count: scaling(name, run, count, options))
+        tasks["exits", name] = lambda name=name: exits.per_segment(
+            runs[name], VIRTUAL, lambda text: say(f"{name}: {text}"))
+    if options.devices:
+        tasks["devices", "direct"] = lambda: devices.direct(options, VIRTUAL, say)
+        for name in ("disk", "uplink"):
+            run = build.system(options, f"bench_{name}")
+            tasks["devices", "braid", name] = (
+                lambda name=name, run=run: devices.through_braid(name, run, VIRTUAL, say))
+    return tasks
+
+
+def by_the_clock(runs, host, options):
+    """All that the host's clock decides."""
+    results = {"boot": wall.boots(runs["isolated"], options, say), "idle": {}}
+    for name, run in runs.items():
+        with machine.Machine(run, timeout=300) as system:
+            system.login(0)
+            system.login(1)
+            say(f"{name}: idle, {options.idle} s")
+            results["idle"][name] = wall.idle(system.child.pid, options.idle)
+    if not host:
+        return results
+    say("peer: boot, by the clock")
+    with kvm.Peer(options.qemu, options.kernel, host, timeout=900) as peer:
+        say(f"peer: idle, {options.idle} s")
+        results["idle"]["peer"] = wall.idle(peer.host.child.pid, options.idle)
+        results["paired"] = wall.paired(runs, peer, options, say)
     return results
 
 
-def processor_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def section_bytes(elf, names):
+    text = subprocess.run(["aarch64-linux-gnu-size", "-A", elf], check=True, capture_output=True,
+                          text=True).stdout
+    return sum(int(size) for name, size in re.findall(r"^(\S+)\s+(\d+)\s", text, re.M)
+               if name in names)
 
 
-def idle(run):
-    """Of one host core, with both machines at their prompts."""
-    with machine.Machine(run, timeout=300) as system:
-        system.login(0)
-        system.login(1)
-        time.sleep(5)
-        say(f"idle: {IDLE_SECONDS} s")
-        before, begin = processor_seconds(system.child.pid), time.monotonic()
-        time.sleep(IDLE_SECONDS)
-        used = processor_seconds(system.child.pid) - before
-        return {"host_core_percent": 100 * used / (time.monotonic() - begin)}
+def sizes(runs, host):
+    """Of what runs below the guests: the code and data of all PDs, and the kernel's image."""
+    results = {"kernel_lines": sum(
+        len(path.read_text().splitlines()) for path in (ROOT / "sdk" / "kernel").rglob("*")
+        if path.suffix in (".c", ".h", ".S"))}
+    for name, run in runs.items():
+        report = (run.parent / "report.txt").read_text()
+        kernel = re.search(r"^ .* (\d+) KiB  kernel$", report, re.M)
+        results[name] = {
+            "image_bytes": (run.parent / "loader.img").stat().st_size,
+            "pds_bytes": sum(section_bytes(elf, (".text", ".rodata", ".data", ".bss"))
+                             for elf in run.parent.glob("*.elf")),
+            "kernel_bytes": int(kernel[1]) << 10 if kernel else None}
+    if host:
+        results["peer_host_archive_bytes"] = host.stat().st_size
+    return results
 
 
-def direct_command(options):
-    return [options.qemu, "-machine", "virt", "-cpu", "cortex-a53", "-m", "256M", "-display", "none",
-            "-nic", "none", "-kernel", options.kernel, "-initrd", options.initramfs,
-            "-append", "console=hvc0 quiet braid.hostname=vm1 braid.net0=192.168.1.2/24",
-            "-device", "virtio-serial-device", "-chardev", "stdio,id=c0,signal=off",
-            "-device", "virtconsole,chardev=c0", "-netdev", "hubport,hubid=0,id=n0",
-            "-device", "virtio-net-device,netdev=n0"]
-
-
-def wall_boot(command, arguments, machines):
-    """Seconds until so many machines have said that they are ready."""
-    with machine.Machine(command, arguments, timeout=300) as system:
-        for _ in range(machines):
-            system.expect(READY)
-        return time.monotonic() - system.begin
-
-
-def boots(run, options):
-    direct, *arguments = direct_command(options)
-    pairs = []
-    for number in range(1, BOOTS + 1):
-        say(f"boot: pair {number} of {BOOTS}")
-        pairs.append((wall_boot(direct, arguments, 1), wall_boot(run, [], 2)))
-    return {"direct_s": min(d for d, _ in pairs), "both_s": min(b for _, b in pairs),
-            "ratio": min(b for _, b in pairs) / min(d for d, _ in pairs)}
-
-
-def sizes(run):
-    lines = sum(len(path.read_text().splitlines()) for path in (ROOT / "sdk" / "kernel").rglob("*")
-                if path.suffix in (".c", ".h", ".S"))
-    return {"image_bytes": (run.parent / "loader.img").stat().st_size, "kernel_lines": lines}
-
-
-def table(results):
-    traffic_of, ping = results["virtual"], results["virtual"]["ping"]
-    flood = traffic_of["ping_flood"]
-    rows = [
-        ("ping vm1 to vm0, min/avg/max", f"{ping['min_ms']:.3f} / {ping['avg_ms']:.3f} / "
-         f"{ping['max_ms']:.3f} ms", "virtual"),
-        ("    packets lost", f"{ping['sent'] - ping['received']} of {ping['sent']}", ""),
-        ("ping without a pause, avg", f"{flood['avg_ms']:.3f} ms", "virtual"),
-        ("TCP vm1 to vm0", f"{traffic_of['tcp_mbit_s']:.0f} Mbit/s", "virtual"),
-        ("TCP vm0 to vm1", f"{traffic_of['tcp_reverse_mbit_s']:.0f} Mbit/s", "virtual"),
-        ("UDP vm1 to vm0, 1400 B, received", f"{traffic_of['udp_mbit_s']:.0f} Mbit/s", "virtual"),
-        ("shell after the kernel's start, two machines",
-         f"{traffic_of['uptime_at_shell_s']:.2f} s", "virtual"),
-        ("both idle", f"{results['idle']['host_core_percent']:.1f} % of a host core", "wall"),
-        ("boot: one machine without a hypervisor", f"{results['boot']['direct_s']:.2f} s", "wall"),
-        ("boot: both machines", f"{results['boot']['both_s']:.2f} s, "
-         f"{results['boot']['ratio']:.2f} times that", "wall"),
-        ("system image", f"{results['size']['image_bytes'] / 1e6:.1f} MB", ""),
-        ("bundled kernel", f"{results['size']['kernel_lines']} lines", ""),
-    ]
-    width = max(len(row[0]) for row in rows)
-    return "\n".join(f"{what:{width}}  {figure}{f'  ({kind} time)' if kind else ''}"
-                     for what, figure, kind in rows)
-
-
-def main():
+def parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--sdk", required=True)
     parser.add_argument("--make", default="make")
     parser.add_argument("--qemu", default="qemu-system-aarch64")
-    parser.add_argument("--kernel", required=True, help="the guests', for the direct boot")
+    parser.add_argument("--kernel", required=True, help="the guests'")
     parser.add_argument("--initramfs", required=True)
-    parser.add_argument("--linux", default="")
-    parser.add_argument("--initrd", default="")
+    parser.add_argument("--mode", default="full", help="full or quick")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(),
+                        help="how many of what is measured in virtual time run at once")
     options = parser.parse_args()
+    if options.mode not in MODES:
+        parser.error(f"BENCH={options.mode}: there are {' and '.join(MODES)}")
+    vars(options).update(MODES[options.mode])
+    return options
+
+
+def main():
+    options = parse()
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
-
-    run = build(options)
-    results = {"sdk": options.sdk, "virtual": traffic(run), "idle": idle(run),
-               "boot": boots(run, options), "size": sizes(run)}
     out = pathlib.Path(options.build) / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    text = table(results)
+    bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
+    results = {"mode": options.mode, "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name,
+               "parameters": MODES[options.mode]}
+
+    def keep(place, figures):
+        """Each part as soon as it is there: an interrupted run leaves what it has."""
+        *outer, name = place
+        inner = results
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[name] = figures
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+
+    options.image = build.initramfs(options)
+    runs = {name: build.system(options, f"bench_{name}") for name in PATHS}
+    host = None
+    if options.mode == "full":
+        say("peer: packages")
+        host = kvm.prepare(pathlib.Path(options.build) / "peer", options.kernel, options.image)
+    keep(["sizes"], sizes(runs, host))
+    if bundled:
+        say("primitives")
+        keep(["primitives"], primitives.measure(options))
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        at = {pool.submit(task): place
+              for place, task in in_virtual_time(runs, host, options).items()}
+        failures = []
+        for done in concurrent.futures.as_completed(at):
+            if error := done.exception():
+                failures.append(f"{' '.join(at[done])}: {error!r}")
+                say(f"failed: {failures[-1][:2000]}")
+            else:
+                keep(at[done], done.result())
+    if failures:
+        sys.exit(f"bench: {len(failures)} of {len(at)} parts failed; the others are in {out}")
+    keep(["wall"], by_the_clock(runs, host, options))
+    keep(["seconds"], time.monotonic() - BEGIN)
+
+    text = table.text(results)
     (out / "results.txt").write_text(text + "\n")
     print(f"\n{text}\n\nalso in {out}/results.txt and results.json")
 

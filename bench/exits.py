@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How often a stream takes the processor away from a guest: QEMU's log of exceptions, counted.
+
+The log is switched on at QEMU's monitor while iperf3 sends; the guests and the hypervisor know nothing
+of it and pay nothing for it. An exception that EL2 takes from EL1 is a guest's exit (traps, and
+interrupts, which are all EL2's); from EL0, with SVC, a PD's system call.
+"""
+
+import collections
+import os
+import pathlib
+import re
+import socket
+import tempfile
+import time
+
+import machine
+import traffic
+
+CAUSES = {0x01: "wfi", 0x16: "hvc", 0x17: "smc", 0x18: "system register", 0x24: "mmio",
+          0x20: "instruction abort"}
+TAKEN = re.compile(r"Taking exception \d+ \[([^\]]*)\]")
+LEVELS = re.compile(r"\.\.\.from EL(\d) to EL(\d)")
+SYNDROME = re.compile(r"\.\.\.with ESR 0x([0-9a-f]+)/")  # the exception class
+MEGABYTES = 64
+
+
+class Monitor:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.wait()
+
+    def wait(self):
+        text = b""
+        while not text.endswith(b"(qemu) "):
+            text += self.socket.recv(65536)
+
+    def command(self, text):
+        self.socket.sendall(text.encode() + b"\n")
+        self.wait()
+
+
+def count(lines):
+    """(guests' exits by cause, PDs' system calls) in the lines of a log."""
+    exits, calls, what, levels = collections.Counter(), 0, None, None
+    for line in lines:
+        if match := TAKEN.match(line):
+            what, levels = match[1], None
+        elif match := LEVELS.match(line):
+            levels = match.groups()
+            if levels == ("1", "2") and what == "IRQ":
+                exits["interrupt"] += 1
+        elif (match := SYNDROME.match(line)) and levels and levels[1] == "2":
+            kind = int(match[1], 16)
+            if levels[0] == "1" and what != "IRQ":
+                exits[CAUSES.get(kind, f"class {kind:#x}")] += 1
+            elif levels[0] == "0" and kind == 0x15:
+                calls += 1
+    return exits, calls
+
+
+def packets(system):
+    """That the second machine has sent and received; with TSO one holds up to 64 KiB."""
+    text = system.output(1, "cat /sys/class/net/eth0/statistics/[rt]x_packets")
+    return [int(word) for word in text.split()]
+
+
+def per_segment(run, virtual, say):
+    say(f"exits while {MEGABYTES} MB go over")
+    with tempfile.TemporaryDirectory() as directory:
+        path, log = os.path.join(directory, "monitor"), pathlib.Path(directory) / "log"
+        arguments = [*virtual, "-monitor", f"unix:{path},server=on,wait=off", "-D", str(log)]
+        with machine.Machine(run, arguments, timeout=600) as system:
+            system.login(0, timeout=600)
+            system.login(1, timeout=600)
+            system.output(1, f"ping -c 3 -i 0.1 {traffic.SERVER}", 600)
+            system.output(0, "iperf3 -s -D -1; sleep 1")
+            before = packets(system)
+            monitor = Monitor(path)
+            monitor.command("log int")
+            system.output(1, f"iperf3 -c {traffic.SERVER} -n {MEGABYTES}M >/tmp/iperf", 600)
+            monitor.command("log none")
+            after = packets(system)
+            time.sleep(0.2)
+            with log.open(errors="replace") as lines:
+                exits, calls = count(lines)
+    received, sent = (b - a for a, b in zip(before, after))
+    segments = MEGABYTES * 2**20 / 65536
+    return {"of_64_kib": sum(exits.values()) / segments,
+            "by_cause": {name: number / segments for name, number in exits.most_common()},
+            "system_calls": calls / segments, "frames_sent": sent, "acks_received": received}

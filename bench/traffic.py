@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What goes between two machines: ping, iperf3, requests. The same for every system and the peer.
+
+A pair is whatever has output(number, command, timeout): a running system, or the peer's two guests.
+The first machine serves, at 192.168.1.1; the second one asks.
+"""
+
+import json
+import re
+
+SERVER = "192.168.1.1"
+RR_PORT = 7000
+LONG = 1800  # seconds of the host's, for what takes seconds of virtual time
+
+
+class Guests:
+    """The peer's two guests as one pair."""
+
+    def __init__(self, guests):
+        self.guests = guests
+
+    def output(self, number, command, timeout=60):
+        return self.guests[number].output(0, command, timeout)
+
+
+def ping(pair, count, pause, number=1, to=SERVER):
+    """Round-trip times in ms. The lines stay in the machine until it has sent the last packet."""
+    pair.output(number, f"ping -c {count} -i {pause} {to} >/tmp/ping", LONG)
+    end = pair.output(number, "tail -n 3 /tmp/ping")
+    sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) packets r", end).groups())
+    low, average, high = map(float, re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+) ms", end).groups())
+    rank = max(1, -(-received * 99 // 100))
+    text = pair.output(number, "sed -n 's/.* time=\\([0-9.]*\\) ms.*/\\1/p' /tmp/ping | sort -n |"
+                               f" sed -n {rank}p")
+    return {"sent": sent, "received": received, "min_ms": low, "avg_ms": average,
+            "p99_ms": float(text.split()[-1]), "max_ms": high}
+
+
+def iperf(pair, how, seconds, number=1, to=SERVER, server=0):
+    """iperf3's JSON at the client's end; the server ends with the test."""
+    pair.output(server, "iperf3 -s -D -1; sleep 1")
+    pair.output(number, f"iperf3 -J -c {to} -t {seconds} {how} >/tmp/iperf", LONG)
+    # Without the intervals, which are long.
+    text = pair.output(number, "sed -n '/^\\t\"end\"/,$p' /tmp/iperf", LONG)
+    end = json.loads("{" + text[text.index('"end"'):text.rindex("}") + 1])["end"]
+    return end
+
+
+def tcp(end):
+    return end["sum_received"]["bits_per_second"] / 1e6
+
+
+def udp(end):
+    total = end["sum"]
+    lost = total["lost_percent"]
+    return {"received_mbit_s": total["bits_per_second"] * (1 - lost / 100) / 1e6,
+            "lost_percent": lost}
+
+
+def requests(pair, seconds, number=1, to=SERVER, server=0):
+    """One byte there and one back over one connection, as netperf's TCP_RR."""
+    pair.output(server, f"(meter serve {RR_PORT} >/dev/null 2>&1 &); sleep 1")
+    text = pair.output(number, f"meter request {to} {RR_PORT} {seconds}", LONG)
+    pair.output(server, "killall meter")
+    return float(re.search(r"(\d+) per second", text)[1])
+
+
+def between(pair, options, say):
+    seconds, results = options.seconds, {}
+    pair.output(1, f"ping -c 3 -i 0.1 {SERVER}", LONG)
+    say(f"ping, {options.pings} packets")
+    results["ping"] = ping(pair, options.pings, 0.01)
+    say("requests")
+    results["requests_per_s"] = requests(pair, seconds)
+    for name, how in (("tcp", ""), ("tcp_reverse", "-R"), ("tcp_4_streams", "-P 4")):
+        say(f"iperf3 {how}")
+        results[name + "_mbit_s"] = tcp(iperf(pair, how, seconds))
+    say("iperf3 --bidir")
+    end = iperf(pair, "--bidir", seconds)
+    results["tcp_both_ways_mbit_s"] = [
+        tcp(end), end["sum_received_bidir_reverse"]["bits_per_second"] / 1e6]
+    for size in (64, 1400):
+        say(f"iperf3, UDP, {size} bytes")
+        results[f"udp_{size}"] = udp(iperf(pair, f"-u -b 0 -l {size}", seconds))
+    return results
+
+
+def loopback(pair, options, say):
+    """The limit: the same inside one machine, which no hypervisor has a part in."""
+    say("loopback in one guest")
+    at = {"number": 1, "to": "127.0.0.1"}
+    return {"ping": ping(pair, options.pings, 0.01, **at),
+            "requests_per_s": requests(pair, options.seconds, server=1, **at),
+            "tcp_mbit_s": tcp(iperf(pair, "", options.seconds, server=1, **at)),
+            "udp_64": udp(iperf(pair, "-u -b 0 -l 64", options.seconds, server=1, **at)),
+            "udp_1400": udp(iperf(pair, "-u -b 0 -l 1400", options.seconds, server=1, **at))}
+
+
+def scaling(system, count, options):
+    """TCP in so many machines at once, in pairs: what each pair gets, in Mbit/s."""
+    for server in range(0, count, 2):
+        system.output(server, "iperf3 -s -D -1; sleep 1", LONG)
+    # The last to be started waits for nobody; the others are started before it and run longer.
+    for client in range(1, count, 2):
+        system.output(client, f"ping -c 3 -i 0.1 192.168.1.{client}", LONG)
+        system.output(client, "rm -f /tmp/iperf; (until [ -e /tmp/iperf.go ]; do usleep 1000; done;"
+                              f" iperf3 -J -c 192.168.1.{client} -t {options.seconds}"
+                              " >/tmp/iperf; touch /tmp/iperf.end) >/dev/null 2>&1 & sleep 0", LONG)
+    for client in range(1, count, 2):
+        system.output(client, "touch /tmp/iperf.go", LONG)
+    rates = []
+    for client in range(1, count, 2):
+        system.output(client, "until [ -e /tmp/iperf.end ]; do sleep 1; done", LONG)
+        text = system.output(client, "grep bits_per_second /tmp/iperf | tail -n 1", LONG)
+        rates.append(float(re.search(r":\s*([\d.e+]+)", text)[1]) / 1e6)
+    return rates
