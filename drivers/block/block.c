@@ -250,7 +250,8 @@ void notified(microkit_channel ch)
         virtio_blk_interrupted();
     }
     serve();
-    if (ch == block_driver_config.irq_channel) {
+    /* A device that has been given up may never stop interrupting: it gets no more of the time. */
+    if (ch == block_driver_config.irq_channel && !failed) {
         microkit_deferred_irq_ack(ch);
     }
 }

@@ -622,6 +622,7 @@ static void expect_given_up(const char *cause)
     expect(50, BLOCK_IO_ERROR);
     notified(IRQ);
     assert_int_equal(fake_virtio.status, 0);
+    assert_int_equal(fake.deferred_irq_acks[IRQ], 0); /* it cannot take the processor either */
 }
 
 static void send_three(void)
