@@ -75,12 +75,14 @@ def receive_all(connection):
 
 
 def send_random(connection):
+    """Returns the sum of what was sent, and what came back."""
     digest = hashlib.sha256()
     for _ in range(SIZE // MIB):
         data = os.urandom(MIB)
         digest.update(data)
         connection.sendall(data)
-    return digest.hexdigest()
+    connection.shutdown(socket.SHUT_WR)
+    return digest.hexdigest(), connection.makefile("r").read()
 
 
 @pytest.mark.parametrize("number, address", [(0, "10.0.2.15"), (1, "10.0.2.16")])
@@ -98,23 +100,25 @@ def test_thousand_pings(uplink):
 
 
 def test_tcp_to_the_host(uplink):
-    """Random bytes; each side takes their sum while they pass."""
+    """Random bytes in large pieces, which the switch cuts up: user networking takes none."""
     running, _ = uplink
     server = Server(receive_all)
-    sent = running.output(
-        0, "mkfifo /tmp/out; sha256sum </tmp/out >/tmp/sum & "
-           f"head -c {SIZE} /dev/urandom | tee /tmp/out | nc {HOST} {server.port}; "
-           "wait; cat /tmp/sum; rm /tmp/out", timeout=600)
+    sent = running.output(0, f"head -c {SIZE} /dev/urandom >/tmp/data && sha256sum /tmp/data",
+                          timeout=300)
+    running.output(0, f"nc {HOST} {server.port} -e dd if=/tmp/data bs=64k", timeout=600)
     count, digest = server.wait()
+    running.output(0, "rm /tmp/data")
     assert count == SIZE
     assert digest in sent
 
 
 def test_tcp_from_the_host(uplink):
+    """The machine sends the sum back."""
     running, _ = uplink
     server = Server(send_random)
-    received = running.output(1, f"nc {HOST} {server.port} </dev/null | sha256sum", timeout=600)
-    assert server.wait() in received
+    running.output(1, f"nc {HOST} {server.port} -e sha256sum", timeout=600)
+    digest, answer = server.wait()
+    assert digest in answer
 
 
 def test_forwarded_port(uplink):
@@ -136,6 +140,10 @@ def test_offloads_stay_on_inside(uplink):
 
 # ---- A storm from outside ----
 
+def received(system):
+    return int(system.output(0, "cat /sys/class/net/eth0/statistics/rx_packets"))
+
+
 def test_storm(boot):
     """Broadcasts as fast as the board takes them: the machines still reach each other, all of it."""
     path = conftest.HERE / "storm.yaml"
@@ -150,11 +158,11 @@ def test_storm(boot):
         ours = wire.mac("02:00:00:00:be:ef")
         for destination in (wire.BROADCAST, wire.mac("01:00:5e:00:00:fb"),
                             wire.mac("02:00:00:00:00:99")):
+            before = received(system)
             with wire.Storm(cable, wire.frame(destination, ours, 200)) as storm:
                 output = system.output(0, ping, timeout=120)
-            assert storm.sent > 10000, "that was no storm"
             assert machine.ping_statistics(output)[:2] == (50, 50)
-        flooded = int(system.output(0, "cat /sys/class/net/eth0/statistics/rx_packets"))
-        assert flooded < storm.sent
+            assert storm.sent > 2000, "that was no storm"
+            assert received(system) - before < storm.sent / 2
     finally:
         cable.close()
