@@ -133,7 +133,7 @@ static const char *inspect(struct image *image)
         return "not a file";
     }
     if (status.st_size == 0) {
-        return "an empty file";
+        return image->is_kernel ? "an empty file, not an arm64 Image" : "an empty file";
     }
     image->size = (uint64_t)status.st_size;
     return image->is_kernel ? check_kernel(head, length, image) : check_archive(head, length);

@@ -369,7 +369,7 @@ def test_a_directory(generate):
 
 KERNELS = {
     "text": (b"hello", "too short for an arm64 Image"),
-    "empty": (b"", "an empty file"),
+    "empty": (b"", "an empty file, not an arm64 Image"),
     "magic": (image(magic=0), "not an arm64 Image (no 'ARM\\x64' at byte 56): name a raw kernel "
               "Image for arm64"),
     "gzip": (b"\x1f\x8b\x08" + bytes(100), "compressed with gzip: unpack it to an arm64 Image"),
