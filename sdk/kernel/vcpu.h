@@ -45,7 +45,7 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
 
 /*
  * Put an interrupt into a list register: INTID | priority << 16 | group << 24 | index << 32.
- * seL4_DeleteFirst if that register still holds one.
+ * seL4_DeleteFirst if the guest is handling the one that is there; one that only waits is replaced.
  */
 seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrupt);
 
