@@ -43,6 +43,7 @@ MODES = {
     "quick": {"pings": 200, "seconds": 1, "idle": 10, "boots": 1, "turns": 0, "counts": (),
               "devices": False},
 }
+PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "wall"]
 BEGIN = time.monotonic()
 
 
@@ -110,7 +111,7 @@ def in_virtual_time(runs, host, options):
             run = build.system(options, f"bench_{name}")
             tasks["devices", "braid", name] = (
                 lambda name=name, run=run: devices.through_braid(name, run, VIRTUAL, say))
-    return tasks
+    return {place: task for place, task in tasks.items() if place[0] in options.parts}
 
 
 def by_the_clock(runs, host, options):
@@ -165,12 +166,15 @@ def parse():
     parser.add_argument("--qemu", default="qemu-system-aarch64")
     parser.add_argument("--kernel", required=True, help="the guests'")
     parser.add_argument("--initramfs", required=True)
-    parser.add_argument("--mode", default="full", help="full or quick")
+    parser.add_argument("--mode", default="full", help="full or quick; after that, if it is not to"
+                        f" be all, which of {' '.join(PARTS)}")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(),
                         help="how many of what is measured in virtual time run at once")
     options = parser.parse_args()
-    if options.mode not in MODES:
-        parser.error(f"BENCH={options.mode}: there are {' and '.join(MODES)}")
+    options.mode, *only = options.mode.split() or ["full"]
+    if options.mode not in MODES or not set(only) <= set(PARTS):
+        parser.error(f"BENCH is one of {' and '.join(MODES)}, and then of {' '.join(PARTS)}")
+    options.parts = only or PARTS
     vars(options).update(MODES[options.mode])
     return options
 
@@ -182,7 +186,13 @@ def main():
     out = pathlib.Path(options.build) / "bench"
     bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
     results = {"mode": options.mode, "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name,
-               "parameters": MODES[options.mode]}
+               "parameters": MODES[options.mode], "seconds": 0}
+    if options.parts != PARTS and (out / "results.json").exists():
+        # What is not measured anew stays.
+        before = json.loads((out / "results.json").read_text())
+        if (before["mode"], before["sdk"]) == (results["mode"], results["sdk"]):
+            results.update(before)
+    spent = results["seconds"]
 
     def keep(place, figures):
         """Each part as soon as it is there: an interrupted run leaves what it has."""
@@ -191,6 +201,7 @@ def main():
         for part in outer:
             inner = inner.setdefault(part, {})
         inner[name] = figures
+        results["seconds"] = spent + time.monotonic() - BEGIN
         out.mkdir(parents=True, exist_ok=True)
         (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
 
@@ -200,8 +211,9 @@ def main():
     if options.mode == "full":
         say("peer: packages")
         host = kvm.prepare(pathlib.Path(options.build) / "peer", options.kernel, options.image)
-    keep(["sizes"], sizes(runs, host))
-    if bundled:
+    if "sizes" in options.parts:
+        keep(["sizes"], sizes(runs, host))
+    if bundled and "primitives" in options.parts:
         say("primitives")
         keep(["primitives"], primitives.measure(options))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -210,14 +222,14 @@ def main():
         failures = []
         for done in concurrent.futures.as_completed(at):
             if error := done.exception():
-                failures.append(f"{' '.join(at[done])}: {error!r}")
-                say(f"failed: {failures[-1][:2000]}")
+                failures.append(" ".join(at[done]))
+                say(f"failed: {failures[-1]}: {type(error).__name__}: {str(error).splitlines()[0]}")
             else:
                 keep(at[done], done.result())
+    if "wall" in options.parts:
+        keep(["wall"], by_the_clock(runs, host, options))
     if failures:
-        sys.exit(f"bench: {len(failures)} of {len(at)} parts failed; the others are in {out}")
-    keep(["wall"], by_the_clock(runs, host, options))
-    keep(["seconds"], time.monotonic() - BEGIN)
+        sys.exit(f"bench: failed: {', '.join(failures)}; what was measured is in {out}")
 
     text = table.text(results)
     (out / "results.txt").write_text(text + "\n")

@@ -10,6 +10,7 @@ import re
 
 SERVER = "192.168.1.1"
 RR_PORT = 7000
+START_PORT = 7001
 LONG = 1800  # seconds of the host's, for what takes seconds of virtual time
 
 
@@ -41,9 +42,13 @@ def iperf(pair, how, seconds, number=1, to=SERVER, server=0):
     pair.output(server, "iperf3 -s -D -1; sleep 1")
     pair.output(number, f"iperf3 -J -c {to} -t {seconds} {how} >/tmp/iperf", LONG)
     # Without the intervals, which are long.
-    text = pair.output(number, "sed -n '/^\\t\"end\"/,$p' /tmp/iperf", LONG)
-    end = json.loads("{" + text[text.index('"end"'):text.rindex("}") + 1])["end"]
-    return end
+    text = pair.output(number, "sed -n '/^.\"end\"/,$p' /tmp/iperf", LONG)
+    return ending(text)
+
+
+def ending(text):
+    """The last object of iperf3's JSON, `end`, which the object around it closes."""
+    return json.loads("{" + text[text.index('"end"'):text.rindex("}") + 1])["end"]
 
 
 def tcp(end):
@@ -97,20 +102,20 @@ def loopback(pair, options, say):
 
 
 def scaling(system, count, options):
-    """TCP in so many machines at once, in pairs: what each pair gets, in Mbit/s."""
+    """TCP in so many machines at once, in pairs: what each pair gets, in Mbit/s. Clients wait at a
+    port; the first machine calls them one after another, within a few milliseconds."""
     for server in range(0, count, 2):
         system.output(server, "iperf3 -s -D -1; sleep 1", LONG)
-    # The last to be started waits for nobody; the others are started before it and run longer.
     for client in range(1, count, 2):
         system.output(client, f"ping -c 3 -i 0.1 192.168.1.{client}", LONG)
-        system.output(client, "rm -f /tmp/iperf; (until [ -e /tmp/iperf.go ]; do usleep 1000; done;"
-                              f" iperf3 -J -c 192.168.1.{client} -t {options.seconds}"
-                              " >/tmp/iperf; touch /tmp/iperf.end) >/dev/null 2>&1 & sleep 0", LONG)
-    for client in range(1, count, 2):
-        system.output(client, "touch /tmp/iperf.go", LONG)
+        system.output(client, f"(nc -l -p {START_PORT} </dev/null >/dev/null;"
+                              f" iperf3 -J -c 192.168.1.{client} -t {options.seconds} >/tmp/iperf;"
+                              " touch /tmp/done) >/dev/null 2>&1 & sleep 1", LONG)
+    clients = " ".join(f"192.168.1.{client + 1}" for client in range(1, count, 2))
+    system.output(0, f"for to in {clients}; do nc $to {START_PORT} </dev/null; done", LONG)
     rates = []
     for client in range(1, count, 2):
-        system.output(client, "until [ -e /tmp/iperf.end ]; do sleep 1; done", LONG)
-        text = system.output(client, "grep bits_per_second /tmp/iperf | tail -n 1", LONG)
-        rates.append(float(re.search(r":\s*([\d.e+]+)", text)[1]) / 1e6)
+        system.output(client, "until [ -e /tmp/done ]; do sleep 1; done", LONG)
+        text = system.output(client, "sed -n '/^.\"end\"/,$p' /tmp/iperf", LONG)
+        rates.append(tcp(ending(text)))
     return rates
