@@ -40,6 +40,8 @@ const char *sdk_directory(void)
 {
     const char *sdk = getenv("MICROKIT_SDK");
 
+    if (sdk && !*sdk)
+        sdk = NULL; /* a caller's way to unset it */
     if (sdk && !is_directory(sdk))
         diag_fatal("MICROKIT_SDK='%s' is no directory: name an SDK, or unset it", sdk);
     if (!sdk)

@@ -84,6 +84,8 @@ def test_sdk_of_the_environment(tool):
     line = ("test.system", "--board", BOARD, "--config", "other")
     assert tool.run(*line).returncode == 1
     assert tool.run(*line, environment={"MICROKIT_SDK": str(other)}).returncode == 0
+    line = ("test.system", "--board", BOARD, "--config", "debug")
+    assert tool.run(*line, environment={"MICROKIT_SDK": ""}).returncode == 0
 
 
 def test_override_kernel(tool):
