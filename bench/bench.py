@@ -36,11 +36,12 @@ import wall  # noqa: E402
 
 VIRTUAL = ["-icount", "shift=1,sleep=off"]
 PATHS = ("isolated", "vhost")
-# How much of each: in full, and with BENCH=quick.
+# How much of each: in full, and with BENCH=quick. Virtual time repeats, so little is enough.
+TRAFFIC = {"request_seconds": 0.1, "tcp": "32M", "udp": {64: "256K", 1400: "4M"}}
 MODES = {
-    "full": {"pings": 1000, "seconds": 1, "idle": 20, "boots": 3, "turns": 3,
-             "counts": (2, 4, 8), "devices": True},
-    "quick": {"pings": 200, "seconds": 1, "idle": 10, "boots": 1, "turns": 0, "counts": (),
+    "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 3, "turns": 3, "counts": (2, 4, 8),
+             "devices": True},
+    "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
               "devices": False},
 }
 PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "wall"]
@@ -223,7 +224,7 @@ def main():
         for done in concurrent.futures.as_completed(at):
             if error := done.exception():
                 failures.append(" ".join(at[done]))
-                say(f"failed: {failures[-1]}: {type(error).__name__}: {str(error).splitlines()[0]}")
+                say(f"failed: {failures[-1]}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
             else:
                 keep(at[done], done.result())
     if "wall" in options.parts:

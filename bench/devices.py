@@ -16,10 +16,10 @@ import wall
 
 DISK_BYTES = 64 << 20
 TESTS = {  # block, count, order
-    "sequential": (1 << 20, 48, ""),
-    "random": (4096, 1500, "random"),
+    "sequential": (1 << 20, 32, ""),
+    "random": (4096, 1000, "random"),
 }
-STREAM_MIB = 64
+STREAM_MIB = 16
 
 
 def rates(text):

@@ -17,7 +17,7 @@ import time
 import machine
 import traffic
 
-CAUSES = {0x01: "wfi", 0x16: "hvc", 0x17: "smc", 0x18: "system register", 0x24: "mmio",
+CAUSES = {0x01: "wfi", 0x07: "floating point", 0x16: "hvc", 0x17: "smc", 0x18: "system register", 0x24: "mmio",
           0x20: "instruction abort"}
 TAKEN = re.compile(r"Taking exception \d+ \[([^\]]*)\]")
 LEVELS = re.compile(r"\.\.\.from EL(\d) to EL(\d)")

@@ -37,10 +37,10 @@ def ping(pair, count, pause, number=1, to=SERVER):
             "p99_ms": float(text.split()[-1]), "max_ms": high}
 
 
-def iperf(pair, how, seconds, number=1, to=SERVER, server=0):
-    """iperf3's JSON at the client's end; the server ends with the test."""
+def iperf(pair, how, amount, number=1, to=SERVER, server=0):
+    """The end of iperf3's JSON, the client's, when so much has gone over; the server ends with it."""
     pair.output(server, "iperf3 -s -D -1; sleep 1")
-    pair.output(number, f"iperf3 -J -c {to} -t {seconds} {how} >/tmp/iperf", LONG)
+    pair.output(number, f"iperf3 -J -c {to} -n {amount} {how} >/tmp/iperf", LONG)
     # Without the intervals, which are long.
     text = pair.output(number, "sed -n '/^.\"end\"/,$p' /tmp/iperf", LONG)
     return ending(text)
@@ -71,22 +71,22 @@ def requests(pair, seconds, number=1, to=SERVER, server=0):
 
 
 def between(pair, options, say):
-    seconds, results = options.seconds, {}
+    results = {}
     pair.output(1, f"ping -c 3 -i 0.1 {SERVER}", LONG)
     say(f"ping, {options.pings} packets")
     results["ping"] = ping(pair, options.pings, 0.01)
     say("requests")
-    results["requests_per_s"] = requests(pair, seconds)
+    results["requests_per_s"] = requests(pair, options.request_seconds)
     for name, how in (("tcp", ""), ("tcp_reverse", "-R"), ("tcp_4_streams", "-P 4")):
         say(f"iperf3 {how}")
-        results[name + "_mbit_s"] = tcp(iperf(pair, how, seconds))
+        results[name + "_mbit_s"] = tcp(iperf(pair, how, options.tcp))
     say("iperf3 --bidir")
-    end = iperf(pair, "--bidir", seconds)
+    end = iperf(pair, "--bidir", options.tcp)
     results["tcp_both_ways_mbit_s"] = [
         tcp(end), end["sum_received_bidir_reverse"]["bits_per_second"] / 1e6]
     for size in (64, 1400):
         say(f"iperf3, UDP, {size} bytes")
-        results[f"udp_{size}"] = udp(iperf(pair, f"-u -b 0 -l {size}", seconds))
+        results[f"udp_{size}"] = udp(iperf(pair, f"-u -b 0 -l {size}", options.udp[size]))
     return results
 
 
@@ -95,10 +95,10 @@ def loopback(pair, options, say):
     say("loopback in one guest")
     at = {"number": 1, "to": "127.0.0.1"}
     return {"ping": ping(pair, options.pings, 0.01, **at),
-            "requests_per_s": requests(pair, options.seconds, server=1, **at),
-            "tcp_mbit_s": tcp(iperf(pair, "", options.seconds, server=1, **at)),
-            "udp_64": udp(iperf(pair, "-u -b 0 -l 64", options.seconds, server=1, **at)),
-            "udp_1400": udp(iperf(pair, "-u -b 0 -l 1400", options.seconds, server=1, **at))}
+            "requests_per_s": requests(pair, options.request_seconds, server=1, **at),
+            "tcp_mbit_s": tcp(iperf(pair, "", options.tcp, server=1, **at)),
+            "udp_64": udp(iperf(pair, "-u -b 0 -l 64", options.udp[64], server=1, **at)),
+            "udp_1400": udp(iperf(pair, "-u -b 0 -l 1400", options.udp[1400], server=1, **at))}
 
 
 def scaling(system, count, options):
@@ -109,7 +109,7 @@ def scaling(system, count, options):
     for client in range(1, count, 2):
         system.output(client, f"ping -c 3 -i 0.1 192.168.1.{client}", LONG)
         system.output(client, f"(nc -l -p {START_PORT} </dev/null >/dev/null;"
-                              f" iperf3 -J -c 192.168.1.{client} -t {options.seconds} >/tmp/iperf;"
+                              f" iperf3 -J -c 192.168.1.{client} -n {options.tcp} >/tmp/iperf;"
                               " touch /tmp/done) >/dev/null 2>&1 & sleep 1", LONG)
     clients = " ".join(f"192.168.1.{client + 1}" for client in range(1, count, 2))
     system.output(0, f"for to in {clients}; do nc $to {START_PORT} </dev/null; done", LONG)

@@ -62,7 +62,7 @@ def boots(run, options, say):
 
 def once(pair, options):
     return {"ping_ms": traffic.ping(pair, 100, 0.01)["avg_ms"],
-            "tcp_mbit_s": traffic.tcp(traffic.iperf(pair, "", options.seconds))}
+            "tcp_mbit_s": traffic.tcp(traffic.iperf(pair, "", options.tcp))}
 
 
 def paired(runs, peer, options, say):
