@@ -35,11 +35,13 @@ import traffic  # noqa: E402
 import wall  # noqa: E402
 
 VIRTUAL = ["-icount", "shift=1,sleep=off"]
+# For what waits for the host: virtual time must not pass over its answer to the next timer.
+WAITING = ["-icount", "shift=1"]
 PATHS = ("isolated", "vhost")
 # How much of each: in full, and with BENCH=quick. Virtual time repeats, so little is enough.
 TRAFFIC = {"request_seconds": 0.1, "tcp": "32M", "udp": {64: "256K", 1400: "4M"}}
 MODES = {
-    "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 3, "turns": 3, "counts": (2, 4, 8),
+    "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 2, "turns": 3, "counts": (2, 4, 8),
              "devices": True},
     "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
               "devices": False},
@@ -107,11 +109,11 @@ def in_virtual_time(runs, host, options):
         tasks["exits", name] = lambda name=name: exits.per_segment(
             runs[name], VIRTUAL, lambda text: say(f"{name}: {text}"))
     if options.devices:
-        tasks["devices", "direct"] = lambda: devices.direct(options, VIRTUAL, say)
+        tasks["devices", "direct"] = lambda: devices.direct(options, WAITING, say)
         for name in ("disk", "uplink"):
             run = build.system(options, f"bench_{name}")
             tasks["devices", "braid", name] = (
-                lambda name=name, run=run: devices.through_braid(name, run, VIRTUAL, say))
+                lambda name=name, run=run: devices.through_braid(name, run, WAITING, say))
     return {place: task for place, task in tasks.items() if place[0] in options.parts}
 
 
@@ -186,8 +188,8 @@ def main():
         os.environ.pop(name, None)
     out = pathlib.Path(options.build) / "bench"
     bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
-    results = {"mode": options.mode, "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name,
-               "parameters": MODES[options.mode], "seconds": 0}
+    results = {"mode": options.mode,
+               "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name, "parameters": MODES[options.mode], "seconds": 0}
     if options.parts != PARTS and (out / "results.json").exists():
         # What is not measured anew stays.
         before = json.loads((out / "results.json").read_text())
@@ -224,7 +226,8 @@ def main():
         for done in concurrent.futures.as_completed(at):
             if error := done.exception():
                 failures.append(" ".join(at[done]))
-                say(f"failed: {failures[-1]}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+                first = (str(error).splitlines() or [""])[0]
+                say(f"failed: {failures[-1]}: {type(error).__name__}: {first}")
             else:
                 keep(at[done], done.result())
     if "wall" in options.parts:

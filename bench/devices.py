@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The board's disk and network card through Braid, beside the same guest directly on QEMU's.
 
-In virtual time: what the host needs for its file and its sockets is not in the figures, except where
-a guest sleeps until the host has answered.
+Instructions take virtual time, as elsewhere; waiting for the host takes what the host takes, which
+is most of a write's figure, whose end is an fsync.
 """
 
 import contextlib

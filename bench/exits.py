@@ -17,8 +17,8 @@ import time
 import machine
 import traffic
 
-CAUSES = {0x01: "wfi", 0x07: "floating point", 0x16: "hvc", 0x17: "smc", 0x18: "system register", 0x24: "mmio",
-          0x20: "instruction abort"}
+CAUSES = {0x01: "wfi", 0x07: "floating point", 0x16: "hvc", 0x17: "smc", 0x18: "system register",
+          0x24: "mmio", 0x20: "instruction abort"}
 TAKEN = re.compile(r"Taking exception \d+ \[([^\]]*)\]")
 LEVELS = re.compile(r"\.\.\.from EL(\d) to EL(\d)")
 SYNDROME = re.compile(r"\.\.\.with ESR 0x([0-9a-f]+)/")  # the exception class

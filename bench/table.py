@@ -70,7 +70,8 @@ def costs(results):
 
 
 def many(results):
-    for count in sorted(results["scaling"]["isolated"], key=int):
+    both = [set(results["scaling"][path]) for path in ("isolated", "vhost")]
+    for count in sorted(set.intersection(*both), key=int):
         cells = []
         for path in ("isolated", "vhost"):
             of = results["scaling"][path]
@@ -134,17 +135,19 @@ def text(results):
     parts = [[f"{results['mode']}, SDK: {results['sdk']}; {results['seconds']:.0f} s in all. "
               "In brackets: by the peer's, where no other is named."],
              ["", "Virtual time (2 ns an instruction)", head, rule, *pings(results),
-              *streams(results), *costs(results)]]
+              *streams(results), *(costs(results) if results.get("exits") else ())]]
     if results.get("scaling"):
         parts.append(["", "Scaling, TCP in pairs on one switch, virtual time", head, rule,
                       *many(results)])
     if results.get("devices"):
-        parts.append(["", "The board's disk and card, virtual time", rule,
+        parts.append(["", "The board's disk and card, virtual time; waits for the host take the host's", rule,
                       *through_the_board(results)])
     if results.get("primitives"):
         parts.append(["", "Instructions of the kernel's primitives, libmicrokit's share included",
                       rule, *[line(primitives.LABELS.get(n, n.replace("_", " "))[:60].ljust(62)
                                    + f"{f:>6}") for n, f in results["primitives"].items()]])
-    parts.append(["", "The host's clock", head, rule, *clock(results)])
-    parts.append(["", "Sizes", rule, *sizes(results)])
+    if results.get("wall"):
+        parts.append(["", "The host's clock", head, rule, *clock(results)])
+    if results.get("sizes"):
+        parts.append(["", "Sizes", rule, *sizes(results)])
     return "\n".join("\n".join(part) for part in parts)
