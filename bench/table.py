@@ -18,7 +18,7 @@ def ratio(ours, theirs, places=2):
 def sides(results):
     """(isolated, vhost, peer, loopback), each what was measured of it in virtual time or nothing."""
     of = results["virtual"]
-    return of["isolated"], of["vhost"], of.get("peer", {}), of["loopback"]
+    return tuple(of.get(name, {}) for name in ("isolated", "vhost", "peer", "loopback"))
 
 
 def row(what, results, get, form):
@@ -63,7 +63,7 @@ def streams(results):
 
 def costs(results):
     both = [results["exits"][name] for name in ("isolated", "vhost")]
-    yield line("exits per 64 KiB of TCP", *[f"{e['of_64_kib']:.2f}" for e in both])
+    yield line("for 64 KiB of TCP", *[f"{e['of_64_kib']:.2f}" for e in both])
     for cause in dict.fromkeys(c for e in both for c in e["by_cause"]):
         yield line(f"    {cause}", *[f"{e['by_cause'].get(cause, 0):.2f}" for e in both])
     yield line("    system calls of PDs", *[f"{e['system_calls']:.2f}" for e in both])
@@ -133,9 +133,12 @@ def text(results):
     head = line("", *COLUMNS)
     rule = "-" * sum(WIDTHS[:-1] + (12,))
     parts = [[f"{results['mode']}, SDK: {results['sdk']}; {results['seconds']:.0f} s in all. "
-              "In brackets: by the peer's, where no other is named."],
-             ["", "Virtual time (2 ns an instruction)", head, rule, *pings(results),
-              *streams(results), *(costs(results) if results.get("exits") else ())]]
+              "In brackets: by the peer's, where no other is named."]]
+    if results.get("virtual"):
+        parts.append(["", "Virtual time (2 ns an instruction)", head, rule, *pings(results),
+                      *streams(results)])
+    if results.get("exits"):
+        parts.append(["", "Exits, virtual time", head, rule, *costs(results)])
     if results.get("scaling"):
         parts.append(["", "Scaling, TCP in pairs on one switch, virtual time", head, rule,
                       *many(results)])
