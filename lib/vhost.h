@@ -40,6 +40,9 @@
 #define VHOST_TX     1u
 #define VHOST_QUEUES 2u
 
+/* But this part of the queue at most is kept from the guest. */
+#define VHOST_SENT_SHARE 2u
+
 #define VHOST_CAUSE_SIZE   128u  /* bytes */
 #define VHOST_COMMAND_SIZE 2048u /* bytes that are looked at of a command */
 #define VHOST_PAGE_SIZE    4096u
@@ -47,6 +50,8 @@
 /* Zeroed at boot. */
 struct vhost_page {
     uint32_t interrupt;           /* the switch: the guest wants one; the monitor: it has it */
+    uint32_t patient;             /* the monitor: it will clear this and notify the switch, soon;
+                                   * until then sent frames need not be given back */
     uint32_t failed;              /* the switch: the driver has broken a rule of its queues, */
     char cause[VHOST_CAUSE_SIZE]; /* this one, in words that end with a NUL */
     uint8_t command[VHOST_COMMAND_SIZE];

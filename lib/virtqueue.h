@@ -108,6 +108,12 @@ void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
 /* Publish all that has been pushed. Returns true if the driver wants an interrupt for it. */
 bool virtqueue_flush(struct virtqueue *queue);
 
+/* How many chains have been pushed and not yet published. */
+static inline uint16_t virtqueue_unpublished(const struct virtqueue *queue)
+{
+    return (uint16_t)(queue->next_used - queue->told_used);
+}
+
 /* The device is looking: the driver need not kick. A hint; kicks may still come. */
 void virtqueue_disable_kicks(struct virtqueue *queue);
 

@@ -228,13 +228,23 @@ static void fail(struct vhost *vhost, const char *cause)
     __atomic_store_n(&vhost->page->failed, 1, __ATOMIC_RELEASE);
 }
 
+static bool tells_sent(const struct vhost *vhost)
+{
+    const struct virtqueue *queue = &vhost->queue[VHOST_TX];
+
+    return __atomic_load_n(&vhost->page->patient, __ATOMIC_RELAXED) == 0 ||
+           virtqueue_error(queue) != NULL ||
+           virtqueue_unpublished(queue) >= queue->size / VHOST_SENT_SHARE;
+}
+
 static bool vhost_finish(struct port *port)
 {
     struct vhost *vhost = vhost_of(port);
-    bool wanted = false;
+    bool wanted = virtqueue_flush(&vhost->queue[VHOST_RX]);
 
-    for (uint32_t q = 0; q < VHOST_QUEUES; q++) {
-        wanted |= virtqueue_flush(&vhost->queue[q]);
+    /* What has been sent is told with something else, or when it is much, or time. */
+    if (wanted || tells_sent(vhost)) {
+        wanted |= virtqueue_flush(&vhost->queue[VHOST_TX]);
     }
     for (uint32_t q = 0; q < VHOST_QUEUES; q++) {
         const char *cause = virtqueue_error(&vhost->queue[q]);

@@ -77,6 +77,9 @@ static void dispatch(microkit_channel ch)
 {
     if (ch == vmm_config.timer_channel) {
         timer_notified();
+        if (timer_take_reminder()) {
+            virtio_reminded();
+        }
     } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
         console_notified(ch);
     } else {

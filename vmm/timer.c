@@ -12,10 +12,13 @@
 #define CNTV_CTL_ENABLE (1u << 0)
 #define CNTV_CTL_IMASK  (1u << 1)
 
+#define REMINDERS_OF_PARKED_PER_SECOND 2000u
+
 static struct {
     microkit_channel channel;
     uint64_t offset;                  /* CNTVOFF_EL2 of all vCPUs */
     uint64_t armed;                   /* what the driver will wake us at, or TIMER_NEVER */
+    uint64_t reminder;                /* of the devices, or TIMER_NEVER */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked and held vCPUs; in CNTPCT ticks */
 } timer;
 
@@ -23,6 +26,7 @@ void timer_init(uint8_t channel)
 {
     timer.channel = channel;
     timer.armed = TIMER_NEVER;
+    timer.reminder = TIMER_NEVER;
 }
 
 uint64_t timer_start_clock(void)
@@ -67,15 +71,29 @@ static uint64_t next_expiry(uint8_t vcpu)
     return expiry < timer.offset ? TIMER_NEVER : expiry;
 }
 
+/* Not at once: what the vCPU waits for often comes by another's doing, if that has its turn now. */
+static void hasten_reminder(uint64_t now)
+{
+    uint64_t soon = now + cpu_counter_frequency() / REMINDERS_OF_PARKED_PER_SECOND;
+
+    if (soon < timer.reminder) {
+        timer.reminder = soon;
+    }
+}
+
 bool timer_prepare_to_park(uint8_t vcpu)
 {
     uint64_t expiry = next_expiry(vcpu);
+    uint64_t now = cpu_counter();
 
     timer.deadline[vcpu] = expiry;
-    if (expiry <= cpu_counter()) {
+    if (expiry <= now) {
         return false;
     }
-    arm(expiry); /* which does nothing for TIMER_NEVER */
+    if (timer.reminder != TIMER_NEVER) {
+        hasten_reminder(now);
+    }
+    arm(expiry < timer.reminder ? expiry : timer.reminder); /* TIMER_NEVER: nothing */
     return true;
 }
 
@@ -99,10 +117,29 @@ static bool waits(uint8_t vcpu)
     return vcpu_state(vcpu) == VCPU_PARKED || vcpu_state(vcpu) == VCPU_HELD;
 }
 
+void timer_remind(uint64_t ticks)
+{
+    uint64_t deadline = cpu_counter() + ticks;
+
+    if (deadline < timer.reminder) {
+        timer.reminder = deadline;
+        arm(deadline);
+    }
+}
+
+bool timer_take_reminder(void)
+{
+    if (timer.reminder > cpu_counter()) {
+        return false;
+    }
+    timer.reminder = TIMER_NEVER;
+    return true;
+}
+
 void timer_notified(void)
 {
     uint64_t now = cpu_counter();
-    uint64_t next = TIMER_NEVER;
+    uint64_t next = timer.reminder <= now ? TIMER_NEVER : timer.reminder;
 
     timer.armed = TIMER_NEVER;
     for (uint8_t v = 0; v < vcpu_count(); v++) {

@@ -33,5 +33,15 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
 /* Have this vCPU, which is held, released at that time. */
 void timer_release_at(uint8_t vcpu, uint64_t deadline);
 
+/*
+ * Remind the devices (virtio_reminded) once `ticks` of the counter have passed, or earlier: soon
+ * after a vCPU has been parked, for it may be waiting for just that. One reminder is kept, the
+ * earliest.
+ */
+void timer_remind(uint64_t ticks);
+
+/* Whether the reminder is due; true once. */
+bool timer_take_reminder(void);
+
 /* The timer driver has notified the monitor: wake and release whom it is time for. */
 void timer_notified(void);

@@ -29,15 +29,15 @@ CAUSES = {
 }
 
 
-@pytest.fixture
-def hostile(boot):
-    """The system with the guest in it, its machines up and pinging."""
+@pytest.fixture(params=["hostile", "hostile_vhost"])
+def hostile(boot, request):
+    """The system with the guest in it, by each data path of the network."""
     place = conftest.BUILD_DIR / "check" / "hostile"
     place.mkdir(parents=True, exist_ok=True)
     subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={place}"], check=True,
                    stdin=subprocess.DEVNULL)
-    shutil.copy(conftest.HERE / "hostile.yaml", place)
-    return boot(place / "hostile.yaml", timeout=90)
+    shutil.copy(conftest.HERE / f"{request.param}.yaml", place)
+    return boot(place / f"{request.param}.yaml", timeout=90)
 
 
 def test_offences_harm_the_offender_alone(hostile):

@@ -524,6 +524,37 @@ static void interrupts_are_passed_on_once(void **state)
     assert_int_equal(fake_notified(CHANNEL + 1), 2);
 }
 
+/* A patient monitor: frames that have been sent are given back later, or with what is received. */
+static void sent_is_told_later(void **state)
+{
+    (void)state;
+    begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
+    begin(1, FULL);
+    provide(0, 2, 2048);
+    pages[0]->patient = 1;
+    for (unsigned i = 0; i < 5; i++) {
+        send(0, 1, 60);
+    }
+    assert_int_equal(driver_used_idx(&tx[0]), 0);
+    assert_int_equal(fake_notified(CHANNEL + 0), 0);
+    pages[0]->patient = 0;
+    kick(0);
+    all_sent(0);
+    assert_int_equal(fake_notified(CHANNEL + 0), 1);
+    pages[0]->patient = 1;
+    pages[0]->interrupt = 0;
+    send(0, 1, 60);
+    assert_int_equal(driver_used_idx(&tx[0]), 5);
+    send(1, 0, 60);
+    all_sent(0);
+    assert_int_equal(fake_notified(CHANNEL + 0), 2);
+    for (unsigned i = 0; i < SIZE / VHOST_SENT_SHARE; i++) {
+        assert_int_equal(driver_used_idx(&tx[0]), 6);
+        send(0, 1, 60);
+    }
+    all_sent(0);
+}
+
 static void kicks_are_asked_for_when_there_is_no_more(void **state)
 {
     (void)state;
@@ -803,6 +834,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(unmergeable_buffer_too_small_is_not_used, setup, teardown),
         cmocka_unit_test_setup_teardown(filter_holds_frames_back, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupts_are_passed_on_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(sent_is_told_later, setup, teardown),
         cmocka_unit_test_setup_teardown(kicks_are_asked_for_when_there_is_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_touched_before_start_and_after_stop, setup,
                                         teardown),

@@ -163,8 +163,10 @@ static void switch_gets_nothing(void)
     assert_null(ring_peek(&at_switch_in, &count));
 }
 
+/* What has been sent is given back some time later. */
 static void all_used(struct driver_queue *queue)
 {
+    device->ops->reminded(device);
     assert_int_equal(driver_used_idx(queue), *driver_avail_idx(queue));
 }
 
@@ -213,6 +215,50 @@ static void test_interrupts_for_sent_only_when_asked(void **state)
     *driver_used_event(&tx) = 1;
     guest_sends(&no_offload, 100, 1);
     bus_kick(DEVICE, TX);
+    all_used(&tx);
+    assert_int_equal(bus.rises[INTID], 1);
+}
+
+/* One word for all that has been sent until then. */
+static void test_sent_is_told_later(void **state)
+{
+    (void)state;
+    begin(PLAIN | EVENT);
+    for (uint16_t i = 0; i < 10; i++) {
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        switch_gets(&no_offload, 100);
+    }
+    assert_int_equal(bus.reminders, 1);
+    assert_int_equal(driver_used_idx(&tx), 0);
+    all_used(&tx);
+    assert_int_equal(bus.rises[INTID], 1);
+    bus_acknowledge(DEVICE);
+    device->ops->reminded(device); /* another device's */
+    assert_int_equal(bus.rises[INTID], 1);
+
+    /* What a reset has made pointless does not come. */
+    *driver_used_event(&tx) = 10;
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    assert_int_equal(bus.reminders, 2);
+    bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
+    device->ops->reminded(device);
+    assert_int_equal(bus.rises[INTID], 1);
+}
+
+/* At most half of the queue is kept from the guest, and it hears with what it receives. */
+static void test_much_sent_is_told_at_once(void **state)
+{
+    (void)state;
+    begin(PLAIN | EVENT);
+    for (unsigned i = 0; i < SIZE / 2; i++) {
+        assert_int_equal(driver_used_idx(&tx), 0);
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        switch_gets(&no_offload, 100);
+    }
+    assert_int_equal(driver_used_idx(&tx), SIZE / 2);
     assert_int_equal(bus.rises[INTID], 1);
 }
 
@@ -350,6 +396,7 @@ static void test_full_ring_holds_the_guest_up(void **state)
         guest_sends(&header, 60000, 3);
     }
     bus_kick(DEVICE, TX);
+    device->ops->reminded(device);
     assert_in_range(driver_used_idx(&tx), 7, 8);         /* as many as fit in 512 KiB */
     assert_false(ring_take_space_wanted(&at_switch_in)); /* no use yet: still full */
     while (got < sent) {
@@ -357,6 +404,7 @@ static void test_full_ring_holds_the_guest_up(void **state)
             switch_gets(&header, 60000);
             got++;
         }
+        device->ops->reminded(device);
         assert_int_equal(got, driver_used_idx(&tx));
         if (got < sent) {
             assert_true(ring_take_space_wanted(&at_switch_in));
@@ -1023,6 +1071,8 @@ int main(void)
         TEST(test_sends),
         TEST(test_wakes_switch_once),
         TEST(test_interrupts_for_sent_only_when_asked),
+        TEST(test_sent_is_told_later),
+        TEST(test_much_sent_is_told_at_once),
         TEST(test_sends_large_segments),
         TEST(test_header_is_cleaned),
         TEST(test_bad_frames_are_dropped),

@@ -59,6 +59,9 @@ struct virtio_device_ops {
     /* The peer behind the device (the switch, the console) has notified this PD. */
     void (*notified)(struct virtio_device *device);
 
+    /* The time has passed after which timer_remind was to remind it, or another device. */
+    void (*reminded)(struct virtio_device *device);
+
     /* Whether the guest's memory may be made ready for a new start; NULL: always. */
     bool (*settled)(const struct virtio_device *device);
 

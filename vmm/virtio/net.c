@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include "../timer.h"
+#include "cpu.h"
 #include "log.h"
 #include "net.h"
 #include "net_buffers.h"
@@ -34,6 +36,8 @@ enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
     (VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |           \
      VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN) |            \
      VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO6))
+#define PATIENCE_PER_SECOND 250u /* how soon a guest hears of what it has sent, at the latest */
+
 #define HOST_GSO                                                                                   \
     (VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |             \
      VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_USO))
@@ -44,10 +48,11 @@ struct net {
     struct net_vhost vhost; /* with config->vhost, in place of the rings */
     struct ring to_switch;
     struct ring from_switch;
-    uint32_t *told;    /* `accepts` as the switch reads it, in the region from it */
+    uint32_t *shown;   /* `accepts` as the switch reads it, in the region from it */
     uint32_t accepts;  /* NET_PORT_* */
     uint64_t offloads; /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
     uint32_t record_max;
+    bool patient;  /* the guest will be told later of what has been sent */
     bool tx_waits; /* for room in the ring to the switch */
     bool asked_promiscuous;
     bool reported_ring;
@@ -72,7 +77,7 @@ static void set_accepts(struct net *net, uint32_t accepts)
         net_vhost_accepts(&net->vhost, accepts);
         return;
     }
-    *(volatile uint32_t *)net->told = accepts;
+    *(volatile uint32_t *)net->shown = accepts;
     atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -103,6 +108,57 @@ static void update_accepts(struct net *net)
         }
     }
     set_accepts(net, accepts);
+}
+
+/*
+ * Frames that have been sent are given back with what the guest receives next, or when they are many,
+ * or after a while; soon, if the guest sleeps. A guest that sends one at a time would otherwise
+ * be interrupted for each, only to free its memory; and one that outruns its receiver, with which it
+ * shares the processor, is held up by what it may have under way, as a wire would hold it up.
+ */
+static void be_patient(struct net *net)
+{
+    if (net->patient) {
+        return;
+    }
+    net->patient = true;
+    if (net->config->vhost) {
+        net_vhost_patience(&net->vhost, true);
+    }
+    timer_remind(cpu_counter_frequency() / PATIENCE_PER_SECOND);
+}
+
+static void end_patience(struct net *net)
+{
+    net->patient = false;
+    if (net->config->vhost) {
+        net_vhost_patience(&net->vhost, false);
+    }
+}
+
+static void tell_sent(struct net *net)
+{
+    if (virtqueue_flush(&net->device.queue[TX])) {
+        virtio_device_interrupt(&net->device);
+    }
+}
+
+static void net_reminded(struct virtio_device *device)
+{
+    struct net *net = (struct net *)device;
+
+    if (!net->patient) {
+        return;
+    }
+    end_patience(net);
+    if (!virtio_device_running(device)) {
+        return;
+    }
+    if (net->config->vhost) {
+        microkit_notify(net->config->channel); /* the switch tells it */
+    } else {
+        tell_sent(net);
+    }
 }
 
 /* The switch cannot be trusted to keep a ring in order; say so once, it is for good. */
@@ -200,8 +256,11 @@ static bool transmit(struct net *net)
 
     virtqueue_disable_kicks(queue);
     outcome = send_batch(net, queue, &needed);
-    if (virtqueue_flush(queue)) {
-        virtio_device_interrupt(&net->device);
+    if (virtqueue_unpublished(queue) != 0) {
+        be_patient(net);
+    }
+    if (outcome == FAILED || virtqueue_unpublished(queue) >= queue->size / VHOST_SENT_SHARE) {
+        tell_sent(net);
     }
     if (ring_take_data_wanted(&net->to_switch)) {
         microkit_notify(net->config->channel);
@@ -329,6 +388,7 @@ static bool receive(struct net *net)
     virtqueue_disable_kicks(queue);
     outcome = receive_batch(net);
     if (virtqueue_flush(queue)) {
+        virtqueue_flush(&net->device.queue[TX]);
         virtio_device_interrupt(&net->device);
     }
     if (ring_take_space_wanted(&net->from_switch)) {
@@ -475,7 +535,9 @@ static void kick_switch(struct net *net)
 
     if (cause != NULL) {
         virtio_device_fail(&net->device, cause);
+        return;
     }
+    be_patient(net);
 }
 
 static void vhost_notified(struct net *net)
@@ -561,6 +623,7 @@ static void net_stop(struct virtio_device *device)
 
     net->tx_waits = false;
     net->asked_promiscuous = false;
+    net->patient = false;
     if (net->config->vhost) {
         net->accepts = 0;
         net_vhost_stop(&net->vhost);
@@ -643,6 +706,7 @@ static const struct virtio_device_ops net_ops = {
     .queue_stopped = net_queue_stopped,
     .work = net_work,
     .notified = net_notified,
+    .reminded = net_reminded,
 };
 
 static uint64_t offered_features(const struct vmm_interface_config *config)
@@ -671,7 +735,7 @@ static void init_rings(struct net *net)
     const struct vmm_interface_config *config = net->config;
     uint32_t record_max = RING_RECORD_MAX(config->ring_size);
 
-    net->told = (uint32_t *)(void *)((uint8_t *)config->from_switch + NET_PORT_ACCEPTS_OFFSET);
+    net->shown = (uint32_t *)(void *)((uint8_t *)config->from_switch + NET_PORT_ACCEPTS_OFFSET);
     net->record_max = HEADER + NET_GSO_FRAME_MAX;
     if (net->record_max > record_max) {
         net->record_max = record_max;

@@ -17,6 +17,7 @@ static bool call(const struct net_vhost *vhost, uint64_t label, uint16_t count)
 static void forget(struct net_vhost *vhost)
 {
     __atomic_store_n(&vhost->page->interrupt, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&vhost->page->patient, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&vhost->page->failed, 0, __ATOMIC_RELAXED);
 }
 
@@ -109,6 +110,11 @@ void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, 
     microkit_mr_set(2, length);
     microkit_mr_set(3, total);
     call(vhost, VHOST_COMMAND, 4);
+}
+
+void net_vhost_patience(struct net_vhost *vhost, bool patient)
+{
+    __atomic_store_n(&vhost->page->patient, patient, __ATOMIC_SEQ_CST);
 }
 
 bool net_vhost_take_interrupt(struct net_vhost *vhost)

@@ -44,6 +44,9 @@ void net_vhost_accepts(struct net_vhost *vhost, uint32_t accepts);
 void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, const uint8_t *data,
                        uint32_t length, uint32_t total);
 
+/* Whether the switch may leave it to the monitor to notice that frames have been sent. */
+void net_vhost_patience(struct net_vhost *vhost, bool patient);
+
 /* Whether the guest is to be interrupted; true once. */
 bool net_vhost_take_interrupt(struct net_vhost *vhost);
 

@@ -53,6 +53,17 @@ bool virtio_settled(void)
     return true;
 }
 
+void virtio_reminded(void)
+{
+    for (uint32_t i = 0; i < peer_count; i++) {
+        struct virtio_device *device = peers[i].device;
+
+        if (device->ops->reminded != NULL) {
+            device->ops->reminded(device);
+        }
+    }
+}
+
 bool virtio_notified(microkit_channel channel)
 {
     bool found = false;

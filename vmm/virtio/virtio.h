@@ -24,6 +24,9 @@ void virtio_reset(void);
  */
 bool virtio_settled(void);
 
+/* What a device has put off (timer_remind) is to be done now. */
+void virtio_reminded(void);
+
 /* A peer has notified `channel`; returns false if it belongs to no virtio device. */
 bool virtio_notified(microkit_channel channel);
 

@@ -95,6 +95,11 @@ bool virtio_notified(microkit_channel channel)
     return true;
 }
 
+void virtio_reminded(void)
+{
+    fake_vm.reminded++;
+}
+
 bool virtio_settled(void)
 {
     return !fake_vm.busy;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "lib/log.h"
+#include "vmm/timer.h"
 #include "vmm/vgic.h"
 
 struct bus bus;
@@ -53,6 +54,12 @@ bool mmio_route(uint64_t gpa, struct mmio_access *access)
         }
     }
     return false;
+}
+
+void timer_remind(uint64_t ticks)
+{
+    assert_in_range(ticks, 1, UINT32_MAX);
+    bus.reminders++;
 }
 
 void vgic_set_level(uint32_t intid, bool asserted)

@@ -20,6 +20,7 @@ struct bus {
     unsigned rises[128];  /* times the line has gone up */
     char messages[16384]; /* of log_printf and log_limited, a line each */
     unsigned message_count;
+    unsigned reminders; /* that have been asked for */
     unsigned fetches; /* times that a device has asked for the value of a write */
 };
 
