@@ -124,14 +124,14 @@ def by_the_clock(runs, host, options):
         with machine.Machine(run, timeout=300) as system:
             system.login(0)
             system.login(1)
-            say(f"{name}: idle, {options.idle} s")
             results["idle"][name] = wall.idle(system.child.pid, options.idle)
+            say(f"{name}: idle, {results['idle'][name]:.1f} % of a host core")
     if not host:
         return results
     say("peer: boot, by the clock")
     with kvm.Peer(options.qemu, options.kernel, host, timeout=900) as peer:
-        say(f"peer: idle, {options.idle} s")
         results["idle"]["peer"] = wall.idle(peer.host.child.pid, options.idle)
+        say(f"peer: idle, {results['idle']['peer']:.1f} % of a host core")
         results["paired"] = wall.paired(runs, peer, options, say)
     return results
 

@@ -79,8 +79,9 @@ def paired(runs, peer, options, say):
             pair.output(1, f"ping -c 3 -i 0.1 {traffic.SERVER}", 600)
         for turn in range(1, options.turns + 1):
             for name, pair in systems.items():
-                say(f"wall clock, turn {turn} of {options.turns}: {name}")
                 found[name].append(once(pair, options))
+                say(f"wall clock, turn {turn} of {options.turns}: {name}: "
+                    + ", ".join(f"{what} {figure:.3f}" for what, figure in found[name][-1].items()))
     finally:
         for name, system in systems.items():
             if name != "peer":
