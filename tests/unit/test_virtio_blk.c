@@ -44,11 +44,14 @@
      VIRTIO_FEATURE(VIRTIO_BLK_F_DISCARD) | VIRTIO_FEATURE(VIRTIO_BLK_F_WRITE_ZEROES) |            \
      VIRTIO_FEATURE(VIRTIO_BLK_F_SEG_MAX))
 
+/* The first one's is small, so that it can be full. */
+#define REQUEST_RING(n) ((n) == 0 ? 16384u : BLOCK_REQUEST_RING)
+
 #define DISK(n)                                                                                    \
     {                                                                                              \
         .channel = CHANNEL + (n), .id = (n) == 0 ? "a name of more than twenty bytes" : "short",   \
         .requests = request_regions[n], .replies = reply_regions[n],                               \
-        .request_ring_size = BLOCK_REQUEST_RING, .reply_ring_size = BLOCK_REPLY_RING,              \
+        .request_ring_size = REQUEST_RING(n), .reply_ring_size = BLOCK_REPLY_RING,                 \
         .registers = pages[n], .gpa = FIRST_DEVICE + (n)*0x1000u, .intid = INTID + (n)             \
     }
 
@@ -253,7 +256,7 @@ static int set_up_all(void **state)
     assert_non_null(memory.base);
     memset(memory.base, 0, RAM_SIZE);
     for (disk = 0; disk < VMM_MAX_DISKS; disk++) {
-        ring_init(&requests, request_regions[disk], BLOCK_REQUEST_RING);
+        ring_init(&requests, request_regions[disk], REQUEST_RING(disk));
         ring_init(&replies, reply_regions[disk], BLOCK_REPLY_RING);
         info = usual_info;
     }
@@ -615,6 +618,48 @@ static void a_driver_without_flush_has_its_writes_flushed(void **state)
     guest_expect(number, VIRTIO_BLK_S_OK, 513);
 }
 
+static void a_flush_waits_for_room_in_the_ring(void **state)
+{
+    (void)state;
+    const uint32_t large = 18, all = large + 20; /* 768 bytes and 128 bytes of the ring each */
+    struct driver_buffer buffers[42];
+    struct driver_buffer data = {DATA, 512};
+    uint32_t flushed = 0, first = next;
+
+    begin(PLAIN | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC));
+    for (uint32_t i = 0; i < large; i++, next++) {
+        write_header(VIRTIO_BLK_T_OUT, 0);
+        buffers[0] = (struct driver_buffer){header_gpa(next), 16};
+        for (unsigned j = 1; j <= 40; j++) {
+            buffers[j] = (struct driver_buffer){DATA + j * 1024, 512};
+        }
+        buffers[41] = (struct driver_buffer){status_gpa(next), 1};
+        driver_add_indirect(&queue, TABLES + i * 1024, buffers, 41, 1);
+    }
+    for (uint32_t i = large; i < all; i++) {
+        guest_asks(VIRTIO_BLK_T_OUT, 0, &data, 1);
+    }
+    bus_kick(DEVICE, 0);
+    for (uint32_t id = 0; id < all; id++) {
+        mux_answer(id, BLOCK_OK); /* before any of them is taken out of the ring, which is full */
+    }
+    hear();
+    guest_expects_nothing();
+    while (flushed < all) {
+        assert_true(mux_receive());
+        flushed += seen.head.op == BLOCK_FLUSH;
+        unanswered[disk][seen.head.id] = false;
+        if (seen.head.op == BLOCK_FLUSH) {
+            mux_answer(seen.head.id, BLOCK_OK);
+        }
+        hear();
+    }
+    for (uint32_t i = 0; i < all; i++) {
+        assert_int_equal(status_byte(first + i), VIRTIO_BLK_S_OK);
+    }
+    assert_true(device->ops->settled(device));
+}
+
 static void many_requests_in_any_order(void **state)
 {
     (void)state;
@@ -730,8 +775,7 @@ static void memory_that_is_not_there_is_an_error(void **state)
 {
     (void)state;
     static const uint64_t places[] = {
-        0,         RAM_GPA - 512, RAM_GPA + RAM_SIZE, RAM_GPA + RAM_SIZE - 7, UINT64_MAX - 511,
-        1ull << 63};
+        0, RAM_GPA - 512, RAM_GPA + RAM_SIZE, RAM_GPA + RAM_SIZE - 7, UINT64_MAX - 511, 1ull << 63};
     struct driver_buffer data[2] = {{DATA, 512}, {0, 512}};
 
     for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -979,6 +1023,7 @@ int main(void)
         TEST(flush_discard_and_write_zeroes),
         TEST(what_was_not_negotiated_is_not_done),
         TEST(a_driver_without_flush_has_its_writes_flushed),
+        TEST(a_flush_waits_for_room_in_the_ring),
         TEST(many_requests_in_any_order),
         TEST(no_more_in_flight_than_agreed),
         TEST(a_full_ring_is_waited_for),

@@ -47,10 +47,11 @@ struct disk {
     struct ring requests;
     struct ring replies;
     struct block_info info;
-    bool known;    /* `info` has come */
-    bool blocked;  /* the guest's queue waits for a slot, or for room in the ring */
-    bool reported; /* a broken ring */
-    uint32_t busy; /* slots */
+    bool known;           /* `info` has come */
+    bool blocked;         /* the guest's queue waits for a slot, or for room in the ring */
+    bool reported;        /* a broken ring */
+    bool flushes_waiting; /* some slot must flush */
+    uint32_t busy;        /* slots */
     struct slot slots[SLOTS];
 };
 
@@ -442,6 +443,7 @@ static void take_done(struct disk *disk, const struct block_done *done)
     if (slot->flushes && !slot->stale && done->status == BLOCK_OK) {
         slot->flushes = false;
         slot->must_flush = !send_flush(disk, done->id);
+        disk->flushes_waiting |= slot->must_flush;
         return;
     }
     if (!slot->stale) {
@@ -526,13 +528,15 @@ static void take_replies(struct disk *disk)
 /* Flushes that had no room before. */
 static void send_flushes(struct disk *disk)
 {
-    for (uint32_t i = 0; i < SLOTS; i++) {
+    bool waiting = false;
+
+    for (uint32_t i = 0; disk->flushes_waiting && i < SLOTS; i++) {
         struct slot *slot = &disk->slots[i];
 
-        if (slot->must_flush && send_flush(disk, i)) {
-            slot->must_flush = false;
-        }
+        slot->must_flush = slot->must_flush && !send_flush(disk, i);
+        waiting |= slot->must_flush;
     }
+    disk->flushes_waiting = waiting;
 }
 
 static void block_notified(struct virtio_device *device)
