@@ -182,4 +182,4 @@ plot:
 # By name, so that nothing else that may live in BUILD_DIR is lost. Fetching takes a network and a
 # minute; what was fetched is no worse for another build.
 clean:
-	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit check bench)
+	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit fuzz check bench)
