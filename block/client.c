@@ -102,7 +102,9 @@ void client_done(struct client *client, const struct flight *flight, uint32_t st
 
 void client_flush(struct client *client)
 {
-    if (ring_take_data_wanted(&client->replies) | ring_take_space_wanted(&client->requests)) {
+    bool data_wanted = ring_take_data_wanted(&client->replies);
+
+    if (ring_take_space_wanted(&client->requests) || data_wanted) {
         microkit_notify(client->config->channel);
     }
     if (!client->reported && (ring_broken(&client->requests) || ring_broken(&client->replies))) {

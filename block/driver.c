@@ -150,7 +150,9 @@ enum driver_event driver_take(struct block_info *info, struct flight *flight, ui
 
 void driver_flush(void)
 {
-    if (ring_take_data_wanted(&driver.requests) | ring_take_space_wanted(&driver.replies)) {
+    bool data_wanted = ring_take_data_wanted(&driver.requests);
+
+    if (ring_take_space_wanted(&driver.replies) || data_wanted) {
         microkit_notify(block_config.driver_channel);
     }
 }

@@ -199,9 +199,12 @@ static void complete(void)
 
 static void serve(void)
 {
+    bool data_wanted;
+
     complete();
     submit();
-    if (ring_take_data_wanted(&replies) | ring_take_space_wanted(&requests)) {
+    data_wanted = ring_take_data_wanted(&replies);
+    if (ring_take_space_wanted(&requests) || data_wanted) {
         notify_client();
     }
     if (!reported && (ring_broken(&requests) || ring_broken(&replies))) {

@@ -99,7 +99,9 @@ static bool send_flush(struct disk *disk, uint32_t slot)
 
 static void notify_peer(struct disk *disk)
 {
-    if (ring_take_data_wanted(&disk->requests) | ring_take_space_wanted(&disk->replies)) {
+    bool data_wanted = ring_take_data_wanted(&disk->requests);
+
+    if (ring_take_space_wanted(&disk->replies) || data_wanted) {
         microkit_notify(disk->config->channel);
     }
     if (!disk->reported && (ring_broken(&disk->requests) || ring_broken(&disk->replies))) {
