@@ -3,15 +3,16 @@
  * SOURCES: switch/forward.c switch/table.c switch/limit.c lib/virtqueue.c lib/net_header.c
  * SOURCES: lib/net_buffers.c lib/net_filter.c lib/offload.c
  *
- * Two guests on one switch by the data path `vhost`, each of which writes into its own memory what it
- * likes, with monitors that call as they like. Nothing may be touched but the guests' memories and
- * pages; the second guest's memory changes only where it has offered buffers itself, so that with
- * its receive queue never handed over it does not change at all.
+ * Two guests on one switch by the data path `vhost`, each of which writes into its own memory what
+ * it likes, with monitors that call as they like. Nothing may be touched but the guests' memories
+ * and pages; the second guest's memory changes only where it has offered buffers itself, so that
+ * with its receive queue never handed over it does not change at all.
  */
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "input.h"
 
 /* Its state lives as long as its PD; here it must not outlive an input. */
 #include "switch/port_vhost.c"
@@ -38,21 +39,6 @@ void log_printf(const char *format, ...)
 void log_limited(const char *format, ...)
 {
     (void)format;
-}
-
-struct input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-static uint64_t take(struct input *input, unsigned count)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < count && input->left > 0; i++, input->left--) {
-        value |= (uint64_t)*input->bytes++ << (8 * i);
-    }
-    return value;
 }
 
 static void open_port(uint8_t index)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "input.h"
 
 /* Their state lives as long as their PD; here it must not outlive an input. */
 #include "vmm/virtio/mmio.c"
@@ -105,21 +106,6 @@ microkit_msginfo microkit_ppcall(microkit_channel channel, microkit_msginfo info
 
 /* ---- The input: steps ---- */
 
-struct input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-static uint64_t take(struct input *input, unsigned count)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < count && input->left > 0; i++, input->left--) {
-        value |= (uint64_t)*input->bytes++ << (8 * i);
-    }
-    return value;
-}
-
 static void guest_writes(uint64_t offset, uint64_t value, uint8_t width)
 {
     struct mmio_access access = {.offset = offset, .width = width, .write = true, .value = value};
@@ -150,19 +136,6 @@ static void bring_up(struct input *input)
         guest_writes(VIRTIO_MMIO_QUEUE_READY, 1, 4);
     }
     guest_writes(VIRTIO_MMIO_STATUS, 15, 4);
-}
-
-/* Copy some of the input to `to`, `room` bytes long. */
-static void scribble(struct input *input, uint8_t *to, uint32_t room)
-{
-    uint32_t at = (uint32_t)take(input, 3) % room;
-    uint32_t count = (uint32_t)take(input, 1);
-
-    count = count < room - at ? count : room - at;
-    count = count < input->left ? count : (uint32_t)input->left;
-    memcpy(to + at, input->bytes, count);
-    input->bytes += count;
-    input->left -= count;
 }
 
 /* A record as the switch would put it, whatever it holds. */

@@ -10,28 +10,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "input.h"
 #include "virtqueue.h"
 
 #define RAM_GPA  0x40000000ull
 #define RAM_SIZE 8192u
 
-struct input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
 static uint8_t *ram;
 static struct virtqueue_segment segments[64];
-
-static uint32_t take(struct input *input, unsigned count)
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < count && input->left > 0; i++, input->left--) {
-        value |= (uint32_t)*input->bytes++ << (8 * i);
-    }
-    return value;
-}
 
 static void check(const struct virtqueue_chain *chain)
 {
@@ -66,7 +52,7 @@ static void step(struct virtqueue *queue, struct input *input, struct virtqueue_
         }
         break;
     case 2:
-        virtqueue_push(queue, chain->head, take(input, 4));
+        virtqueue_push(queue, chain->head, (uint32_t)take(input, 4));
         break;
     case 3:
         (void)virtqueue_flush(queue);
@@ -81,7 +67,7 @@ static void step(struct virtqueue *queue, struct input *input, struct virtqueue_
         virtqueue_unpop(queue, 1);
         break;
     default:
-        at = take(input, 2) % (RAM_SIZE - 4);
+        at = (uint32_t)take(input, 2) % (RAM_SIZE - 4);
         memcpy(ram + at, input->bytes, input->left < 4 ? input->left : 4);
     }
 }
