@@ -18,6 +18,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 
@@ -85,12 +86,13 @@ def suites(options):
     environment = {"BUILD_DIR": str(build), "MICROKIT_SDK": options.sdk, "QEMU": options.qemu,
                    "LINUX": options.linux, "INITRD": options.initrd}
 
-    def make(name, directory):
+    def make(name, directory, *variables):
         return Suite(name, [options.make, jobs, "--no-print-directory", "-C", directory,
                             f"BUILD_DIR={build}", f"MICROKIT_SDK={options.sdk}",
-                            f"SDK={options.sdk}"])
+                            f"SDK={options.sdk}", *variables])
 
     yield make("unit tests", "tests/unit")
+    yield make("fuzzing", "tests/fuzz", f"SECONDS={FUZZING}")
     for directory, name in (("tests/tool", "the microkit tool"), ("tests/tools", "the generator"),
                             ("tests/kernel", "the bundled kernel")):
         if (ROOT / directory / "Makefile").exists():
