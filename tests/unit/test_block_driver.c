@@ -20,6 +20,7 @@
 #include <microkit.h>
 #include "block/protocol.h"
 #include "drivers/block/config.h"
+#include "fake/block_request.h"
 #include "fake/virtio_device.h"
 #include "lib/ring.h"
 
@@ -141,22 +142,11 @@ static unsigned run_disk(void)
 
 /* ---- The client ---- */
 
-static struct {
-    struct block_request head;
-    struct block_segment segments[BLOCK_SEGMENTS_MAX];
-} request;
+static struct request request;
 
 static void build(uint32_t id, enum block_op op, uint64_t sector, uint32_t sector_count)
 {
-    memset(&request, 0, sizeof(request));
-    request.head.id = id;
-    request.head.op = (uint16_t)op;
-    request.head.sector = sector;
-    request.head.sector_count = sector_count;
-    if (op == BLOCK_READ || op == BLOCK_WRITE) {
-        request.head.segment_count = 1;
-        request.segments[0] = (struct block_segment){.length = sector_count * BLOCK_SECTOR};
-    }
+    request = request_of(id, op, sector, sector_count);
 }
 
 static void send_bytes(uint32_t count)

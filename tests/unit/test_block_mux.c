@@ -19,6 +19,7 @@
 #include "block/config.h"
 #include "block/gpt.h"
 #include "block/protocol.h"
+#include "fake/block_request.h"
 #include "lib/ring.h"
 
 #define DRIVER  60
@@ -43,11 +44,6 @@ static struct ring driver_requests, driver_replies;
 static struct ring requests[CLIENTS], replies[CLIENTS];
 
 static struct block_info disk;
-
-struct request {
-    struct block_request head;
-    struct block_segment segments[BLOCK_SEGMENTS_MAX];
-};
 
 static struct request request; /* that a client builds */
 static struct request seen;    /* that the driver has taken */
@@ -113,15 +109,7 @@ static unsigned drive(void)
 
 static void build(uint32_t id, enum block_op op, uint64_t sector, uint32_t sector_count)
 {
-    memset(&request, 0, sizeof(request));
-    request.head.id = id;
-    request.head.op = (uint16_t)op;
-    request.head.sector = sector;
-    request.head.sector_count = sector_count;
-    if (op == BLOCK_READ || op == BLOCK_WRITE) {
-        request.head.segment_count = 1;
-        request.segments[0] = (struct block_segment){.length = sector_count * BLOCK_SECTOR};
-    }
+    request = request_of(id, op, sector, sector_count);
 }
 
 static void send_bytes(unsigned client, uint32_t count)
@@ -170,13 +158,19 @@ static void expect_nothing(unsigned client)
     assert_false(receive(client, &id, &status));
 }
 
-/* The request that `send` has put into the ring is answered by an error, and goes no further. */
+/* What is in the ring is answered by an error, and goes no further. */
 static void expect_refused(unsigned client, uint32_t status)
 {
     notified((microkit_channel)client);
     assert_false(driver_receive());
     expect(client, request.head.id, status);
     expect_nothing(client);
+}
+
+static void send_in_vain(unsigned client, uint32_t status)
+{
+    send(client);
+    expect_refused(client, status);
 }
 
 static bool take_info(unsigned client, struct block_info *info)
@@ -321,11 +315,9 @@ static void parts_that_are_not_there(void **state)
     assert_non_null(strstr(fake.debug, "vm1 disk0 has no medium"));
     assert_null(strstr(fake.debug, "vm2"));
     build(1, BLOCK_READ, 0, 1);
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(1, BLOCK_FLUSH, 0, 0);
-    send(1);
-    expect_refused(1, BLOCK_IO_ERROR);
+    send_in_vain(1, BLOCK_IO_ERROR);
 
     prepare();
     disk.block_size = 4096;
@@ -440,8 +432,7 @@ static void not_a_sector_outside_of_the_part(void **state)
             }
             build(i, op, places[i].sector, places[i].count);
             request.segments[0].length = bytes < REGION ? bytes : REGION;
-            send(1);
-            expect_refused(1, BLOCK_IO_ERROR);
+            send_in_vain(1, BLOCK_IO_ERROR);
         }
     }
     build(99, BLOCK_READ, PART - 1, 1);
@@ -474,18 +465,15 @@ static void not_a_byte_outside_of_the_regions(void **state)
         request.head.segment_count = 2;
         request.segments[0] = (struct block_segment){.length = 512};
         request.segments[1] = segments[i];
-        send(1);
-        expect_refused(1, BLOCK_IO_ERROR);
+        send_in_vain(1, BLOCK_IO_ERROR);
     }
     build(50, BLOCK_READ, 0, 1);
     request.segments[0].region = 1; /* client 2 has one only */
-    send(2);
-    expect_refused(2, BLOCK_IO_ERROR);
+    send_in_vain(2, BLOCK_IO_ERROR);
     build(51, BLOCK_READ, 0, 1);
     config.clients[1].first_region = 5; /* even if the configuration were wrong */
     request.segments[0].region = 1;
-    send(1);
-    expect_refused(1, BLOCK_IO_ERROR);
+    send_in_vain(1, BLOCK_IO_ERROR);
 }
 
 static void requests_that_are_none(void **state)
@@ -494,28 +482,22 @@ static void requests_that_are_none(void **state)
 
     build(1, BLOCK_READ, 0, 1);
     request.head.op = BLOCK_WRITE_ZEROES + 1;
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(2, BLOCK_READ, 0, 1);
     request.head.flags = 2;
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(3, BLOCK_READ, 0, 1);
     request.head.segment_count = 0;
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(4, BLOCK_FLUSH, 0, 0);
     request.head.segment_count = 1;
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(5, BLOCK_DISCARD, 0, 1);
     request.head.segment_count = 1;
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(6, BLOCK_READ, 0, 1);
     request.head.segment_count = 127;
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(7, BLOCK_READ, 0, 1);
     request.head.segment_count = UINT16_MAX;
     send_bytes(0, sizeof(request));
@@ -529,21 +511,17 @@ static void requests_that_are_none(void **state)
     expect_refused(0, BLOCK_IO_ERROR);
     build(10, BLOCK_READ, 0, 1);
     request.segments[0].length = 513; /* of odd length */
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(11, BLOCK_READ, 0, 1);
     request.segments[0].length = 1024; /* more than it says */
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(0, BLOCK_READ, 0, 0);
     send_bytes(0, 0);
     expect_refused(0, BLOCK_IO_ERROR);
     build(12, BLOCK_DISCARD, 0, 1001);
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(13, BLOCK_WRITE_ZEROES, 0, 501);
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
 }
 
 static void too_much_data_in_one_request(void **state)
@@ -561,8 +539,7 @@ static void too_much_data_in_one_request(void **state)
     for (unsigned i = 0; i < 9; i++) {
         request.segments[i] = (struct block_segment){.length = REGION};
     }
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     request.head.sector_count = BLOCK_BYTES_MAX / BLOCK_SECTOR;
     request.head.segment_count = 8;
     send(0);
@@ -579,14 +556,11 @@ static void large_blocks_are_kept_whole(void **state)
     begin();
     expect_infos();
     build(1, BLOCK_READ, 4, 8);
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(2, BLOCK_WRITE, 8, 4);
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(3, BLOCK_DISCARD, 8, 9);
-    send(0);
-    expect_refused(0, BLOCK_IO_ERROR);
+    send_in_vain(0, BLOCK_IO_ERROR);
     build(4, BLOCK_READ, 8, 8);
     send(0);
     notified(0);
@@ -607,8 +581,7 @@ static void who_may_only_read_does_not_write(void **state)
         for (enum block_op op = BLOCK_WRITE; op <= BLOCK_WRITE_ZEROES; op++) {
             if (op != BLOCK_FLUSH) {
                 build(1, op, 0, 1);
-                send(1);
-                expect_refused(1, BLOCK_IO_ERROR);
+                send_in_vain(1, BLOCK_IO_ERROR);
             }
         }
         build(2, BLOCK_READ, 0, 1);
@@ -628,11 +601,9 @@ static void what_the_disk_cannot_do(void **state)
     begin();
     expect_infos();
     build(1, BLOCK_DISCARD, 0, 1);
-    send(0);
-    expect_refused(0, BLOCK_UNSUPPORTED);
+    send_in_vain(0, BLOCK_UNSUPPORTED);
     build(2, BLOCK_WRITE_ZEROES, 0, 1);
-    send(0);
-    expect_refused(0, BLOCK_UNSUPPORTED);
+    send_in_vain(0, BLOCK_UNSUPPORTED);
 
     prepare();
     begin();

@@ -194,30 +194,22 @@ seL4_Word microkit_msginfo_get_count(microkit_msginfo msginfo)
     return seL4_MessageInfo_get_length(msginfo);
 }
 
-seL4_Word seL4_GetMR(int i)
+static seL4_Word *message_register(seL4_Uint8 mr)
 {
-    if (i < 0 || i >= FAKE_MRS) {
-        fail_msg("message register %d does not exist", i);
+    if (mr >= FAKE_MRS) {
+        fail_msg("message register %d does not exist", mr);
     }
-    return fake.mr[i];
-}
-
-void seL4_SetMR(int i, seL4_Word value)
-{
-    if (i < 0 || i >= FAKE_MRS) {
-        fail_msg("message register %d does not exist", i);
-    }
-    fake.mr[i] = value;
+    return &fake.mr[mr];
 }
 
 void microkit_mr_set(seL4_Uint8 mr, seL4_Word value)
 {
-    seL4_SetMR(mr, value);
+    *message_register(mr) = value;
 }
 
 seL4_Word microkit_mr_get(seL4_Uint8 mr)
 {
-    return seL4_GetMR(mr);
+    return *message_register(mr);
 }
 
 seL4_Error seL4_TCB_ReadRegisters(seL4_CPtr tcb, seL4_Bool suspend_source, seL4_Uint8 arch_flags,

@@ -21,7 +21,7 @@ struct bus {
     char messages[16384]; /* of log_printf and log_limited, a line each */
     unsigned message_count;
     unsigned reminders; /* that have been asked for */
-    unsigned fetches; /* times that a device has asked for the value of a write */
+    unsigned fetches;   /* times that a device has asked for the value of a write */
 };
 
 extern struct bus bus;
