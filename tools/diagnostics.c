@@ -26,7 +26,7 @@ void error_at(const char *file, int line, const char *where, const char *format,
     va_list arguments;
 
     total++;
-    if (diagnostics.count >= KEPT) {
+    if (errors_are_only_counted()) {
         return;
     }
     va_start(arguments, format);
@@ -43,6 +43,11 @@ void error_at(const char *file, int line, const char *where, const char *format,
 size_t error_count(void)
 {
     return total;
+}
+
+bool errors_are_only_counted(void)
+{
+    return diagnostics.count >= KEPT;
 }
 
 static int compare(const void *left, const void *right)

@@ -100,6 +100,10 @@ static void report_unknown(const struct schema *schema, const char *file, int li
     struct nearest nearest = {0};
     const char *known = "";
 
+    if (errors_are_only_counted()) {
+        error_at(file, line, where, "unknown key '%.40s'", name);
+        return;
+    }
     for (const struct schema *part = schema; part != NULL; part = part->also) {
         for (size_t i = 0; i < part->count; i++) {
             if (common && part->keys[i].own) {
