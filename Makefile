@@ -48,10 +48,13 @@ GUEST_ROOTFS := $(BUILD)/guest/rootfs.tar
 # What make is to fetch and pack is what the user has not brought along.
 GUEST_FILES := $(if $(and $(LINUX),$(INITRD)),,guest)
 
+# The emulator is started elsewhere, and a path is meant from here.
+EMULATOR := $(foreach word,$(QEMU),$(if $(findstring /,$(word)),$(abspath $(word)),$(word)))
+
 BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SDK)' \
     BUNDLED_SDK='$(BUNDLED_SDK)' BOARD='$(BOARD)' CONFIG='$(CONFIG)' SYSTEM='$(SYSTEM)' \
     KERNEL='$(or $(LINUX),$(GUEST_KERNEL))' INITRD='$(or $(INITRD),$(GUEST_INITRD))' \
-    MEMORY='$(MEMORY)' QEMU='$(QEMU)' MORE_QEMU_ARGS='$(QEMU_ARGS)' \
+    MEMORY='$(MEMORY)' QEMU='$(EMULATOR)' MORE_QEMU_ARGS='$(QEMU_ARGS)' \
     GEN='$(BUILD)/tools/braid-gen' PYTHON='$(PYTHON)' V='$(V)'
 
 # As many jobs as there are processors, unless the user has said how many.
@@ -106,9 +109,10 @@ sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)
 	    echo "make: or leave MICROKIT_SDK out to use the one that make builds." >&2; \
 	    exit 1; \
 	elif [ ! -d '$(SDK)/board/$(BOARD)' ]; then \
-	    echo "make: $(SDK) knows no board '$(BOARD)'. It knows:" $$(ls '$(SDK)/board') >&2; exit 1; \
+	    echo "make: $(SDK) knows no board '$(BOARD)'. MICROKIT_BOARD may be:" \
+	        $$(ls '$(SDK)/board') >&2; exit 1; \
 	elif [ ! -f '$(SDK)/board/$(BOARD)/$(CONFIG)/lib/libmicrokit.a' ]; then \
-	    echo "make: $(SDK) has no config '$(CONFIG)' for $(BOARD). It has:" \
+	    echo "make: $(SDK) has no config '$(CONFIG)' for $(BOARD). MICROKIT_CONFIG may be:" \
 	        $$(ls '$(SDK)/board/$(BOARD)') >&2; exit 1; \
 	fi
 
@@ -168,10 +172,10 @@ systems: generator
 check: packages-check sdk generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
-	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(QEMU)'
+	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(EMULATOR)'
 
 bench: packages packages-check sdk-there generator $(GUEST_FILES)
-	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(QEMU)' \
+	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(EMULATOR)' \
 	    --make '$(MAKE)' --mode '$(BENCH)' --kernel '$(or $(LINUX),$(GUEST_KERNEL))' \
 	    --initramfs '$(or $(INITRD),$(GUEST_INITRD))'
 

@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture peer
+.PHONY: FORCE image disk run demo picture peer qemu-there
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -45,7 +45,8 @@ OBJ := $(BUILD)/obj/$(TAG)
 BOARD_DIR := $(SDK)/board/$(BOARD)/$(CONFIG)
 BOARD_FILE := $(ROOT)/boards/$(BOARD).yaml
 ifeq ($(wildcard $(BOARD_FILE)),)
-$(error MICROKIT_BOARD=$(BOARD): boards/ describes only $(patsubst %.yaml,%,$(notdir $(wildcard $(ROOT)/boards/*.yaml))))
+$(error MICROKIT_BOARD=$(BOARD): boards/ describes only \
+    $(patsubst %.yaml,%,$(notdir $(wildcard $(ROOT)/boards/*.yaml))); docs/porting.md says how to describe another)
 endif
 
 # From 2.2 on the tool can fill a memory region from a file (prefill_path).
@@ -71,7 +72,11 @@ $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
 	@echo "  GEN     $(NAME)"
 	$(Q)$(GEN) $(GEN_ARGS)
 
-# What is in it is said at its head.
+# What is in it is said at its head. Where there is none yet an empty one from the year 1970 stands in,
+# so that make, when the generator has said what is wrong, does not add that a file is missing.
+ifeq ($(wildcard $(OUT)/system.mk),)
+$(shell mkdir -p $(OUT) && touch -d @0 $(OUT)/system.mk)
+endif
 include $(OUT)/system.mk
 $(OUT)/system.mk: $(SYSTEM_INPUTS)
 # That one of them has gone since is for the generator to say, in words.
@@ -184,13 +189,18 @@ peer:
 
 image: $(IMAGE) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
 
+# QEMU may be missing while all that builds is there: an installation of one's own, a PATH gone wrong.
+qemu-there:
+	@command -v $(firstword $(QEMU)) >/dev/null || { echo "make: there is no program $(firstword $(QEMU)): install the package" \
+	    "qemu-system-arm, or name yours with QEMU=PROGRAM" >&2; exit 1; }
+
 ifeq ($(PEER),)
-run: image
+run: qemu-there image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
 	@$(RUN)
 else
 # The other board runs in the background, its consoles at a socket, for as long as this one does.
-run: image peer
+run: qemu-there image peer
 	@echo "  RUN     $(PEER)   its consoles: socat -,raw,echo=0,escape=0x11 unix:$(OUT)/peer/console.sock" \
 	    "(Ctrl-Q leaves)"
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
@@ -198,7 +208,7 @@ run: image peer
 	    trap "kill $$! 2>/dev/null" EXIT; $(RUN)
 endif
 
-demo: image
+demo: qemu-there image
 	@$(PYTHON) $(ROOT)/tests/system/demo.py $(RUN)
 
 picture: $(OUT)/system.mk

@@ -65,6 +65,7 @@ def test_machine_too_big_for_the_board(mine):
 def test_description_with_errors(mine):
     out = fails(["mine.yaml:2:"], SYSTEM=mine("vms:\n  a: {memry: 256 MiB}\n"))
     assert "memory" in out, "it does not say what would be right"
+    assert "No such file" not in out, "make goes on about what the generator has not made"
     fails(["mine.yaml"], SYSTEM=mine("vms: [\n"))
     fails(["mine.yaml"], SYSTEM=mine(""))
 
@@ -91,6 +92,12 @@ def test_board_and_config_that_the_sdk_does_not_have():
     process = conftest.make("image", MICROKIT_CONFIG="fastest")
     assert process.returncode != 0 and "fastest" in process.stdout
     assert "release" in process.stdout
+
+
+def test_emulator_that_is_not_there():
+    process = conftest.make("run", QEMU="qemu-of-nowhere")
+    assert process.returncode != 0
+    assert "no program qemu-of-nowhere" in process.stdout and "QEMU=" in process.stdout
 
 
 def test_names_of_a_system():
