@@ -106,6 +106,24 @@ class Machine:
         assert status == 0, f"{command!r} ended with {status}: {output}"
         return output
 
+    # ---- Pings that go on for as long as something else is tried ----
+
+    def keep_pinging(self, number, target):
+        """
+        In the background, a few at a time: each few end when their last answer is there or is given
+        up, so that none counts as lost for being under way when they are told to stop.
+        """
+        self.output(number, f"rm -f /tmp/enough; while [ ! -e /tmp/enough ]; do "
+                            f"ping -c 4 -i 0.2 {target}; done >/tmp/pings 2>&1 & pings=$!")
+
+    def stop_pinging(self, number, timeout=60):
+        """(sent, received, what was said of those few of which one was lost)"""
+        output = self.output(number, "touch /tmp/enough; wait $pings; cat /tmp/pings", timeout)
+        runs = re.split(r"(?m)^(?=PING )", output)[1:]
+        counts = [ping_statistics(run)[:2] for run in runs]
+        return (sum(sent for sent, _ in counts), sum(received for _, received in counts),
+                "".join(run for run, (sent, received) in zip(runs, counts) if sent != received))
+
 
 def ping_statistics(output):
     """(sent, received, average in ms or None) of what busybox's ping has printed."""
