@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * lib/memory.S against the plainest loops there are. A program of its own, run by test_copying.py on
- * the emulated processor without anything below it; it prints what is wrong and, last, "done".
+ * lib/memory.S against the plainest loops there are. A program of its own, run by test_copying.py
+ * on the emulated processor without anything below it; it prints what is wrong and, last, "done".
  */
 
 #include <stdint.h>

@@ -5,9 +5,9 @@
  * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/virtio_driver.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
- * A switch on which three guests' virtqueues and one pair of rings meet: frames between all kinds of
- * ports, what monitors ask for, and guests and monitors that do not keep to the rules. The guests'
- * memories lie side by side, so that one who gets beyond its own is in its neighbour's.
+ * A switch on which three guests' virtqueues and one pair of rings meet: frames between all kinds
+ * of ports, what monitors ask for, and guests and monitors that do not keep to the rules. The
+ * guests' memories lie side by side, so that one who gets beyond its own is in its neighbour's.
  */
 
 #include <setjmp.h>
@@ -71,8 +71,8 @@ static uint64_t call(int guest, uint64_t label, uint32_t count, const uint64_t *
     for (uint32_t i = 0; i < count; i++) {
         microkit_mr_set((seL4_Uint8)i, words[i]);
     }
-    return microkit_msginfo_get_label(protected(CHANNEL + (microkit_channel)guest,
-                                                microkit_msginfo_new(label, (uint16_t)count)));
+    return microkit_msginfo_get_label(
+        protected(CHANNEL + (microkit_channel)guest, microkit_msginfo_new(label, (uint16_t)count)));
 }
 
 #define CALL(guest, label, ...)                                                                    \

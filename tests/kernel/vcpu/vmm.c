@@ -313,8 +313,8 @@ static void test_active_interrupt(void)
     check_equal("inject_over_active", inject(0, 41, 0, 0, 2), seL4_DeleteFirst);
     next(0);
     wait_event();
-    check("active_interrupt_is_ended", event_label == seL4_Fault_VGICMaintenance &&
-                                           fault_word(seL4_VGICMaintenance_IDX) == 2);
+    check("active_interrupt_is_ended",
+          event_label == seL4_Fault_VGICMaintenance && fault_word(seL4_VGICMaintenance_IDX) == 2);
 }
 
 /* ---- Registers ---- */

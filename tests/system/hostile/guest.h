@@ -3,7 +3,8 @@
 
 /*
  * What guests of our own have of a machine: a UART, a clock, and virtio-mmio devices. They run with
- * the MMU off, where all of memory is device memory: what they write is in memory at once and in order.
+ * the MMU off, where all of memory is device memory: what they write is in memory at once and in
+ * order.
  */
 
 #include <stdbool.h>

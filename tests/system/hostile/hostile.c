@@ -14,14 +14,14 @@
 
 #include "guest.h"
 
-#define GICD    0x08000000UL
-#define GICC    0x08010000UL
+#define GICD 0x08000000UL
+#define GICC 0x08010000UL
 
 #define BUS       0x0a000000UL /* virtio-mmio, a page per device */
 #define BUS_PAGES 8
 #define NOWHERE   0x0b000000UL /* nothing is here, nor at 0 */
 
-#define ID_NET       1u
+#define ID_NET 1u
 
 #define RX         0
 #define TX         1
@@ -39,7 +39,7 @@ static volatile uint32_t interrupts;
 static unsigned bad;
 static const char *step;
 
-/* ---- The machine ----------------------------------------------------------------------------- */
+/* ---- The machine ---- */
 
 static uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -114,7 +114,7 @@ static void check_aborts(uint32_t expected)
     check(right, "not as many aborts as accesses");
 }
 
-/* ---- The network card ------------------------------------------------------------------------- */
+/* ---- The network card ---- */
 
 static void reset(void)
 {
@@ -255,7 +255,7 @@ static void check_survives(unsigned queue)
     check(works(), "the device does not work after a reset");
 }
 
-/* ---- Offences ----------------------------------------------------------------------------------- */
+/* ---- Offences ---- */
 
 static void addresses_where_nothing_is(void)
 {
@@ -318,19 +318,19 @@ static void calls_that_do_not_exist(void)
     check(right, "one was not answered with NOT_SUPPORTED");
 
     step = "PSCI with arguments that make no sense";
-    right = (int32_t)smc(0xc4000003, 0x100, 0, 0) < 0;           /* CPU_ON: no such core */
+    right = (int32_t)smc(0xc4000003, 0x100, 0, 0) < 0; /* CPU_ON: no such core */
     right = (int32_t)smc(0xc4000003, ~0UL, ~0UL, ~0UL) < 0 && right;
     right = (int32_t)smc(0xc4000003, 0, 0x40200000, 0) < 0 && right; /* is on */
-    (void)smc(0xc4000004, ~0UL, ~0UL, ~0UL);                     /* AFFINITY_INFO */
-    (void)smc(0x8400000a, ~0UL, 0, 0);                           /* PSCI_FEATURES */
+    (void)smc(0xc4000004, ~0UL, ~0UL, ~0UL);                         /* AFFINITY_INFO */
+    (void)smc(0x8400000a, ~0UL, 0, 0);                               /* PSCI_FEATURES */
     check(right, "a core was started that does not exist");
 }
 
 static void queues_outside_memory(void)
 {
-    static const uint64_t places[] = {0,          NOWHERE,         UART,          BUS,
-                                      0x3ffff000, 0xfffffffff000,  ~0xfffUL,      ~0UL - 15,
-                                      0x40000001, 1UL << 40,       0x7fffffff000};
+    static const uint64_t places[] = {0,          NOWHERE,        UART,         BUS,
+                                      0x3ffff000, 0xfffffffff000, ~0xfffUL,     ~0UL - 15,
+                                      0x40000001, 1UL << 40,      0x7fffffff000};
 
     step = "queues at addresses outside memory";
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
@@ -504,8 +504,8 @@ static void bad_chains(void)
 
 static void bad_frames(void)
 {
-    static const uint32_t lengths[] = {1,    NET_HEADER - 1,    NET_HEADER,       NET_HEADER + 1,
-                                       25,   NET_HEADER + 1519, NET_HEADER + 4000, 66000,
+    static const uint32_t lengths[] = {1,     NET_HEADER - 1,    NET_HEADER,        NET_HEADER + 1,
+                                       25,    NET_HEADER + 1519, NET_HEADER + 4000, 66000,
                                        100000};
 
     step = "a frame in somebody else's name";
@@ -540,7 +540,7 @@ static void bad_frames(void)
     check(works(), "the device does not work after a reset");
 }
 
-/* ---- Floods ------------------------------------------------------------------------------------- */
+/* ---- Floods ---- */
 
 static void distributor_flood(void)
 {
@@ -569,7 +569,7 @@ static void interrupt_flood(void)
     for (uintptr_t i = 0; i < 32; i += 4) {
         write32(GICD + 0x400 + i, 0); /* GICD_IPRIORITYR */
     }
-    write32(GICD + 0x80, 0); /* GICD_IGROUPR */
+    write32(GICD + 0x80, 0);           /* GICD_IGROUPR */
     write32(GICD + 0x100, 0xffffffff); /* GICD_ISENABLER: SGIs and PPIs */
     write32(GICD, 1);
     write32(GICC + 4, 0xff);

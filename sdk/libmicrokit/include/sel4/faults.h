@@ -42,34 +42,16 @@ LIBSEL4_INLINE_FUNC seL4_Uint64 seL4_Fault_get_seL4_FaultType(seL4_Fault_t fault
     return fault.words[seL4_internal_fault_label];
 }
 
+LIBSEL4_INLINE_FUNC seL4_Bool seL4_isTimeoutFault_tag(seL4_MessageInfo_t tag)
+{
+    return seL4_MessageInfo_get_label(tag) == seL4_Fault_Timeout;
+}
+
 #define seL4_internal_fault_field(kind, field, word)                                               \
     LIBSEL4_INLINE_FUNC seL4_Uint64 seL4_Fault_##kind##_get_##field(seL4_Fault_t fault)            \
     {                                                                                              \
         return fault.words[word];                                                                  \
     }
-
-seL4_internal_fault_field(VMFault, IP, seL4_VMFault_IP) seL4_internal_fault_field(
-    VMFault, Addr, seL4_VMFault_Addr) seL4_internal_fault_field(VMFault, PrefetchFault,
-                                                                seL4_VMFault_PrefetchFault)
-    seL4_internal_fault_field(VMFault, FSR, seL4_VMFault_FSR) seL4_internal_fault_field(
-        UnknownSyscall, FaultIP,
-        seL4_UnknownSyscall_FaultIP) seL4_internal_fault_field(UnknownSyscall, Syscall,
-                                                               seL4_UnknownSyscall_Syscall)
-        seL4_internal_fault_field(UserException, FaultIP, seL4_UserException_FaultIP)
-            seL4_internal_fault_field(UserException, Stack, seL4_UserException_SP)
-                seL4_internal_fault_field(UserException, SPSR, seL4_UserException_SPSR)
-                    seL4_internal_fault_field(UserException, Number, seL4_UserException_Number)
-                        seL4_internal_fault_field(UserException, Code, seL4_UserException_Code)
-                            seL4_internal_fault_field(CapFault, IP, seL4_CapFault_IP)
-                                seL4_internal_fault_field(CapFault, Addr, seL4_CapFault_Addr)
-                                    seL4_internal_fault_field(CapFault, InRecvPhase,
-                                                              seL4_CapFault_InRecvPhase)
-                                        seL4_internal_fault_field(VGICMaintenance, IDX,
-                                                                  seL4_VGICMaintenance_IDX)
-                                            seL4_internal_fault_field(VCPUFault, HSR,
-                                                                      seL4_VCPUFault_HSR)
-                                                seL4_internal_fault_field(VPPIEvent, irq,
-                                                                          seL4_VPPIEvent_IRQ)
 
 #define seL4_internal_fault_is(kind)                                                               \
     LIBSEL4_INLINE_FUNC seL4_Bool seL4_is##kind##_tag(seL4_MessageInfo_t tag)                      \
@@ -77,14 +59,27 @@ seL4_internal_fault_field(VMFault, IP, seL4_VMFault_IP) seL4_internal_fault_fiel
         return seL4_MessageInfo_get_label(tag) == seL4_Fault_##kind;                               \
     }
 
-                                                    seL4_internal_fault_is(
-                                                        NullFault) seL4_internal_fault_is(CapFault)
-                                                        seL4_internal_fault_is(UnknownSyscall)
-                                                            seL4_internal_fault_is(UserException)
-                                                                seL4_internal_fault_is(VMFault)
+/* clang-format off */
+seL4_internal_fault_field(VMFault, IP, seL4_VMFault_IP)
+seL4_internal_fault_field(VMFault, Addr, seL4_VMFault_Addr)
+seL4_internal_fault_field(VMFault, PrefetchFault, seL4_VMFault_PrefetchFault)
+seL4_internal_fault_field(VMFault, FSR, seL4_VMFault_FSR)
+seL4_internal_fault_field(UnknownSyscall, FaultIP, seL4_UnknownSyscall_FaultIP)
+seL4_internal_fault_field(UnknownSyscall, Syscall, seL4_UnknownSyscall_Syscall)
+seL4_internal_fault_field(UserException, FaultIP, seL4_UserException_FaultIP)
+seL4_internal_fault_field(UserException, Stack, seL4_UserException_SP)
+seL4_internal_fault_field(UserException, SPSR, seL4_UserException_SPSR)
+seL4_internal_fault_field(UserException, Number, seL4_UserException_Number)
+seL4_internal_fault_field(UserException, Code, seL4_UserException_Code)
+seL4_internal_fault_field(CapFault, IP, seL4_CapFault_IP)
+seL4_internal_fault_field(CapFault, Addr, seL4_CapFault_Addr)
+seL4_internal_fault_field(CapFault, InRecvPhase, seL4_CapFault_InRecvPhase)
+seL4_internal_fault_field(VGICMaintenance, IDX, seL4_VGICMaintenance_IDX)
+seL4_internal_fault_field(VCPUFault, HSR, seL4_VCPUFault_HSR)
+seL4_internal_fault_field(VPPIEvent, irq, seL4_VPPIEvent_IRQ)
 
-                                                                    LIBSEL4_INLINE_FUNC seL4_Bool
-    seL4_isTimeoutFault_tag(seL4_MessageInfo_t tag)
-{
-    return seL4_MessageInfo_get_label(tag) == seL4_Fault_Timeout;
-}
+seL4_internal_fault_is(NullFault)
+seL4_internal_fault_is(CapFault)
+seL4_internal_fault_is(UnknownSyscall)
+seL4_internal_fault_is(UserException)
+seL4_internal_fault_is(VMFault)
