@@ -54,11 +54,22 @@ static inline struct cpu *this_cpu(void)
     return cpu;
 }
 
-/* Let `next` use the FP and SIMD registers if they are its own; otherwise its first use traps. */
-static inline void fpu_switch(struct cpu *cpu, const struct thread *next)
+/*
+ * Let `next` use the FP and SIMD registers if they are its own. Otherwise a vCPU gets them at once: its
+ * guest's kernel uses them soon, and an emulator translates code anew for each setting of this trap.
+ * A PD, which may well not use them while it runs, has them exchanged at its first use.
+ */
+static inline void fpu_switch(struct cpu *cpu, struct thread *next)
 {
-    uint64_t cptr = cpu->fpu_owner == next ? CPTR_RES1 : CPTR_RES1 | CPTR_TFP;
+    uint64_t cptr = CPTR_RES1;
 
+    if (cpu->fpu_owner != next) {
+        if (next->is_vcpu && !(next->config->flags & SYSTEM_THREAD_NO_FPU)) {
+            fpu_give(cpu, next);
+            return;
+        }
+        cptr |= CPTR_TFP;
+    }
     if (cptr != cpu->cptr) {
         cpu->cptr = cptr;
         write_sysreg(cptr_el2, cptr);

@@ -3,7 +3,7 @@
 #include "cpu.h"
 #include "fpu.h"
 
-void fpu_trap(struct cpu *cpu)
+void fpu_give(struct cpu *cpu, struct thread *thread)
 {
     cpu->cptr = CPTR_RES1;
     write_sysreg(cptr_el2, cpu->cptr);
@@ -11,6 +11,6 @@ void fpu_trap(struct cpu *cpu)
     if (cpu->fpu_owner != NULL) {
         fpu_save(&cpu->fpu_owner->fpu);
     }
-    fpu_restore(&cpu->current->fpu);
-    cpu->fpu_owner = cpu->current;
+    fpu_restore(&thread->fpu);
+    cpu->fpu_owner = thread;
 }

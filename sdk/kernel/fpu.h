@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* FP and SIMD registers, switched when somebody uses them. */
+/* FP and SIMD registers, switched when somebody else uses them. */
 
 #include <stdint.h>
 
@@ -14,8 +14,8 @@ struct fpu {
     uint64_t fpsr;
 } __attribute__((aligned(16)));
 
-/* The current thread's first use: give it the registers. fpu_switch (cpu.h) made it trap. */
-void fpu_trap(struct cpu *cpu);
+/* Give the registers to `thread`, which is or will be the current one; fpu_switch (cpu.h) says when. */
+void fpu_give(struct cpu *cpu, struct thread *thread);
 
 /* In fpu.S. */
 void fpu_save(struct fpu *fpu);
