@@ -161,7 +161,7 @@ const char *layout_bootargs(const struct vm *vm)
     const struct vm_settings *settings = &vm->settings;
     const char *arguments =
         settings->console.number
-            ? memory_format("console=hvc0 earlycon=pl011,0x%llx quiet cma=0", GUEST_PL011)
+            ? memory_format("console=hvc0 quiet earlycon=pl011,0x%llx cma=0", GUEST_PL011)
             : "quiet cma=0";
 
     arguments = memory_format("%s braid.hostname=%s", arguments, settings->hostname.text);
