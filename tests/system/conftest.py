@@ -54,9 +54,18 @@ def directory_of(system, config=None):
     return BUILD_DIR / "systems" / name / f"{sdk}.{BOARD}.{config or CONFIG}"
 
 
+# A real SDK that cannot prefill regions (before 2.2) has a copy of the kernel image in each monitor's
+# program; what its tool has the kernel do at boot, page by page, is then a list that may lie across
+# the loader.
+LARGE = ("eight_vms",)
+LIST_TOO_LONG = "Overlapping regions: "
+
+
 def build(system, **variables):
     """Build a system's image; returns the command that boots it."""
     process = make("image", SYSTEM=system, **variables)
+    if system in LARGE and not on_bundled_sdk() and LIST_TOO_LONG in process.stdout:
+        pytest.skip(f"{SDK.name}'s tool has no room for the pages of so many kernel images")
     assert process.returncode == 0, process.stdout[-4000:]
     return directory_of(system, variables.get("MICROKIT_CONFIG")) / "run"
 
