@@ -38,6 +38,7 @@ def test_power_off_and_start_again(boot):
     system.focus(1)
     system.send("poweroff\r")
     system.expect("powered off", timeout=30)
+    assert "umount" not in system.child.before, "there is nothing on a disk to unmount"
     assert ping_result(system, 0)[:2] == (60, 60)
     status, output = system.run(0, "ping -c 2 -W 1 192.168.1.2")
     assert status != 0 and machine.ping_statistics(output)[1] == 0
