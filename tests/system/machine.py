@@ -12,6 +12,10 @@ PROMPT = r"[\w-]+:[^\r\n#]*# "
 # What a terminal obeys and a reader does not see: colours, cursor movement, modes, queries.
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[7-9=>cM]|[\x07\x0f\x18]")
 
+# Of much output only the end is searched each time; more than one read brings (2000), so that nothing
+# that came along with something else is passed over.
+WINDOW = 4096
+
 
 class Machine:
     """QEMU with a system in it. All times are in seconds and of the host's clock."""
@@ -94,8 +98,7 @@ class Machine:
 
     def finish(self, timeout=60):
         self.expect(r"<begin>\r*\n", timeout=timeout)
-        # Much output comes in small pieces; only the end of it is searched each time.
-        self.child.expect(r"<end (\d+)>", timeout=timeout, searchwindowsize=200)
+        self.child.expect(r"<end (\d+)>", timeout=timeout, searchwindowsize=WINDOW)
         status, output = int(self.child.match[1]), self.child.before
         self.expect(PROMPT, timeout=timeout)
         return status, CONTROL.sub("", output).replace("\r", "")

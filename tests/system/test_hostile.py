@@ -46,7 +46,8 @@ def test_offences_harm_the_offender_alone(hostile):
     hostile.keep_pinging(0, "192.168.1.2")
     hostile.focus(2)
     hostile.send("\r")  # it is held until now
-    hostile.child.expect(r"hostile: done, (\d+) bad", timeout=400, searchwindowsize=200)
+    hostile.child.expect(r"hostile: done, (\d+) bad", timeout=400,
+                         searchwindowsize=machine.WINDOW)
     said, bad = hostile.child.before, hostile.child.match[1]
     said = machine.CONTROL.sub("", said).replace("\r", "")
     assert bad == "0", "\n".join(re.findall(r"hostile: BAD.*", said))
