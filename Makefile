@@ -169,7 +169,7 @@ systems: generator
 
 # The bundled SDK is tested whatever MICROKIT_SDK says; if it names another one, the systems run on
 # that as well.
-check: packages-check sdk generator $(GUEST_FILES)
+check: packages-check sdk sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
 	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(EMULATOR)'
