@@ -14,7 +14,8 @@ struct fpu {
     uint64_t fpsr;
 } __attribute__((aligned(16)));
 
-/* Give the registers to `thread`, which is or will be the current one; fpu_switch (cpu.h) says when. */
+/* Give the registers to `thread`, which is or will be the current one; fpu_switch (cpu.h) says
+ * when. */
 void fpu_give(struct cpu *cpu, struct thread *thread);
 
 /* In fpu.S. */

@@ -137,18 +137,22 @@ void mmu_map_window(const struct system_header *system)
     flush_translations();
 }
 
-static bool is_zero(const uint64_t *line, uint64_t size)
+static bool is_zero(uint64_t page)
 {
-    uint64_t bits = 0;
-
-    for (; size > 0; line += 8, size -= 64) {
-        bits |= line[0] | line[1] | line[2] | line[3] | line[4] | line[5] | line[6] | line[7];
+    for (const uint64_t *w = (const uint64_t *)page; w < (const uint64_t *)(page + PAGE_SIZE);
+         w += 16) {
+        if ((w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7] | w[8] | w[9] | w[10] | w[11] |
+             w[12] | w[13] | w[14] | w[15]) != 0) {
+            return false;
+        }
     }
-    return bits == 0;
+    return true;
 }
 
-/* Zero within one GiB, seen through the scratch entry. What is zero already is not written: on an
- * emulator it takes none of the host's memory then, and a system of large machines starts at once. */
+/*
+ * Zero within one GiB, seen through the scratch entry. A page that is zero is not written: on an
+ * emulator it takes none of the host's memory then, and a system of large machines starts at once.
+ */
 static void zero_within(uint64_t base, uint64_t size)
 {
     uint64_t virtual = (uint64_t)SCRATCH_GB << L1_SHIFT | (base & (BIT(L1_SHIFT) - 1));
@@ -156,12 +160,16 @@ static void zero_within(uint64_t base, uint64_t size)
 
     l1[SCRATCH_GB] = (base & ~(BIT(L1_SHIFT) - 1)) | MAP_RW | DESC_BLOCK;
     flush_translations();
-    for (uint64_t end = virtual + size; virtual < end; virtual += line) {
-        if (!is_zero((const uint64_t *)virtual, line)) {
-            __asm__ volatile("dc zva, %0" : : "r"(virtual) : "memory");
+    for (uint64_t end = virtual + size; virtual < end; virtual += PAGE_SIZE) {
+        bool zero = is_zero(virtual);
+
+        for (uint64_t at = virtual; at < virtual + PAGE_SIZE; at += line) {
+            if (!zero) {
+                __asm__ volatile("dc zva, %0" : : "r"(at) : "memory");
+            }
+            /* Cleaned, too: a guest begins with its caches off. */
+            __asm__ volatile("dc cvac, %0" : : "r"(at) : "memory");
         }
-        /* Cleaned, too: a guest begins with its caches off. */
-        __asm__ volatile("dc cvac, %0" : : "r"(virtual) : "memory");
     }
     dsb();
     l1[SCRATCH_GB] = 0;

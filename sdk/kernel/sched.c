@@ -293,7 +293,7 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
 {
     cpu->current = NULL;
     if (cpu->vcpu_active) {
-        vcpu_leave(cpu);
+        vcpu_leave(cpu, cpu->vcpu_loaded->vttbr);
     }
     vcpu_silence(cpu);
     while (cpu->next == NULL) {
@@ -345,9 +345,10 @@ struct thread *cpu_switch(struct cpu *cpu)
     if (next->is_vcpu) {
         vcpu_enter(cpu, next);
     } else if (cpu->vcpu_active) {
-        vcpu_leave(cpu);
+        vcpu_leave(cpu, next->vttbr);
+    } else {
+        write_sysreg(vttbr_el2, next->vttbr);
     }
-    write_sysreg(vttbr_el2, next->vttbr);
     write_sysreg(tpidr_el0, next->regs.tpidr_el0);
     write_sysreg(tpidrro_el0, next->regs.tpidrro_el0);
     fpu_switch(cpu, next);

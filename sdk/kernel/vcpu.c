@@ -116,7 +116,7 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
     struct vcpu *vcpu = &thread->vcpu;
 
     if (cpu->vcpu_active) {
-        vcpu_leave(cpu);
+        vcpu_stop(cpu, &cpu->vcpu_loaded->vcpu);
     }
     if (cpu->vcpu_loaded != thread) {
         if (cpu->vcpu_loaded != NULL) {

@@ -5,6 +5,20 @@
 
 #include "cpu.h"
 
+/*
+ * What translates the next thread's addresses. One after the other, with no access to memory
+ * between them: an emulator empties its TLB at each.
+ */
+static inline void set_regime(uint64_t hcr, uint64_t sctlr, uint64_t vttbr)
+{
+    __asm__ volatile("msr hcr_el2, %0\n"
+                     "msr sctlr_el1, %1\n"
+                     "msr vttbr_el2, %2"
+                     :
+                     : "r"(hcr), "r"(sctlr), "r"(vttbr)
+                     : "memory");
+}
+
 /* Set EL1 up for this vCPU. */
 static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
 {
@@ -14,31 +28,39 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
         vcpu_load(cpu, thread);
     }
     cpu->vcpu_ready = NULL;
-    write_sysreg(hcr_el2, HCR_VCPU);
-    write_sysreg(sctlr_el1, vcpu->reg[seL4_VCPUReg_SCTLR]);
-    write_sysreg(cpacr_el1, vcpu->reg[seL4_VCPUReg_CPACR]);
-    write_sysreg(cntkctl_el1, vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1]);
-    write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
-    write_sysreg(cntv_ctl_el0, vcpu->reg[seL4_VCPUReg_CNTV_CTL]);
     cpu->vcpu_active = true;
+
+    uint64_t sctlr = vcpu->reg[seL4_VCPUReg_SCTLR];
+    uint64_t cpacr = vcpu->reg[seL4_VCPUReg_CPACR];
+    uint64_t cntkctl = vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1];
+    uint64_t cntv_ctl = vcpu->reg[seL4_VCPUReg_CNTV_CTL];
+    set_regime(HCR_VCPU, sctlr, thread->vttbr);
+    write_sysreg(cpacr_el1, cpacr);
+    write_sysreg(cntkctl_el1, cntkctl);
+    write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
+    write_sysreg(cntv_ctl_el0, cntv_ctl);
 }
 
-/* Set EL1 up for PDs, after a vCPU has run. A vCPU that does not run has no timer. */
-static inline void vcpu_leave(struct cpu *cpu)
+/* Take from EL1 what is exchanged each time. The timer stops: a vCPU that does not run has none. */
+static inline void vcpu_stop(struct cpu *cpu, struct vcpu *vcpu)
 {
-    struct thread *thread = cpu->vcpu_loaded;
-    struct vcpu *vcpu = &thread->vcpu;
-
     vcpu->reg[seL4_VCPUReg_SCTLR] = read_sysreg(sctlr_el1);
     vcpu->reg[seL4_VCPUReg_CPACR] = read_sysreg(cpacr_el1);
     vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1] = read_sysreg(cntkctl_el1);
     vcpu->reg[seL4_VCPUReg_CNTV_CTL] = read_sysreg(cntv_ctl_el0);
     write_sysreg(cntv_ctl_el0, 0);
-    write_sysreg(hcr_el2, HCR_PD);
-    write_sysreg(sctlr_el1, SCTLR_EL1_PD);
+    cpu->vcpu_active = false;
+}
+
+/* After a vCPU has run, set EL1 up for a PD whose VTTBR_EL2 is `vttbr`. */
+static inline void vcpu_leave(struct cpu *cpu, uint64_t vttbr)
+{
+    struct thread *thread = cpu->vcpu_loaded;
+
+    vcpu_stop(cpu, &thread->vcpu);
+    cpu->vcpu_ready = thread;
+    set_regime(HCR_PD, SCTLR_EL1_PD, vttbr);
     write_sysreg(cpacr_el1, CPACR_FPEN);
     write_sysreg(cntkctl_el1, CNTKCTL_PD);
     write_sysreg(cnthctl_el2, CNTHCTL_PD);
-    cpu->vcpu_active = false;
-    cpu->vcpu_ready = thread;
 }
