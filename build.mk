@@ -145,10 +145,11 @@ $(foreach p,$(PDS),$(eval $(call pd,$(p))))
 
 IMAGE := $(OUT)/loader.img
 
+# The tool looks for its SDK where MICROKIT_SDK says, which may be set to another one, or to nothing.
 $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES) $(SDK)/bin/microkit \
         $(wildcard $(BOARD_DIR)/elf/*)
 	@echo "  IMAGE   $@"
-	$(Q)$(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) / --board $(BOARD) \
+	$(Q)MICROKIT_SDK='$(SDK)' $(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) / --board $(BOARD) \
 	    --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
