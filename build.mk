@@ -149,8 +149,8 @@ IMAGE := $(OUT)/loader.img
 $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES) $(SDK)/bin/microkit \
         $(wildcard $(BOARD_DIR)/elf/*)
 	@echo "  IMAGE   $@"
-	$(Q)MICROKIT_SDK='$(SDK)' $(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) / --board $(BOARD) \
-	    --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
+	$(Q)MICROKIT_SDK='$(SDK)' $(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) / \
+	    --board $(BOARD) --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
 # The command that boots it, for people and for tests; what is given to it goes to QEMU as well.
