@@ -131,7 +131,7 @@ static const struct schema_key vm_keys[] = {
      .purpose = "A higher machine runs whenever it can; equal ones take turns."},
     {.name = "budget", .kind = VALUE_DURATION, .offset = AT(vm, budget), .derived = "the period",
      .minimum = 50, .maximum = 1000000, .purpose = "Processor time in each period, at most."},
-    {.name = "period", .kind = VALUE_DURATION, .offset = AT(vm, period), .fallback = "1 ms",
+    {.name = "period", .kind = VALUE_DURATION, .offset = AT(vm, period), .fallback = "2 ms",
      .minimum = 50, .maximum = 1000000,
      .purpose = "When the budget is full again; the time slice among equals."},
     {.name = "disks", .kind = VALUE_NODE, .offset = AT(vm, disks),
