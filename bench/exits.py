@@ -78,9 +78,15 @@ def per_segment(run, virtual, say):
             system.output(0, "iperf3 -s -D -1; sleep 1")
             before = packets(system)
             monitor = Monitor(path)
+            # What is typed costs exits, too: all but the last key comes before the log is on.
+            system.start(1, f"read go; iperf3 -c {traffic.SERVER} -n {MEGABYTES}M >/tmp/iperf")
+            system.expect(r"<begin>\r*\n", 600)
+            time.sleep(0.5)
             monitor.command("log int")
-            system.output(1, f"iperf3 -c {traffic.SERVER} -n {MEGABYTES}M >/tmp/iperf", 600)
+            system.send("\r")
+            system.expect(r"<end 0>", 600)
             monitor.command("log none")
+            system.expect(machine.PROMPT, 600)
             after = packets(system)
             time.sleep(0.2)
             with log.open(errors="replace") as lines:
