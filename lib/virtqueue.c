@@ -248,6 +248,14 @@ void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
     queue->next_used++;
 }
 
+void virtqueue_publish(struct virtqueue *queue)
+{
+    if (queue->size != 0) {
+        atomic_thread_fence(memory_order_release); /* elements and buffers first, then the index */
+        write16(queue->used + RING_IDX, queue->next_used);
+    }
+}
+
 bool virtqueue_flush(struct virtqueue *queue)
 {
     uint16_t new_used = queue->next_used;
@@ -256,8 +264,7 @@ bool virtqueue_flush(struct virtqueue *queue)
     if (queue->size == 0 || new_used == old_used) {
         return false;
     }
-    atomic_thread_fence(memory_order_release); /* elements and buffers first, then the index */
-    write16(queue->used + RING_IDX, new_used);
+    virtqueue_publish(queue);
     queue->told_used = new_used;
     atomic_thread_fence(memory_order_seq_cst); /* the driver does the reverse: sets, then looks */
     if (queue->event_idx) {
@@ -266,6 +273,18 @@ bool virtqueue_flush(struct virtqueue *queue)
         return vring_need_event(event, new_used, old_used);
     }
     return (read16(queue->avail + RING_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
+}
+
+uint16_t virtqueue_available(const struct virtqueue *queue)
+{
+    return queue->size != 0 ? read16(queue->avail + RING_IDX) : 0;
+}
+
+uint16_t virtqueue_outstanding(const struct virtqueue *queue)
+{
+    return queue->size != 0
+               ? (uint16_t)(read16(queue->avail + RING_IDX) - read16(queue->used + RING_IDX))
+               : 0;
 }
 
 void virtqueue_disable_kicks(struct virtqueue *queue)
@@ -282,12 +301,17 @@ void virtqueue_disable_kicks(struct virtqueue *queue)
 
 bool virtqueue_enable_kicks(struct virtqueue *queue)
 {
+    return virtqueue_enable_kicks_after(queue, 0);
+}
+
+bool virtqueue_enable_kicks_after(struct virtqueue *queue, uint16_t count)
+{
     if (queue->size == 0 || queue->error != NULL) {
         return false;
     }
     queue->kicks_disabled = false;
     if (queue->event_idx) {
-        write16(queue->used + USED_AVAIL_EVENT(queue->size), queue->seen_avail);
+        write16(queue->used + USED_AVAIL_EVENT(queue->size), (uint16_t)(queue->seen_avail + count));
     } else {
         write16(queue->used + RING_FLAGS, 0);
     }

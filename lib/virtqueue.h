@@ -108,11 +108,23 @@ void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
 /* Publish all that has been pushed. Returns true if the driver wants an interrupt for it. */
 bool virtqueue_flush(struct virtqueue *queue);
 
-/* How many chains have been pushed and not yet published. */
-static inline uint16_t virtqueue_unpublished(const struct virtqueue *queue)
+/*
+ * Publish without asking whether the driver wants an interrupt: the next virtqueue_flush asks for
+ * these, too, and has to come in time.
+ */
+void virtqueue_publish(struct virtqueue *queue);
+
+/* How many chains have been pushed of which the driver has not been told by virtqueue_flush. */
+static inline uint16_t virtqueue_untold(const struct virtqueue *queue)
 {
     return (uint16_t)(queue->next_used - queue->told_used);
 }
+
+/* How many chains the driver has made available until now, free-running; 0 if not enabled. */
+uint16_t virtqueue_available(const struct virtqueue *queue);
+
+/* How many of them, by what the rings say, it has not got back: to be believed for timing only. */
+uint16_t virtqueue_outstanding(const struct virtqueue *queue);
 
 /* The device is looking: the driver need not kick. A hint; kicks may still come. */
 void virtqueue_disable_kicks(struct virtqueue *queue);
@@ -123,3 +135,9 @@ void virtqueue_disable_kicks(struct virtqueue *queue);
  * come.
  */
 bool virtqueue_enable_kicks(struct virtqueue *queue);
+
+/*
+ * The same for a device that looks by itself in time: a kick is asked for when more than `count`
+ * chains have been added, or, of a driver without event indices, any.
+ */
+bool virtqueue_enable_kicks_after(struct virtqueue *queue, uint16_t count);

@@ -24,9 +24,11 @@ static struct vhost {
     struct net_filter filter;
     uint64_t features;
     uint32_t accepts; /* 0 unless the port is started */
-    uint16_t head;    /* of the chain that has been peeked */
+    uint16_t head;    /* of the chain that has been peeked, */
+    bool large;       /* and whether it is large */
     bool started;
     bool mergeable;
+    bool sent_large; /* in this turn: it is given back at once */
 } vhosts[SWITCH_MAX_PORTS];
 
 /* The switch looks at one frame at a time, and so these need not be one per port. */
@@ -133,6 +135,7 @@ static bool vhost_peek(struct port *port, struct frame *frame)
         return false;
     }
     vhost->head = chain.head;
+    vhost->large = chain.readable_bytes >= VHOST_LARGE;
     describe(vhost, frame, &chain);
     return true;
 }
@@ -142,11 +145,15 @@ static void vhost_release(struct port *port)
     struct vhost *vhost = vhost_of(port);
 
     virtqueue_push(&vhost->queue[VHOST_TX], vhost->head, 0);
+    vhost->sent_large |= vhost->large;
 }
 
 static bool vhost_await(struct port *port)
 {
-    return virtqueue_enable_kicks(&vhost_of(port)->queue[VHOST_TX]);
+    struct vhost *vhost = vhost_of(port);
+    bool looks = __atomic_load_n(&vhost->page->looks, __ATOMIC_RELAXED) != 0;
+
+    return virtqueue_enable_kicks_after(&vhost->queue[VHOST_TX], looks ? VHOST_LOOKS_AFTER : 0);
 }
 
 /* ---- Switch to guest ---- */
@@ -234,7 +241,7 @@ static bool tells_sent(const struct vhost *vhost)
 
     return __atomic_load_n(&vhost->page->patient, __ATOMIC_RELAXED) == 0 ||
            virtqueue_error(queue) != NULL ||
-           virtqueue_unpublished(queue) >= queue->size / VHOST_SENT_SHARE;
+           virtqueue_untold(queue) >= queue->size / VHOST_SENT_SHARE;
 }
 
 static bool vhost_finish(struct port *port)
@@ -245,7 +252,10 @@ static bool vhost_finish(struct port *port)
     /* What has been sent is told with something else, or when it is much, or time. */
     if (wanted || tells_sent(vhost)) {
         wanted |= virtqueue_flush(&vhost->queue[VHOST_TX]);
+    } else if (vhost->sent_large) {
+        virtqueue_publish(&vhost->queue[VHOST_TX]);
     }
+    vhost->sent_large = false;
     for (uint32_t q = 0; q < VHOST_QUEUES; q++) {
         const char *cause = virtqueue_error(&vhost->queue[q]);
 

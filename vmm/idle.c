@@ -7,6 +7,7 @@
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
+#include "virtio/virtio.h"
 
 #define INSTRUCTION_SIZE 4u
 
@@ -25,6 +26,7 @@ static void end_pauses(void)
 
 bool idle_park(uint8_t vcpu)
 {
+    virtio_idle();
     if (vgic_pending(vcpu) || !timer_prepare_to_park(vcpu)) {
         return false;
     }

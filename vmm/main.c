@@ -73,11 +73,17 @@ static void console_notified(microkit_channel ch)
     pl011_notified();
 }
 
+static void start_woken(void)
+{
+    if (vcpu_start_woken()) {
+        timer_resumed();
+    }
+}
+
 static void dispatch(microkit_channel ch)
 {
     if (ch == vmm_config.timer_channel) {
-        timer_notified();
-        if (timer_take_reminder()) {
+        if (timer_notified()) {
             virtio_reminded();
         }
     } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
@@ -91,7 +97,7 @@ static void dispatch(microkit_channel ch)
 void notified(microkit_channel ch)
 {
     dispatch(ch);
-    vcpu_start_woken();
+    start_woken();
 }
 
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
@@ -104,7 +110,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
         return seL4_False;
     }
     answer = fault_handle(vcpu, msginfo);
-    vcpu_start_woken();
+    start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
     return !throttle_exit(vcpu, begin, cpu_counter()) && answer;
 }

@@ -12,21 +12,36 @@
 #define CNTV_CTL_ENABLE (1u << 0)
 #define CNTV_CTL_IMASK  (1u << 1)
 
-#define REMINDERS_OF_PARKED_PER_SECOND 2000u
+/* A wake-up is put off if it would come this soon, and so much before it is needed. */
+#define SOON_PER_SECOND  500u
+#define EARLY_PER_SECOND 4000u
+
+#define NO_VCPU UINT8_MAX
 
 static struct {
     microkit_channel channel;
     uint64_t offset;                  /* CNTVOFF_EL2 of all vCPUs */
     uint64_t armed;                   /* what the driver will wake us at, or TIMER_NEVER */
-    uint64_t reminder;                /* of the devices, or TIMER_NEVER */
+    uint64_t reminder;                /* of the devices, or TIMER_NEVER; in CNTPCT ticks, */
+    uint64_t reminder_parked;         /* that many after a vCPU has been parked, or TIMER_NEVER, */
+    uint64_t reminder_running;        /* and after one has been resumed, or TIMER_NEVER */
+    uint64_t parked_at;               /* when one was, */
+    uint64_t resumed_at;              /* and when one was, or timer_watch was called */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked and held vCPUs; in CNTPCT ticks */
 } timer;
+
+static void forget_reminders(void)
+{
+    timer.reminder = TIMER_NEVER;
+    timer.reminder_parked = TIMER_NEVER;
+    timer.reminder_running = TIMER_NEVER;
+}
 
 void timer_init(uint8_t channel)
 {
     timer.channel = channel;
     timer.armed = TIMER_NEVER;
-    timer.reminder = TIMER_NEVER;
+    forget_reminders();
 }
 
 uint64_t timer_start_clock(void)
@@ -40,13 +55,27 @@ uint64_t timer_clock_offset(void)
     return timer.offset;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t part_of_second(uint64_t divisor)
+{
+    return cpu_counter_frequency() / divisor;
+}
+
 /*
  * See to it that the driver wakes us at `deadline` or before. A wake-up that is set stays set when
- * its vCPU is woken by something else: it may serve again.
+ * its vCPU is woken by something else, for it may serve again, unless that is not likely: to change
+ * it is cheaper than to take the processor from whoever runs then.
  */
-static void arm(uint64_t deadline)
+static void arm(uint64_t deadline, uint64_t now)
 {
-    if (deadline >= timer.armed) {
+    bool in_vain = timer.armed < deadline && timer.armed - now < part_of_second(SOON_PER_SECOND) &&
+                   deadline - timer.armed > part_of_second(EARLY_PER_SECOND);
+
+    if (deadline >= timer.armed && !in_vain) {
         return;
     }
     timer.armed = deadline;
@@ -71,14 +100,39 @@ static uint64_t next_expiry(uint8_t vcpu)
     return expiry < timer.offset ? TIMER_NEVER : expiry;
 }
 
-/* Not at once: what the vCPU waits for often comes by another's doing, if that has its turn now. */
-static void hasten_reminder(uint64_t now)
+static bool waits(uint8_t vcpu)
 {
-    uint64_t soon = now + cpu_counter_frequency() / REMINDERS_OF_PARKED_PER_SECOND;
+    return vcpu_state(vcpu) == VCPU_PARKED || vcpu_state(vcpu) == VCPU_HELD;
+}
 
-    if (soon < timer.reminder) {
-        timer.reminder = soon;
+/* When the devices are to be reminded; `parking`, if it is one, is as good as parked. */
+static uint64_t next_reminder(uint8_t parking)
+{
+    uint64_t next = timer.reminder;
+
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (v == parking || vcpu_state(v) == VCPU_PARKED) {
+            if (timer.reminder_parked != TIMER_NEVER) {
+                next = earlier(next, timer.parked_at + timer.reminder_parked);
+            }
+        } else if (vcpu_state(v) == VCPU_ON && timer.reminder_running != TIMER_NEVER) {
+            next = earlier(next, timer.resumed_at + timer.reminder_running);
+        }
     }
+    return next;
+}
+
+/* When the driver is to wake us, for whatever it may be. */
+static uint64_t next_event(uint8_t parking)
+{
+    uint64_t next = next_reminder(parking);
+
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (v == parking || waits(v)) {
+            next = earlier(next, timer.deadline[v]);
+        }
+    }
+    return next;
 }
 
 bool timer_prepare_to_park(uint8_t vcpu)
@@ -90,10 +144,8 @@ bool timer_prepare_to_park(uint8_t vcpu)
     if (expiry <= now) {
         return false;
     }
-    if (timer.reminder != TIMER_NEVER) {
-        hasten_reminder(now);
-    }
-    arm(expiry < timer.reminder ? expiry : timer.reminder); /* TIMER_NEVER: nothing */
+    timer.parked_at = now;
+    arm(next_event(vcpu), now);
     return true;
 }
 
@@ -103,55 +155,67 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks)
     uint64_t now = cpu_counter();
 
     timer.deadline[vcpu] = expiry > now && expiry < now + ticks ? expiry : now + ticks;
-    arm(timer.deadline[vcpu]);
+    timer.parked_at = now;
+    arm(next_event(vcpu), now);
 }
 
 void timer_release_at(uint8_t vcpu, uint64_t deadline)
 {
     timer.deadline[vcpu] = deadline;
-    arm(deadline);
+    arm(next_event(vcpu), cpu_counter());
 }
 
-static bool waits(uint8_t vcpu)
+void timer_remind(uint64_t ticks, uint64_t parked)
 {
-    return vcpu_state(vcpu) == VCPU_PARKED || vcpu_state(vcpu) == VCPU_HELD;
+    uint64_t now = cpu_counter();
+
+    timer.reminder = earlier(timer.reminder, now + ticks);
+    timer.reminder_parked = earlier(timer.reminder_parked, parked);
+    arm(next_event(NO_VCPU), now);
 }
 
-void timer_remind(uint64_t ticks)
+void timer_watch(uint64_t ticks)
 {
-    uint64_t deadline = cpu_counter() + ticks;
+    uint64_t now = cpu_counter();
 
-    if (deadline < timer.reminder) {
-        timer.reminder = deadline;
-        arm(deadline);
+    timer.reminder_running = earlier(timer.reminder_running, ticks);
+    timer.resumed_at = now;
+    arm(next_event(NO_VCPU), now);
+}
+
+void timer_resumed(void)
+{
+    if (timer.reminder_running != TIMER_NEVER) {
+        uint64_t now = cpu_counter();
+
+        timer.resumed_at = now;
+        arm(next_event(NO_VCPU), now);
     }
 }
 
-bool timer_take_reminder(void)
+/* Whether a reminder is due; if so, all are over. */
+static bool take_reminder(uint64_t now)
 {
-    if (timer.reminder > cpu_counter()) {
+    if (next_reminder(NO_VCPU) > now) {
         return false;
     }
-    timer.reminder = TIMER_NEVER;
+    forget_reminders();
     return true;
 }
 
-void timer_notified(void)
+bool timer_notified(void)
 {
     uint64_t now = cpu_counter();
-    uint64_t next = timer.reminder <= now ? TIMER_NEVER : timer.reminder;
+    bool remind = take_reminder(now);
 
     timer.armed = TIMER_NEVER;
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        if (!waits(v)) {
-            continue;
-        }
-        if (timer.deadline[v] <= now) {
+        if (waits(v) && timer.deadline[v] <= now) {
+            timer.deadline[v] = TIMER_NEVER;
             vcpu_wake(v);
             vcpu_release(v);
-        } else if (timer.deadline[v] < next) {
-            next = timer.deadline[v];
         }
     }
-    arm(next);
+    arm(next_event(NO_VCPU), now);
+    return remind;
 }

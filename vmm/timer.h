@@ -34,14 +34,23 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
 void timer_release_at(uint8_t vcpu, uint64_t deadline);
 
 /*
- * Remind the devices (virtio_reminded) once `ticks` of the counter have passed, or earlier: soon
- * after a vCPU has been parked, for it may be waiting for just that. One reminder is kept, the
- * earliest.
+ * Remind the devices (virtio_reminded) once `ticks` of the counter have passed, or when a vCPU has
+ * been parked for `parked` of them, for it may be waiting for just that. One reminder is kept, the
+ * earliest of each kind; it is over with the next reminder, whatever that has come for.
  */
-void timer_remind(uint64_t ticks);
+void timer_remind(uint64_t ticks, uint64_t parked);
 
-/* Whether the reminder is due; true once. */
-bool timer_take_reminder(void);
+/*
+ * The same for when vCPUs have been running for `ticks`, counted anew from now and from each time
+ * that one is woken. While all are parked it does not come.
+ */
+void timer_watch(uint64_t ticks);
 
-/* The timer driver has notified the monitor: wake and release whom it is time for. */
-void timer_notified(void);
+/* vCPUs that were parked have been resumed. */
+void timer_resumed(void);
+
+/*
+ * The timer driver has notified the monitor: wake and release whom it is time for. Returns whether
+ * the devices are to be reminded.
+ */
+bool timer_notified(void);

@@ -121,8 +121,10 @@ void vcpu_wake(uint8_t vcpu)
  * A vCPU goes on at the WFI itself: with an interrupt pending that does not trap again, and not
  * having to know the PC saves a system call each time that a guest goes idle.
  */
-void vcpu_start_woken(void)
+bool vcpu_start_woken(void)
 {
+    bool any = vcpus.woken != 0;
+
     while (vcpus.woken) {
         uint8_t vcpu = (uint8_t)__builtin_ctz(vcpus.woken);
 
@@ -130,6 +132,7 @@ void vcpu_start_woken(void)
         vcpus.state[vcpu] = VCPU_ON;
         vcpu_continue(vcpu);
     }
+    return any;
 }
 
 void vcpu_hold(uint8_t vcpu)

@@ -56,9 +56,10 @@ void vcpu_park(uint8_t vcpu);
  * Let a parked vCPU go on; nothing happens to one that is not parked. It is done by the next
  * vcpu_start_woken: behind the resumption of a vCPU that has sent it an interrupt, say, because
  * a microkernel puts the one that is resumed last in front, and the sender may spin for the answer.
+ * That returns whether there was one.
  */
 void vcpu_wake(uint8_t vcpu);
-void vcpu_start_woken(void);
+bool vcpu_start_woken(void);
 
 /* Stop a vCPU that is on, whether or not its exit has been finished, until it is released. */
 void vcpu_hold(uint8_t vcpu);

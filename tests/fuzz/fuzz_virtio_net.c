@@ -51,7 +51,13 @@ uint64_t cpu_counter_frequency(void)
     return 62500000;
 }
 
-void timer_remind(uint64_t ticks)
+void timer_remind(uint64_t ticks, uint64_t parked)
+{
+    (void)ticks;
+    (void)parked;
+}
+
+void timer_watch(uint64_t ticks)
 {
     (void)ticks;
 }

@@ -566,6 +566,36 @@ static void kicks_are_asked_for_when_there_is_no_more(void **state)
     }
 }
 
+/* A monitor that looks by itself passes on a kick only when there are some. */
+static void kicks_are_asked_for_later_while_the_monitor_looks(void **state)
+{
+    (void)state;
+    begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
+    pages[0]->looks = 1;
+    send(0, 1, 60);
+    assert_int_equal(driver_avail_event(&tx[0]), 1 + VHOST_LOOKS_AFTER);
+    pages[0]->looks = 0;
+    kick(0);
+    assert_int_equal(driver_avail_event(&tx[0]), 1);
+}
+
+/* A large frame is given back even to a patient monitor's guest, which is told later. */
+static void large_frames_are_given_back_at_once(void **state)
+{
+    (void)state;
+    begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
+    pages[0]->patient = 1;
+    send(0, 1, 60);
+    assert_int_equal(driver_used_idx(&tx[0]), 0);
+    put(0, &no_offload, 1, VHOST_LARGE - HEADER, 3, 0);
+    kick(0);
+    all_sent(0);
+    assert_int_equal(fake_notified(CHANNEL + 0), 0);
+    pages[0]->patient = 0;
+    kick(0);
+    assert_int_equal(fake_notified(CHANNEL + 0), 1);
+}
+
 /* ---- Start and stop ---- */
 
 static void nothing_is_touched_before_start_and_after_stop(void **state)
@@ -836,6 +866,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(interrupts_are_passed_on_once, setup, teardown),
         cmocka_unit_test_setup_teardown(sent_is_told_later, setup, teardown),
         cmocka_unit_test_setup_teardown(kicks_are_asked_for_when_there_is_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(kicks_are_asked_for_later_while_the_monitor_looks, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(large_frames_are_given_back_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_touched_before_start_and_after_stop, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(dropped_queue_is_touched_no_more, setup, teardown),

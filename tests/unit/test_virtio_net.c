@@ -247,6 +247,115 @@ static void test_sent_is_told_later(void **state)
     assert_int_equal(bus.rises[INTID], 1);
 }
 
+/* Soon, if it may have to sleep for it. */
+static void test_many_sent_are_told_sooner(void **state)
+{
+    (void)state;
+    begin(PLAIN | EVENT);
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    assert_int_equal(bus.reminders, 1);
+    uint64_t few = bus.parked_ticks;
+    for (unsigned i = 0; i < 16; i++) {
+        guest_sends(&no_offload, 100, 1);
+    }
+    bus_kick(DEVICE, TX);
+    assert_int_equal(bus.reminders, 2);
+    assert_true(bus.parked_ticks < few);
+}
+
+/* Large frames are given back at once; that the guest wants to know is remembered. */
+static void test_large_sent_is_given_back_at_once(void **state)
+{
+    (void)state;
+    const struct virtio_net_hdr_v1 header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                             .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                             .gso_size = 1448,
+                                             .csum_start = 34,
+                                             .csum_offset = 16};
+
+    begin(SENDER | EVENT);
+    guest_sends(&header, 60000, 3);
+    bus_kick(DEVICE, TX);
+    assert_int_equal(driver_used_idx(&tx), 1);
+    assert_int_equal(bus.rises[INTID], 0);
+    assert_int_equal(bus.reminders, 1);
+    device->ops->reminded(device);
+    assert_int_equal(bus.rises[INTID], 1);
+}
+
+static void idle(void)
+{
+    device->ops->idle(device);
+    virtio_devices_run();
+}
+
+/* A queue that has just been busy is not kicked for each frame. */
+static void test_busy_queue_is_looked_at(void **state)
+{
+    (void)state;
+    begin(PLAIN | EVENT);
+    fake.counter += fake.frequency;
+    guest_sends(&no_offload, 100, 1);
+    idle(); /* not yet */
+    switch_gets_nothing();
+    bus_kick(DEVICE, TX);
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 1);
+    assert_int_equal(bus.watches, 0);
+
+    fake.counter += fake.frequency / 1000;
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 2 + 8);
+    assert_int_equal(bus.watches, 1);
+    guest_sends(&no_offload, 100, 1);
+    switch_gets_nothing();
+    idle();
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 3 + 8);
+
+    /* A guest that does not go idle is looked at, too, and is so again if it was busy. */
+    guest_sends(&no_offload, 100, 1);
+    device->ops->reminded(device);
+    virtio_devices_run();
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 4 + 8);
+    assert_true(bus.watches >= 3);
+
+    /* It kicks again when it has sent nothing for a while. */
+    fake.counter += fake.frequency / 100;
+    device->ops->reminded(device);
+    virtio_devices_run();
+    assert_int_equal(driver_avail_event(&tx), 4);
+    guest_sends(&no_offload, 100, 1);
+    idle();
+    switch_gets_nothing();
+    bus_kick(DEVICE, TX);
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 5);
+}
+
+/* It kicks for each if it cannot be told that some may wait; a device that is off looks at none. */
+static void test_looks_without_event_index_or_device(void **state)
+{
+    (void)state;
+    begin(PLAIN);
+    for (unsigned i = 0; i < 3; i++) {
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        switch_gets(&no_offload, 100);
+        assert_int_equal(driver_used_flags(&tx), 0);
+    }
+    guest_sends(&no_offload, 100, 1);
+    bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
+    idle();
+    device->ops->reminded(device);
+    virtio_devices_run();
+    switch_gets_nothing();
+}
+
 /* At most half of the queue is kept from the guest, and it hears with what it receives. */
 static void test_much_sent_is_told_at_once(void **state)
 {
@@ -1072,7 +1181,11 @@ int main(void)
         TEST(test_wakes_switch_once),
         TEST(test_interrupts_for_sent_only_when_asked),
         TEST(test_sent_is_told_later),
+        TEST(test_many_sent_are_told_sooner),
         TEST(test_much_sent_is_told_at_once),
+        TEST(test_large_sent_is_given_back_at_once),
+        TEST(test_busy_queue_is_looked_at),
+        TEST(test_looks_without_event_index_or_device),
         TEST(test_sends_large_segments),
         TEST(test_header_is_cleaned),
         TEST(test_bad_frames_are_dropped),

@@ -95,6 +95,9 @@ static void test_not_enabled(void **state)
     assert_false(virtqueue_flush(&none));
     virtqueue_disable_kicks(&none);
     assert_false(virtqueue_enable_kicks(&none));
+    virtqueue_publish(&none);
+    assert_int_equal(virtqueue_available(&none), 0);
+    assert_int_equal(virtqueue_outstanding(&none), 0);
 }
 
 static void test_chain_of_both_kinds(void **state)
@@ -269,6 +272,49 @@ static void test_interrupts_by_flag(void **state)
     add_and_push(1);
     assert_false(virtqueue_flush(&queue));
     assert_int_equal(driver_used_idx(&driver), 2);
+}
+
+/* What is published first and told later is asked for as a whole. */
+static void test_published_and_told_later(void **state)
+{
+    (void)state;
+    *driver_used_event(&driver) = 1;
+    add_and_push(2);
+    assert_int_equal(virtqueue_outstanding(&queue), 2);
+    virtqueue_publish(&queue);
+    assert_int_equal(driver_used_idx(&driver), 2);
+    assert_int_equal(virtqueue_outstanding(&queue), 0);
+    assert_int_equal(virtqueue_untold(&queue), 2);
+    add_and_push(3);
+    virtqueue_publish(&queue);
+    assert_true(virtqueue_flush(&queue)); /* 1 was among the first */
+    assert_int_equal(virtqueue_untold(&queue), 0);
+    add_and_push(2);
+    virtqueue_publish(&queue);
+    *driver_used_event(&driver) = 7; /* it has seen them */
+    assert_false(virtqueue_flush(&queue));
+}
+
+static void test_kicks_after_some(void **state)
+{
+    (void)state;
+    const struct driver_buffer buffer = {DATA_GPA, 1};
+
+    add_and_push(3);
+    assert_false(virtqueue_enable_kicks_after(&queue, 8));
+    assert_int_equal(driver_avail_event(&driver), 11); /* a kick comes with the ninth */
+    assert_int_equal(virtqueue_available(&queue), 3);
+    driver_add(&driver, &buffer, 1, 0);
+    assert_int_equal(virtqueue_available(&queue), 4);
+    assert_true(virtqueue_enable_kicks_after(&queue, 8)); /* one is there already */
+    assert_int_equal(pop(), VIRTQUEUE_POPPED);
+    assert_false(virtqueue_enable_kicks_after(&queue, 0));
+    assert_int_equal(driver_avail_event(&driver), 4);
+
+    assert_null(enable(0, SIZE)); /* without event indices: any */
+    virtqueue_disable_kicks(&queue);
+    (void)virtqueue_enable_kicks_after(&queue, 8);
+    assert_int_equal(driver_used_flags(&driver), 0);
 }
 
 static void test_kicks_by_event_index(void **state)
@@ -613,6 +659,8 @@ int main(void)
         TEST(test_unpop_of_several),
         TEST(test_interrupts_by_event_index),
         TEST(test_interrupts_by_flag),
+        TEST(test_published_and_told_later),
+        TEST(test_kicks_after_some),
         TEST(test_kicks_by_event_index),
         TEST(test_kicks_by_flag),
         TEST(test_bad_sizes),

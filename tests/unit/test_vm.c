@@ -20,6 +20,7 @@
 #include <microkit.h>
 #include "drivers/timer/protocol.h"
 #include "fake/fake_vm.h"
+#include "vmm/timer.h"
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 #include "vmm/vm.h"
@@ -580,6 +581,78 @@ static void a_fault_that_would_be_answered_is_held_as_well(void **state)
     assert_true(fake.vcpu[0].running);
 }
 
+static void pass_and_expect_reminders(uint64_t ticks, unsigned reminders)
+{
+    time_passes(ticks);
+    assert_int_equal(fake_vm.reminded, reminders);
+}
+
+static void devices_are_reminded_in_time(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    millisecond = fake.frequency / 1000;
+    timer_remind(4 * millisecond, 2 * millisecond);
+    pass_and_expect_reminders(4 * millisecond - 1, 0);
+    pass_and_expect_reminders(1, 1);
+    pass_and_expect_reminders(100 * millisecond, 1); /* once */
+
+    timer_remind(4 * millisecond, 2 * millisecond);
+    timer_remind(5 * millisecond, millisecond / 2);
+    pass_and_expect_reminders(millisecond, 1);
+    wfi(0); /* it may be waiting for it */
+    assert_int_equal(fake_vm.idled, 1);
+    pass_and_expect_reminders(millisecond / 2 - 1, 1);
+    wake(0); /* not for that */
+    pass_and_expect_reminders(millisecond, 1);
+    wfi(0);
+    pass_and_expect_reminders(millisecond / 2 - 1, 1);
+    pass_and_expect_reminders(1, 2);
+}
+
+static void devices_are_reminded_while_a_vcpu_runs(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    millisecond = fake.frequency / 1000;
+    timer_watch(millisecond);
+    pass_and_expect_reminders(millisecond - 1, 0);
+    pass_and_expect_reminders(1, 1);
+    timer_watch(millisecond);
+    pass_and_expect_reminders(millisecond / 2, 1);
+    wfi(0);
+    pass_and_expect_reminders(100 * millisecond, 1); /* what would it have to be looked for */
+    raise_line(SPI);                                 /* by a device that nobody is notified of */
+    timer_resumed();
+    assert_true(fake.vcpu[0].running);
+    pass_and_expect_reminders(millisecond - 1, 1);
+    pass_and_expect_reminders(1, 2);
+}
+
+/* What would come for nothing is put off, which costs less. */
+static void a_wake_up_in_vain_is_put_off(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    millisecond = fake.frequency / 1000;
+    set_timer(0, 1, millisecond);
+    wfi(0);
+    wake(0);
+    set_timer(0, 1, 10 * millisecond);
+    wfi(0);
+    assert_int_equal(fake_vm.timer_calls, 2);
+    assert_int_equal(fake_vm.timer_deadline, fake.counter + 10 * millisecond);
+}
+
 static void a_parked_vm_can_be_reset_and_stopped(void **state)
 {
     (void)state;
@@ -622,6 +695,9 @@ int main(void)
         cmocka_unit_test(wfi_with_an_interrupt_pending_goes_on),
         cmocka_unit_test(an_interrupt_that_is_disabled_does_not_wake),
         cmocka_unit_test(the_timer_wakes_a_parked_vcpu),
+        cmocka_unit_test(devices_are_reminded_in_time),
+        cmocka_unit_test(devices_are_reminded_while_a_vcpu_runs),
+        cmocka_unit_test(a_wake_up_in_vain_is_put_off),
         cmocka_unit_test(an_expired_timer_does_not_park),
         cmocka_unit_test(a_timer_that_cannot_interrupt_is_not_armed),
         cmocka_unit_test(a_timer_beyond_all_time_is_not_armed),

@@ -62,6 +62,9 @@ struct virtio_device_ops {
     /* The time has passed after which timer_remind was to remind it, or another device. */
     void (*reminded)(struct virtio_device *device);
 
+    /* A vCPU is about to wait: see virtio_idle. */
+    void (*idle)(struct virtio_device *device);
+
     /* Whether the guest's memory may be made ready for a new start; NULL: always. */
     bool (*settled)(const struct virtio_device *device);
 

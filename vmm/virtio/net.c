@@ -36,7 +36,17 @@ enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
     (VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |           \
      VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN) |            \
      VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO6))
-#define PATIENCE_PER_SECOND 250u /* how soon a guest hears of what it has sent, at the latest */
+
+/* How soon a guest hears of what it has sent: at the latest, if it sleeps, and if it may have to. */
+#define PATIENCE_PER_SECOND            250u
+#define PATIENCE_OF_PARKED_PER_SECOND  500u
+#define PATIENCE_OF_BLOCKED_PER_SECOND 2500u
+#define OUTSTANDING_MANY               16u /* frames */
+
+/* A transmit queue with something to send so soon after the last time is busy, */
+#define BUSY_PER_SECOND 250u
+/* and looked at so often, at least, while the guest runs. */
+#define LOOKS_PER_SECOND 1000u
 
 #define HOST_GSO                                                                                   \
     (VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |             \
@@ -52,8 +62,13 @@ struct net {
     uint32_t accepts;  /* NET_PORT_* */
     uint64_t offloads; /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
     uint32_t record_max;
-    bool patient;  /* the guest will be told later of what has been sent */
-    bool tx_waits; /* for room in the ring to the switch */
+    uint64_t sent_at;   /* when the guest has last had something to send; in ticks */
+    uint16_t available; /* the transmit queue's index then */
+    bool looks;         /* the transmit queue is looked at without being kicked */
+    bool sent_large;    /* in this turn */
+    bool patient;       /* the guest will be told later of what has been sent, */
+    bool hurried;       /* but not that late, if it sleeps */
+    bool tx_waits;      /* for room in the ring to the switch */
     bool asked_promiscuous;
     bool reported_ring;
     struct net_filter filter;
@@ -110,22 +125,31 @@ static void update_accepts(struct net *net)
     set_accepts(net, accepts);
 }
 
+/* ---- When the guest is told, and looked at ---- */
+
 /*
- * Frames that have been sent are given back with what the guest receives next, or when they are many,
- * or after a while; soon, if the guest sleeps. A guest that sends one at a time would otherwise
- * be interrupted for each, only to free its memory; and one that outruns its receiver, with which it
- * shares the processor, is held up by what it may have under way, as a wire would hold it up.
+ * Small frames that have been sent are given back with what the guest receives next, or when they
+ * are many, or after a while; sooner, if the guest sleeps. A guest that sends one at a time would
+ * otherwise be interrupted for each, only to free its memory; and one that outruns its receiver,
+ * with which it shares the processor, is held up by what it may have under way, as a wire would
+ * hold it up. Large ones are given back at once, but the guest is not told before the small ones
+ * are: it sees that when it sends the next, and so sends as much as its peer's window allows.
  */
 static void be_patient(struct net *net)
 {
-    if (net->patient) {
+    uint64_t second = cpu_counter_frequency();
+    bool many = virtqueue_outstanding(&net->device.queue[TX]) >= OUTSTANDING_MANY;
+
+    if (net->patient && (net->hurried || !many)) {
         return;
     }
-    net->patient = true;
-    if (net->config->vhost) {
+    timer_remind(second / PATIENCE_PER_SECOND,
+                 second / (many ? PATIENCE_OF_BLOCKED_PER_SECOND : PATIENCE_OF_PARKED_PER_SECOND));
+    net->hurried = many;
+    if (net->config->vhost && !net->patient) {
         net_vhost_patience(&net->vhost, true);
     }
-    timer_remind(cpu_counter_frequency() / PATIENCE_PER_SECOND);
+    net->patient = true;
 }
 
 static void end_patience(struct net *net)
@@ -143,21 +167,66 @@ static void tell_sent(struct net *net)
     }
 }
 
+/*
+ * A transmit queue that is busy is looked at without having been kicked: when the guest goes idle,
+ * when there are some more frames, and in any case soon.
+ */
+static void set_looks(struct net *net, bool looks)
+{
+    if (looks) {
+        timer_watch(cpu_counter_frequency() / LOOKS_PER_SECOND);
+    }
+    if (looks == net->looks) {
+        return;
+    }
+    net->looks = looks;
+    if (net->config->vhost) {
+        net_vhost_looks(&net->vhost, looks);
+    }
+}
+
+static bool is_busy(const struct net *net, uint64_t now)
+{
+    return now - net->sent_at < cpu_counter_frequency() / BUSY_PER_SECOND;
+}
+
+/* Note that there has been something to send. */
+static void note_sent(struct net *net)
+{
+    uint64_t now = cpu_counter();
+
+    set_looks(net, is_busy(net, now));
+    net->sent_at = now;
+    be_patient(net);
+}
+
 static void net_reminded(struct virtio_device *device)
 {
     struct net *net = (struct net *)device;
 
-    if (!net->patient) {
+    if (!net->patient && !net->looks) {
         return;
     }
     end_patience(net);
     if (!virtio_device_running(device)) {
         return;
     }
+    set_looks(net, net->looks && is_busy(net, cpu_counter()));
     if (net->config->vhost) {
-        microkit_notify(net->config->channel); /* the switch tells it */
+        microkit_notify(net->config->channel); /* the switch looks, and tells it */
     } else {
         tell_sent(net);
+        virtio_device_schedule(device, 1u << TX);
+    }
+}
+
+static void net_idle(struct virtio_device *device)
+{
+    struct net *net = (struct net *)device;
+    uint16_t available = virtqueue_available(&device->queue[TX]);
+
+    if (net->looks && virtio_device_running(device) && available != net->available) {
+        virtio_device_schedule(device, 1u << TX);
     }
 }
 
@@ -215,6 +284,7 @@ static bool send(struct net *net, const struct virtqueue_chain *chain)
         return true;
     }
     ring_commit(&net->to_switch, count);
+    net->sent_large |= count >= VHOST_LARGE;
     return true;
 }
 
@@ -251,15 +321,21 @@ static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_
 static bool transmit(struct net *net)
 {
     struct virtqueue *queue = &net->device.queue[TX];
+    uint16_t untold = virtqueue_untold(queue);
     uint32_t needed = 0;
     enum outcome outcome;
 
     virtqueue_disable_kicks(queue);
+    net->available = virtqueue_available(queue);
+    net->sent_large = false;
     outcome = send_batch(net, queue, &needed);
-    if (virtqueue_unpublished(queue) != 0) {
-        be_patient(net);
+    if (net->sent_large) {
+        virtqueue_publish(queue);
     }
-    if (outcome == FAILED || virtqueue_unpublished(queue) >= queue->size / VHOST_SENT_SHARE) {
+    if (virtqueue_untold(queue) != untold) {
+        note_sent(net);
+    }
+    if (outcome == FAILED || virtqueue_untold(queue) >= queue->size / VHOST_SENT_SHARE) {
         tell_sent(net);
     }
     if (ring_take_data_wanted(&net->to_switch)) {
@@ -268,7 +344,7 @@ static bool transmit(struct net *net)
     net->tx_waits = false;
     switch (outcome) {
     case DRY:
-        return virtqueue_enable_kicks(queue);
+        return virtqueue_enable_kicks_after(queue, net->looks ? VHOST_LOOKS_AFTER : 0);
     case BLOCKED: /* kicks stay off: nothing can be done before the switch says so */
         net->tx_waits = !ring_await_space(&net->to_switch, needed);
         return !net->tx_waits;
@@ -529,6 +605,17 @@ static bool control(struct net *net)
 
 /* ---- vhost: the switch works on the data queues ---- */
 
+/* What the guest has offered is taken for sent: the switch is about to look. */
+static void note_offered(struct net *net)
+{
+    uint16_t available = virtqueue_available(&net->device.queue[TX]);
+
+    if (available != net->available) {
+        net->available = available;
+        note_sent(net);
+    }
+}
+
 static void kick_switch(struct net *net)
 {
     const char *cause = net_vhost_kick(&net->vhost, &net->device);
@@ -537,7 +624,7 @@ static void kick_switch(struct net *net)
         virtio_device_fail(&net->device, cause);
         return;
     }
-    be_patient(net);
+    note_offered(net);
 }
 
 static void vhost_notified(struct net *net)
@@ -624,6 +711,8 @@ static void net_stop(struct virtio_device *device)
     net->tx_waits = false;
     net->asked_promiscuous = false;
     net->patient = false;
+    net->looks = false;
+    net->available = 0;
     if (net->config->vhost) {
         net->accepts = 0;
         net_vhost_stop(&net->vhost);
@@ -707,6 +796,7 @@ static const struct virtio_device_ops net_ops = {
     .work = net_work,
     .notified = net_notified,
     .reminded = net_reminded,
+    .idle = net_idle,
 };
 
 static uint64_t offered_features(const struct vmm_interface_config *config)

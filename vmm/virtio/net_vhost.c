@@ -18,6 +18,7 @@ static void forget(struct net_vhost *vhost)
 {
     __atomic_store_n(&vhost->page->interrupt, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&vhost->page->patient, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&vhost->page->looks, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&vhost->page->failed, 0, __ATOMIC_RELAXED);
 }
 
@@ -115,6 +116,11 @@ void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, 
 void net_vhost_patience(struct net_vhost *vhost, bool patient)
 {
     __atomic_store_n(&vhost->page->patient, patient, __ATOMIC_SEQ_CST);
+}
+
+void net_vhost_looks(struct net_vhost *vhost, bool looks)
+{
+    __atomic_store_n(&vhost->page->looks, looks, __ATOMIC_SEQ_CST);
 }
 
 bool net_vhost_take_interrupt(struct net_vhost *vhost)

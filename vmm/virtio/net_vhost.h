@@ -47,6 +47,9 @@ void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, 
 /* Whether the switch may leave it to the monitor to notice that frames have been sent. */
 void net_vhost_patience(struct net_vhost *vhost, bool patient);
 
+/* Whether it is the monitor's affair to notice that there are frames to be sent. */
+void net_vhost_looks(struct net_vhost *vhost, bool looks);
+
 /* Whether the guest is to be interrupted; true once. */
 bool net_vhost_take_interrupt(struct net_vhost *vhost);
 

@@ -62,6 +62,19 @@ void virtio_reminded(void)
             device->ops->reminded(device);
         }
     }
+    virtio_devices_run();
+}
+
+void virtio_idle(void)
+{
+    for (uint32_t i = 0; i < peer_count; i++) {
+        struct virtio_device *device = peers[i].device;
+
+        if (device->ops->idle != NULL) {
+            device->ops->idle(device);
+        }
+    }
+    virtio_devices_run();
 }
 
 bool virtio_notified(microkit_channel channel)

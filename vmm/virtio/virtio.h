@@ -27,6 +27,12 @@ bool virtio_settled(void);
 /* What a device has put off (timer_remind) is to be done now. */
 void virtio_reminded(void);
 
+/*
+ * A vCPU is about to wait: devices look at queues that they have asked no kicks for. It may have an
+ * interrupt afterwards.
+ */
+void virtio_idle(void);
+
 /* A peer has notified `channel`; returns false if it belongs to no virtio device. */
 bool virtio_notified(microkit_channel channel);
 

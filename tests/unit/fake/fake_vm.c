@@ -100,6 +100,11 @@ void virtio_reminded(void)
     fake_vm.reminded++;
 }
 
+void virtio_idle(void)
+{
+    fake_vm.idled++;
+}
+
 bool virtio_settled(void)
 {
     return !fake_vm.busy;

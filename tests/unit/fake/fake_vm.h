@@ -26,6 +26,7 @@ struct fake_vm {
     uint8_t *ram;
     unsigned virtio_resets;
     unsigned reminded;
+    unsigned idled;
     bool console_ready;      /* what virtio_console_ready says, */
     bool busy;               /* and what virtio_settled denies */
     uint64_t device_written; /* the last value written to the device, */

@@ -56,10 +56,18 @@ bool mmio_route(uint64_t gpa, struct mmio_access *access)
     return false;
 }
 
-void timer_remind(uint64_t ticks)
+void timer_remind(uint64_t ticks, uint64_t parked)
 {
     assert_in_range(ticks, 1, UINT32_MAX);
+    assert_in_range(parked, 1, ticks);
     bus.reminders++;
+    bus.parked_ticks = parked;
+}
+
+void timer_watch(uint64_t ticks)
+{
+    assert_in_range(ticks, 1, UINT32_MAX);
+    bus.watches++;
 }
 
 void vgic_set_level(uint32_t intid, bool asserted)

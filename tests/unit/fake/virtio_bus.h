@@ -20,7 +20,9 @@ struct bus {
     unsigned rises[128];  /* times the line has gone up */
     char messages[16384]; /* of log_printf and log_limited, a line each */
     unsigned message_count;
-    unsigned reminders; /* that have been asked for */
+    unsigned reminders;    /* that have been asked for, */
+    unsigned watches;      /* in either way, */
+    uint64_t parked_ticks; /* and when the last one comes to those that sleep */
     unsigned fetches;   /* times that a device has asked for the value of a write */
 };
 
