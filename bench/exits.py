@@ -21,6 +21,12 @@ CAUSES = {0x01: "wfi", 0x07: "floating point", 0x16: "hvc", 0x17: "smc", 0x18: "
           0x24: "mmio", 0x20: "instruction abort"}
 TAKEN = re.compile(r"Taking exception \d+ \[([^\]]*)\]")
 LEVELS = re.compile(r"\.\.\.from EL(\d) to EL(\d)")
+ADDRESS = re.compile(r"\.\.\.with FAR 0x([0-9a-f]+)")
+INTERRUPT = re.compile(r"gic_acknowledge_irq cpu 0 acknowledged irq (\d+)")
+# Where a guest writes, within a virtio device's page, and what interrupts EL2.
+REGISTERS = {0x050: "kick", 0x064: "interrupt's acknowledgement"}
+INTERRUPTS = {25: "interrupt's end", 26: "time slice's end", 27: "guest's timer",
+              30: "timer driver's interrupt"}
 SYNDROME = re.compile(r"\.\.\.with ESR 0x([0-9a-f]+)/")  # the exception class
 MEGABYTES = 64
 
@@ -41,23 +47,40 @@ class Monitor:
         self.wait()
 
 
-def count(lines):
-    """(guests' exits by cause, PDs' system calls) in the lines of a log."""
-    exits, calls, what, levels = collections.Counter(), 0, None, None
-    for line in lines:
-        if match := TAKEN.match(line):
-            what, levels = match[1], None
-        elif match := LEVELS.match(line):
-            levels = match.groups()
-            if levels == ("1", "2") and what == "IRQ":
-                exits["interrupt"] += 1
-        elif (match := SYNDROME.match(line)) and levels and levels[1] == "2":
-            kind = int(match[1], 16)
-            if levels[0] == "1" and what != "IRQ":
-                exits[CAUSES.get(kind, f"class {kind:#x}")] += 1
-            elif levels[0] == "0" and kind == 0x15:
-                calls += 1
-    return exits, calls
+class Count:
+    """Guests' exits by cause, and PDs' system calls, in the lines of a log."""
+
+    def __init__(self, lines):
+        self.exits = collections.Counter()
+        self.calls = 0
+        self.open = None  # a cause that the next lines may say more of
+        what = levels = None
+        for line in lines:
+            if match := TAKEN.match(line):
+                self.close()
+                what, levels = match[1], None
+            elif match := LEVELS.match(line):
+                levels = match.groups()
+                if levels == ("1", "2") and what == "IRQ":
+                    self.open = "interrupt"
+            elif (match := SYNDROME.match(line)) and levels and levels[1] == "2" and what != "IRQ":
+                self.trap(levels[0], int(match[1], 16))
+            elif (match := ADDRESS.match(line)) and self.open == "mmio":
+                self.open = REGISTERS.get(int(match[1], 16) & 0xfff, "mmio, others")
+            elif (match := INTERRUPT.match(line)) and self.open == "interrupt":
+                self.open = INTERRUPTS.get(int(match[1]), "interrupt of a device")
+        self.close()
+
+    def trap(self, level, kind):
+        if level == "1":
+            self.open = CAUSES.get(kind, f"class {kind:#x}")
+        elif kind == 0x15:
+            self.calls += 1
+
+    def close(self):
+        if self.open:
+            self.exits[self.open] += 1
+        self.open = None
 
 
 def packets(system):
@@ -82,7 +105,7 @@ def per_segment(run, virtual, say):
             system.start(1, f"read go; iperf3 -c {traffic.SERVER} -n {MEGABYTES}M >/tmp/iperf")
             system.expect(r"<begin>\r*\n", 600)
             time.sleep(0.5)
-            monitor.command("log int")
+            monitor.command("log int,trace:gic_acknowledge_irq")
             system.send("\r")
             system.expect(r"<end 0>", 600)
             monitor.command("log none")
@@ -90,9 +113,10 @@ def per_segment(run, virtual, say):
             after = packets(system)
             time.sleep(0.2)
             with log.open(errors="replace") as lines:
-                exits, calls = count(lines)
+                counted = Count(lines)
     received, sent = (b - a for a, b in zip(before, after))
     segments = MEGABYTES * 2**20 / 65536
+    exits = counted.exits
     return {"of_64_kib": sum(exits.values()) / segments,
             "by_cause": {name: number / segments for name, number in exits.most_common()},
-            "system_calls": calls / segments, "frames_sent": sent, "acks_received": received}
+            "system_calls": counted.calls / segments, "frames_sent": sent, "acks_received": received}

@@ -46,6 +46,14 @@ void vgic_set_level(uint32_t intid, bool asserted)
     (void)asserted;
 }
 
+/* Time goes on with each look at it, by half a millisecond. */
+uint64_t cpu_counter(void)
+{
+    static uint64_t counter;
+
+    return counter += 31250;
+}
+
 uint64_t cpu_counter_frequency(void)
 {
     return 62500000;
@@ -145,7 +153,7 @@ static void send_record(struct input *input)
 
 static void step(struct input *input)
 {
-    switch (take(input, 1) % 8) {
+    switch (take(input, 1) % 9) {
     case 0:
         guest_writes(take(input, 2) % VIRTIO_MMIO_PAGE_SIZE & ~7u, take(input, 8),
                      (uint8_t)(1u << take(input, 1) % 4));
@@ -169,6 +177,14 @@ static void step(struct input *input)
         ((struct ring_shared *)(void *)to_switch)->tail =
             ((struct ring_shared *)(void *)to_switch)->head;
         card->ops->notified(card);
+        virtio_devices_run();
+        break;
+    case 7: /* a vCPU waits, or time passes */
+        if (take(input, 1) % 2 != 0) {
+            card->ops->idle(card);
+        } else {
+            card->ops->reminded(card);
+        }
         virtio_devices_run();
         break;
     default:
