@@ -280,11 +280,9 @@ uint16_t virtqueue_available(const struct virtqueue *queue)
     return queue->size != 0 ? read16(queue->avail + RING_IDX) : 0;
 }
 
-uint16_t virtqueue_outstanding(const struct virtqueue *queue)
+uint16_t virtqueue_used(const struct virtqueue *queue)
 {
-    return queue->size != 0
-               ? (uint16_t)(read16(queue->avail + RING_IDX) - read16(queue->used + RING_IDX))
-               : 0;
+    return queue->size != 0 ? read16(queue->used + RING_IDX) : 0;
 }
 
 void virtqueue_disable_kicks(struct virtqueue *queue)

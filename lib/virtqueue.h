@@ -120,11 +120,12 @@ static inline uint16_t virtqueue_untold(const struct virtqueue *queue)
     return (uint16_t)(queue->next_used - queue->told_used);
 }
 
-/* How many chains the driver has made available until now, free-running; 0 if not enabled. */
+/*
+ * How many chains the driver has made available until now, and how many it has got back, by what
+ * the rings say, which the driver may write: for timing only. Free-running; 0 if not enabled.
+ */
 uint16_t virtqueue_available(const struct virtqueue *queue);
-
-/* How many of them, by what the rings say, it has not got back: to be believed for timing only. */
-uint16_t virtqueue_outstanding(const struct virtqueue *queue);
+uint16_t virtqueue_used(const struct virtqueue *queue);
 
 /* The device is looking: the driver need not kick. A hint; kicks may still come. */
 void virtqueue_disable_kicks(struct virtqueue *queue);

@@ -517,8 +517,10 @@ static void test_full_ring_holds_the_guest_up(void **state)
         assert_int_equal(got, driver_used_idx(&tx));
         if (got < sent) {
             assert_true(ring_take_space_wanted(&at_switch_in));
+            unsigned reminders = bus.reminders;
             device->ops->notified(device);
             virtio_devices_run();
+            assert_int_equal(bus.reminders, reminders + 1); /* of those that went now */
         }
     }
     all_used(&tx);
@@ -592,6 +594,29 @@ static void switch_sends_to(const struct virtio_net_hdr_v1 *header, const uint8_
 static void switch_sends(const struct virtio_net_hdr_v1 *header, uint32_t length)
 {
     switch_sends_to(header, NULL, length);
+}
+
+/* Questions and answers, one at a time, are not left to wait. */
+static void test_to_and_fro_is_kicked(void **state)
+{
+    (void)state;
+    begin(PLAIN | EVENT);
+    guest_offers(8, 2048, 1);
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    for (uint16_t i = 1; i < 6; i++) {
+        switch_gets(&no_offload, 100);
+        switch_sends(&no_offload, 100);
+        device->ops->notified(device);
+        virtio_devices_run();
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        assert_int_equal(driver_avail_event(&tx), i + 1);
+    }
+    guest_sends(&no_offload, 100, 1); /* two for none */
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    assert_int_equal(driver_avail_event(&tx), 8 + 8);
 }
 
 static void notify(void)
@@ -1185,6 +1210,7 @@ int main(void)
         TEST(test_much_sent_is_told_at_once),
         TEST(test_large_sent_is_given_back_at_once),
         TEST(test_busy_queue_is_looked_at),
+        TEST(test_to_and_fro_is_kicked),
         TEST(test_looks_without_event_index_or_device),
         TEST(test_sends_large_segments),
         TEST(test_header_is_cleaned),

@@ -63,7 +63,8 @@ struct net {
     uint64_t offloads; /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
     uint32_t record_max;
     uint64_t sent_at;   /* when the guest has last had something to send; in ticks */
-    uint16_t available; /* the transmit queue's index then */
+    uint16_t available; /* the transmit queue's index then, */
+    uint16_t received;  /* and of buffers that had been received in */
     bool looks;         /* the transmit queue is looked at without being kicked */
     bool sent_large;    /* in this turn */
     bool patient;       /* the guest will be told later of what has been sent, */
@@ -138,7 +139,8 @@ static void update_accepts(struct net *net)
 static void be_patient(struct net *net)
 {
     uint64_t second = cpu_counter_frequency();
-    bool many = virtqueue_outstanding(&net->device.queue[TX]) >= OUTSTANDING_MANY;
+    uint16_t outstanding = (uint16_t)(net->available - virtqueue_used(&net->device.queue[TX]));
+    bool many = outstanding >= OUTSTANDING_MANY;
 
     if (net->patient && (net->hurried || !many)) {
         return;
@@ -169,7 +171,9 @@ static void tell_sent(struct net *net)
 
 /*
  * A transmit queue that is busy is looked at without having been kicked: when the guest goes idle,
- * when there are some more frames, and in any case soon.
+ * when there are some more frames, and in any case soon. But not if frames go to and fro one at a
+ * time: there the other side is to have its frame while this one is not idle yet, for it may have
+ * answered by then.
  */
 static void set_looks(struct net *net, bool looks)
 {
@@ -190,14 +194,18 @@ static bool is_busy(const struct net *net, uint64_t now)
     return now - net->sent_at < cpu_counter_frequency() / BUSY_PER_SECOND;
 }
 
-/* Note that there has been something to send. */
-static void note_sent(struct net *net)
+/* Note that there has been something to send: all that was available now. */
+static void note_sent(struct net *net, uint16_t available)
 {
+    uint16_t received = virtqueue_used(&net->device.queue[RX]);
+    bool one_sent = (uint16_t)(available - net->available) == 1;
+    bool one_received = (uint16_t)(received - net->received) == 1;
     uint64_t now = cpu_counter();
 
-    set_looks(net, is_busy(net, now));
+    net->available = available;
+    net->received = received;
+    set_looks(net, is_busy(net, now) && !(one_sent && one_received));
     net->sent_at = now;
-    be_patient(net);
 }
 
 static void net_reminded(struct virtio_device *device)
@@ -321,19 +329,21 @@ static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_
 static bool transmit(struct net *net)
 {
     struct virtqueue *queue = &net->device.queue[TX];
-    uint16_t untold = virtqueue_untold(queue);
+    uint16_t available = virtqueue_available(queue);
     uint32_t needed = 0;
     enum outcome outcome;
 
     virtqueue_disable_kicks(queue);
-    net->available = virtqueue_available(queue);
     net->sent_large = false;
     outcome = send_batch(net, queue, &needed);
     if (net->sent_large) {
         virtqueue_publish(queue);
     }
-    if (virtqueue_untold(queue) != untold) {
-        note_sent(net);
+    if (available != net->available) {
+        note_sent(net, available);
+    }
+    if (virtqueue_untold(queue) != 0) {
+        be_patient(net);
     }
     if (outcome == FAILED || virtqueue_untold(queue) >= queue->size / VHOST_SENT_SHARE) {
         tell_sent(net);
@@ -611,8 +621,8 @@ static void note_offered(struct net *net)
     uint16_t available = virtqueue_available(&net->device.queue[TX]);
 
     if (available != net->available) {
-        net->available = available;
-        note_sent(net);
+        note_sent(net, available);
+        be_patient(net);
     }
 }
 
@@ -713,6 +723,7 @@ static void net_stop(struct virtio_device *device)
     net->patient = false;
     net->looks = false;
     net->available = 0;
+    net->received = 0;
     if (net->config->vhost) {
         net->accepts = 0;
         net_vhost_stop(&net->vhost);
