@@ -41,7 +41,7 @@ PATHS = ("isolated", "vhost")
 # How much of each: in full, and with BENCH=quick. Virtual time repeats, so little is enough.
 TRAFFIC = {"request_seconds": 0.1, "tcp": "32M", "udp": {64: "256K", 1400: "4M"}}
 MODES = {
-    "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 2, "turns": 3, "counts": (2, 4, 8),
+    "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 3, "turns": 3, "counts": (2, 4, 8),
              "devices": True},
     "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
               "devices": False},
