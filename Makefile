@@ -91,6 +91,7 @@ help:
 	@echo "  MEMORY=SIZE            of the board, as QEMU takes it ($(or $(MEMORY),what the board has))"
 	@echo "  QEMU=PROGRAM           the emulator ($(QEMU))"
 	@echo "  QEMU_ARGS=...          more arguments for it"
+	@echo "  EXITS=1                monitors count their guests' exits by cause, and say so when these stop"
 	@echo "  V=1                    show each command"
 	@echo "  SEL4CP_SDK, SEL4CP_CONFIG and SEL4CP_BOARD are other names of MICROKIT_..."
 

@@ -38,7 +38,7 @@ endif
 
 # Nothing made for one SDK, board or config is ever mistaken for another's.
 SDK_NAME := $(if $(filter $(SDK),$(BUNDLED_SDK)),bundled,$(notdir $(SDK)))
-TAG := $(SDK_NAME).$(BOARD).$(CONFIG)
+TAG := $(SDK_NAME).$(BOARD).$(CONFIG)$(if $(EXITS),.exits)
 OUT := $(BUILD)/systems/$(NAME)/$(TAG)
 OBJ := $(BUILD)/obj/$(TAG)
 
@@ -95,7 +95,7 @@ TARGET_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -mcpu=cortex-a53 -mstri
     -isystem $(PICOLIBC)/include
 # Behind picolibc's come the cross compiler's own headers, for Linux's UAPI: linux/virtio_*.h.
 TARGET_CPPFLAGS := -I$(ROOT) -I$(ROOT)/lib -isystem $(BOARD_DIR)/include \
-    -idirafter /usr/$(patsubst %-,%,$(CROSS))/include
+    -idirafter /usr/$(patsubst %-,%,$(CROSS))/include $(if $(EXITS),-DVMM_COUNT_EXITS)
 $(eval $(call remember,$(OBJ)/settings,$(CROSS) $(TARGET_CFLAGS) $(TARGET_CPPFLAGS)))
 
 LIBGCC := $(shell $(CROSS)gcc -print-libgcc-file-name)

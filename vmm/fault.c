@@ -3,6 +3,7 @@
 #include "fault.h"
 
 #include "abort.h"
+#include "exits.h"
 #include "idle.h"
 #include "log.h"
 #include "mmio.h"
@@ -152,8 +153,10 @@ static void handle_vm_fault(uint8_t vcpu)
     uint32_t iss = (uint32_t)microkit_mr_get(seL4_VMFault_FSR) & 0x1ffffffu;
 
     if (microkit_mr_get(seL4_VMFault_PrefetchFault)) {
+        exits_count(EXIT_FETCH);
         handle_fetch_abort(vcpu, pc, gpa, iss);
     } else {
+        exits_count_mmio(gpa);
         handle_data_abort(vcpu, pc, gpa, iss);
     }
 }
@@ -227,15 +230,19 @@ static void handle_vcpu_fault(uint8_t vcpu)
 
     switch (ESR_EC(esr)) {
     case ESR_EC_WFX:
+        exits_count(EXIT_IDLE);
         handle_wfx(vcpu, iss);
         return;
     case ESR_EC_SMC64:
+        exits_count(EXIT_CALL);
         handle_smc(vcpu, iss);
         return;
     case ESR_EC_SYS64:
+        exits_count(EXIT_REGISTER);
         handle_system_register(vcpu, iss);
         return;
     default:
+        exits_count(EXIT_OTHER);
         log_limited("vCPU %u at 0x%llx: trap of class 0x%x", vcpu, printable(vcpu_get_pc(vcpu)),
                     ESR_EC(esr));
         undefined(vcpu);
@@ -253,9 +260,11 @@ bool fault_handle(uint8_t vcpu, microkit_msginfo info)
         handle_vm_fault(vcpu);
         return false;
     case seL4_Fault_VGICMaintenance:
+        exits_count(EXIT_INTERRUPT_END);
         vgic_maintenance(vcpu, (uint32_t)microkit_mr_get(seL4_VGICMaintenance_IDX));
         return true;
     case seL4_Fault_VPPIEvent:
+        exits_count(EXIT_TIMER);
         vgic_raise_ppi(vcpu, VGIC_VIRTUAL_TIMER);
         pl011_flush();
         return true;
@@ -263,9 +272,11 @@ bool fault_handle(uint8_t vcpu, microkit_msginfo info)
         handle_vcpu_fault(vcpu);
         return false;
     case seL4_Fault_UnknownSyscall: /* HVC: the address of the instruction is reported */
+        exits_count(EXIT_CALL);
         psci_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
         return false;
     case seL4_Fault_UserException:
+        exits_count(EXIT_OTHER);
         undefined(vcpu);
         return false;
     default:

@@ -4,6 +4,7 @@
 
 #include "boot.h"
 #include "console_port.h"
+#include "exits.h"
 #include "gic_drain.h"
 #include "log.h"
 #include "pl011.h"
@@ -96,6 +97,7 @@ static void stop(void)
     virtio_reset();
     pl011_reset();
     vgic_reset();
+    exits_report();
 }
 
 static const char *hint(void)

@@ -47,11 +47,11 @@ def make(target, **variables):
                           stderr=subprocess.STDOUT, text=True, env=environment, check=False)
 
 
-def directory_of(system, config=None):
-    """Where make puts what it makes of a system."""
+def directory_of(system, config=None, exits=None):
+    """Where make puts what it makes of a system (with EXITS=1, if `exits`)."""
     name = pathlib.Path(str(system)).name.removesuffix(".yaml").removesuffix(".system")
     sdk = "bundled" if on_bundled_sdk() else SDK.name
-    return BUILD_DIR / "systems" / name / f"{sdk}.{BOARD}.{config or CONFIG}"
+    return BUILD_DIR / "systems" / name / f"{sdk}.{BOARD}.{config or CONFIG}{'.exits' if exits else ''}"
 
 
 # A real SDK that cannot prefill regions (before 2.2) has a copy of the kernel image in each monitor's
@@ -67,7 +67,7 @@ def build(system, **variables):
     if system in LARGE and not on_bundled_sdk() and LIST_TOO_LONG in process.stdout:
         pytest.skip(f"{SDK.name}'s tool has no room for the pages of so many kernel images")
     assert process.returncode == 0, process.stdout[-4000:]
-    return directory_of(system, variables.get("MICROKIT_CONFIG")) / "run"
+    return directory_of(system, variables.get("MICROKIT_CONFIG"), variables.get("EXITS")) / "run"
 
 
 class Booter:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reboot and power-off from inside a guest are that guest's business alone."""
 
+import re
+
 import machine
 
 
@@ -70,3 +72,23 @@ def test_panic_is_the_guests_own(boot):
     system.send("echo c >/proc/sysrq-trigger\r")
     system.login(0)
     assert "vm0" in system.output(0, "hostname")
+
+
+def test_exits_are_counted_on_demand(boot):
+    """Built with EXITS=1, a monitor tells what its guest's exits were when the machine stops."""
+    system = boot("virtio_demo", EXITS=1)
+    system.login(0)
+    system.login(1)
+    system.output(1, "ifconfig eth0 192.168.1.2; ping -c 100 -i 0.01 192.168.1.1")
+    system.send("poweroff\r")
+    system.expect("powered off", timeout=30)
+    said = machine.CONTROL.sub("", system.child.before)
+    whole = int(re.search(r"vmm vm1: exits: +(\d+) in all", said)[1])
+    causes = {text: int(count) for count, text in
+              re.findall(r"vmm vm1: exits: +(\d+) ([A-Za-z][^\r\n]*)", said) if text != "in all"}
+    assert whole == sum(causes.values()) > 1000
+    for cause in ("accesses to registers", "WFI or WFE", "SMC or HVC", "interrupts of the virtual timer"):
+        assert causes[cause] > 0
+    # Each ping was at least one kick of the card's (QueueNotify is at 0x050).
+    kicks = re.search(r"vmm vm1: exits: +(\d+)   at 0xa\w+050", said)
+    assert kicks and int(kicks[1]) >= 100
