@@ -11,7 +11,11 @@
 
 #define VMPIDR_RES1 BIT(31)
 
-/* The registers that stay in the core while PDs run: seL4_VCPUReg's name and the hardware's. */
+/*
+ * The registers that stay in the core while PDs run: seL4_VCPUReg's name and the hardware's. The
+ * timer goes on, its control being the last to be loaded; should it interrupt a PD, that is left
+ * active until its vCPU runs. To stop and start it each time is dear, on an emulator above all.
+ */
 #define RESIDENT_REGISTERS(X)                                                                      \
     X(TTBR0, ttbr0_el1)                                                                            \
     X(TTBR1, ttbr1_el1)                                                                            \
@@ -32,7 +36,8 @@
     X(ELR_EL1, elr_el1)                                                                            \
     X(SPSR_EL1, spsr_el1)                                                                          \
     X(CNTV_CVAL, cntv_cval_el0)                                                                    \
-    X(CNTVOFF, cntvoff_el2)
+    X(CNTVOFF, cntvoff_el2)                                                                        \
+    X(CNTV_CTL, cntv_ctl_el0)
 
 /* ---- Setting up ---- */
 
@@ -57,6 +62,7 @@ void vcpu_init_cpu(struct cpu *cpu)
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | counters);
     write_sysreg(mdscr_el1, 0);
+    write_sysreg(cntv_ctl_el0, 0);
     write_sysreg(hstr_el2, 0);
     cpu->cptr = CPTR_RES1 | CPTR_TFP;
     write_sysreg(cptr_el2, cpu->cptr);
@@ -70,6 +76,7 @@ static void save(struct cpu *cpu, struct vcpu *vcpu)
 {
 #define SAVE(name, hardware) vcpu->reg[seL4_VCPUReg_##name] = read_sysreg(hardware);
     RESIDENT_REGISTERS(SAVE)
+    write_sysreg(cntv_ctl_el0, 0); /* not before its other registers are the next one's */
     vcpu->csselr = read_sysreg(csselr_el1);
 
     vcpu->vmcr = gich_read(GICH_VMCR);
@@ -148,7 +155,7 @@ void vcpu_silence(struct cpu *cpu)
 /* Whether a register is in `reg` although the vCPU is loaded: vcpu_leave has put it there. */
 static bool is_exchanged(uint64_t reg)
 {
-    return reg == seL4_VCPUReg_SCTLR || reg == seL4_VCPUReg_CPACR || reg == seL4_VCPUReg_CNTV_CTL ||
+    return reg == seL4_VCPUReg_SCTLR || reg == seL4_VCPUReg_CPACR ||
            reg == seL4_VCPUReg_CNTKCTL_EL1;
 }
 
@@ -253,7 +260,7 @@ void vcpu_timer_interrupt(struct cpu *cpu)
     cpu->vtimer_masked = true; /* it is active now */
     if (!cpu->vcpu_active) {
         cpu->vcpu_ready = NULL;
-        return; /* it had come just before its vCPU stopped; the next one to run sets it right */
+        return; /* it comes again when its vCPU runs */
     }
     cpu->vcpu_loaded->vcpu.vtimer_masked = true;
     fault_raise(cpu, seL4_Fault_VPPIEvent, seL4_VPPIEvent_Length, INTID_VIRTUAL_TIMER, 0, 0, 0);

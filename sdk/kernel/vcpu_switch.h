@@ -33,22 +33,18 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
     uint64_t sctlr = vcpu->reg[seL4_VCPUReg_SCTLR];
     uint64_t cpacr = vcpu->reg[seL4_VCPUReg_CPACR];
     uint64_t cntkctl = vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1];
-    uint64_t cntv_ctl = vcpu->reg[seL4_VCPUReg_CNTV_CTL];
     set_regime(HCR_VCPU, sctlr, thread->vttbr);
     write_sysreg(cpacr_el1, cpacr);
     write_sysreg(cntkctl_el1, cntkctl);
     write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
-    write_sysreg(cntv_ctl_el0, cntv_ctl);
 }
 
-/* Take from EL1 what is exchanged each time. The timer stops: a vCPU that does not run has none. */
+/* Take from EL1 what is exchanged each time. */
 static inline void vcpu_stop(struct cpu *cpu, struct vcpu *vcpu)
 {
     vcpu->reg[seL4_VCPUReg_SCTLR] = read_sysreg(sctlr_el1);
     vcpu->reg[seL4_VCPUReg_CPACR] = read_sysreg(cpacr_el1);
     vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1] = read_sysreg(cntkctl_el1);
-    vcpu->reg[seL4_VCPUReg_CNTV_CTL] = read_sysreg(cntv_ctl_el0);
-    write_sysreg(cntv_ctl_el0, 0);
     cpu->vcpu_active = false;
 }
 
