@@ -17,7 +17,8 @@ for purpose; do
             picolibc-aarch64-linux-gnu pkg-config libxml2-dev libelf-dev libfdt-dev libyaml-dev
             qemu-system-arm python3 python3-pexpect e2fsprogs"
         ;;
-    check) packages="$packages libcmocka-dev python3-pytest clang libclang-rt-dev" ;;
+    check) packages="$packages libcmocka-dev python3-pytest device-tree-compiler clang
+            libclang-rt-dev libc6-dev-arm64-cross" ;;
     picture) packages="$packages graphviz" ;;
     *)
         echo "setup: no set of packages is called '$purpose'" >&2
