@@ -18,7 +18,7 @@ for purpose; do
             qemu-system-arm python3 python3-pexpect e2fsprogs"
         ;;
     check) packages="$packages libcmocka-dev python3-pytest device-tree-compiler clang
-            libclang-rt-dev libc6-dev-arm64-cross" ;;
+            libclang-rt-dev libc6-dev-arm64-cross graphviz" ;;
     picture) packages="$packages graphviz" ;;
     *)
         echo "setup: no set of packages is called '$purpose'" >&2
