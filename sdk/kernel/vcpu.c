@@ -62,7 +62,6 @@ void vcpu_init_cpu(struct cpu *cpu)
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | counters);
     write_sysreg(mdscr_el1, 0);
-    write_sysreg(cntv_ctl_el0, 0);
     write_sysreg(hstr_el2, 0);
     cpu->cptr = CPTR_RES1 | CPTR_TFP;
     write_sysreg(cptr_el2, cpu->cptr);
