@@ -45,7 +45,7 @@
 
 #define CNTHCTL_PD   (CNTHCTL_EL1PCTEN | CNTHCTL_EL1PCEN)
 #define CNTHCTL_VCPU CNTHCTL_EL1PCTEN
-#define CNTKCTL_PD   (CNTKCTL_EL0PCTEN | CNTKCTL_EL0PTEN)
+#define CNTKCTL_PD   CNTKCTL_EL0PCTEN
 
 /* MDCR_EL2 (D17.3.17): EL1 meets the debug and PMU registers only through traps. */
 #define MDCR_TPMCR BIT(5)

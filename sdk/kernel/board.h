@@ -12,3 +12,4 @@
 #define INTID_GIC_MAINTENANCE 25u
 #define INTID_HYP_TIMER       26u
 #define INTID_VIRTUAL_TIMER   27u
+#define INTID_PHYSICAL_TIMER  30u /* CNTP; a PD's, if one has it */

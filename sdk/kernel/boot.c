@@ -126,7 +126,7 @@ void boot(void)
     gic_init();
     timer_init();
     vcpu_init_cpu(cpu);
-    cpu->ready_top = -1;
+    sched_init(cpu);
     thread_init_all(cpu, system);
     irq_init();
 }

@@ -22,7 +22,6 @@ struct cpu {
     struct thread *standby; /* one ready thread that is in no queue either: see sched.h */
     int ready_top;          /* the highest priority of which a thread is in a queue, or -1 */
     bool timing;            /* whether time is being charged at all */
-    bool timer_armed;
 
     /* What is loaded into the core's registers (vcpu.c, fpu.c). */
     bool vcpu_active; /* EL1 is set up for the loaded vCPU */
@@ -36,8 +35,9 @@ struct cpu {
 
     struct sched_context *charged; /* whom time is charged to from `charged_since` on */
     uint64_t charged_since;
-    struct thread *released;                  /* who waits for a replenishment, soonest first */
-    uint64_t ready_words;                     /* which of ready_bits are not 0 */
+    uint64_t timer_at;       /* when the kernel's timer interrupts, or TIMER_NEVER */
+    struct thread *released; /* who waits for a replenishment, soonest first */
+    uint64_t ready_words;    /* which of ready_bits are not 0 */
     uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
     struct queue ready[CPU_PRIORITIES];
 };

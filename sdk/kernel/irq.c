@@ -23,6 +23,9 @@ void irq_init(void)
             if (channel->kind == SYSTEM_CHANNEL_IRQ) {
                 owners[channel->peer] = (struct irq_owner){&threads[i], (uint8_t)id};
                 gic_enable(channel->peer, channel->flags & SYSTEM_IRQ_EDGE);
+                if (channel->peer == INTID_PHYSICAL_TIMER) {
+                    threads[i].cntkctl |= CNTKCTL_EL0PTEN;
+                }
             }
         }
     }

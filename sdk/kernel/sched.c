@@ -76,6 +76,28 @@ static struct thread *ready_take(struct cpu *cpu)
     return thread;
 }
 
+/* ---- The timer ---- */
+
+/*
+ * Interrupt at `deadline` at the latest. An earlier interrupt is left as it is: to take it in vain
+ * now and then is cheaper than to set the timer anew at each switch.
+ */
+static void timer_need(struct cpu *cpu, uint64_t deadline)
+{
+    if (deadline < cpu->timer_at) {
+        cpu->timer_at = deadline;
+        timer_set(deadline);
+    }
+}
+
+static void timer_cancel(struct cpu *cpu)
+{
+    if (cpu->timer_at != TIMER_NEVER) {
+        cpu->timer_at = TIMER_NEVER;
+        timer_stop();
+    }
+}
+
 /* ---- Budgets ---- */
 
 /* Put a thread that has no budget left aside until its period ends. */
@@ -89,6 +111,7 @@ static void release_insert(struct cpu *cpu, struct thread *thread)
     thread->queue_next = *link;
     thread->release_queued = true;
     *link = thread;
+    timer_need(cpu, thread->sc->replenish_at);
 }
 
 static void release_remove(struct cpu *cpu, struct thread *thread)
@@ -102,106 +125,149 @@ static void release_remove(struct cpu *cpu, struct thread *thread)
     thread->release_queued = false;
 }
 
-/* A limited context at time `now`: whether it may run. */
-static bool has_budget(struct sched_context *sc, uint64_t now)
+/* Whether this context has to wait for the end of its period. */
+static bool must_wait(const struct sched_context *sc, uint64_t now)
 {
-    if (sc->running && now >= sc->replenish_at) {
-        sc->running = false;
-        sc->remaining = sc->budget;
-    }
-    return sc->remaining > 0;
+    return sc->limited && sc->remaining == 0 && now < sc->replenish_at;
 }
 
-static void charge(struct cpu *cpu, uint64_t now)
+/* A ready thread has used up its budget or its time slice: others of its priority have their turn.
+ */
+static void end_turn(struct cpu *cpu, struct thread *thread, uint64_t now)
 {
-    struct sched_context *sc = cpu->charged;
-    uint64_t used = now - cpu->charged_since;
+    bool is_next = thread == cpu->next;
 
-    sc->remaining = used < sc->remaining ? sc->remaining - used : 0;
-    cpu->charged_since = now;
-}
-
-/* Set the timer to the end of the budget that is being used, or of a period that is waited for. */
-static void rearm(struct cpu *cpu)
-{
-    uint64_t deadline = TIMER_NEVER;
-
-    if (cpu->timing) {
-        deadline = cpu->charged_since + cpu->charged->remaining;
+    if (!is_next) {
+        ready_remove(cpu, thread);
     }
-    if (cpu->released != NULL && cpu->released->sc->replenish_at < deadline) {
-        deadline = cpu->released->sc->replenish_at;
-    }
-    cpu->timer_armed = deadline != TIMER_NEVER;
-    if (cpu->timer_armed) {
-        timer_set(deadline);
+    if (must_wait(thread->sc, now)) {
+        release_insert(cpu, thread);
     } else {
-        timer_stop();
+        thread->sc->remaining = thread->sc->budget;
+        ready_push(cpu, thread, true);
+    }
+    if (is_next) {
+        cpu->next = ready_take(cpu);
     }
 }
 
-/* Begin to count time for `thread` if that decides anything. */
-static void start_timing(struct cpu *cpu, struct thread *thread, uint64_t now)
+/* The ready thread that has the context which is being charged, or NULL if that waits. */
+static struct thread *charged_thread(const struct cpu *cpu)
 {
-    struct sched_context *sc = thread->sc;
+    struct thread *current = cpu->current;
 
-    cpu->timing = sc->limited || cpu->ready_top == thread->priority;
-    if (cpu->timing) {
-        if (!sc->limited && sc->remaining == 0) {
-            sc->remaining = sc->budget;
-        }
-        if (sc->limited && !sc->running) {
-            sc->running = true;
-            sc->replenish_at = now + sc->period;
-        }
-        cpu->charged = sc;
-        cpu->charged_since = now;
+    if (cpu->next != NULL && cpu->next->sc == cpu->charged) {
+        return cpu->next;
     }
-    rearm(cpu);
-}
-
-/* Cease to count time, and charge what has been counted. */
-static void stop_timing(struct cpu *cpu, uint64_t now)
-{
-    if (cpu->timing) {
-        charge(cpu, now);
-        cpu->timing = false;
-    }
+    return current != NULL && current->sc == cpu->charged && current->state == THREAD_READY
+               ? current
+               : NULL;
 }
 
 /*
- * Whether time matters to `thread` as the next one, or has mattered to the one before. It has an
- * equal waiting if the queues' best is as good, as it cannot be better.
+ * Charge the time until `now`, and cease to count; cpu->charged is then whom, or NULL. A turn that
+ * ends here is lost also if its thread has just begun to wait: without budget it will be put behind
+ * its equals (sched_ready_slowly).
  */
-static inline bool needs_timing(const struct cpu *cpu, const struct thread *thread)
+static inline void stop_timing(struct cpu *cpu, uint64_t now)
 {
-    return cpu->timer_armed || thread->sc->limited || cpu->ready_top == thread->priority;
+    struct sched_context *sc = cpu->charged;
+
+    if (!cpu->timing) {
+        cpu->charged = NULL;
+        return;
+    }
+    uint64_t used = now - cpu->charged_since;
+
+    cpu->timing = false;
+    if (likely(used < sc->remaining)) {
+        sc->remaining -= used;
+        return;
+    }
+    sc->remaining = 0;
+    struct thread *thread = charged_thread(cpu);
+
+    /* A server on its caller's time goes on, and the caller will lose its turn. */
+    if (thread != NULL &&
+        (sc == &thread->own || sc->limited || cpu->ready_top == thread->priority)) {
+        end_turn(cpu, thread, now);
+    }
 }
 
-/* See to it that cpu->next has budget, and that its time is counted. */
-static void settle(struct cpu *cpu, uint64_t now)
+/* Whether time matters to `thread`: it has an equal if the queues' best is as good. */
+static inline bool needs_timing(const struct cpu *cpu, const struct thread *thread)
 {
-    while (cpu->next != NULL && cpu->next->sc->limited && !has_budget(cpu->next->sc, now)) {
-        release_insert(cpu, cpu->next);
-        cpu->next = ready_take(cpu);
+    return thread->sc->limited || cpu->ready_top == thread->priority;
+}
+
+/* Begin to count the time of cpu->next, which has budget. */
+static inline void start_timing(struct cpu *cpu, uint64_t now)
+{
+    struct sched_context *sc = cpu->next->sc;
+
+    if (sc->limited && now >= sc->replenish_at) {
+        sc->remaining = sc->budget;
+        sc->replenish_at = now + sc->period;
     }
-    if (cpu->next != NULL) {
-        start_timing(cpu, cpu->next, now);
-    } else {
-        rearm(cpu);
+    cpu->timing = true;
+    cpu->charged = sc;
+    cpu->charged_since = now;
+    timer_need(cpu, now + sc->remaining);
+}
+
+/*
+ * See to it that cpu->next has budget, and that its time is counted if it matters: it does also to
+ * a server on the context that was charged until now, for its caller has equals.
+ */
+static inline void settle(struct cpu *cpu, uint64_t now)
+{
+    while (cpu->next != NULL && unlikely(must_wait(cpu->next->sc, now))) {
+        struct thread *thread = cpu->next;
+
+        cpu->next = ready_take(cpu);
+        release_insert(cpu, thread);
+    }
+    struct thread *next = cpu->next;
+
+    if (next != NULL &&
+        (needs_timing(cpu, next) || (next->sc == cpu->charged && next->sc->remaining != 0))) {
+        start_timing(cpu, now);
     }
 }
 
 /* ---- What the rest of the kernel calls ---- */
 
+void sched_init(struct cpu *cpu)
+{
+    cpu->ready_top = -1;
+    cpu->timer_at = TIMER_NEVER;
+}
+
+/* Take up a thread without budget. Returns whether it is ready; then `*turn_lost` says how. */
+static bool refill(struct cpu *cpu, struct thread *thread, bool *turn_lost)
+{
+    struct sched_context *sc = thread->sc;
+
+    *turn_lost = false;
+    if (sc->remaining != 0) {
+        return true;
+    }
+    if (must_wait(sc, timer_now())) {
+        release_insert(cpu, thread);
+        return false;
+    }
+    sc->remaining = sc->budget;
+    *turn_lost = !sc->limited;
+    return true;
+}
+
 void sched_ready_slowly(struct cpu *cpu, struct thread *thread)
 {
     struct thread *next = cpu->next;
+    bool turn_lost;
 
     thread->state = THREAD_READY;
-    if (thread->sc->limited && !has_budget(thread->sc, timer_now())) {
-        release_insert(cpu, thread);
-        rearm(cpu);
+    if (!refill(cpu, thread, &turn_lost)) {
         return;
     }
     if (next == NULL || thread->priority > next->priority) {
@@ -212,9 +278,9 @@ void sched_ready_slowly(struct cpu *cpu, struct thread *thread)
         return;
     }
     /* Behind its equals if one of them is running, before them otherwise. */
-    ready_push(cpu, thread, thread->priority == next->priority);
+    ready_push(cpu, thread, turn_lost || thread->priority == next->priority);
     if (thread->priority == next->priority && next == cpu->current && !cpu->timing) {
-        start_timing(cpu, next, timer_now());
+        start_timing(cpu, timer_now());
     }
 }
 
@@ -229,36 +295,35 @@ void sched_remove_slowly(struct cpu *cpu, struct thread *thread)
     }
 }
 
+/* `to` is made ready before `from` leaves: else an equal of `to` would be taken as the next one. */
 void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-    sched_remove(cpu, from);
+    if (from == cpu->next && to->sc->remaining != 0 && to->priority >= cpu->ready_top &&
+        (cpu->standby == NULL || to->priority >= cpu->standby->priority)) {
+        to->state = THREAD_READY;
+        cpu->next = to;
+        return;
+    }
     sched_ready(cpu, to);
+    sched_remove(cpu, from);
 }
 
 void sched_yield(struct cpu *cpu)
 {
     struct thread *thread = cpu->current;
-    struct sched_context *sc = thread->sc;
     uint64_t now = timer_now();
 
     stop_timing(cpu, now);
-    if (sc->limited) {
-        if (!sc->running) {
-            sc->running = true;
-            sc->replenish_at = now + sc->period;
-        }
-        sc->remaining = 0;
-    } else {
-        sc->remaining = sc->budget;
-        ready_push(cpu, thread, true);
-        cpu->next = ready_take(cpu);
+    if (thread == cpu->next) {
+        thread->sc->remaining = 0;
+        end_turn(cpu, thread, now);
     }
     settle(cpu, now);
 }
 
 void sched_context_changed(struct cpu *cpu)
 {
-    if (cpu->next == cpu->current && (cpu->timing || cpu->current->sc->limited)) {
+    if (cpu->next == cpu->current) {
         uint64_t now = timer_now();
 
         stop_timing(cpu, now);
@@ -269,19 +334,17 @@ void sched_context_changed(struct cpu *cpu)
 void sched_timer_interrupt(struct cpu *cpu)
 {
     uint64_t now = timer_now();
-    struct thread *thread = cpu->current;
 
+    timer_cancel(cpu);
     stop_timing(cpu, now);
-    if (thread != NULL && thread == cpu->next && !thread->sc->limited &&
-        thread->sc->remaining == 0) {
-        ready_push(cpu, thread, true);
-        cpu->next = ready_take(cpu);
-    }
     while (cpu->released != NULL && cpu->released->sc->replenish_at <= now) {
-        struct thread *released = cpu->released;
+        struct thread *thread = cpu->released;
 
-        release_remove(cpu, released);
-        sched_ready(cpu, released);
+        release_remove(cpu, thread);
+        sched_ready(cpu, thread);
+    }
+    if (cpu->released != NULL) {
+        timer_need(cpu, cpu->released->sc->replenish_at);
     }
     settle(cpu, now);
 }
@@ -293,9 +356,12 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
 {
     cpu->current = NULL;
     if (cpu->vcpu_active) {
-        vcpu_leave(cpu, cpu->vcpu_loaded->vttbr);
+        vcpu_leave(cpu, cpu->vcpu_loaded->vttbr, CNTKCTL_PD);
     }
     vcpu_silence(cpu);
+    if (cpu->released == NULL) {
+        timer_cancel(cpu);
+    }
     while (cpu->next == NULL) {
         dsb();
         __asm__ volatile("wfi" ::: "memory");
@@ -303,23 +369,15 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
     }
 }
 
-/* The time of the switch, and what it decides. */
-static void switch_timing(struct cpu *cpu)
-{
-    uint64_t now = timer_now();
-
-    stop_timing(cpu, now);
-    settle(cpu, now);
-}
-
-/* Find a next thread that has budget, idling until there is one. */
+/* Account for time, and find a next thread that has budget, idling until there is one. */
 static __attribute__((noinline)) void choose(struct cpu *cpu)
 {
     for (;;) {
-        if (cpu->next != NULL || cpu->timer_armed) {
-            switch_timing(cpu);
-        }
-        if (cpu->next != NULL) {
+        uint64_t now = timer_now();
+
+        stop_timing(cpu, now);
+        settle(cpu, now);
+        if (likely(cpu->next != NULL)) {
             return;
         }
         idle(cpu);
@@ -336,7 +394,7 @@ struct thread *cpu_switch(struct cpu *cpu)
             previous->regs.tpidrro_el0 = read_sysreg(tpidrro_el0);
         }
     }
-    if (unlikely(cpu->next == NULL || needs_timing(cpu, cpu->next))) {
+    if (cpu->timing || cpu->next == NULL || needs_timing(cpu, cpu->next)) {
         choose(cpu);
     }
 
@@ -345,9 +403,10 @@ struct thread *cpu_switch(struct cpu *cpu)
     if (next->is_vcpu) {
         vcpu_enter(cpu, next);
     } else if (cpu->vcpu_active) {
-        vcpu_leave(cpu, next->vttbr);
+        vcpu_leave(cpu, next->vttbr, next->cntkctl);
     } else {
         write_sysreg(vttbr_el2, next->vttbr);
+        write_sysreg(cntkctl_el1, next->cntkctl);
     }
     write_sysreg(tpidr_el0, next->regs.tpidr_el0);
     write_sysreg(tpidrro_el0, next->regs.tpidrro_el0);

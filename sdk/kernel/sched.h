@@ -18,12 +18,15 @@ void sched_ready_slowly(struct cpu *cpu, struct thread *thread);
 void sched_remove_slowly(struct cpu *cpu, struct thread *thread);
 void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *to);
 
+/* Nobody is ready, and no time is counted. */
+void sched_init(struct cpu *cpu);
+
 /* Make a thread that has a scheduling context ready; it was not. */
 static inline void sched_ready(struct cpu *cpu, struct thread *thread)
 {
     struct thread *next = cpu->next;
 
-    if (likely(next != NULL && cpu->standby == NULL && !thread->sc->limited)) {
+    if (likely(next != NULL && cpu->standby == NULL && thread->sc->remaining != 0)) {
         if (thread->priority > next->priority && next->priority >= cpu->ready_top) {
             thread->state = THREAD_READY;
             cpu->standby = next;
@@ -53,7 +56,7 @@ static inline void sched_remove(struct cpu *cpu, struct thread *thread)
 /* The same for two threads at once: `from` blocks, `to` becomes ready. */
 static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-    if (likely(from == cpu->next && !to->sc->limited &&
+    if (likely(from == cpu->next && to->sc->remaining != 0 &&
                (to->priority >= from->priority ||
                 (cpu->standby == NULL && to->priority >= cpu->ready_top)))) {
         to->state = THREAD_READY;

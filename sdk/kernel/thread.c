@@ -89,6 +89,7 @@ static void init_one(struct cpu *cpu, struct thread *thread, const struct system
     thread->cpu = cpu;
     thread->config = config;
     thread->vttbr = (uint64_t)config->vmid << 48 | config->stage2_root;
+    thread->cntkctl = CNTKCTL_PD;
     thread->is_vcpu = config->kind == SYSTEM_THREAD_VCPU;
     thread->priority = config->priority;
     thread->parent = config->parent == SYSTEM_NONE ? NULL : &threads[config->parent];

@@ -34,9 +34,8 @@ struct sched_context {
     uint64_t budget;
     uint64_t period;
     uint64_t remaining;
-    uint64_t replenish_at; /* end of the period; only if `running` */
+    uint64_t replenish_at; /* end of the period */
     bool limited;          /* budget < period */
-    bool running;          /* a period has begun */
 };
 
 /* A message to a server: a call's or a fault's. */
@@ -55,7 +54,8 @@ struct thread {
     seL4_UserContext regs; /* first: the vectors know */
 
     struct cpu *cpu;
-    uint64_t vttbr; /* VTTBR_EL2: stage-2 root and VMID */
+    uint64_t vttbr;   /* VTTBR_EL2: stage-2 root and VMID */
+    uint64_t cntkctl; /* CNTKCTL_EL1 of a PD: the physical timer is its owner's alone */
     uint8_t state;
     uint8_t priority;
     bool is_vcpu;

@@ -48,8 +48,8 @@ static inline void vcpu_stop(struct cpu *cpu, struct vcpu *vcpu)
     cpu->vcpu_active = false;
 }
 
-/* After a vCPU has run, set EL1 up for a PD whose VTTBR_EL2 is `vttbr`. */
-static inline void vcpu_leave(struct cpu *cpu, uint64_t vttbr)
+/* After a vCPU has run, set EL1 up for a PD whose VTTBR_EL2 and CNTKCTL_EL1 are these. */
+static inline void vcpu_leave(struct cpu *cpu, uint64_t vttbr, uint64_t cntkctl)
 {
     struct thread *thread = cpu->vcpu_loaded;
 
@@ -57,6 +57,6 @@ static inline void vcpu_leave(struct cpu *cpu, uint64_t vttbr)
     cpu->vcpu_ready = thread;
     set_regime(HCR_PD, SCTLR_EL1_PD, vttbr);
     write_sysreg(cpacr_el1, CPACR_FPEN);
-    write_sysreg(cntkctl_el1, CNTKCTL_PD);
+    write_sysreg(cntkctl_el1, cntkctl);
     write_sysreg(cnthctl_el2, CNTHCTL_PD);
 }

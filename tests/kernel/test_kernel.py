@@ -219,6 +219,15 @@ def test_no_fpu_is_a_fault():
             "FP or SIMD instruction" in line]
 
 
+@only_bundled
+def test_timer_is_its_owners():
+    """The physical timer is for the PD that has its interrupt."""
+    lines = output("hostile")
+    assert not [line for line in lines if "timer_is_not_its" in line]
+    assert [line for line in lines if line.startswith("kernel: PD 'meddler' has faulted") and
+            "system register" in line]
+
+
 def test_missing_entry_point_is_named():
     assert "bare is missing the 'protected' entry point" in output("faults")
 

@@ -23,6 +23,7 @@ static void begin(uint64_t us, unsigned workers, unsigned yielding)
         shared->turns[i] = 0;
         shared->work[i] = workers >> i & 1;
         shared->yield[i] = yielding >> i & 1;
+        shared->call[i] = 0;
         if (shared->work[i]) {
             microkit_notify(i);
         }
@@ -37,6 +38,46 @@ static void end(void)
         shared->work[i] = 0;
     }
     sleep_for(30000);
+}
+
+/*
+ * What of 200 ms a worker gets that calls a server now and then, beside an equal that computes. Its
+ * turn may end anywhere: while it computes, within a call, or on the way between.
+ */
+static const struct {
+    const char *name;
+    unsigned worker;
+    uint64_t call; /* microseconds */
+    uint64_t low, high;
+} shares[] = {
+    {"share_of_calling_each_us", CALLING, 1, 96000, 104000},
+    {"share_of_calling_each_3_us", CALLING, 3, 96000, 104000},
+    {"share_of_calling_each_7_us", CALLING, 7, 96000, 104000},
+    {"share_of_calling_each_29_us", CALLING, 29, 96000, 104000},
+    {"share_of_calling_each_101_us", CALLING, 101, 96000, 104000},
+    {"share_of_calling_each_997_us", CALLING, 997, 96000, 104000},
+    /* Its turn is 9 of 10 ms long, and no call ends it. */
+    {"share_of_calling_with_limit", CAPPED, 20, 140000, 180000},
+};
+
+#define SHARES (sizeof(shares) / sizeof(shares[0]))
+
+/* Returns false when there are no more. */
+static bool next_share(unsigned step)
+{
+    unsigned i = step / 2;
+
+    if (i == SHARES) {
+        return false;
+    }
+    if (step % 2 == 0) {
+        begin(200000, 1u << shares[i].worker | 1 << COMPUTING, 0);
+        shared->call[shares[i].worker] = shares[i].call;
+    } else {
+        check_range(shares[i].name, shared->count[shares[i].worker], shares[i].low, shares[i].high);
+        end();
+    }
+    return true;
 }
 
 static void next_phase(void)
@@ -89,8 +130,12 @@ static void next_phase(void)
         /* Nobody else is there: it is not interrupted. */
         check_range("alone_runs_on", shared->count[SHORT], 19800, 20000);
         check_equal("alone_uninterrupted", shared->turns[SHORT], 0);
-        done();
+        end();
         break;
+    default:
+        if (!next_share(phase - 13)) {
+            done();
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 #include "../common/check.h"
 
-enum { LIMITED, SHORT, LONG, BELOW, WORKERS };
+enum { LIMITED, SHORT, LONG, BELOW, CALLING, COMPUTING, CAPPED, WORKERS };
+
+#define SERVER 10 /* the channel to a server, of those that call */
 
 /* What the judge lets a worker do, and what it has done. */
 struct shared {
@@ -11,6 +13,7 @@ struct shared {
     volatile uint64_t count[WORKERS]; /* microseconds that it has worked */
     volatile uint64_t turns[WORKERS]; /* how often it was without the core in between */
     volatile uint64_t yield[WORKERS]; /* it yields every microsecond */
+    volatile uint64_t call[WORKERS];  /* if not 0, it calls a server after this many microseconds */
 };
 
 struct shared *shared;
@@ -22,6 +25,7 @@ struct shared *shared;
 static inline void work(unsigned worker)
 {
     uint64_t last = now();
+    uint64_t called = last;
     uint64_t had = 0;
 
     while (shared->work[worker]) {
@@ -36,6 +40,10 @@ static inline void work(unsigned worker)
         shared->count[worker] = microseconds(had);
         if (shared->yield[worker]) {
             seL4_Yield();
+        }
+        if (shared->call[worker] && time - called >= shared->call[worker] * 125 / 2) {
+            microkit_ppcall(SERVER, microkit_msginfo_new(0, 0));
+            called = now();
         }
     }
 }
