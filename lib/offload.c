@@ -9,6 +9,7 @@
 
 /* Offsets in the headers: RFC 791, RFC 8200, RFC 9293, RFC 768. */
 #define VLAN_TAG_SIZE      4u
+#define OFFSET_MAX         (UINT16_MAX - VLAN_TAG_SIZE) /* a tag may come in front, in 16 bits */
 #define IPV4_LENGTH        2u
 #define IPV4_ID            4u
 #define IPV4_FRAGMENT      6u
@@ -138,7 +139,7 @@ static const char *check_segmentation(const struct virtio_net_hdr_v1 *header, ui
     if (length / header->gso_size >= OFFLOAD_FRAMES_MAX) {
         return "too many segments in one frame";
     }
-    if (header->hdr_len > length) {
+    if (header->hdr_len > length || header->hdr_len > OFFSET_MAX) {
         return "headers longer than the frame";
     }
     return NULL;
@@ -155,7 +156,7 @@ const char *offload_check_header(const struct virtio_net_hdr_v1 *header, uint32_
         return "a frame longer than any";
     }
     if ((header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 &&
-        (header->csum_start < NET_FRAME_MIN ||
+        (header->csum_start < NET_FRAME_MIN || header->csum_start > OFFSET_MAX ||
          (uint32_t)header->csum_start + header->csum_offset + 2 > length)) {
         return "a checksum outside of the frame";
     }

@@ -28,7 +28,8 @@
 /*
  * Whether `header` is consistent in itself and with a frame of `length` bytes (at least
  * NET_FRAME_MIN), so that nobody who believes it reaches beyond the frame: the checksum field lies
- * inside, segments have a size, a GSO type is a known one and comes with a partial checksum.
+ * inside, segments have a size, a GSO type is a known one and comes with a partial checksum. A VLAN
+ * tag put in front of what it counts from does not make an offset wrap.
  * Returns NULL, or the cause in words. What lies in the frame is not looked at.
  */
 const char *offload_check_header(const struct virtio_net_hdr_v1 *header, uint32_t length);

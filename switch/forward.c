@@ -9,8 +9,7 @@
 #include "lib/offload.h"
 
 #define TYPE_OFFSET   12u
-#define TYPE_VLAN     0x8100u /* IEEE 802.1Q, 9.4 */
-#define TYPE_VLAN_LE  0x0081u /* as its bytes read on this processor */
+#define TYPE_VLAN     0x8100u /* IEEE 802.1Q, 9.4: a tag of the kind that is a VLAN here */
 #define VID_MASK      0x0fffu
 #define PRIORITY_MASK 0xf000u
 #define MAC_MASK      0xffffffffffffULL
@@ -69,10 +68,33 @@ static uint64_t source_of(const struct frame_head *head)
     return head->words[2] >> 16;
 }
 
-/* Whether a VLAN tag follows the addresses: bytes 24 and 25. */
+/* What follows the addresses, as its bytes read on this processor: bytes 24 and 25. */
+static uint16_t type_of(const struct frame_head *head)
+{
+    return (uint16_t)head->words[3];
+}
+
+#define LITTLE_ENDIAN_TYPE(type) ((type) >> 8 | ((type)&0xffu) << 8)
+
+/* Whether a VLAN's tag follows the addresses. */
 static bool is_tagged(const struct frame_head *head)
 {
-    return (head->words[3] & 0xffffu) == TYPE_VLAN_LE;
+    return type_of(head) == LITTLE_ENDIAN_TYPE(TYPE_VLAN);
+}
+
+/* Whether anything follows them that somebody, here or outside, takes for a tag. */
+static bool seems_tagged(const struct frame_head *head)
+{
+    switch (type_of(head)) {
+    case LITTLE_ENDIAN_TYPE(TYPE_VLAN):
+    case LITTLE_ENDIAN_TYPE(0x88a8u): /* a service VLAN's (IEEE 802.1Q, 9.4) */
+    case LITTLE_ENDIAN_TYPE(0x9100u): /* the same before there was a standard */
+    case LITTLE_ENDIAN_TYPE(0x9200u):
+    case LITTLE_ENDIAN_TYPE(0x9300u):
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Whether the sender has left nothing undone that the receiver would have to agree to. */
@@ -194,6 +216,10 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
     *priority = (uint16_t)tag & PRIORITY_MASK;
     if (*vlan == 0) {
         *vlan = from->native; /* no tag, or one for the priority only */
+        if (seems_tagged(&frame->head)) {
+            complain(from, DROP_VLAN, frame->length, "a tag that is none of a VLAN here");
+            return false;
+        }
     } else if (!from->trunk) {
         complain(from, DROP_VLAN, frame->length, "a VLAN tag on an access port");
         return false;
@@ -352,14 +378,44 @@ static void deliver(struct forward *forward, struct port *to, struct delivery *d
                  head_length - NET_HEADER + frame->length - frame->skip);
 }
 
+/* Whether the port gets frames of this VLAN with its tag. */
+static bool takes_tag(const struct port *to, uint16_t vlan)
+{
+    return to->trunk && vlan != to->native;
+}
+
 static void deliver_to_all(struct forward *forward, struct delivery *delivery, uint64_t receivers)
 {
     while (receivers != 0) {
         struct port *to = &forward->ports[__builtin_ctzll(receivers)];
 
         receivers &= receivers - 1;
-        deliver(forward, to, delivery, to->trunk && delivery->vlan != to->native);
+        deliver(forward, to, delivery, takes_tag(to, delivery->vlan));
     }
+}
+
+/*
+ * A frame that has a tag in it, behind that of its VLAN or, from a port on no VLAN, without one:
+ * not for ports on VLANs that would get it with that tag in front, and so on another VLAN.
+ */
+static uint64_t without_untagged(struct forward *forward, struct port *from, uint16_t vlan,
+                                 uint64_t receivers)
+{
+    uint64_t doubtful = receivers & forward->vlan_aware;
+    uint64_t left = receivers;
+
+    while (doubtful != 0) {
+        uint32_t index = (uint32_t)__builtin_ctzll(doubtful);
+
+        doubtful &= doubtful - 1;
+        if (!takes_tag(&forward->ports[index], vlan)) {
+            left &= ~(1ULL << index);
+        }
+    }
+    if (left != receivers) {
+        drop(from, DROP_VLAN);
+    }
+    return left;
 }
 
 /* The mirror sees the VLAN of each frame, but of those that it gets anyway. */
@@ -458,11 +514,8 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
 
     uint64_t receivers = receivers_of(forward, from, &delivery, now);
 
-    /* Who is on no VLAN may send tags at will, but not on to where they would mean one. */
-    if (delivery.vlan == SWITCH_VLAN_NONE && (receivers & forward->trunk_uplinks) != 0 &&
-        is_tagged(&frame->head)) {
-        receivers &= ~forward->trunk_uplinks;
-        drop(from, DROP_VLAN);
+    if ((receivers & forward->vlan_aware) != 0 && seems_tagged(&frame->head)) {
+        receivers = without_untagged(forward, from, delivery.vlan, receivers);
     }
     deliver_to_all(forward, &delivery, receivers);
     deliver_to_mirror(forward, from, &delivery, receivers);

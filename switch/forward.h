@@ -14,7 +14,7 @@ struct forward {
     uint64_t live;          /* ports that work */
     uint64_t touched;       /* ports that were sent something since somebody cleared this */
     uint64_t fixed;         /* ports with a fixed address */
-    uint64_t trunk_uplinks; /* to the world outside, where a tag means a VLAN */
+    uint64_t vlan_aware;    /* ports where a tag means a VLAN */
     uint64_t members[4096]; /* the ports on each VLAN; on SWITCH_VLAN_NONE: those on none */
     struct table table;
 };

@@ -81,8 +81,8 @@ static void join_vlans(struct port *port)
     if (!port->trunk || port->native != SWITCH_VLAN_NONE || is_uplink(port)) {
         join(port, port->native);
     }
-    if (port->trunk && is_uplink(port)) {
-        forward.trunk_uplinks |= 1ULL << port->index;
+    if (port->vlan_aware) {
+        forward.vlan_aware |= 1ULL << port->index;
     }
     for (; vlans != NULL && *vlans != 0; vlans++) {
         join(port, *vlans);

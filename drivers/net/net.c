@@ -70,6 +70,10 @@ static const char *seal_record(void *record, uint32_t count)
         memset(header, 0, HEADER);
         return count - HEADER <= NET_FRAME_MAX ? NULL : "it is too long";
     }
+    if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
+        header->gso_size = 0;
+        header->hdr_len = 0;
+    }
     cause = offload_check_header(header, count - HEADER);
     if (cause == NULL && header->gso_type == VIRTIO_NET_HDR_GSO_NONE &&
         count - HEADER > NET_FRAME_MAX) {

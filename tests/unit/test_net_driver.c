@@ -547,6 +547,30 @@ static void segments_pass_to_a_card_that_cuts_them(void **state)
     assert_int_equal(header->num_buffers, 0);
 }
 
+/* What means nothing without segmentation is not told the card. */
+static void header_fields_without_meaning_are_cleared(void **state)
+{
+    struct virtio_net_hdr_v1 *header = (void *)record;
+    const struct virtio_net_hdr_v1 *told;
+
+    (void)state;
+    begin_with(USUAL | OFFLOADS);
+    make_segment(1000);
+    header->gso_type = VIRTIO_NET_HDR_GSO_NONE;
+    header->hdr_len = 0xffff;
+    header->flags |= 0xfe;
+    assert_true(put(HEADER + 1000));
+    notified(SWITCH);
+    assert_true(fake_virtio_pop(TX, &sent));
+    told = (void *)sent.segment[0].data;
+    assert_int_equal(told->flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+    assert_int_equal(told->csum_start, 34);
+    assert_int_equal(told->csum_offset, 16);
+    assert_int_equal(told->hdr_len, 0);
+    assert_int_equal(told->gso_size, 0);
+    assert_int_equal(told->num_buffers, 0);
+}
+
 static void card_is_asked_for_nothing_it_cannot_do(void **state)
 {
     (void)state;
@@ -745,6 +769,7 @@ int main(void)
         CASE(slow_card_leaves_frames_with_the_switch),
         CASE(frames_that_have_left_cause_no_interrupts),
         CASE(segments_pass_to_a_card_that_cuts_them),
+        CASE(header_fields_without_meaning_are_cleared),
         CASE(card_is_asked_for_nothing_it_cannot_do),
         CASE(hostile_records_go_nowhere),
         CASE(broken_ring_is_reported_once),

@@ -453,6 +453,22 @@ static void test_bad_headers(void **state)
     expect_refused(&bad, frame.bytes, frame.length, "headers longer");
     bad.hdr_len = 0xffff;
     expect_refused(&bad, frame.bytes, frame.length, "headers longer");
+    bad = good;
+    bad.hdr_len = 0xffff - 4; /* in a frame that is so long */
+    assert_null(offload_check_header(&bad, NET_GSO_FRAME_MAX));
+    for (uint32_t length = 0xffff - 3; length <= 0xffff; length++) { /* 16 bits, with a VLAN tag */
+        bad.hdr_len = (uint16_t)length;
+        assert_non_null(offload_check_header(&bad, NET_GSO_FRAME_MAX));
+    }
+    bad = good;
+    bad.csum_offset = 0;
+    bad.csum_start = 0xffff - 4;
+    assert_null(offload_check_header(&bad, NET_GSO_FRAME_MAX));
+    for (uint32_t start = 0xffff - 3; start <= 0xffff; start++) {
+        bad.csum_start = (uint16_t)start;
+        assert_non_null(offload_check_header(&bad, NET_GSO_FRAME_MAX));
+    }
+    bad = good;
     bad.hdr_len = 0; /* a lie that costs nothing */
     segment(&p, 3000, 1000, 0);
     for (unsigned type = 0; type < 256; type++) {

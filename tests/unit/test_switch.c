@@ -147,15 +147,20 @@ static void make(int source, int destination, uint32_t length)
     out.bytes[13] = 0xb5;
 }
 
-/* Put a tag into `out`. */
-static void tag(uint16_t tci)
+/* Put a tag into `out`, in front of those that it has. */
+static void tag_as(uint16_t type, uint16_t tci)
 {
     memmove(out.bytes + 16, out.bytes + 12, out.length - 12);
-    out.bytes[12] = 0x81;
-    out.bytes[13] = 0x00;
+    out.bytes[12] = (uint8_t)(type >> 8);
+    out.bytes[13] = (uint8_t)type;
     out.bytes[14] = (uint8_t)(tci >> 8);
     out.bytes[15] = (uint8_t)tci;
     out.length += 4;
+}
+
+static void tag(uint16_t tci)
+{
+    tag_as(0x8100, tci);
 }
 
 static void put_record(int port, const void *record, uint32_t count)
@@ -762,6 +767,176 @@ static void tags_of_those_on_no_vlan_stay_inside(void **state)
     got_nothing_but(-1);
 }
 
+/*
+ * The tag behind the first: a bridge outside, or a machine, takes it for the frame's VLAN once the
+ * first is gone.
+ */
+static void second_tag_opens_no_vlan(void **state)
+{
+    (void)state;
+    make_uplink();
+    make_vlans();
+    config.ports[3].access_vlan = 10; /* native */
+    config.ports[3].trunk_vlans = (const uint16_t[]){20, 0};
+    init();
+    make(0, 200, 60);
+    tag(20);
+    tag(0);
+    send(0);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm0", "foreign VLAN "), 1);
+    make(0, 200, 60);
+    tag_as(0x88a8, 20);
+    send(0);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm0", "foreign VLAN "), 2);
+    /* The tag for the priority alone is none. */
+    make(0, 200, 60);
+    tag(0xe000);
+    send(0);
+    make(0, 200, 60);
+    got_out(3);
+    got_nothing_but(-1);
+}
+
+/* Behind a trunk's own tag there may be others, as far as that tag stays in front of them. */
+static void second_tag_passes_behind_a_first(void **state)
+{
+    (void)state;
+    static const uint16_t types[] = {0x8100, 0x88a8, 0x9100};
+
+    make_vlans();
+    config.ports[4].trunk_vlans = trunk_10_20;
+    init();
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        make(3, -1, 60);
+        tag_as(types[i], 20);
+        tag(10);
+        send(3);
+        got_out(4);
+        got_nothing_but(-1); /* the access ports would get it without the first */
+    }
+    assert_int_equal(counter("vm3", "foreign VLAN "), 3);
+}
+
+struct shape {
+    uint16_t type;
+    uint16_t vid;
+};
+
+/* The tags that all sequences below are made of; the first is none. */
+static const struct shape shapes[] = {{0, 0},       {0x8100, 0}, {0x8100, 10}, {0x8100, 20},
+                                      {0x8100, 30}, {0x88a8, 0}, {0x88a8, 20}, {0x9100, 20},
+                                      {0x9200, 10}, {0x9300, 20}};
+#define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+static bool is_on(int port, uint16_t vlan)
+{
+    const uint16_t *trunk = config.ports[port].trunk_vlans;
+
+    for (; trunk != NULL && *trunk != 0; trunk++) {
+        if (*trunk == vlan) {
+            return true;
+        }
+    }
+    return config.ports[port].access_vlan == vlan;
+}
+
+/* On which VLAN is `in`, as whoever is behind `port` reads it? */
+static uint16_t vlan_at(int port)
+{
+    uint16_t type = (uint16_t)(in.bytes[12] << 8 | in.bytes[13]);
+
+    for (size_t i = 1; i < SHAPES; i++) {
+        if (shapes[i].type == type) {
+            return (uint16_t)((in.bytes[14] << 8 | in.bytes[15]) & 0xfff);
+        }
+    }
+    return config.ports[port].access_vlan;
+}
+
+/*
+ * Whatever tags a frame has, nobody on a VLAN gets it on one that its sender is not on, and nobody
+ * on none gets from a VLAN what looks like a frame of one.
+ */
+static void check_arrival(int from, int to)
+{
+    bool aware = config.ports[to].access_vlan != 0 || config.ports[to].trunk_vlans != NULL;
+    bool sender_aware = config.ports[from].access_vlan != 0 || config.ports[from].trunk_vlans;
+    uint16_t vlan = vlan_at(to);
+
+    if (to == config.mirror_port) {
+        return;
+    }
+    if (aware || sender_aware) {
+        assert_true(is_on(from, vlan) || (vlan == 0 && !sender_aware) ||
+                    (vlan == 0 && config.ports[from].path == SWITCH_PATH_UPLINK));
+        assert_true(is_on(to, vlan) || (vlan == 0 && config.ports[to].path == SWITCH_PATH_UPLINK));
+    }
+    if (aware && config.ports[to].trunk_vlans == NULL) {
+        assert_int_equal(vlan, config.ports[to].access_vlan);
+    }
+}
+
+static unsigned send_all_shapes(void)
+{
+    unsigned arrived = 0;
+
+    for (size_t i = 0; i < SHAPES * SHAPES * SHAPES; i++) {
+        for (int from = 0; from < PORTS; from++) {
+            make(from, -1, 60);
+            for (size_t rest = i; rest != 0; rest /= SHAPES) {
+                if (shapes[rest % SHAPES].type != 0) {
+                    tag_as(shapes[rest % SHAPES].type, shapes[rest % SHAPES].vid);
+                }
+            }
+            send(from);
+            for (int to = 0; to < PORTS; to++) {
+                while (take(to)) {
+                    check_arrival(from, to);
+                    arrived++;
+                }
+            }
+        }
+        said();
+    }
+    return arrived;
+}
+
+static void no_sequence_of_tags_leaves_its_vlan(void **state)
+{
+    (void)state;
+    static const uint16_t trunk_20[] = {20, 0};
+    static const struct {
+        const uint16_t *trunk[PORTS];
+        uint16_t native[PORTS]; /* or access */
+        int uplink;
+        int mirror;
+    } layouts[] = {
+        {{NULL, NULL, NULL, trunk_10_20, NULL}, {10, 10, 20, 0, 0}, -1, -1},
+        {{NULL, NULL, NULL, trunk_10_20, trunk_20}, {10, 20, 0, 0, 10}, -1, -1},
+        {{NULL, NULL, NULL, trunk_10_20, NULL}, {10, 20, 0, 0, 0}, 3, -1},
+        {{NULL, NULL, NULL, trunk_20, trunk_10_20}, {10, 20, 0, 10, 0}, 3, -1},
+        {{NULL, NULL, trunk_20, trunk_10_20, NULL}, {10, 20, 10, 0, 0}, 3, 4},
+    };
+
+    for (size_t l = 0; l < sizeof(layouts) / sizeof(layouts[0]); l++) {
+        setup(state);
+        config.mirror_port = (int16_t)layouts[l].mirror;
+        for (int i = 0; i < PORTS; i++) {
+            config.ports[i].trunk_vlans = layouts[l].trunk[i];
+            config.ports[i].access_vlan = layouts[l].native[i];
+            config.ports[i].mac_fixed = i != layouts[l].uplink;
+            if (i == layouts[l].uplink) {
+                config.ports[i].path = SWITCH_PATH_UPLINK;
+                put_mac(config.ports[i].mac, 100);
+            }
+        }
+        init();
+        assert_true(send_all_shapes() > 20);
+    }
+}
+
 static void flood_from_outside_is_limited(void **state)
 {
     unsigned seen = 0;
@@ -1187,6 +1362,35 @@ static void checksum_inside_the_tag_is_refused(void **state)
     assert_int_equal(counter("vm3", "bad header "), 4);
 }
 
+/* Offsets to which a tag cannot be added: they would count from the frame's start again. */
+static void offsets_do_not_wrap(void **state)
+{
+    (void)state;
+    make_vlans();
+    init();
+    for (uint32_t offset = 0xffffu - 7; offset <= 0xffffu; offset++) {
+        make_tcp(0, -1, 65549 - 54, 1448);
+        put_mac(out.bytes, -1);
+        out.net.csum_start = (uint16_t)offset;
+        out.net.csum_offset = 2;
+        out.net.hdr_len = 54;
+        send(0);
+        while (take(3)) {
+            assert_true(in.net.csum_start == offset + 4);
+        }
+        make_tcp(0, -1, 65549 - 54, 1448);
+        put_mac(out.bytes, -1);
+        out.net.hdr_len = (uint16_t)offset;
+        send(0);
+        while (take(3)) {
+            assert_true(in.net.hdr_len == offset + 4);
+        }
+        while (take(1)) {
+        }
+    }
+    assert_int_equal(counter("vm0", "bad header "), 8);
+}
+
 /* ---- Receivers ---- */
 
 static void receiver_that_is_down_gets_nothing(void **state)
@@ -1502,6 +1706,9 @@ int main(void)
         CASE(forged_source_from_outside_is_dropped),
         CASE(uplink_carries_vlans_and_what_is_on_none),
         CASE(tags_of_those_on_no_vlan_stay_inside),
+        CASE(second_tag_opens_no_vlan),
+        CASE(second_tag_passes_behind_a_first),
+        CASE(no_sequence_of_tags_leaves_its_vlan),
         CASE(flood_from_outside_is_limited),
         CASE(mirror_sees_everything_once),
         CASE(mirror_does_not_see_twice_what_is_its_own),
@@ -1519,6 +1726,7 @@ int main(void)
         CASE(large_segment_is_cut_and_tagged),
         CASE(segment_of_another_protocol_is_dropped_for_those_that_need_it_cut),
         CASE(checksum_inside_the_tag_is_refused),
+        CASE(offsets_do_not_wrap),
         CASE(receiver_that_is_down_gets_nothing),
         CASE(full_receiver_costs_only_its_own_frames),
         CASE(ring_too_small_for_a_large_segment),
