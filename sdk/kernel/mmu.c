@@ -38,14 +38,15 @@
 /* SCTLR_EL2: RES1, M, C, SA, I, WXN (D17.2.119) */
 #define SCTLR_EL2_ON (0x30c50830ul | BIT(0) | BIT(2) | BIT(3) | BIT(12) | BIT(19))
 
-#define L3_TABLES  16u  /* 32 MiB of program and window */
-#define SCRATCH_GB 256u /* the level-1 entry through which memory is zeroed */
+#define L3_TABLES 16u                 /* 32 MiB of program and window */
+#define SCRATCH   (256ul << L1_SHIFT) /* where memory is seen that is being zeroed */
 
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
 
 static table l1;
 static table l2_devices; /* the first GiB */
 static table l2_kernel;  /* the GiB of the program */
+static table l2_scratch, l3_scratch;
 static table l3[L3_TABLES];
 static unsigned l3_used;
 
@@ -96,6 +97,8 @@ void mmu_init(uint64_t system_pa)
 {
     l1[0] = (uint64_t)l2_devices | DESC_TABLE;
     l1[SYSTEM_LOAD_ADDRESS >> L1_SHIFT] = (uint64_t)l2_kernel | DESC_TABLE;
+    l1[SCRATCH >> L1_SHIFT] = (uint64_t)l2_scratch | DESC_TABLE;
+    l2_scratch[0] = (uint64_t)l3_scratch | DESC_TABLE;
     map_device(BOARD_GICD);
     map_device(BOARD_GICC);
     map_device(BOARD_GICH);
@@ -150,29 +153,43 @@ static bool is_zero(uint64_t page)
 }
 
 /*
- * Zero within one GiB, seen through the scratch entry. A page that is zero is not written: on an
- * emulator it takes none of the host's memory then, and a system of large machines starts at once.
+ * A page that is zero is not written: on an emulator it takes none of the host's memory then, and a
+ * system of large machines starts at once.
+ */
+static void zero_page(uint64_t page)
+{
+    uint64_t block = 4ul << (read_sysreg(dczid_el0) & 0xf);
+    uint64_t line = 4ul << (read_sysreg(ctr_el0) >> 16 & 0xf);
+
+    if (!is_zero(page)) {
+        for (uint64_t at = page; at < page + PAGE_SIZE; at += block) {
+            __asm__ volatile("dc zva, %0" : : "r"(at) : "memory");
+        }
+    }
+    /* Cleaned, too: a guest begins with its caches off. */
+    for (uint64_t at = page; at < page + PAGE_SIZE; at += line) {
+        __asm__ volatile("dc cvac, %0" : : "r"(at) : "memory");
+    }
+}
+
+/*
+ * Zero pages within one table's 2 MiB. Only they are mapped while that lasts: what lies beside them
+ * may be a device, firmware's, or nothing, which the processor must not read ahead of time.
  */
 static void zero_within(uint64_t base, uint64_t size)
 {
-    uint64_t virtual = (uint64_t)SCRATCH_GB << L1_SHIFT | (base & (BIT(L1_SHIFT) - 1));
-    uint64_t line = 4ul << (read_sysreg(dczid_el0) & 0xf);
+    uint64_t *pages = &l3_scratch[base >> PAGE_SHIFT & (ENTRIES - 1)];
+    uint64_t virtual = SCRATCH | (base & (BIT(L2_SHIFT) - 1));
 
-    l1[SCRATCH_GB] = (base & ~(BIT(L1_SHIFT) - 1)) | MAP_RW | DESC_BLOCK;
+    for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+        pages[at >> PAGE_SHIFT] = (base + at) | MAP_RW | DESC_PAGE;
+    }
     flush_translations();
-    for (uint64_t end = virtual + size; virtual < end; virtual += PAGE_SIZE) {
-        bool zero = is_zero(virtual);
-
-        for (uint64_t at = virtual; at < virtual + PAGE_SIZE; at += line) {
-            if (!zero) {
-                __asm__ volatile("dc zva, %0" : : "r"(at) : "memory");
-            }
-            /* Cleaned, too: a guest begins with its caches off. */
-            __asm__ volatile("dc cvac, %0" : : "r"(at) : "memory");
-        }
+    for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+        zero_page(virtual + at);
+        pages[at >> PAGE_SHIFT] = 0;
     }
     dsb();
-    l1[SCRATCH_GB] = 0;
     flush_translations();
 }
 
@@ -180,12 +197,12 @@ void mmu_zero(uint64_t base, uint64_t size)
 {
     uint64_t end = base + size;
 
-    if (end < base || end > (uint64_t)SCRATCH_GB << L1_SHIFT || (base | size) % PAGE_SIZE != 0 ||
+    if (end < base || end > SCRATCH || (base | size) % PAGE_SIZE != 0 ||
         (read_sysreg(dczid_el0) & BIT(4))) {
         panic("cannot zero 0x%x bytes at 0x%x", size, base);
     }
     while (base < end) {
-        uint64_t limit = (base | (BIT(L1_SHIFT) - 1)) + 1;
+        uint64_t limit = (base | (BIT(L2_SHIFT) - 1)) + 1;
         uint64_t part = (limit < end ? limit : end) - base;
 
         zero_within(base, part);
