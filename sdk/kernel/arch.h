@@ -8,21 +8,28 @@
 /* HCR_EL2 (D17.2.48) */
 #define HCR_VM    BIT(0)  /* stage 2 translates */
 #define HCR_SWIO  BIT(1)  /* invalidation by set/way cleans, too */
+#define HCR_PTW   BIT(2)  /* no table walk in device memory */
 #define HCR_FMO   BIT(3)  /* FIQs come here */
 #define HCR_IMO   BIT(4)  /* IRQs come here; virtual ones go to EL1 */
 #define HCR_AMO   BIT(5)  /* SErrors come here */
 #define HCR_DC    BIT(12) /* stage 1 is off, memory cacheable */
 #define HCR_TWI   BIT(13) /* WFI traps */
 #define HCR_TWE   BIT(14) /* WFE traps */
+#define HCR_TID3  BIT(18) /* registers that say what the processor has trap */
 #define HCR_TSC   BIT(19) /* SMC traps */
 #define HCR_TIDCP BIT(20) /* implementation-defined registers trap */
 #define HCR_TACR  BIT(21) /* ACTLR_EL1 traps */
+#define HCR_TSW   BIT(22) /* cache maintenance by set/way traps */
 #define HCR_TGE   BIT(27) /* EL0's exceptions come here */
 #define HCR_RW    BIT(31) /* EL1 is AArch64 */
+#define HCR_TLOR  BIT(35) /* limited ordering regions trap */
+#define HCR_TERR  BIT(36) /* error records trap */
 
 #define HCR_COMMON (HCR_VM | HCR_SWIO | HCR_FMO | HCR_IMO | HCR_AMO | HCR_TSC | HCR_RW)
 #define HCR_PD     (HCR_COMMON | HCR_DC | HCR_TGE)
-#define HCR_VCPU   (HCR_COMMON | HCR_TWI | HCR_TWE | HCR_TIDCP | HCR_TACR)
+#define HCR_VCPU                                                                                   \
+    (HCR_COMMON | HCR_PTW | HCR_TWI | HCR_TWE | HCR_TID3 | HCR_TIDCP | HCR_TACR | HCR_TSW |        \
+     HCR_TLOR | HCR_TERR)
 
 /* SCTLR_EL1 (D17.2.118). Both have the MMU off; a PD may maintain caches. */
 #define SCTLR_EL1_RES1 0x30d00800ul
@@ -33,9 +40,11 @@
 /* CPACR_EL1 (D17.2.33): FP and SIMD do not trap to EL1. */
 #define CPACR_FPEN (3ul << 20)
 
-/* CPTR_EL2 (D17.2.34) */
+/* CPTR_EL2 (D17.2.34). What is RES1 traps SVE and SME where they exist. */
 #define CPTR_RES1 0x33fful
 #define CPTR_TFP  BIT(10) /* FP and SIMD trap here */
+#define CPTR_TTA  BIT(20) /* trace registers */
+#define CPTR_TAM  BIT(30) /* activity monitors */
 
 /* CNTHCTL_EL2 and CNTKCTL_EL1 (D17.11): who may use which counter and timer. */
 #define CNTHCTL_EL1PCTEN BIT(0) /* EL1 and EL0 read the physical counter */
@@ -47,15 +56,18 @@
 #define CNTHCTL_VCPU CNTHCTL_EL1PCTEN
 #define CNTKCTL_PD   CNTKCTL_EL0PCTEN
 
-/* MDCR_EL2 (D17.3.17): EL1 meets the debug and PMU registers only through traps. */
+/* MDCR_EL2 (D17.3.17): EL1 meets debug, PMU, profiling and trace registers only through traps. */
 #define MDCR_TPMCR BIT(5)
 #define MDCR_TPM   BIT(6)
 #define MDCR_TDA   BIT(9)
 #define MDCR_TDOSA BIT(10)
 #define MDCR_TDRA  BIT(11)
+#define MDCR_TPMS  BIT(14)
+#define MDCR_TTRF  BIT(19)
+#define MDCR_TDCC  BIT(27)
 #define MDCR_HPMN  0x1ful
 
-/* SPSR_EL2 (C5.2.19) */
+/* SPSR_EL2 (C5.2.19). Bits of features that a processor does not have do nothing. */
 #define SPSR_EL0T    0x0ul
 #define SPSR_EL1T    0x4ul
 #define SPSR_EL1H    0x5ul
@@ -63,6 +75,13 @@
 #define SPSR_AARCH32 BIT(4)
 #define SPSR_F       BIT(6)
 #define SPSR_NZCV    0xf0000000ul
+/* What is the thread's own, by its level: all but the mode and the debugger's SS. */
+#define SPSR_OF_EL0    (SPSR_NZCV | 0x03001c00ul)                /* TCO, DIT, SSBS, BTYPE */
+#define SPSR_OF_EL1    (SPSR_OF_EL0 | 0x00d02000ul | 0xful << 6) /* UAO, PAN, IL, ALLINT, DAIF */
+#define SPSR_OF_USER32 0xffdfffe0ul
+
+/* ID_AA64PFR0_EL1.EL0 (D17.2.65) */
+#define PFR0_EL0_AARCH32 2u
 
 /* ESR_EL2 (D17.2.37) */
 #define ESR_EC(esr)       ((esr) >> 26 & 0x3f)
@@ -87,14 +106,18 @@
 
 #include <stdint.h>
 
+#define TEXT_(name) #name
+#define TEXT(name)  TEXT_(name)
+
 #define read_sysreg(name)                                                                          \
     ({                                                                                             \
         uint64_t value_;                                                                           \
-        __asm__ volatile("mrs %0, " #name : "=r"(value_));                                         \
+        __asm__ volatile("mrs %0, " TEXT(name) : "=r"(value_));                                    \
         value_;                                                                                    \
     })
 
-#define write_sysreg(name, value) __asm__ volatile("msr " #name ", %x0" : : "rZ"((uint64_t)(value)))
+#define write_sysreg(name, value)                                                                  \
+    __asm__ volatile("msr " TEXT(name) ", %x0" : : "rZ"((uint64_t)(value)))
 
 static inline void isb(void)
 {

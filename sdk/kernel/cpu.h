@@ -31,6 +31,11 @@ struct cpu {
     struct thread *vcpu_ready;  /* it, if it can go on without vcpu_load, or NULL */
     struct thread *fpu_owner;
     uint64_t cptr;
+    uint64_t hcr_pd, sctlr_pd; /* what EL1 is set up with for PDs */
+    uint64_t vttbr_between;    /* see set_regime; 0: not needed */
+    bool has_more;             /* one of these two, which nothing closes (vcpu.c): */
+    bool has_disr;
+    bool has_tpidr2;
     uint64_t list_registers_used;
 
     struct sched_context *charged; /* whom time is charged to from `charged_since` on */
@@ -61,7 +66,7 @@ static inline struct cpu *this_cpu(void)
  */
 static inline void fpu_switch(struct cpu *cpu, struct thread *next)
 {
-    uint64_t cptr = CPTR_RES1;
+    uint64_t cptr = cpu->cptr & ~CPTR_TFP;
 
     if (cpu->fpu_owner != next) {
         if (next->is_vcpu && !(next->config->flags & SYSTEM_THREAD_NO_FPU)) {

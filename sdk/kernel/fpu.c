@@ -5,7 +5,7 @@
 
 void fpu_give(struct cpu *cpu, struct thread *thread)
 {
-    cpu->cptr = CPTR_RES1;
+    cpu->cptr &= ~CPTR_TFP;
     write_sysreg(cptr_el2, cpu->cptr);
     isb();
     if (cpu->fpu_owner != NULL) {

@@ -356,7 +356,7 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
 {
     cpu->current = NULL;
     if (cpu->vcpu_active) {
-        vcpu_leave(cpu, cpu->vcpu_loaded->vttbr, CNTKCTL_PD);
+        vcpu_leave(cpu, cpu->vttbr_between, CNTKCTL_PD);
     }
     vcpu_silence(cpu);
     if (cpu->released == NULL) {

@@ -10,6 +10,7 @@
 #define ISS_RT(esr)  ((esr) >> 5 & 0x1f)
 #define ISS_CRN(esr) ((esr) >> 10 & 0xf)
 #define ISS_OP1(esr) ((esr) >> 14 & 0x7)
+#define ISS_OP2(esr) ((esr) >> 17 & 0x7)
 #define ISS_OP0(esr) ((esr) >> 20 & 0x3)
 
 static bool is_debug(uint64_t esr)
@@ -42,14 +43,92 @@ static bool is_auxiliary_control(uint64_t esr)
     return ISS_OP0(esr) == 3 && ISS_OP1(esr) == 0 && ISS_CRN(esr) == 1 && ISS_CRM(esr) == 0;
 }
 
+/* Where fields of four bits are, by their lowest bits. */
+#define F(shift) (0xful << (shift))
+
+/*
+ * The registers that say what the processor has: CRm, op2, and which fields a guest may see. Shown
+ * is what needs nothing of the kernel, or what the kernel keeps for it; all else is 0: not there.
+ */
+#define ID_REGISTERS(X)                                                                            \
+    X(1, 0, 0x0f0ffffful)                            /* ID_PFR0: no RAS, AMU */                    \
+    X(1, 1, 0x0ffffffful)                            /* ID_PFR1: no GIC */                         \
+    X(1, 2, F(0) | F(4))                             /* ID_DFR0: CopDbg, CopSDbg */                \
+    X(1, 4, ~0ul)                                    /* ID_MMFR0 */                                \
+    X(1, 5, ~0ul)                                    /* ID_MMFR1 */                                \
+    X(1, 6, ~0ul)                                    /* ID_MMFR2 */                                \
+    X(1, 7, ~0ul)                                    /* ID_MMFR3 */                                \
+    X(2, 0, ~0ul)                                    /* ID_ISAR0 */                                \
+    X(2, 1, ~0ul)                                    /* ID_ISAR1 */                                \
+    X(2, 2, ~0ul)                                    /* ID_ISAR2 */                                \
+    X(2, 3, ~0ul)                                    /* ID_ISAR3 */                                \
+    X(2, 4, ~0ul)                                    /* ID_ISAR4 */                                \
+    X(2, 5, ~0ul)                                    /* ID_ISAR5 */                                \
+    X(2, 6, F(0) | F(4) | F(8) | F(12) | F(16))      /* ID_MMFR4: no EVT */                        \
+    X(2, 7, 0x0ffffffful)                            /* ID_ISAR6 */                                \
+    X(3, 0, ~0ul)                                    /* MVFR0 */                                   \
+    X(3, 1, ~0ul)                                    /* MVFR1 */                                   \
+    X(3, 2, ~0ul)                                    /* MVFR2 */                                   \
+    X(3, 4, F(0) | F(4))                             /* ID_PFR2: CSV3, SSBS */                     \
+    X(4, 0, 0xfffffful | F(48) | F(56) | F(60))      /* PFR0: ELs, FP, DIT, CSV2, CSV3 */          \
+    X(4, 1, F(0) | F(4))                             /* PFR1: BT, SSBS */                          \
+    X(5, 0, F(36))                                   /* DFR0: DoubleLock */                        \
+    X(6, 0, ~(F(0) | F(24)))                         /* ISAR0: no TME */                           \
+    X(6, 1, F(0) | 0xffful << 12 | 0xfffffful << 32) /* ISAR1: no pointer authentication, LS64 */  \
+    X(6, 2, F(20) | F(28) | F(52))                   /* ISAR2: BC, CLRBHB, CSSC */                 \
+    X(7, 0, 0xffful | 0xfffful << 16 | F(44))        /* MMFR0: no FGT, ECV */                      \
+    X(7, 1, F(0) | F(12) | F(20) | F(24) | F(36) | F(60)) /* MMFR1: no LO, VH, HCX */              \
+    X(7, 2, 0xffful | F(16) | F(20) | F(28) | F(32) | F(48) | F(52) | F(60)) /* MMFR2: no NV */
+
+/* ID_AA64DFR0_EL1: debug as in Armv8.0, as little as there can be; no counters. */
+#define DFR0 (6ul | 1ul << 12 | 1ul << 20)
+
+static bool is_id(uint64_t esr)
+{
+    return ISS_OP0(esr) == 3 && ISS_OP1(esr) == 0 && ISS_CRN(esr) == 0 && (esr & ISS_READ);
+}
+
+static uint64_t id_register(unsigned crm, unsigned op2)
+{
+    uint64_t value = 0;
+
+    switch (crm << 4 | op2) {
+#define READ(crm, op2, shown)                                                                      \
+    case crm << 4 | op2:                                                                           \
+        value = read_sysreg(s3_0_c0_c##crm##_##op2) & (shown);                                     \
+        break;
+        ID_REGISTERS(READ)
+    }
+    if (crm == 4 && op2 == 0 && (value & F(56)) > 1ul << 56) {
+        value = (value & ~F(56)) | 1ul << 56; /* CSV2: of more than 1, SCXTNUM_EL1 is part */
+    }
+    return crm == 5 && op2 == 0 ? value | DFR0 : value;
+}
+
+/* DC ISW, CSW and CISW. */
+static bool is_set_way(uint64_t esr)
+{
+    unsigned crm = ISS_CRM(esr);
+
+    return ISS_OP0(esr) == 1 && ISS_OP1(esr) == 0 && ISS_CRN(esr) == 7 && ISS_OP2(esr) == 2 &&
+           (crm == 6 || crm == 10 || crm == 14);
+}
+
 bool sysreg_emulate(struct thread *thread, uint64_t esr)
 {
-    if (!is_debug(esr) && !is_performance(esr) && !is_implementation_defined(esr) &&
-        !is_auxiliary_control(esr)) {
+    uint64_t value = 0;
+
+    if (is_id(esr)) {
+        value = id_register(ISS_CRM(esr), ISS_OP2(esr));
+    } else if (is_set_way(esr)) {
+        /* Others' lines, too: so they are always cleaned, and each costs the guest a trap. */
+        __asm__ volatile("dc cisw, %0" : : "r"(register_read(thread, ISS_RT(esr))) : "memory");
+    } else if (!is_debug(esr) && !is_performance(esr) && !is_implementation_defined(esr) &&
+               !is_auxiliary_control(esr)) {
         return false;
     }
     if (esr & ISS_READ) {
-        register_write(thread, ISS_RT(esr), 0);
+        register_write(thread, ISS_RT(esr), value);
     }
     thread->regs.pc += 4;
     return true;

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Registers of the core that guests must not reach, because they would act on other threads, and
- * that no monitor needs to know of: debug, performance counters, and implementation-defined ones.
- * They read as zero and ignore writes.
+ * Registers of the core that guests must not reach as they are, and that no monitor needs to know
+ * of. Debug, performance counters and implementation-defined ones would act on other threads: they
+ * read as zero and ignore writes. Those that say what the processor has say only what a guest may
+ * use. Cache maintenance by set and way is done, as cleaning.
  */
 
 #include <stdbool.h>

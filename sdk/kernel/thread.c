@@ -183,18 +183,15 @@ void thread_resume(struct thread *thread)
 
 uint64_t thread_safe_spsr(const struct thread *thread, uint64_t spsr)
 {
-    const uint64_t daif = 0xful << 6;
-    const uint64_t aarch32_state = 0x0f0ffc20ul; /* Q, IT, GE, T: they are EL0's own */
-
     if (!thread->is_vcpu) {
-        return (spsr & SPSR_NZCV) | SPSR_F | SPSR_EL0T;
+        return (spsr & SPSR_OF_EL0) | SPSR_F | SPSR_EL0T;
     }
-    if (spsr & SPSR_AARCH32) {
-        return (spsr & (SPSR_NZCV | daif | aarch32_state)) | SPSR_AARCH32; /* user mode */
+    if ((spsr & SPSR_AARCH32) && (read_sysreg(id_aa64pfr0_el1) & 0xf) == PFR0_EL0_AARCH32) {
+        return (spsr & SPSR_OF_USER32) | SPSR_AARCH32;
     }
-    uint64_t mode = spsr & SPSR_MODE;
+    uint64_t mode = spsr & (SPSR_AARCH32 | SPSR_MODE);
     if (mode != SPSR_EL0T && mode != SPSR_EL1T) {
         mode = SPSR_EL1H;
     }
-    return (spsr & (SPSR_NZCV | daif)) | mode;
+    return (spsr & SPSR_OF_EL1) | mode;
 }

@@ -22,9 +22,17 @@ static inline bool guest_address(uint64_t esr, uint64_t *address)
 
     if (ESR_FSC_TYPE(esr) == FSC_PERMISSION && !(esr & ESR_S1PTW)) {
         uint64_t par = read_sysreg(par_el1);
+        register uint64_t translated __asm__("x0") = far;
 
-        __asm__ volatile("at s1e1r, %0\n isb" : : "r"(far));
-        uint64_t translated = read_sysreg(par_el1);
+        /* Where there is no memory, the tables' walk faults: then it ends as all ones (vectors.S).
+         */
+        __asm__ volatile(".global translate_at\n"
+                         "translate_at: at s1e1r, x0\n"
+                         "isb\n"
+                         "mrs x0, par_el1"
+                         : "+r"(translated)
+                         :
+                         : "x16", "x17", "memory");
         write_sysreg(par_el1, par);
         if (translated & PAR_F) {
             return false;

@@ -31,13 +31,35 @@
     X(PAR, par_el1)                                                                                \
     X(VBAR, vbar_el1)                                                                              \
     X(TPIDR_EL1, tpidr_el1)                                                                        \
-    X(VMPIDR_EL2, vmpidr_el2)                                                                      \
     X(SP_EL1, sp_el1)                                                                              \
     X(ELR_EL1, elr_el1)                                                                            \
     X(SPSR_EL1, spsr_el1)                                                                          \
     X(CNTV_CVAL, cntv_cval_el0)                                                                    \
-    X(CNTVOFF, cntvoff_el2)                                                                        \
     X(CNTV_CTL, cntv_ctl_el0)
+
+/* Those that a guest cannot write: struct vcpu has them, too. */
+#define GIVEN_REGISTERS(X)                                                                         \
+    X(VMPIDR_EL2, vmpidr_el2)                                                                      \
+    X(CNTVOFF, cntvoff_el2)
+
+/* Newer registers, by encoding: the assembler does not know all of their names. */
+#define VDISR_EL2   s3_4_c12_c1_1
+#define TPIDR2_EL0  s3_3_c13_c0_5
+#define MPAM2_EL2   s3_4_c10_c5_0
+#define HCRX_EL2    s3_4_c1_c2_2
+#define HFGRTR_EL2  s3_4_c1_c1_4
+#define HFGWTR_EL2  s3_4_c1_c1_5
+#define HFGITR_EL2  s3_4_c1_c1_6
+#define HDFGRTR_EL2 s3_4_c3_c1_4
+#define HDFGWTR_EL2 s3_4_c3_c1_5
+#define HFGRTR2_EL2 s3_4_c3_c1_2
+#define HFGWTR2_EL2 s3_4_c3_c1_3
+#define HFGITR2_EL2 s3_4_c3_c1_7
+
+#define MPAM2_TRAPS (BIT(48) | BIT(49))
+
+/* Stage 2 of nobody, with VMID 0: nothing is mapped. */
+static uint64_t nowhere[1024] __attribute__((aligned(8192)));
 
 /* ---- Setting up ---- */
 
@@ -45,9 +67,57 @@ void vcpu_init(struct thread *thread)
 {
     struct vcpu *vcpu = &thread->vcpu;
 
+    vcpu->hcr = HCR_VCPU;
     vcpu->reg[seL4_VCPUReg_SCTLR] = SCTLR_EL1_RESET;
     vcpu->reg[seL4_VCPUReg_VMPIDR_EL2] = VMPIDR_RES1 | thread->config->child_id;
     thread->regs.spsr = thread_safe_spsr(thread, SPSR_EL1H | 0xful << 6);
+}
+
+static uint64_t id_field(uint64_t id, unsigned shift)
+{
+    return id >> shift & 0xf;
+}
+
+/*
+ * What processors have had since Armv8.0 is closed unless sysreg.c offers it: most of it by
+ * HCR_EL2, MDCR_EL2 and CPTR_EL2, here what has registers of its own, whose zeros close. Two
+ * registers of a guest's can be closed by nothing, or not always, and so are its own.
+ */
+static void close_newer(struct cpu *cpu)
+{
+    uint64_t pfr0 = read_sysreg(id_aa64pfr0_el1);
+    uint64_t pfr1 = read_sysreg(id_aa64pfr1_el1);
+    uint64_t fine_grained = id_field(read_sysreg(id_aa64mmfr0_el1), 56);
+
+    if (id_field(read_sysreg(id_aa64mmfr1_el1), 40) != 0) {
+        write_sysreg(HCRX_EL2, 0);
+    }
+    if (fine_grained >= 1) {
+        write_sysreg(HFGRTR_EL2, 0);
+        write_sysreg(HFGWTR_EL2, 0);
+        write_sysreg(HFGITR_EL2, 0);
+        write_sysreg(HDFGRTR_EL2, 0);
+        write_sysreg(HDFGWTR_EL2, 0);
+    }
+    if (fine_grained >= 2) {
+        write_sysreg(HFGRTR2_EL2, 0);
+        write_sysreg(HFGWTR2_EL2, 0);
+        write_sysreg(HFGITR2_EL2, 0);
+    }
+    if (id_field(pfr0, 40) != 0 || id_field(pfr1, 16) != 0) {
+        write_sysreg(MPAM2_EL2, MPAM2_TRAPS);
+    }
+    cpu->has_disr = id_field(pfr0, 28) != 0;
+    cpu->has_tpidr2 = id_field(pfr1, 24) != 0 && fine_grained == 0;
+    cpu->has_more = cpu->has_disr || cpu->has_tpidr2;
+}
+
+/* Whether the processor executes AT ahead of time: Cortex-A55, A57, A72, A76. */
+static bool has_at_erratum(void)
+{
+    uint64_t part = read_sysreg(midr_el1) & 0xff00fff0ul;
+
+    return part == 0x4100d050 || part == 0x4100d070 || part == 0x4100d080 || part == 0x4100d0b0;
 }
 
 void vcpu_init_cpu(struct cpu *cpu)
@@ -56,20 +126,43 @@ void vcpu_init_cpu(struct cpu *cpu)
 
     write_sysreg(vtcr_el2, BIT(31) | 24ul | 1ul << 6 | 1ul << 8 | 1ul << 10 | 3ul << 12 |
                                2ul << 16); /* 40 bits from level 1, cached (D17.2.158) */
+    cpu->hcr_pd = HCR_PD;
+    cpu->sctlr_pd = SCTLR_EL1_PD;
+    cpu->vttbr_between = has_at_erratum() ? (uint64_t)nowhere : 0;
     write_sysreg(hcr_el2, HCR_PD);
     write_sysreg(sctlr_el1, SCTLR_EL1_PD);
     write_sysreg(cpacr_el1, CPACR_FPEN);
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
-    write_sysreg(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | counters);
+    write_sysreg(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | MDCR_TPMS |
+                               MDCR_TTRF | MDCR_TDCC | counters);
     write_sysreg(mdscr_el1, 0);
     write_sysreg(hstr_el2, 0);
-    cpu->cptr = CPTR_RES1 | CPTR_TFP;
+    cpu->cptr = CPTR_RES1 | CPTR_TFP | CPTR_TTA | CPTR_TAM;
     write_sysreg(cptr_el2, cpu->cptr);
+    close_newer(cpu);
     isb();
     __asm__ volatile("tlbi alle1is\n dsb ish\n isb" ::: "memory");
 }
 
 /* ---- Between vCPUs ---- */
+
+/* `from` is NULL if there was none. */
+static __attribute__((noinline)) void exchange_more(struct cpu *cpu, struct thread *from,
+                                                    struct thread *to)
+{
+    if (cpu->has_disr) {
+        if (from != NULL) {
+            from->vcpu.disr = read_sysreg(VDISR_EL2);
+        }
+        write_sysreg(VDISR_EL2, to->vcpu.disr);
+    }
+    if (cpu->has_tpidr2) {
+        if (from != NULL) {
+            from->vcpu.tpidr2 = read_sysreg(TPIDR2_EL0);
+        }
+        write_sysreg(TPIDR2_EL0, to->vcpu.tpidr2);
+    }
+}
 
 static void save(struct cpu *cpu, struct vcpu *vcpu)
 {
@@ -91,6 +184,7 @@ static void save(struct cpu *cpu, struct vcpu *vcpu)
 static void load(struct cpu *cpu, struct vcpu *vcpu)
 {
 #define LOAD(name, hardware) write_sysreg(hardware, vcpu->reg[seL4_VCPUReg_##name]);
+    GIVEN_REGISTERS(LOAD)
     RESIDENT_REGISTERS(LOAD)
     write_sysreg(csselr_el1, vcpu->csselr);
 
@@ -123,12 +217,19 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
 
     if (cpu->vcpu_active) {
         vcpu_stop(cpu, &cpu->vcpu_loaded->vcpu);
+        if (cpu->vttbr_between != 0) {
+            write_sysreg(vttbr_el2, cpu->vttbr_between); /* see set_regime */
+            isb();
+        }
     }
     if (cpu->vcpu_loaded != thread) {
         if (cpu->vcpu_loaded != NULL) {
             save(cpu, &cpu->vcpu_loaded->vcpu);
         }
         load(cpu, vcpu);
+        if (cpu->has_more) {
+            exchange_more(cpu, cpu->vcpu_loaded, thread);
+        }
         cpu->vcpu_loaded = thread;
     }
     if (!cpu->gich_enabled) {
@@ -165,6 +266,7 @@ static uint64_t read_resident(uint64_t reg)
     case seL4_VCPUReg_##name:                                                                      \
         return read_sysreg(hardware);
         RESIDENT_REGISTERS(READ)
+        GIVEN_REGISTERS(READ)
     }
     return 0;
 }
@@ -177,6 +279,7 @@ static void write_resident(uint64_t reg, uint64_t value)
         write_sysreg(hardware, value);                                                             \
         break;
         RESIDENT_REGISTERS(WRITE)
+        GIVEN_REGISTERS(WRITE)
     }
 }
 
@@ -195,10 +298,9 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
     if (reg >= seL4_VCPUReg_Num) {
         return seL4_InvalidArgument;
     }
+    thread->vcpu.reg[reg] = value;
     if (cpu->vcpu_loaded == thread && !is_exchanged(reg)) {
         write_resident(reg, value);
-    } else {
-        thread->vcpu.reg[reg] = value;
     }
     return seL4_NoError;
 }

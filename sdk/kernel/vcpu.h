@@ -17,7 +17,10 @@ struct thread;
 
 struct vcpu {
     uint64_t reg[seL4_VCPUReg_Num];
+    uint64_t hcr; /* HCR_EL2 */
     uint64_t csselr;
+    uint64_t disr; /* VDISR_EL2, which a guest has as DISR_EL1, and TPIDR2_EL0: if there are any */
+    uint64_t tpidr2;
     uint32_t vmcr; /* GICH_VMCR, GICH_APR, GICH_LR: the virtual CPU interface */
     uint32_t apr;
     uint32_t lr[GICH_LIST_REGISTERS];

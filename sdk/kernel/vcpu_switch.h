@@ -8,9 +8,20 @@
 /*
  * What translates the next thread's addresses. One after the other, with no access to memory
  * between them: an emulator empties its TLB at each.
+ *
+ * Some processors may execute the kernel's AT ahead of time, here, and keep what it finds (errata
+ * 1165522, 1319367, 1319537, 1530923). A mixture of two threads' registers finds nothing if stage 2
+ * is empty until all is set.
  */
-static inline void set_regime(uint64_t hcr, uint64_t sctlr, uint64_t vttbr)
+static inline void set_regime(const struct cpu *cpu, uint64_t hcr, uint64_t sctlr, uint64_t vttbr)
 {
+    if (unlikely(cpu->vttbr_between != 0)) {
+        write_sysreg(vttbr_el2, cpu->vttbr_between);
+        isb();
+        write_sysreg(hcr_el2, hcr);
+        write_sysreg(sctlr_el1, sctlr);
+        isb();
+    }
     __asm__ volatile("msr hcr_el2, %0\n"
                      "msr sctlr_el1, %1\n"
                      "msr vttbr_el2, %2"
@@ -33,7 +44,7 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
     uint64_t sctlr = vcpu->reg[seL4_VCPUReg_SCTLR];
     uint64_t cpacr = vcpu->reg[seL4_VCPUReg_CPACR];
     uint64_t cntkctl = vcpu->reg[seL4_VCPUReg_CNTKCTL_EL1];
-    set_regime(HCR_VCPU, sctlr, thread->vttbr);
+    set_regime(cpu, vcpu->hcr, sctlr, thread->vttbr);
     write_sysreg(cpacr_el1, cpacr);
     write_sysreg(cntkctl_el1, cntkctl);
     write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
@@ -55,7 +66,7 @@ static inline void vcpu_leave(struct cpu *cpu, uint64_t vttbr, uint64_t cntkctl)
 
     vcpu_stop(cpu, &thread->vcpu);
     cpu->vcpu_ready = thread;
-    set_regime(HCR_PD, SCTLR_EL1_PD, vttbr);
+    set_regime(cpu, cpu->hcr_pd, cpu->sctlr_pd, vttbr);
     write_sysreg(cpacr_el1, CPACR_FPEN);
     write_sysreg(cntkctl_el1, cntkctl);
     write_sysreg(cnthctl_el2, CNTHCTL_PD);

@@ -191,7 +191,7 @@ resume: /* x0: the current thread */
     ldp x27, x28, [sp, #R_X27]
     eret
 
-/* The one instruction of the kernel's that may fault: firmware that knows no SMC. */
+/* Of two instructions of the kernel's that may fault, one: firmware may know no SMC. */
     .global firmware_call
     .type firmware_call, %function
 firmware_call: /* x0: eight words, in and out */
@@ -222,10 +222,14 @@ kernel_sync:
     mrs x16, elr_el2
     adr x17, firmware_smc
     cmp x16, x17
+    b.eq 1f
+    adr x17, translate_at /* the other: a guest's tables may lead anywhere (trap.c) */
+    cmp x16, x17
     b.ne kernel_fault
-    add x16, x16, #4
+    add x16, x16, #8
+1:  add x16, x16, #4
     msr elr_el2, x16
-    mov x0, #-1 /* SMCCC: NOT_SUPPORTED */
+    mov x0, #-1 /* SMCCC: NOT_SUPPORTED; of PAR_EL1: failed */
     eret
 
 kernel_fault:

@@ -19,6 +19,7 @@ extern const char guest_exits[], guest_wfe[], guest_quiet[], guest_physical_time
 extern const char guest_timer[], guest_timer_masked[], guest_sleep[], guest_interrupts[];
 extern const char guest_acknowledge[];
 extern const char guest_registers[], guest_fpu[], guest_write[], guest_count[];
+extern const char guest_pstate[], guest_user32[], guest_walk[];
 
 static volatile uint64_t *const results = (volatile uint64_t *)GUEST_RESULTS;
 

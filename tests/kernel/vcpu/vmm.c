@@ -426,6 +426,66 @@ static void test_modes(void)
     check("mode_el1t", is_smc(0, 0x1f) && (registers(0).spsr & 0x1f) == 4);
 }
 
+/* PSTATE's bits of Armv8.1 and later: TCO, DIT, UAO, PAN, IL, SSBS, BTYPE. */
+#define PSTATE_NEWER 0x03d01c00ul
+
+static bool has_user32;
+
+/* What else is in PSTATE is the guest's, where the processor has it. */
+static void test_pstate(void)
+{
+    seL4_UserContext context = {0};
+    uint64_t has = 0;
+
+    context.spsr = 0xf00003c5 | PSTATE_NEWER | 1 << 21; /* and SS, which is a debugger's */
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP, false, 0, USER_WORDS, &context);
+    check_equal("pstate_is_the_guests", registers(0).spsr, 0xf00003c5 | PSTATE_NEWER);
+
+    context.pc = guest_address(guest_pstate);
+    context.spsr = 0x900003c5 | 1 << 24 | 1 << 23 | 1 << 22 | 1 << 12; /* DIT, UAO, PAN, SSBS */
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP, true, 0, USER_WORDS, &context);
+    wait_event();
+    check("pstate_exits", is_smc(0, 0x32));
+    context = registers(0);
+    has_user32 = (context.x2 & 0xf) == 2;
+    has |= (context.x0 >> 20 & 0xf) != 0 ? 1 << 22 : 0;
+    has |= (context.x1 >> 4 & 0xf) != 0 ? 1 << 23 : 0;
+    has |= (context.x2 >> 48 & 0xf) != 0 ? 1 << 24 : 0;
+    has |= (context.x3 >> 4 & 0xf) != 0 ? 1 << 12 : 0;
+    check_equal("pstate_reaches_the_guest", context.spsr, 0x900003c5 | has);
+
+    /* As a load is emulated: the registers up to x0 are written back. */
+    context.pc += 4;
+    context.x0 = 1;
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP, true, 0, 4, &context);
+    wait_event();
+    check_equal("pstate_survives_an_exit", registers(0).spsr, 0x900003c5 | has);
+}
+
+/* 32-bit programs are for those processors that have them; to the others it is no mode at all. */
+static void test_user32(void)
+{
+    seL4_UserContext context = {0};
+
+    context.pc = guest_address(guest_user32);
+    context.spsr = 0x3d0;
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP, true, 0, USER_WORDS, &context);
+    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(now() + TICKS(100)));
+    __asm__ volatile("msr cntp_ctl_el0, %0\n isb" : : "r"((uint64_t)TIMER_CTL));
+    wait_event();
+    if (has_user32) {
+        check_equal("user32_runs", event_badge, 1ull << TIMER);
+        check_equal("user32_mode", registers(0).spsr & 0x1f, 0x10);
+    } else {
+        check("user32_runs", is_smc(0, 0x33));
+        check_equal("user32_mode", registers(0).spsr & 0x1f, 5);
+        wait_event();
+    }
+    __asm__ volatile("msr cntp_ctl_el0, %0\n isb" : : "r"(0ul));
+    microkit_irq_ack(TIMER);
+    microkit_vcpu_stop(0);
+}
+
 /* ---- FP and SIMD ---- */
 
 /* v8 to v15, which no compiled code here touches, as a PD's own. */
@@ -514,6 +574,24 @@ static void test_memory(void)
     microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_SCTLR, 0x30d00800);
 }
 
+/* Tables in a device's registers: to read GICV's would acknowledge an interrupt. */
+static void test_walk(void)
+{
+    make_tables();
+    /* TTBR1 as TTBR0, both of 32 bits; what is read is the second entry, where GICC_IAR is. */
+    microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_TCR, 32 | 32 << 16 | 2ul << 30);
+    inject(0, 40, 0, 0, 2);
+    microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_SCTLR, 0x30d00801);
+    start_with(0, guest_walk, 0x8010000, 0xffffffff40000000);
+    wait_event();
+    check("walk_of_a_device_faults", event_label == seL4_Fault_VMFault &&
+                                         (fault_word(seL4_VMFault_FSR) >> 7 & 1) == 1 &&
+                                         (fault_word(seL4_VMFault_FSR) & 0x3c) == 0x0c &&
+                                         fault_word(seL4_VMFault_Addr) >> 12 == 0x8010);
+    check_equal("walk_takes_no_interrupt", inject(0, 41, 0, 0, 2), seL4_NoError);
+    microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_SCTLR, 0x30d00800);
+}
+
 /* ---- Stop ---- */
 
 static void wait_for_timer(uint64_t us)
@@ -568,10 +646,13 @@ void init(void)
     test_modes();
     test_fpu();
     test_memory();
+    test_pstate();
+    test_user32();
     test_stop();
     /* What a real SDK does otherwise. */
     test_physical_timer();
     test_active_interrupt();
+    test_walk();
     done();
 }
 

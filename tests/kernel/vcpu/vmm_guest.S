@@ -269,6 +269,30 @@ guest_write:
     str w1, [x0]
     smc #0x1f
 
+/* Say what there is; then exit, again and again. */
+    .global guest_pstate
+guest_pstate:
+    mrs x0, id_aa64mmfr1_el1
+    mrs x1, s3_0_c0_c7_2 /* ID_AA64MMFR2_EL1 */
+    mrs x2, id_aa64pfr0_el1
+    mrs x3, id_aa64pfr1_el1
+1:  smc #0x32
+    b 1b
+
+/* As A32 an endless loop; as A64 something harmless, and an exit. */
+    .global guest_user32
+guest_user32:
+    .word 0xeafffffe
+    smc #0x33
+
+/* Stage 1 on, with x0 as TTBR1 (its tables translate from level 1); read from x1, up there. */
+    .global guest_walk
+guest_walk:
+    msr ttbr1_el1, x0
+    isb
+    ldr x2, [x1]
+    smc #0x34
+
 /* Count, for ever. */
     .global guest_count
 guest_count:
