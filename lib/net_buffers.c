@@ -4,27 +4,42 @@
 
 #include <string.h>
 
-/* Put back what has been taken in vain. */
-static enum net_collect give_up(struct virtqueue *queue, uint32_t taken, enum net_collect why)
+/* Put back what has been taken in vain for a frame of `size` bytes. */
+static enum net_collect give_up(struct virtqueue *queue, uint32_t taken, uint32_t size,
+                                enum net_collect why)
 {
-    virtqueue_unpop(queue, (uint16_t)taken);
+    virtqueue_unpop_lacking(queue, (uint16_t)taken, size, why == NET_UNSUITED);
     return why;
+}
+
+/* How many chains a frame may take. A queue that is not enabled has no size, and is empty. */
+static uint32_t chains_max(const struct virtqueue *queue, bool mergeable)
+{
+    uint32_t limit = mergeable && virtqueue_enabled(queue) ? queue->size : 1;
+
+    return limit < NET_CHAINS_MAX ? limit : NET_CHAINS_MAX;
 }
 
 enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtqueue *queue,
                                      bool mergeable, uint32_t needed)
 {
-    uint32_t limit = mergeable && virtqueue_enabled(queue) ? queue->size : 1;
+    uint32_t limit = chains_max(queue, mergeable);
+    uint32_t left = needed;
     uint32_t used = 0;
-    uint32_t count = 0;
 
-    while (count < limit && used <= VIRTQUEUE_SIZE_MAX) {
+    if (virtqueue_lacks(queue, needed)) {
+        return queue->lacks_for_good ? NET_UNSUITED : NET_DRY;
+    }
+    for (uint32_t count = 0; count < limit; count++) {
         struct virtqueue_chain chain;
         enum virtqueue_pop popped =
-            virtqueue_pop(queue, buffers->segments + used, VIRTQUEUE_SIZE_MAX, &chain);
+            virtqueue_pop(queue, buffers->segments + used, NET_SEGMENTS_MAX - used, &chain);
 
         if (popped == VIRTQUEUE_EMPTY) {
-            return give_up(queue, count, NET_DRY);
+            return give_up(queue, count, needed, NET_DRY);
+        }
+        if (popped == VIRTQUEUE_TOO_LONG) {
+            return give_up(queue, count, needed, NET_UNSUITED);
         }
         if (popped == VIRTQUEUE_POPPED && chain.readable != 0) {
             virtqueue_break(queue, "a buffer to receive in that is not writable");
@@ -36,17 +51,17 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
         used += chain.writable;
         buffers->chains[count].head = chain.head;
         buffers->chains[count].bytes = chain.writable_bytes;
-        count++;
-        if (chain.writable_bytes >= needed) {
-            buffers->chains[count - 1].bytes = needed;
-            buffers->count = count;
+        if (chain.writable_bytes >= left) {
+            buffers->chains[count].bytes = left;
+            buffers->count = count + 1;
             buffers->segment = 0;
             buffers->filled = 0;
+            virtqueue_keep(queue);
             return NET_COLLECTED;
         }
-        needed -= chain.writable_bytes;
+        left -= chain.writable_bytes;
     }
-    return give_up(queue, count, NET_UNSUITED);
+    return give_up(queue, limit, needed, NET_UNSUITED);
 }
 
 void net_buffers_write(struct net_buffers *buffers, const void *bytes, uint32_t length)

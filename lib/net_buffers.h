@@ -10,6 +10,14 @@
 #include <stdint.h>
 #include "virtqueue.h"
 
+/*
+ * What one frame may take: enough for 64 KiB in buffers of 1526 bytes, which is what a driver
+ * without large segments has. To pick up more costs the one who forwards the frame more than the
+ * frame does.
+ */
+#define NET_CHAINS_MAX   64u
+#define NET_SEGMENTS_MAX 128u
+
 /* The fields are net_buffers.c's, but for `count`: how many chains it is. */
 struct net_buffers {
     uint32_t count;
@@ -18,21 +26,22 @@ struct net_buffers {
     struct {
         uint16_t head;
         uint32_t bytes; /* to be written */
-    } chains[VIRTQUEUE_SIZE_MAX];
-    /* Collecting ends once there are more than VIRTQUEUE_SIZE_MAX. */
-    struct virtqueue_segment segments[2 * VIRTQUEUE_SIZE_MAX];
+    } chains[NET_CHAINS_MAX];
+    struct virtqueue_segment segments[NET_SEGMENTS_MAX];
 };
 
 enum net_collect {
     NET_COLLECTED,
-    NET_DRY,       /* the guest has to provide more */
-    NET_UNSUITED,  /* the guest's buffers will never do for this frame */
+    NET_DRY,      /* the guest has to provide more */
+    NET_UNSUITED, /* its buffers will never do for this frame */
     NET_QUEUE_BROKEN,
 };
 
 /*
- * Take chains for `needed` bytes, header included, off the queue. They are given back by
- * net_buffers_push; if the answer is another than NET_COLLECTED, none has been taken.
+ * Take chains for `needed` bytes, header included, off the queue: at most NET_CHAINS_MAX of them
+ * and NET_SEGMENTS_MAX segments. They are given back by net_buffers_push; if the answer is another
+ * than NET_COLLECTED, none has been taken, and the same question is answered from memory until the
+ * driver has offered more or a smaller frame has taken some.
  */
 enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtqueue *queue,
                                      bool mergeable, uint32_t needed);

@@ -137,6 +137,8 @@ static const char *enter_indirect(const struct virtqueue *queue, const struct vr
     return table->descriptors != NULL ? NULL : "an indirect table outside of the guest's memory";
 }
 
+static const char too_long[] = "a descriptor chain of too many segments";
+
 /* Make segments of the chain at chain->head; NULL, or the cause in words. */
 static const char *walk(const struct virtqueue *queue, struct virtqueue_segment *segments,
                         uint32_t capacity, struct virtqueue_chain *chain)
@@ -164,7 +166,7 @@ static const char *walk(const struct virtqueue *queue, struct virtqueue_segment 
             return "a descriptor chain longer than the queue, or a loop";
         }
         if (count == capacity) {
-            return "a descriptor chain of too many segments";
+            return too_long;
         }
         segments[count].data = guest_memory_at(queue->memory, desc.addr, desc.len);
         segments[count].length = desc.len;
@@ -221,6 +223,9 @@ enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segme
     }
     chain->head = head;
     cause = walk(queue, segments, capacity, chain);
+    if (cause == too_long) {
+        return VIRTQUEUE_TOO_LONG;
+    }
     if (cause != NULL) {
         virtqueue_break(queue, cause);
         return VIRTQUEUE_BROKEN;
@@ -232,6 +237,13 @@ enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segme
 void virtqueue_unpop(struct virtqueue *queue, uint16_t count)
 {
     queue->next_avail = (uint16_t)(queue->next_avail - count);
+}
+
+void virtqueue_unpop_lacking(struct virtqueue *queue, uint16_t count, uint32_t bytes, bool for_good)
+{
+    virtqueue_unpop(queue, count);
+    queue->lacks = bytes;
+    queue->lacks_for_good = for_good;
 }
 
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)

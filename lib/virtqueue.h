@@ -52,9 +52,16 @@ struct virtqueue {
     bool indirect;
     bool kicks_disabled;
     bool absent_allowed;
+    bool lacks_for_good; /* see virtqueue_unpop_lacking */
+    uint32_t lacks;
 };
 
-enum virtqueue_pop { VIRTQUEUE_BROKEN = -1, VIRTQUEUE_EMPTY = 0, VIRTQUEUE_POPPED = 1 };
+enum virtqueue_pop {
+    VIRTQUEUE_BROKEN = -1,
+    VIRTQUEUE_EMPTY = 0,
+    VIRTQUEUE_POPPED = 1,
+    VIRTQUEUE_TOO_LONG = 2, /* the chain has more segments than there is room for; it stays */
+};
 
 /*
  * Start a queue of `size` descriptors, a power of two up to VIRTQUEUE_SIZE_MAX, whose descriptor
@@ -93,14 +100,41 @@ static inline void virtqueue_allow_absent(struct virtqueue *queue)
 
 /*
  * Take the next available chain. Its segments are written to `segments`, at most `capacity` of
- * them; a chain of more breaks the queue, so `capacity` is VIRTQUEUE_SIZE_MAX unless the device
- * has told the driver a lower limit. A queue that is not enabled is empty.
+ * them; with VIRTQUEUE_SIZE_MAX of them no chain is too long. A queue that is not enabled is empty.
  */
 enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segment *segments,
                                  uint32_t capacity, struct virtqueue_chain *chain);
 
+/*
+ * How many chains the driver has made available until now, and how many it has got back, by what
+ * the rings say, which the driver may write: for timing only. Free-running; 0 if not enabled.
+ */
+uint16_t virtqueue_available(const struct virtqueue *queue);
+uint16_t virtqueue_used(const struct virtqueue *queue);
+
 /* Put back the last `count` chains popped, none of which has been pushed. */
 void virtqueue_unpop(struct virtqueue *queue, uint16_t count);
+
+/*
+ * Put the last `count` chains popped back, because those that wait do not hold `bytes` bytes, and
+ * note that, so that they need not be looked at again for as many: until the driver adds some, or,
+ * `for_good`, whatever it adds behind them.
+ */
+void virtqueue_unpop_lacking(struct virtqueue *queue, uint16_t count, uint32_t bytes,
+                             bool for_good);
+
+/* Whether that is known of `bytes` bytes. */
+static inline bool virtqueue_lacks(const struct virtqueue *queue, uint32_t bytes)
+{
+    return queue->lacks != 0 && bytes >= queue->lacks &&
+           (queue->lacks_for_good || virtqueue_available(queue) == queue->seen_avail);
+}
+
+/* What has been popped is kept: what was noted of the chains that waited is past. */
+static inline void virtqueue_keep(struct virtqueue *queue)
+{
+    queue->lacks = 0;
+}
 
 /* Give a chain back of which the first `written` writable bytes have been filled. */
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
@@ -119,13 +153,6 @@ static inline uint16_t virtqueue_untold(const struct virtqueue *queue)
 {
     return (uint16_t)(queue->next_used - queue->told_used);
 }
-
-/*
- * How many chains the driver has made available until now, and how many it has got back, by what
- * the rings say, which the driver may write: for timing only. Free-running; 0 if not enabled.
- */
-uint16_t virtqueue_available(const struct virtqueue *queue);
-uint16_t virtqueue_used(const struct virtqueue *queue);
 
 /* The device is looking: the driver need not kick. A hint; kicks may still come. */
 void virtqueue_disable_kicks(struct virtqueue *queue);

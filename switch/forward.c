@@ -263,7 +263,7 @@ static bool learn_source(struct forward *forward, struct port *from, const struc
 
 /* What all receivers of a frame share. */
 struct delivery {
-    const struct frame *frame;
+    struct frame *frame;
     uint16_t vlan;
     uint16_t priority; /* as in a tag */
     bool flooded;      /* it goes to several, of which some may not listen */
@@ -318,8 +318,8 @@ static const uint8_t *in_one_piece(const struct frame *frame, uint8_t *buffer)
  * large segments. The pieces get the head that was decided on, whatever the sender has written over
  * it since.
  */
-static void send_converted(struct port *to, const struct frame *frame,
-                           const struct frame_head *head, uint32_t head_length, uint32_t accepts)
+static void send_converted(struct port *to, struct frame *frame, const struct frame_head *head,
+                           uint32_t head_length, uint32_t accepts)
 {
     static uint8_t whole[NET_GSO_FRAME_MAX];
     static uint8_t record[NET_HEADER + OFFLOAD_HEADERS_MAX + NET_FRAME_MAX];
@@ -337,6 +337,7 @@ static void send_converted(struct port *to, const struct frame *frame,
         return;
     }
     for (uint32_t count; (count = offload_next(&plan, record)) != 0;) {
+        frame->work += FRAME_CUT_WORK;
         piece.length = count - NET_HEADER;
         if (piece.length < piece.skip) {
             drop(to, DROP_CONVERSION);
@@ -354,7 +355,7 @@ static void send_converted(struct port *to, const struct frame *frame,
 
 static void deliver(struct forward *forward, struct port *to, struct delivery *delivery, bool tag)
 {
-    const struct frame *frame = delivery->frame;
+    struct frame *frame = delivery->frame;
     const struct frame_head *head = &frame->head;
     uint32_t head_length = NET_HEADER + ETHERNET_HEADER;
     uint32_t accepts = port_accepts(to);

@@ -19,7 +19,10 @@ struct forward {
     struct table table;
 };
 
-/* Decide on a frame from `from`, and copy it to all that shall have it. `now` is in ticks. */
+/*
+ * Decide on a frame from `from`, and copy it to all that shall have it. `now` is in ticks. What
+ * that took beyond the copying is added to the frame's `work`.
+ */
 void forward_frame(struct forward *forward, struct port *from, struct frame *frame, uint64_t now);
 
 /* A cause in words. */

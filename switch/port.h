@@ -46,12 +46,16 @@ struct frame_segment {
     uint32_t length;
 };
 
+/* To make a frame of a large one takes as long as to read so many descriptors. */
+#define FRAME_CUT_WORK 8u
+
 #define FRAME_SEGMENTS_MAX 24u /* a large segment in pages, and some */
 
 struct frame {
     struct frame_head head; /* without a VLAN tag once the switch has looked at it */
     uint32_t length;        /* of the Ethernet frame as it was sent, in bytes */
     uint32_t skip;          /* so many of its first bytes are replaced by the head's */
+    uint32_t work;          /* descriptors read, and FRAME_CUT_WORK for each that it is cut into */
     const char *objection;  /* the port's own, for which it goes no further; NULL: none */
     uint32_t segment_count;
     struct frame_segment segments[FRAME_SEGMENTS_MAX]; /* the whole frame, `length` bytes */
@@ -88,8 +92,8 @@ struct port;
 struct port_ops {
     /*
      * The oldest frame that the port has sent: fills in `head` as it is in memory (it may be short;
-     * see `length`), `length` and the segments. Returns false if there is none. The frame stays
-     * until `release`.
+     * see `length`), `length`, `work` and the segments. Returns false if there is none. The frame
+     * stays until `release`.
      */
     bool (*peek)(struct port *port, struct frame *frame);
     void (*release)(struct port *port);
@@ -115,12 +119,12 @@ struct port {
     const struct port_ops *ops;
     const struct switch_port_config *config;
     uint8_t index;
-    bool trunk;      /* its frames carry VLAN tags, but for those of `native` */
-    uint16_t native; /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
-    bool vlan_aware; /* false: tags are none of the switch's business */
-    uint64_t mac;    /* as the table takes it */
+    bool trunk;          /* its frames carry VLAN tags, but for those of `native` */
+    uint16_t native;     /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
+    bool vlan_aware;     /* false: tags are none of the switch's business */
+    uint64_t mac;        /* as the table takes it */
     struct limit floods; /* from an uplink */
-    uint64_t reach;  /* the ports that frames from here may go to */
+    uint64_t reach;      /* the ports that frames from here may go to */
     const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct port_counters counters;
 

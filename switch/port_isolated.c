@@ -30,6 +30,7 @@ static bool isolated_peek(struct port *port, struct frame *frame)
         return false;
     }
     frame->objection = NULL;
+    frame->work = 0;
     frame->segment_count = 1;
     if (count <= NET_HEADER) {
         frame->length = 0;

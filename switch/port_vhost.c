@@ -104,6 +104,7 @@ static void describe(const struct vhost *vhost, struct frame *frame,
     uint32_t count = chain->readable_bytes;
 
     frame->objection = NULL;
+    frame->work = chain->readable;
     frame->segment_count = 0;
     frame->length = count > NET_HEADER ? count - NET_HEADER : 0;
     if (frame->length < NET_FRAME_MIN) {
@@ -350,8 +351,8 @@ static bool set_filter(struct vhost *vhost, const uint64_t *words)
     static uint8_t data[VHOST_COMMAND_SIZE];
     uint64_t length = words[2];
 
-    if (!vhost->started || words[0] > UINT8_MAX || words[1] > UINT8_MAX ||
-        length > sizeof(data) || words[3] < length || words[3] > UINT32_MAX) {
+    if (!vhost->started || words[0] > UINT8_MAX || words[1] > UINT8_MAX || length > sizeof(data) ||
+        words[3] < length || words[3] > UINT32_MAX) {
         return false;
     }
     memcpy(data, vhost->page->command, length);

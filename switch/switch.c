@@ -22,11 +22,12 @@
 #include "table.h"
 
 /*
- * What a port may use up before it is the next one's turn: a frame costs one, and one more for each
- * 2 KiB of it.
+ * What a port may use up before it is the next one's turn: a frame costs one, one more for each
+ * 2 KiB of it, and one for each 32 descriptors that it is read from, or what takes as long.
  */
-#define TURN            32u
-#define TURN_COST_SHIFT 11
+#define TURN             32u
+#define BYTES_COST_SHIFT 11
+#define WORK_COST_SHIFT  5
 
 #define CALL_WORDS 5u /* message registers of a call, at most */
 
@@ -154,7 +155,7 @@ static bool serve_port(struct port *port, uint64_t now)
         }
         forward_frame(&forward, port, &frame, now);
         port->ops->release(port);
-        spent += 1 + (frame.length >> TURN_COST_SHIFT);
+        spent += 1 + (frame.length >> BYTES_COST_SHIFT) + (frame.work >> WORK_COST_SHIFT);
     }
     return true;
 }

@@ -461,6 +461,87 @@ static void receiver_without_buffers_loses_frames_only(void **state)
     assert_non_null(strstr(said(), "receiver full 3"));
 }
 
+/*
+ * A receiver with nothing but crumbs: a frame for it costs the switch a few of them, and the next
+ * one nothing until there are others. A buffer outside of its memory shows how far it looks, and
+ * one that grows, whether it does so again.
+ */
+static void crumbs_of_a_receiver_cost_little(void **state)
+{
+    (void)state;
+    begin(0, FULL);
+    begin(1, FULL);
+    driver_queue_init(&rx[1], &memory[1], RAM_GPA + 0xc0000, 1024);
+    assert_int_equal(hand_over(1, VHOST_RX, &rx[1]), VHOST_OK);
+    provide(1, 64, 1);
+    driver_set_desc(&rx[1], 64, RAM_GPA + RAM_SIZE, 1, VRING_DESC_F_WRITE, 0);
+    driver_offer(&rx[1], 64);
+    for (uint16_t i = 65; i < 1024; i++) {
+        driver_set_desc(&rx[1], i, RX_DATA, 1, VRING_DESC_F_WRITE, 0);
+        driver_offer(&rx[1], i);
+    }
+    for (int i = 0; i < 3; i++) {
+        send(0, 1, 100);
+        assert_int_equal(pages[1]->failed, 0);
+        rx[1].desc[0].len = 2048;
+    }
+    got_nothing(1);
+    notified(LOG);
+    assert_non_null(strstr(said(), "receiver full 3"));
+    all_sent(0);
+    begin(1, FULL); /* a new driver has other buffers */
+    provide(1, 1, 2048);
+    send(0, 1, 100);
+    got(1, &no_offload, 0, 1, 100);
+}
+
+/* After each turn a sender that wants to know hears of it. */
+static unsigned turns;
+
+static void count_turn(microkit_channel ch)
+{
+    if (ch == CHANNEL) {
+        turns++;
+        pages[0]->interrupt = 0;
+    }
+}
+
+/*
+ * Frames in many pieces count for more: who sends them has turns of fewer. The same chain is
+ * offered again and again, as it costs its sender least.
+ */
+static void crumbs_of_a_sender_shorten_its_turn(void **state)
+{
+    (void)state;
+    static const uint16_t pieces[] = {1, 19, 64};
+    static const unsigned expected[] = {1, 1, 3};
+    struct vring_desc *table = driver_memory(&memory[0], TABLE);
+
+    for (unsigned i = 0; i < 3; i++) {
+        uint16_t last = (uint16_t)(pieces[i] - 1);
+
+        begin(0, FULL);
+        begin(1, FULL);
+        provide(1, 32, 1024);
+        make(driver_memory(&memory[0], TX_DATA), &no_offload, 0, 1, 60);
+        for (uint16_t k = 0; k < last; k++) {
+            table[k] = (struct vring_desc){TX_DATA + k, 1, VRING_DESC_F_NEXT, (uint16_t)(k + 1)};
+        }
+        table[last] = (struct vring_desc){TX_DATA + last, HEADER + 60u - last, 0, 0};
+        driver_set_desc(&tx[0], 0, TABLE, pieces[i] * 16u, VRING_DESC_F_INDIRECT, 0);
+        for (int k = 0; k < 32; k++) {
+            driver_offer(&tx[0], 0);
+        }
+        turns = 0;
+        fake.on_notify = count_turn;
+        kick(0);
+        assert_int_equal(turns, expected[i]);
+        for (int k = 0; k < 32; k++) {
+            got(1, &no_offload, 0, 1, 60);
+        }
+    }
+}
+
 static void unmergeable_buffer_too_small_is_not_used(void **state)
 {
     (void)state;
@@ -861,6 +942,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(segments_are_cut_for_those_that_need_it, setup, teardown),
         cmocka_unit_test_setup_teardown(receiver_without_buffers_loses_frames_only, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(crumbs_of_a_receiver_cost_little, setup, teardown),
+        cmocka_unit_test_setup_teardown(crumbs_of_a_sender_shorten_its_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(unmergeable_buffer_too_small_is_not_used, setup, teardown),
         cmocka_unit_test_setup_teardown(filter_holds_frames_back, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupts_are_passed_on_once, setup, teardown),

@@ -1513,6 +1513,30 @@ static void all_that_waits_is_served_and_senders_take_turns(void **state)
     assert_in_range(last_of_the_few, 5, 50);
 }
 
+/* What one frame is cut into counts, too: a few bytes can be hundreds of frames for the receiver.
+ */
+static void many_pieces_end_a_turn(void **state)
+{
+    (void)state;
+    unsigned before = 0, last = 0;
+
+    accept(1, NET_PORT_UP);
+    for (int i = 0; i < 10; i++) {
+        make_tcp(0, 1, 200, 2); /* 100 frames */
+        put_out(0);
+    }
+    make(2, 1, 60);
+    put_out(2);
+    init();
+    for (; take(1); before++) {
+        if (in.bytes[11] == 2) {
+            last = before;
+        }
+    }
+    assert_int_equal(before, 1001);
+    assert_int_equal(last, 200); /* two of 1 + 8 * 100 / 32 make a turn */
+}
+
 /* ---- Hostile peers ---- */
 
 static void broken_ring_takes_its_port_down_and_no_other(void **state)
@@ -1733,6 +1757,7 @@ int main(void)
         CASE(sleeping_receiver_is_woken_once_per_batch),
         CASE(sender_that_waits_for_room_is_woken),
         CASE(all_that_waits_is_served_and_senders_take_turns),
+        CASE(many_pieces_end_a_turn),
         CASE(broken_ring_takes_its_port_down_and_no_other),
         CASE(receiver_that_breaks_its_ring_goes_down),
         CASE(noise_from_a_port_is_contained),

@@ -782,6 +782,71 @@ static void test_frame_that_never_fits(void **state)
     guest_gets(&no_offload, 400);
 }
 
+/* What a guest of crumbs is not given costs its monitor a look at some of them, once. */
+static void test_crumbs_cost_little(void **state)
+{
+    (void)state;
+    uint16_t size = 1024;
+
+    begin(MERGE);
+    bus_write(DEVICE + VIRTIO_MMIO_QUEUE_SEL, RX);
+    bus_write(DEVICE + VIRTIO_MMIO_QUEUE_READY, 0);
+    driver_queue_init(&rx, &memory, RAM_GPA + 0x40000, size);
+    assert_int_equal(bus_enable_queue(DEVICE, RX, &rx), 1);
+    for (uint16_t i = 0; i < size; i++) { /* the 65th is where nothing is */
+        driver_set_desc(&rx, i, i == 64 ? RAM_GPA + RAM_SIZE : RX_DATA, 1, VRING_DESC_F_WRITE, 0);
+        driver_offer(&rx, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        switch_sends(&no_offload, 1000);
+        notify();
+        assert_true(virtio_device_running(device));
+        rx.desc[0].len = 2048;
+    }
+    assert_int_equal(driver_used_idx(&rx), 0);
+    begin(MERGE);
+    guest_offers(1, 2048, 1);
+    switch_sends(&no_offload, 1000);
+    notify();
+    guest_gets(&no_offload, 1000);
+}
+
+/* A frame in many pieces counts for several: a turn has an end in bytes and in descriptors. */
+static void test_crumbs_shorten_a_turn(void **state)
+{
+    (void)state;
+    static const unsigned pieces[] = {1, 19, 64, 1000};
+    static const unsigned expected[] = {256, 256, 86, 8};
+    struct vring_desc *table = driver_memory(&memory, RAM_GPA + 0x50000);
+    uint32_t count;
+
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned sent = 0;
+
+        begin(PLAIN | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC));
+        bus_write(DEVICE + VIRTIO_MMIO_QUEUE_SEL, TX);
+        bus_write(DEVICE + VIRTIO_MMIO_QUEUE_READY, 0);
+        driver_queue_init(&tx, &memory, RAM_GPA + 0x40000, 1024);
+        assert_int_equal(bus_enable_queue(DEVICE, TX, &tx), 1);
+        for (unsigned k = 0; k < pieces[i]; k++) {
+            table[k] = (struct vring_desc){.addr = TX_DATA,
+                                           .len = pieces[i] < 60 ? 60 : 1,
+                                           .flags = k + 1 < pieces[i] ? VRING_DESC_F_NEXT : 0,
+                                           .next = (uint16_t)(k + 1)};
+        }
+        memset(driver_memory(&memory, TX_DATA), 0, 60);
+        driver_set_desc(&tx, 0, RAM_GPA + 0x50000, pieces[i] * 16, VRING_DESC_F_INDIRECT, 0);
+        for (int k = 0; k < 300; k++) {
+            driver_offer(&tx, 0);
+        }
+        assert_int_equal(device->ops->work(device, 1u << TX), 1u << TX); /* there is more */
+        for (; ring_peek(&at_switch_in, &count) != NULL; sent++) {
+            ring_release(&at_switch_in);
+        }
+        assert_int_equal(sent, expected[i]);
+    }
+}
+
 static void test_readable_buffer_to_receive(void **state)
 {
     (void)state;
@@ -1224,6 +1289,8 @@ int main(void)
         TEST(test_one_interrupt_per_batch),
         TEST(test_wakes_switch_for_room),
         TEST(test_frame_that_never_fits),
+        TEST(test_crumbs_cost_little),
+        TEST(test_crumbs_shorten_a_turn),
         TEST(test_readable_buffer_to_receive),
         TEST(test_guest_without_offloads),
         TEST(test_accepts),

@@ -24,20 +24,26 @@ enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
 #define CONTROL_QUEUE_SIZE 64u
 
 #define HEADER            NET_HEADER_SIZE
-#define MTU_MIN           68u /* of virtio 1.2, 5.1.4.1 */
+#define MTU_MIN           68u                /* of virtio 1.2, 5.1.4.1 */
 #define CONTROL_BYTES_MAX VHOST_COMMAND_SIZE /* what is looked at of a command */
 
-/* Work per turn: enough to make the cost of a turn small, little enough to let others have one. */
-#define RX_BUDGET      256u
-#define TX_BUDGET      256u
-#define CONTROL_BUDGET 16u
+/*
+ * Work per turn: enough to make the cost of a turn small, little enough to let others have one. A
+ * frame to send costs one, and one more for each 32 descriptors that it is read from; one to be
+ * received takes no more than NET_SEGMENTS_MAX.
+ */
+#define RX_BUDGET          256u
+#define TX_BUDGET          256u
+#define TX_WORK_COST_SHIFT 5
+#define CONTROL_BUDGET     16u
 
 #define GUEST_OFFLOADS                                                                             \
     (VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |           \
      VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN) |            \
      VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO6))
 
-/* How soon a guest hears of what it has sent: at the latest, if it sleeps, and if it may have to. */
+/* How soon a guest hears of what it has sent: at the latest, if it sleeps, and if it may have to.
+ */
 #define PATIENCE_PER_SECOND            250u
 #define PATIENCE_OF_PARKED_PER_SECOND  500u
 #define PATIENCE_OF_BLOCKED_PER_SECOND 2500u
@@ -301,7 +307,9 @@ enum outcome { DRY, BUDGET_SPENT, BLOCKED, FAILED };
 /* Move chains into the ring until one of these happens; *needed is what a blocked one takes. */
 static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_t *needed)
 {
-    for (uint32_t budget = TX_BUDGET; budget > 0; budget--) {
+    uint32_t spent = 0;
+
+    while (spent < TX_BUDGET) {
         struct virtqueue_chain chain;
         enum virtqueue_pop popped = virtqueue_pop(queue, segments, VIRTQUEUE_SIZE_MAX, &chain);
 
@@ -321,6 +329,7 @@ static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_
             return BLOCKED;
         }
         virtqueue_push(queue, chain.head, 0);
+        spent += 1 + (chain.readable >> TX_WORK_COST_SHIFT);
     }
     return BUDGET_SPENT;
 }

@@ -139,6 +139,9 @@ void microkit_notify(microkit_channel ch)
 {
     check_channel(ch);
     fake.notifies[ch]++;
+    if (fake.on_notify != NULL) {
+        fake.on_notify(ch);
+    }
 }
 
 void microkit_deferred_notify(microkit_channel ch)
@@ -146,6 +149,9 @@ void microkit_deferred_notify(microkit_channel ch)
     check_channel(ch);
     microkit_have_signal = seL4_True;
     fake.deferred_notifies[ch]++;
+    if (fake.on_notify != NULL) {
+        fake.on_notify(ch);
+    }
 }
 
 void microkit_irq_ack(microkit_channel ch)

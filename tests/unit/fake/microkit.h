@@ -9,7 +9,8 @@
  * entry points (init, notified, fault ...) and looks at `fake` for what the PD has done.
  *
  * - notify, irq_ack and their deferred forms are counted for each channel; a deferred one counts
- *   in its own array and is flushed by nobody.
+ *   in its own array and is flushed by nobody. A test that is to see each of them sets
+ * fake.on_notify.
  * - microkit_ppcall goes to fake.ppcall (settable), which finds its message registers in fake.mr
  *   and leaves its reply's there. Without one the call is answered with label 0 and no registers.
  * - A vCPU has TCB registers (`context`), vCPU registers (`reg`), list registers and a state.
@@ -112,6 +113,7 @@ struct fake {
     unsigned deferred_notifies[MICROKIT_MAX_CHANNELS];
     unsigned irq_acks[MICROKIT_MAX_CHANNELS];
     unsigned deferred_irq_acks[MICROKIT_MAX_CHANNELS];
+    void (*on_notify)(microkit_channel ch); /* NULL: nothing; deferred ones, too */
     unsigned ppcalls[MICROKIT_MAX_CHANNELS];
     microkit_msginfo (*ppcall)(microkit_channel ch, microkit_msginfo msginfo);
     seL4_Word mr[FAKE_MRS];
