@@ -23,6 +23,7 @@ void client_start_line(struct client *client, uint32_t position)
     client->scanned = position;
     client->line_start = position;
     client->interrupted = false;
+    escape_start_line(&client->escape);
     client->line_escape = client->escape;
 }
 
@@ -44,6 +45,8 @@ void client_resume_line(struct client *client)
         client->shown = client->line_start;
         client->scanned = client->line_start;
         client->escape = client->line_escape;
+    } else {
+        client_start_line(client, client->shown); /* its beginning is gone */
     }
 }
 

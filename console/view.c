@@ -15,15 +15,20 @@
 #define NAME_SHOWN_MAX 24
 #define DECORATION_MAX 64u
 
+_Static_assert(NAME_SHOWN_MAX + 2 == ESCAPE_PREFIX_COLUMNS, "the filter counts with it");
+
 #define COLOUR_OFF "\033[0m"
 
 /*
- * Out of a sequence, back to ASCII, no colours, the modes of power-on (DECSTR), the cursor visible:
- * whatever a client has done in raw mode.
+ * Whatever a client has done in raw mode: out of a sequence, to the main screen; UTF-8 and ASCII in
+ * it, no colours, the modes of power-on (DECSTR), lines that wrap at the right and not at the left,
+ * the cursor visible, and nothing below it that could be taken for what others are yet to say.
  */
-#define RESET         "\030\017\033(B\033[0m\033[!p\033[?25h"
-#define ALTERNATE_ON  "\033[?1049h"
-#define ALTERNATE_OFF "\033[?1049l"
+#define OUT_OF_SEQUENCE "\030"
+#define RESET           "\033%G\017\033(B\033[0m\033[!p\033[?7h\033[?45l\033[?25h\033[J"
+#define ALTERNATE_ON    "\033[?1049h"
+#define ALTERNATE_OFF   "\033[?1049l"
+#define ALTERNATE_NEVER "\033[?1047l" /* harmless where it is not shown */
 
 static const char *const colours[] = {
     "\033[36m", "\033[32m", "\033[33m", "\033[35m", "\033[34m",
@@ -49,6 +54,7 @@ static struct {
     bool line_open;       /* the cursor is not at the start of a line */
     struct client *owner; /* whose line that is; NULL: the focused one's, or the console's */
     bool redraw;          /* the owner's line starts again behind a carriage return */
+    bool attributes;      /* and has set some that have not been taken back */
     uint64_t line_opened;
     uint64_t line_extended;
 
@@ -133,11 +139,12 @@ static void close_line(void)
     }
     if (view.owner != NULL) {
         client_interrupt_line(view.owner);
-        if (view.colour) {
+        if (view.colour || view.attributes) {
             notice_string(COLOUR_OFF);
         }
     }
     notice_string("\r\n");
+    view.attributes = false;
     view.owner = NULL;
     view.redraw = false;
     view.line_open = false;
@@ -200,10 +207,9 @@ static void leave(void)
     if (view.focused != NULL) {
         client_interrupt_line(view.focused);
         if (view.raw_dirty || view.raw_alternate) {
+            notice_string(OUT_OF_SEQUENCE);
+            notice_string(view.raw_alternate ? ALTERNATE_OFF : ALTERNATE_NEVER);
             notice_string(RESET);
-        }
-        if (view.raw_alternate) {
-            notice_string(ALTERNATE_OFF);
         }
     }
     close_line();
@@ -315,24 +321,32 @@ static bool is_due(const struct client *client, enum client_chunk kind, uint64_t
 /* What ends the line of somebody else, and the client's prefix, unless its own line goes on. */
 static void begin_piece(struct text *text, struct client *client)
 {
+    bool coloured = view.owner != NULL && (view.colour || view.attributes);
+
     if (view.line_open && view.owner == client && !view.redraw) {
         return;
     }
     if (view.line_open && view.owner != client) {
-        append(text, view.owner != NULL && view.colour ? COLOUR_OFF "\r\n" : "\r\n");
+        append(text, coloured ? COLOUR_OFF "\r\n" : "\r\n");
     }
     append_prefix(text, client);
 }
 
+static bool has_sequence(const struct text *text)
+{
+    return memchr(text->bytes, '\033', text->length) != NULL;
+}
+
+/* What a client has set for its text ends with that: the next prefix may be another's, or its own.
+ */
 static void end_piece(struct text *text, enum client_chunk kind)
 {
+    bool attributes = view.attributes || has_sequence(text);
+
     if (kind == CLIENT_REDRAW) {
-        append(text, "\r");
+        append(text, attributes ? COLOUR_OFF "\r" : "\r");
     } else if (kind != CLIENT_PARTIAL) {
-        if (view.colour || memchr(text->bytes, '\033', text->length) != NULL) {
-            append(text, COLOUR_OFF);
-        }
-        append(text, "\r\n");
+        append(text, attributes || view.colour ? COLOUR_OFF "\r\n" : "\r\n");
     }
 }
 
@@ -375,6 +389,7 @@ static bool show_skipped(struct client *client, uint64_t now)
         return false;
     }
     client->skipped = 0;
+    view.attributes = false;
     line_now_owned(client, CLIENT_LINE, now);
     return true;
 }
@@ -411,6 +426,7 @@ static bool show_line(struct client *client, uint64_t now)
         return false;
     }
     line_now_owned(client, kind, now);
+    view.attributes = kind == CLIENT_PARTIAL && (view.attributes || has_sequence(&text));
     if (kind == CLIENT_PARTIAL) {
         client->shown = end;
     } else {
@@ -425,6 +441,16 @@ static bool show_line(struct client *client, uint64_t now)
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
+}
+
+/*
+ * Whether a byte in raw mode may have changed the terminal. Control characters of 8 bits end in a
+ * byte from 0x80 to 0x9f, in whatever encoding a terminal takes them; so does ESC, longer than it
+ * must be.
+ */
+static bool changes_terminal(uint8_t byte)
+{
+    return byte == 0x1b || byte == 0x0e || (byte >= 0x80 && byte <= 0x9f);
 }
 
 /*
@@ -486,7 +512,7 @@ static bool show_raw(struct client *client, uint64_t now)
         uint8_t byte = client->history[offset + i];
 
         escape_filter(&client->escape, byte, unused);
-        view.raw_dirty |= byte == '\033' || byte == '\016';
+        view.raw_dirty |= changes_terminal(byte);
         view.line_open = byte != '\n';
         if (byte == '\n') {
             client->line_start = client->shown + i + 1;

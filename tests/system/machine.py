@@ -10,7 +10,7 @@ import pexpect
 PREFIX = "\x1d"  # Ctrl-]
 PROMPT = r"[\w-]+:[^\r\n#]*# "
 # What a terminal obeys and a reader does not see: colours, cursor movement, modes, queries.
-CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[7-9=>cM]|[\x07\x0f\x18]")
+CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()%][A-Z0-9]|\x1b[7-9=>cM]|[\x07\x0f\x18]")
 
 # Of much output only the end is searched each time; more than one read brings (2000), so that nothing
 # that came along with something else is passed over.

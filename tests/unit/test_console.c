@@ -316,6 +316,406 @@ static void prefix_cannot_be_overwritten(void **state)
                                  "cd\r\n");
 }
 
+/* ---- What else could reach a prefix: a terminal's view ---- */
+
+/*
+ * A terminal, as far as the view of all may need one: 40 columns, UTF-8, wraps, and forgives what
+ * some forgive: it takes control characters (C1) in either form, and encodings that are longer than
+ * they must be. It remembers which bytes were written as part of a prefix.
+ */
+#define COLUMNS 40
+#define ROWS    200
+
+static struct {
+    uint32_t cell[ROWS][COLUMNS];
+    bool begun[ROWS]; /* by a line feed */
+    int row, column;
+    bool wraps; /* the next character goes to the next row */
+} term;
+
+static void term_put(uint32_t character)
+{
+    if (term.wraps) {
+        term.row++;
+        term.column = 0;
+        term.wraps = false;
+    }
+    assert_in_range(term.row, 0, ROWS - 1);
+    term.cell[term.row][term.column] = character;
+    if (term.column == COLUMNS - 1) {
+        term.wraps = true;
+    } else {
+        term.column++;
+    }
+}
+
+/* Any control sequence but what the filter lets pass is a failure. */
+static const char *term_sequence(const char *at)
+{
+    at += strspn(at, "0123456789;:");
+    if (*at == 'K') {
+        term.wraps = false;
+        for (int i = term.column; i < COLUMNS; i++) {
+            term.cell[term.row][i] = 0;
+        }
+    } else if (*at != 'm') {
+        fail_msg("a sequence that ends in '%c' reaches the terminal", *at);
+    }
+    return at + 1;
+}
+
+static const char *term_character(const char *at)
+{
+    uint8_t first = (uint8_t)*at++;
+    uint32_t character = first;
+
+    if (first >= 0xc0) {
+        int more = first >= 0xfc   ? 5
+                   : first >= 0xf8 ? 4
+                   : first >= 0xf0 ? 3
+                   : first >= 0xe0 ? 2
+                                   : 1;
+
+        character = first & (0x3fu >> more);
+        for (; more > 0; more--) {
+            assert_in_range((uint8_t)*at, 0x80, 0xbf);
+            character = character << 6 | ((uint8_t)*at++ & 0x3f);
+        }
+        assert_true(character >= 0xa0);
+    } else {
+        assert_true(first < 0x80);
+    }
+    term_put(character);
+    return at;
+}
+
+static void term_show(const char *at)
+{
+    while (*at != '\0') {
+        if (at[0] == '\033') {
+            assert_int_equal(at[1], '[');
+            at = term_sequence(at + 2);
+        } else if (*at == '\r') {
+            term.column = 0;
+            term.wraps = false;
+            at++;
+        } else if (*at == '\n') {
+            term.begun[++term.row] = true;
+            assert_in_range(term.row, 0, ROWS - 2);
+            at++;
+        } else if (*at == '\b') {
+            term.column -= term.column > 0;
+            term.wraps = false;
+            at++;
+        } else if (*at == '\t') {
+            term.column = (term.column / 8 + 1) * 8;
+            term.column = term.column < COLUMNS ? term.column : COLUMNS - 1;
+            term.wraps = false;
+            at++;
+        } else {
+            at = term_character(at);
+        }
+    }
+}
+
+/* A row begins with this prefix. */
+static bool term_row_has(int row, const char *prefix)
+{
+    for (int i = 0; prefix[i] != '\0'; i++) {
+        if (term.cell[row][i] != (uint8_t)prefix[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void term_clear(void)
+{
+    memset(&term, 0, sizeof(term));
+}
+
+static void control_characters_of_8_bits_are_taken_out(void **state)
+{
+    (void)state;
+    /* U+009B is CSI, U+0085 goes to the next line, U+008D to the one before, U+0090 begins a
+     * string. */
+    say(0, "a\xc2\x9b"
+           "2Kb\xc2\x85"
+           "c\xc2\x8d"
+           "d\xc2\x90gone\xc2\x9c"
+           "e\xc2\x9d"
+           "0;t\007f\xc2\x9b"
+           "31mg\xc2\x9b"
+           "1;1Hh\n");
+    assert_string_equal(shown(), "vm0| abcdef\033[31mgh\033[0m\r\n");
+    for (int c = 0x80; c < 0xa0; c++) {
+        char text[] = {'x', (char)c, 'y', '\n', '\0'};
+
+        say(0, text); /* alone it is no character of UTF-8 at all */
+        assert_string_equal(shown(), "vm0| x?y\r\n");
+    }
+}
+
+static void encodings_that_are_none_are_taken_out(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "\xc0\x9b", /* ESC, longer than it must be, */
+        "\xc1\x9b",
+        "\xe0\x80\x9b",
+        "\xf0\x80\x80\x9b",
+        "\xf8\x80\x80\x80\x9b",
+        "\xfc\x80\x80\x80\x80\x9b",
+        "\xe0\x82\x9b", /* U+009B likewise */
+        "\xf0\x80\x82\x9b",
+        "\xed\xa0\x80", /* a surrogate */
+        "\xed\xbf\xbf",
+        "\xf4\x90\x80\x80", /* beyond the last */
+        "\xf5\x80\x80\x80",
+        "\xfe",
+        "\xff",
+        "\xe4", /* another character set's */
+        "\xe2\x82",
+        "\xf0\x9f\x98",
+        "\xc3",
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "%s2Jx\n", bad[i]);
+        say(0, text);
+        const char *got = shown();
+        assert_memory_equal(got, "vm0| ?", 6);
+        got += 5 + strspn(got + 5, "?");
+        assert_string_equal(got, "2Jx\r\n");
+        /* And where a line ends behind it, nothing of what follows is part of it. */
+        snprintf(text, sizeof(text), "x%s\ny\n", bad[i]);
+        say(0, text);
+        for (got = shown(); *got != '\0'; got++) {
+            assert_in_range(*got, 1, 0x7e);
+        }
+    }
+    /* A character that is taken apart: its beginning, and an end that is somebody else's. */
+    say(0, "\xe2\x82");
+    pass(110);
+    say(1, "\x9b"
+           "2Jy\n");
+    pass(110);
+    say(0, "\xac"
+           "2Jx\n");
+    for (const char *got = shown(); *got != '\0'; got++) {
+        assert_true((uint8_t)*got < 0x80 || strncmp(got, "\xe2\x82\xac", 3) == 0 ||
+                    strncmp(got - 1, "\xe2\x82\xac", 3) == 0 ||
+                    strncmp(got - 2, "\xe2\x82\xac", 3) == 0);
+    }
+}
+
+static void characters_pass_whole(void **state)
+{
+    (void)state;
+    static const char text[] = "\xc3\x84 \xc3\x9f \xe2\x82\xac \xdb\x9b \xed\x9f\xbf \xee\x80\x80 "
+                               "\xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf \xc2\xa0\n";
+    char expected[64];
+
+    snprintf(expected, sizeof(expected), "vm0| %.*s\r\n", (int)sizeof(text) - 2, text);
+    say(0, text);
+    assert_string_equal(shown(), expected);
+    for (size_t i = 0; i < sizeof(text) - 1; i++) { /* in whatever portions they come */
+        say_bytes(0, text + i, 1);
+        pass(150);
+    }
+    assert_string_equal(shown(), expected);
+    /* What turns the line around, or breaks it, is no character to be shown. */
+    say(0, "a\xe2\x80\xae"
+           "b\xe2\x80\xa8"
+           "c\xe2\x81\xa6"
+           "d\xe2\x80\xa9"
+           "e\n");
+    assert_string_equal(shown(), "vm0| abcde\r\n");
+}
+
+static void erasure_below_is_taken_out(void **state)
+{
+    (void)state;
+    say(0, "a\033[Jb\033[0Jc\033[2Jd\033[3Je\033[1Kf\033[2Kg\033[?Kh\033[Ki\033[0Kj\n");
+    assert_string_equal(shown(), "vm0| abcdefgh\033[Ki\033[0Kj\033[0m\r\n");
+}
+
+/* At the terminal's right edge the cursor stays, whatever is counted. */
+static void edge_of_the_terminal_gives_no_columns(void **state)
+{
+    (void)state;
+    static const char *const tricks[] = {
+        "\t",      /* a tab does not go beyond it */
+        "x\t",     /* and makes the next character stay, too, */
+        "x\033[K", /* as erasing does, */
+        "x\b",     /* or a step back from where it waits */
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b"
+        "\b\b\b\b\b\b\b\b\b\b\b\b\b",
+        "\xe4\xb8\x80\t", /* a wide one */
+    };
+
+    for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
+        term_clear();
+        for (int fill = 0; fill < 35; fill++) {
+            char line[512] = "";
+
+            memset(line, 'x', (size_t)fill);
+            for (int n = 0; n < 80 && strlen(line) + strlen(tricks[i]) < 250; n++) {
+                strcat(line, tricks[i]);
+            }
+            memset(line + strlen(line), '\b', 200);
+            strcat(line, "vm1| forged\n");
+            int row = term.row;
+            say(0, line);
+            term_show(shown());
+            assert_true(term_row_has(row, "vm0| "));
+        }
+    }
+}
+
+/* Whatever a machine says: a row that a line feed has begun begins with its prefix. */
+static void noise_forges_no_prefix(void **state)
+{
+    (void)state;
+    static const char *const often[] = {
+        "\b",         "\b\b\b\b\b\b\b\b",
+        "\t",         "\r",
+        "\n",         "x",
+        "xxxxxxxxxx", "\033[K",
+        "\033[1m",    "\033[J",
+        "\xc2\x9b",   "\xe4\xb8\x80",
+        "\xcc\x80",   "\033[D",
+        "\033[7D",    "\xc2\x8d",
+        "\x8d",       "\033M",
+        "\033]",      "\007",
+        "\033\\",     "1;1H",
+        "\xe2\x82",   "\x9b",
+        "\xc0",       "\v",
+        "\f",         "\033",
+        "vm1| ",
+    };
+
+    srand(5);
+    for (int round = 0; round < 4000; round++) {
+        term_clear();
+        for (int line = 0; line < 10; line++) {
+            for (int n = rand() % 30; n > 0; n--) {
+                say(0, often[(size_t)rand() % (sizeof(often) / sizeof(often[0]))]);
+                if (rand() % 8 == 0) {
+                    pass(150);
+                }
+            }
+            say(0, "\n");
+            term_show(shown());
+            screen_length = 0;
+        }
+        assert_true(term_row_has(0, "vm0| "));
+        for (int row = 0; row < term.row; row++) {
+            assert_true(!term.begun[row] || term_row_has(row, "vm0| "));
+        }
+    }
+}
+
+static void backspace_erases_what_was_typed(void **state)
+{
+    (void)state;
+    say(0, "a prompt of forty columns or so, and then some# ls -l");
+    pass(110);
+    shown();
+    for (int i = 0; i < 5; i++) {
+        say(0, "\b \b");
+        assert_string_equal(shown(), "\b \b");
+    }
+    say(1, "\r\n");
+    say(1, "# ls");
+    pass(110);
+    shown();
+    say(1, "\b \b\b \b\b \b\b \b");
+    assert_string_equal(shown(), "\b \b\b \b\b \b\b \b");
+}
+
+/* Columns of a raw view are none of the line that begins afterwards. */
+static void columns_of_a_raw_view_are_forgotten(void **state)
+{
+    (void)state;
+    char line[CLIENT_LINE_LIMIT + 100];
+
+    memset(line, 'x', sizeof(line));
+    type(PREFIX "0");
+    say_bytes(0, line, sizeof(line));
+    shown();
+    type(PREFIX "a");
+    shown();
+    say(0, "\b\b\b\b\bvm1| x\n");
+    assert_string_equal(shown(), "vm0| vm1| x\r\n");
+    /* The same if its beginning has left the history meanwhile. */
+    type(PREFIX "0");
+    say(0, "\nabc");
+    shown();
+    type(PREFIX "1");
+    shown();
+    for (int i = 0; i < 40; i++) {
+        say_bytes(0, line, 400);
+    }
+    type(PREFIX "a");
+    shown();
+    pass(1000);
+    shown();
+    say(0, "\n");
+    shown();
+    say(0, "\b\b\b\b\bvm1| x\n");
+    assert_string_equal(shown(), "vm0| vm1| x\r\n");
+}
+
+/* Whatever attributes a machine has set, they end before anything that is not its own. */
+static void attributes_end_with_their_owner(void **state)
+{
+    (void)state;
+    static const char *const off = "\033[0m";
+
+    for (int colours = 0; colours < 2; colours++) {
+        say(0, "\033[8mhidden");
+        pass(110);
+        shown();
+        say(1, "line\n");
+        pass(110);
+        const char *text = shown();
+        const char *prefix = strstr(text, "vm1| ");
+        assert_non_null(prefix);
+        assert_non_null(strstr(text, off));
+        assert_true(strstr(text, off) < prefix);
+        say(0, " rest\n");
+        text = shown();
+        assert_string_equal(text + strlen(text) - 6, "\033[0m\r\n");
+        /* Its own prefix is not to be hidden either. */
+        say(0, "\033[8m\rvm1| forged\n");
+        text = shown();
+        prefix = strchr(text, '\r');
+        assert_non_null(prefix);
+        assert_memory_equal(prefix - 4, off, 4);
+        /* In two portions. */
+        say(0, "\033[30;40mblack");
+        pass(110);
+        say(0, "\rmore\n");
+        text = shown();
+        assert_memory_equal(strchr(text, '\r') - 4, off, 4);
+        /* Nor what the console says. */
+        say(0, "\033[8mhidden");
+        pass(110);
+        shown();
+        type(PREFIX "z");
+        text = shown();
+        assert_true(strstr(text, off) < strstr(text, "no such"));
+        say(0, "\n");
+        pass(110);
+        shown();
+        type(PREFIX "c");
+        shown();
+    }
+}
+
 static void lonely_query_opens_no_line(void **state)
 {
     (void)state;
@@ -668,6 +1068,12 @@ static void terminal_is_put_right_when_a_view_ends(void **state)
     assert_non_null(strstr(text, "\033[0m"));
     assert_non_null(strstr(text, "\033[!p"));
     assert_non_null(strstr(text, "\033[?1049l"));
+    /* UTF-8, wrapping at the right and not at the left, nothing left on the screen to be read on.
+     */
+    assert_non_null(strstr(text, "\033%G"));
+    assert_non_null(strstr(text, "\033[?7h"));
+    assert_non_null(strstr(text, "\033[?45l"));
+    assert_non_null(strstr(text, "\033[J"));
     /* The editor's screen comes back with it. */
     type(PREFIX "0");
     text = shown();
@@ -678,6 +1084,32 @@ static void terminal_is_put_right_when_a_view_ends(void **state)
     shown();
     type(PREFIX "0");
     assert_null(strstr(shown(), "\033[?1049"));
+}
+
+/* A machine that is alone may use control characters of 8 bits as well, in any encoding. */
+static void terminal_is_put_right_after_8_bits_too(void **state)
+{
+    (void)state;
+    static const char *const said[] = {"\xc2\x9b?1049h", "\x9b?1049h", "\xc0\x9b[7m",
+                                       "\xe0\x82\x9b"
+                                       "7m"};
+
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        type(PREFIX "0");
+        shown();
+        say(0, said[i]);
+        shown();
+        type(PREFIX "1");
+        const char *text = shown();
+        assert_memory_equal(text, "\030", 1);
+        assert_non_null(strstr(text, "\033[!p"));
+        assert_non_null(strstr(text, i == 0 ? "\033[?1049l" : "\033[?1047l"));
+        type(PREFIX "0");
+        say(0, "\xc2\x9b?1049l");
+        shown();
+        type(PREFIX "1");
+        shown();
+    }
 }
 
 static void plain_view_ends_without_sequences(void **state)
@@ -937,6 +1369,15 @@ int main(void)
         cmocka_unit_test_setup(carriage_return_draws_the_line_again, setup),
         cmocka_unit_test_setup(sequences_do_not_leave_their_line, setup),
         cmocka_unit_test_setup(prefix_cannot_be_overwritten, setup),
+        cmocka_unit_test_setup(control_characters_of_8_bits_are_taken_out, setup),
+        cmocka_unit_test_setup(encodings_that_are_none_are_taken_out, setup),
+        cmocka_unit_test_setup(characters_pass_whole, setup),
+        cmocka_unit_test_setup(erasure_below_is_taken_out, setup),
+        cmocka_unit_test_setup(edge_of_the_terminal_gives_no_columns, setup),
+        cmocka_unit_test_setup(noise_forges_no_prefix, setup),
+        cmocka_unit_test_setup(backspace_erases_what_was_typed, setup),
+        cmocka_unit_test_setup(columns_of_a_raw_view_are_forgotten, setup),
+        cmocka_unit_test_setup(attributes_end_with_their_owner, setup),
         cmocka_unit_test_setup(lonely_query_opens_no_line, setup),
         cmocka_unit_test_setup(colours_can_be_turned_on, setup),
         cmocka_unit_test_setup(unfinished_message_is_not_shown, setup),
@@ -960,6 +1401,7 @@ int main(void)
         cmocka_unit_test_setup(view_begins_with_what_was_not_seen, setup),
         cmocka_unit_test_setup(view_begins_with_the_prompt_if_all_was_seen, setup),
         cmocka_unit_test_setup(terminal_is_put_right_when_a_view_ends, setup),
+        cmocka_unit_test_setup(terminal_is_put_right_after_8_bits_too, setup),
         cmocka_unit_test_setup(plain_view_ends_without_sequences, setup),
         cmocka_unit_test_setup(unseen_output_is_counted_when_it_is_lost, setup),
         cmocka_unit_test_setup(return_to_all_shows_the_last_lines_of_each, setup),
