@@ -370,8 +370,11 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
                  "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
                  "    .seed_offset = 0x%zx,\n"
                  "    .gicd_gpa = 0x%llx,\n"
+                 "    .reset_page = " FIELD_POINTER ",\n"
+                 "    .reset_gpa = 0x%llx,\n"
                  "    .timer_channel = %u,\n",
-                 place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb), GUEST_GICD, place->timer_channel);
+                 place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb), GUEST_GICD,
+                 place->reset, GUEST_RESET, place->timer_channel);
     emit_vm_console(vm, place, out);
     buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
     for (unsigned i = 0; i < vm->interface_count; i++) {

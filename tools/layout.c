@@ -592,6 +592,10 @@ static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct 
     lay_out_ram(layout, pd, place, vm);
     lay_out_images(layout, pd, place, vm);
     map_guest(place, gicv, GUEST_GICC, "rw", false);
+    const struct region *reset = add_region(layout, memory_format("%s_reset", vm->name), PAGE, PAGE,
+                                            "reset program");
+    place->reset = map_next(pd, reset, "rw", true);
+    map_guest(place, reset, GUEST_RESET, "rx", true);
     add_channel(layout, pd, MONITOR_TIMER_CHANNEL, true, layout->timer, vm->index);
     place->timer_channel = MONITOR_TIMER_CHANNEL;
 

@@ -19,6 +19,7 @@
 #define GUEST_GICD_SIZE      0x10000ULL
 #define GUEST_GICC           0x08010000ULL
 #define GUEST_GICC_SIZE      0x2000ULL
+#define GUEST_RESET          0x08020000ULL /* the monitor's program */
 #define GUEST_PL011          0x09000000ULL
 #define GUEST_PL011_INTID    33u
 #define GUEST_VIRTIO         0x0a000000ULL
@@ -88,6 +89,7 @@ struct guest_image {
 struct vm_layout {
     unsigned timer_channel;
     uint64_t ram;   /* in the monitor */
+    uint64_t reset; /* the page at GUEST_RESET, in the monitor */
     struct LIST(struct map) maps; /* the guest's */
     struct guest_image kernel;
     struct guest_image initramfs;

@@ -72,6 +72,8 @@ struct vmm_config {
     struct vmm_image dtb;
     uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
     uint64_t gicd_gpa;     /* the emulated distributor; the CPU interface is mapped in hardware */
+    void *reset_page;      /* a page for vmm/reset_program.h, which the guest can only execute, */
+    uint64_t reset_gpa;    /* and where it sees that */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     struct vmm_console_config console;
     uint32_t interface_count;

@@ -183,7 +183,7 @@ static void handle_wfx(uint8_t vcpu, uint32_t iss)
 
 static void handle_smc(uint8_t vcpu, uint32_t iss)
 {
-    if (vm_drained(vcpu)) {
+    if (vm_reset_done(vcpu)) {
         return;
     }
     if ((iss & ISS_IMM16_MASK) != 0) {

@@ -37,11 +37,13 @@
 #define PSCI_NOT_SUPPORTED      (-1)
 #define PSCI_INVALID_PARAMETERS (-2)
 #define PSCI_ALREADY_ON         (-4)
+#define PSCI_ON_PENDING         (-5)
 #define PSCI_INVALID_ADDRESS    (-9)
 
-#define PSCI_AFFINITY_ON   0
-#define PSCI_AFFINITY_OFF  1
-#define PSCI_NO_TRUSTED_OS 2
+#define PSCI_AFFINITY_ON         0
+#define PSCI_AFFINITY_OFF        1
+#define PSCI_AFFINITY_ON_PENDING 2
+#define PSCI_NO_TRUSTED_OS       2
 
 /* A call: its id without the width bit, and its arguments cut to that width. */
 struct call {
@@ -66,6 +68,9 @@ static int64_t cpu_on(const struct call *call)
     if (target < 0) {
         return PSCI_INVALID_PARAMETERS;
     }
+    if (vcpu_state((uint8_t)target) == VCPU_RESETTING) {
+        return PSCI_ON_PENDING;
+    }
     if (vcpu_state((uint8_t)target) != VCPU_OFF) {
         return PSCI_ALREADY_ON;
     }
@@ -83,7 +88,14 @@ static int64_t affinity_info(const struct call *call)
     if (target < 0 || call->argument[1] != 0) {
         return PSCI_INVALID_PARAMETERS; /* no levels above the processors since PSCI 1.0 */
     }
-    return vcpu_state((uint8_t)target) == VCPU_OFF ? PSCI_AFFINITY_OFF : PSCI_AFFINITY_ON;
+    switch (vcpu_state((uint8_t)target)) {
+    case VCPU_OFF:
+        return PSCI_AFFINITY_OFF;
+    case VCPU_RESETTING:
+        return PSCI_AFFINITY_ON_PENDING;
+    default:
+        return PSCI_AFFINITY_ON;
+    }
 }
 
 /* Which functions have a 64-bit form. */

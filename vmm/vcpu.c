@@ -67,13 +67,13 @@ enum vcpu_state vcpu_state(uint8_t vcpu)
 static void reset_system_registers(uint8_t vcpu, uint64_t counter_offset)
 {
     static const uint8_t zeroed[] = {
-        seL4_VCPUReg_CPACR,       seL4_VCPUReg_TTBR0,    seL4_VCPUReg_TTBR1,
-        seL4_VCPUReg_TCR,         seL4_VCPUReg_MAIR,     seL4_VCPUReg_AMAIR,
-        seL4_VCPUReg_CIDR,        seL4_VCPUReg_AFSR0,    seL4_VCPUReg_AFSR1,
-        seL4_VCPUReg_ESR,         seL4_VCPUReg_FAR,      seL4_VCPUReg_VBAR,
-        seL4_VCPUReg_TPIDR_EL1,   seL4_VCPUReg_SP_EL1,   seL4_VCPUReg_ELR_EL1,
-        seL4_VCPUReg_SPSR_EL1,    seL4_VCPUReg_CNTV_CTL, seL4_VCPUReg_CNTV_CVAL,
-        seL4_VCPUReg_CNTKCTL_EL1,
+        seL4_VCPUReg_CPACR,    seL4_VCPUReg_TTBR0,     seL4_VCPUReg_TTBR1,
+        seL4_VCPUReg_TCR,      seL4_VCPUReg_MAIR,      seL4_VCPUReg_AMAIR,
+        seL4_VCPUReg_CIDR,     seL4_VCPUReg_AFSR0,     seL4_VCPUReg_AFSR1,
+        seL4_VCPUReg_ESR,      seL4_VCPUReg_FAR,       seL4_VCPUReg_PAR,
+        seL4_VCPUReg_VBAR,     seL4_VCPUReg_ACTLR,     seL4_VCPUReg_TPIDR_EL1,
+        seL4_VCPUReg_SP_EL1,   seL4_VCPUReg_ELR_EL1,   seL4_VCPUReg_SPSR_EL1,
+        seL4_VCPUReg_CNTV_CTL, seL4_VCPUReg_CNTV_CVAL, seL4_VCPUReg_CNTKCTL_EL1,
     };
 
     for (unsigned i = 0; i < sizeof(zeroed); i++) {
@@ -84,13 +84,24 @@ static void reset_system_registers(uint8_t vcpu, uint64_t counter_offset)
     microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_CNTVOFF, counter_offset);
 }
 
-void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset)
+static void begin(uint8_t vcpu, enum vcpu_state state, uint64_t entry, uint64_t x0,
+                  uint64_t counter_offset)
 {
     reset_system_registers(vcpu, counter_offset);
-    vcpus.state[vcpu] = VCPU_ON;
+    vcpus.state[vcpu] = state;
     scratch.context =
         (seL4_UserContext){.pc = entry, .spsr = PSTATE_MODE_EL1H | PSTATE_DAIF, .x0 = x0};
     write_words(vcpu, true, WORDS);
+}
+
+void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset)
+{
+    begin(vcpu, VCPU_ON, entry, x0, counter_offset);
+}
+
+void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0)
+{
+    begin(vcpu, VCPU_RESETTING, entry, x0, 0);
 }
 
 void vcpu_power_off(uint8_t vcpu)

@@ -4,10 +4,11 @@
 /*
  * The guest's processors: their registers, and whether they run.
  *
- * A vCPU is off, on, parked or held. One that is on either runs, or has faulted and waits for the
+ * A vCPU is off, resetting, on, parked or held. One that is on either runs, or has faulted and waits for the
  * exit to be finished by one of the vcpu_resume functions (or by an answer to the fault message,
  * which resumes it where it was). A parked vCPU sits on a WFI until somebody wakes it. A held vCPU
- * could run, but has to wait until it is released: see throttle.h.
+ * could run, but has to wait until it is released: see throttle.h. One that is resetting runs our
+ * program (reset_program.h), and is offered no interrupts.
  *
  * Registers are fetched and written in the order of seL4_UserContext, from the first up to the one
  * that is wanted, because the kernel moves a prefix: x0 costs four words, x28 thirty-four.
@@ -28,7 +29,7 @@
 #define PSTATE_DAIF      (0xfu << 6)
 #define PSTATE_PAN       (1u << 22)
 
-enum vcpu_state { VCPU_OFF = 0, VCPU_ON, VCPU_PARKED, VCPU_HELD };
+enum vcpu_state { VCPU_OFF = 0, VCPU_RESETTING, VCPU_ON, VCPU_PARKED, VCPU_HELD };
 
 /* What an exception changes; see abort.c. */
 struct vcpu_frame {
@@ -48,6 +49,9 @@ enum vcpu_state vcpu_state(uint8_t vcpu);
  */
 void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset);
 void vcpu_power_off(uint8_t vcpu);
+
+/* Power on likewise, but for the program that is to run before the guest's. */
+void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0);
 
 /* The vCPU has faulted, on a WFI most often, and shall stay there. */
 void vcpu_park(uint8_t vcpu);

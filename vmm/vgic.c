@@ -274,7 +274,7 @@ static void offer(uint8_t vcpu)
 {
     uint32_t intid;
 
-    if (vcpu_state(vcpu) == VCPU_OFF) {
+    if (vcpu_state(vcpu) == VCPU_OFF || vcpu_state(vcpu) == VCPU_RESETTING) {
         return;
     }
     do {
@@ -468,12 +468,9 @@ void vgic_occupants(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS])
 
 void vgic_forget_occupants(uint8_t vcpu)
 {
-    struct cpu *cpu = &gic.cpu[vcpu];
-
     for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
-        cpu->lr[i].intid = VGIC_NONE;
+        vgic_maintenance(vcpu, i); /* most have been reported by now */
     }
-    cpu->placed_count = 0;
 }
 
 /* ---- Registers of one bit per interrupt ---- */

@@ -5,23 +5,27 @@
 #include "boot.h"
 #include "console_port.h"
 #include "exits.h"
-#include "gic_drain.h"
 #include "log.h"
 #include "pl011.h"
+#include "reset_program.h"
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
 #include "virtio/virtio.h"
 
-enum vm_state { VM_OFF = 0, VM_SETTLING, VM_DRAINING, VM_RUNNING };
+enum vm_state { VM_OFF = 0, VM_SETTLING, VM_RESETTING, VM_RUNNING };
 
 static struct {
     const struct vmm_config *config;
     struct guest_memory memory;
     enum vm_state state;
     bool bootable;
-    uint32_t used;     /* bit v: vCPU v has run, */
-    uint32_t draining; /* is emptying its list registers */
+    uint32_t used;      /* bit v: vCPU v has run, */
+    uint32_t resetting; /* runs the reset program */
+    struct {
+        uint64_t entry;
+        uint64_t x0;
+    } next[VMM_MAX_VCPUS]; /* what a vCPU that resets while the VM runs is to run then */
 } vm;
 
 #define START_HINT "press Enter to start it"
@@ -50,18 +54,18 @@ static void enter_kernel(bool clean)
     power_on(0, vm.config->kernel.gpa, vm.config->dtb.gpa);
 }
 
-static void drain(void)
+static void reset_vcpu(uint8_t vcpu)
 {
-    uint64_t cpu_interface = vm.config->gicd_gpa + VGIC_CPU_INTERFACE;
+    vm.resetting |= 1u << vcpu;
+    vcpu_reset(vcpu, reset_program_entry(), reset_program_argument(vcpu));
+}
 
-    vm.state = VM_DRAINING;
-    vm.draining = vm.used;
+static void reset_vcpus(void)
+{
+    vm.state = VM_RESETTING;
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        if (vm.draining & (1u << v)) {
-            uint64_t entry;
-            uint64_t x0 = gic_drain_prepare(&vm.memory, v, cpu_interface, &entry);
-
-            power_on(v, entry, x0);
+        if (vm.used & (1u << v)) {
+            reset_vcpu(v);
         }
     }
 }
@@ -74,7 +78,7 @@ void vm_settle(void)
     if (vm.used == 0) {
         enter_kernel(true);
     } else {
-        drain();
+        reset_vcpus();
     }
 }
 
@@ -93,7 +97,7 @@ static void stop(void)
         }
     }
     vm.state = VM_OFF;
-    vm.draining = 0;
+    vm.resetting = 0;
     virtio_reset();
     pl011_reset();
     vgic_reset();
@@ -113,6 +117,8 @@ void vm_init(const struct vmm_config *config)
     vm.state = VM_OFF;
     vm.used = 0;
     vm.memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
+    reset_program_init(config->reset_page, config->reset_gpa,
+                       config->gicd_gpa + VGIC_CPU_INTERFACE);
     wrong = boot_check(config, &vm.memory);
     vm.bootable = wrong == NULL;
     if (wrong) {
@@ -150,8 +156,14 @@ void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause)
 
 void vm_cpu_on(uint8_t vcpu, uint64_t entry, uint64_t context_id)
 {
-    power_on(vcpu, entry, context_id);
-    vgic_vcpu_on(vcpu);
+    if (vm.used & (1u << vcpu)) {
+        vm.next[vcpu].entry = entry;
+        vm.next[vcpu].x0 = context_id;
+        reset_vcpu(vcpu);
+    } else {
+        power_on(vcpu, entry, context_id);
+        vgic_vcpu_on(vcpu);
+    }
 }
 
 void vm_cpu_off(uint8_t vcpu)
@@ -166,15 +178,18 @@ void vm_cpu_off(uint8_t vcpu)
     vm_power_off();
 }
 
-bool vm_drained(uint8_t vcpu)
+bool vm_reset_done(uint8_t vcpu)
 {
-    if (vm.state != VM_DRAINING) {
+    if (!(vm.resetting & (1u << vcpu))) {
         return false;
     }
     vcpu_power_off(vcpu);
     vgic_forget_occupants(vcpu);
-    vm.draining &= ~(1u << vcpu);
-    if (vm.draining == 0) {
+    vm.resetting &= ~(1u << vcpu);
+    if (vm.state == VM_RUNNING) {
+        power_on(vcpu, vm.next[vcpu].entry, vm.next[vcpu].x0);
+        vgic_vcpu_on(vcpu);
+    } else if (vm.resetting == 0) {
         enter_kernel(false);
     }
     return true;

@@ -3,8 +3,8 @@
 
 /*
  * The life of the VM: off (or held before its first start), running, and, on the way from one run
- * to the next, first settling: a disk may still be writing into guest memory; then draining: each
- * vCPU empties its own list registers, which only it can do.
+ * to the next, first settling: a disk may still be writing into guest memory; then resetting: each
+ * vCPU clears of itself what only it can (reset_program.h).
  */
 
 #include <stdbool.h>
@@ -33,8 +33,8 @@ void vm_cpu_on(uint8_t vcpu, uint64_t entry, uint64_t context_id);
 /* PSCI CPU_OFF. The last vCPU to go takes the VM with it. */
 void vm_cpu_off(uint8_t vcpu);
 
-/* A vCPU has made the call that ends draining; false if it is not draining. */
-bool vm_drained(uint8_t vcpu);
+/* A vCPU has made the call that ends its reset program; false if it does not run that. */
+bool vm_reset_done(uint8_t vcpu);
 
 /* A device's peer has notified: if the VM is settling, look whether it can go on. */
 void vm_settle(void);

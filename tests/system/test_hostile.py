@@ -29,15 +29,22 @@ CAUSES = {
 }
 
 
-@pytest.fixture(params=["hostile", "hostile_vhost"])
-def hostile(boot, request):
-    """The system with the guest in it, by each data path of the network."""
+@pytest.fixture
+def guests():
+    """Where the guests are, and systems that have them."""
     place = conftest.BUILD_DIR / "check" / "hostile"
     place.mkdir(parents=True, exist_ok=True)
     subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={place}"], check=True,
                    stdin=subprocess.DEVNULL)
-    shutil.copy(conftest.HERE / f"{request.param}.yaml", place)
-    return boot(place / f"{request.param}.yaml", timeout=90)
+    for name in ("hostile", "hostile_vhost", "leftover"):
+        shutil.copy(conftest.HERE / f"{name}.yaml", place)
+    return place
+
+
+@pytest.fixture(params=["hostile", "hostile_vhost"])
+def hostile(boot, guests, request):
+    """The system with the guest in it, by each data path of the network."""
+    return boot(guests / f"{request.param}.yaml", timeout=90)
 
 
 def test_offences_harm_the_offender_alone(hostile):
@@ -64,3 +71,12 @@ def test_offences_harm_the_offender_alone(hostile):
     for cause, pattern in CAUSES.items():
         assert any(re.search(pattern, line) for line in messages), \
             f"no message of: {cause}; these there are: {chr(10).join(messages)}"
+
+def test_a_start_finds_nothing_of_the_last_one(boot, guests):
+    """Neither after SYSTEM_RESET nor after CPU_OFF and CPU_ON: registers are as after power-on."""
+    system = boot(guests / "leftover.yaml", timeout=90)
+    found = []
+    while len(found) < 12:  # three times one start of the first processor and three of the second
+        system.expect(r"left by cpu (\d): ([0-9a-f]{16})", timeout=60)
+        found.append(system.child.match.groups())
+    assert found == 3 * [("0", 16 * "0"), *3 * [("1", 16 * "0")]]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/gic_drain.c
+ * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c
  * SOURCES: vmm/vcpu.c vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
@@ -25,6 +25,7 @@
 #define CPU_SUSPEND32   0x84000001u
 #define CPU_SUSPEND64   0xc4000001u
 #define CPU_OFF         0x84000002u
+#define EC_SMC          0x17u
 #define CPU_ON32        0x84000003u
 #define CPU_ON64        0xc4000003u
 #define AFFINITY_INFO32 0x84000004u
@@ -42,6 +43,7 @@
 #define NOT_SUPPORTED      ((uint64_t)-1)
 #define INVALID_PARAMETERS ((uint64_t)-2)
 #define ALREADY_ON         ((uint64_t)-4)
+#define ON_PENDING         ((uint64_t)-5)
 #define INVALID_ADDRESS    ((uint64_t)-9)
 
 #define ENTRY (FAKE_VM_KERNEL_GPA + 0x1000u)
@@ -181,7 +183,17 @@ static void a_vcpu_goes_off_and_comes_back(void **state)
     assert_int_equal(smc(AFFINITY_INFO64, 1, 0, 0), 1);
     assert_true(vm_running());
     assert_int_equal(smc(CPU_ON64, 1, ENTRY + 4, 9), 0);
+
+    /* First it runs our program, and is not on yet. */
+    assert_true(fake.vcpu[1].running);
+    assert_int_equal(fake.vcpu[1].context.pc, FAKE_VM_RESET_GPA);
+    assert_int_equal(smc(AFFINITY_INFO64, 1, 0, 0), 2);
+    assert_int_equal(smc(CPU_ON64, 1, ENTRY + 4, 9), ON_PENDING);
+    fake_vm_trap(1, EC_SMC, 0);
     assert_int_equal(fake.vcpu[1].context.pc, ENTRY + 4);
+    assert_int_equal(fake.vcpu[1].context.x0, 9);
+    assert_int_equal(smc(AFFINITY_INFO64, 1, 0, 0), 0);
+    assert_true(fake.vcpu[0].running);
 }
 
 static void the_last_vcpu_takes_the_vm_along(void **state)

@@ -657,7 +657,7 @@ static void reset_leaves_list_registers_to_be_emptied(void **state)
     assert_int_equal(intids[1], 41);
     assert_int_equal(intids[2], 40);
     assert_int_equal(intids[3], VGIC_NONE);
-    eoi(0, 41); /* the program that drains them ends one: it does not come back */
+    eoi(0, 41); /* the program that empties them ends one: it does not come back */
     assert_int_equal(fake.vcpu[0].injections, 3);
     vgic_forget_occupants(0);
     assert_false(vgic_pending(0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/gic_drain.c
+ * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c
  * SOURCES: vmm/vcpu.c vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
@@ -25,6 +25,7 @@
 #include "vmm/vgic.h"
 #include "vmm/vm.h"
 
+#define CPU_OFF      0x84000002u
 #define CPU_ON       0xc4000003u
 #define SYSTEM_OFF   0x84000008u
 #define SYSTEM_RESET 0x84000009u
@@ -157,8 +158,8 @@ static void a_vm_waits_for_its_devices_to_settle(void **state)
     assert_int_equal(fake.vcpu[0].restarts, 1);
 }
 
-/* The vCPU ends its draining program. */
-static void drained(uint8_t vcpu)
+/* The vCPU ends its reset program. */
+static void reset_done(uint8_t vcpu)
 {
     assert_false(fake_vm_trap(vcpu, EC_SMC, 0));
 }
@@ -178,8 +179,8 @@ static void reset_is_pristine(void **state)
     said("restarting");
     assert_false(vm_running());
     assert_int_equal(fake_vm.virtio_resets, 1);
-    assert_int_equal(v->context.pc, FAKE_VM_RAM_GPA); /* it empties its list registers */
-    drained(0);
+    assert_int_equal(v->context.pc, FAKE_VM_RESET_GPA); /* it clears what only it can */
+    reset_done(0);
     booted_as_linux_wants_it(0);
     assert_int_equal(v->context.x19, 0);
     assert_int_equal(v->reg[seL4_VCPUReg_TTBR1], 0);
@@ -189,13 +190,11 @@ static void reset_is_pristine(void **state)
     for (unsigned i = 0; i < FAKE_VM_RAM_SIZE; i++) {
         assert_int_not_equal(fake_vm.ram[i], 0xaa);
     }
-    assert_int_equal(fake_vm.ram[0], 0); /* nothing of the program is left */
 }
 
 static void list_registers_are_emptied_before_the_next_guest(void **state)
 {
-    uint64_t parameters;
-    uint32_t occupants[4];
+    uint64_t cpu_interface;
 
     (void)state;
     fake_vm_start(2, false);
@@ -207,26 +206,47 @@ static void list_registers_are_emptied_before_the_next_guest(void **state)
     fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
 
     /* Both run the program, each with its own list of what may be there. */
-    assert_int_equal(fake.vcpu[0].context.pc, FAKE_VM_RAM_GPA);
-    assert_int_equal(fake.vcpu[1].context.pc, FAKE_VM_RAM_GPA);
-    assert_int_not_equal(fake.vcpu[0].context.x0, fake.vcpu[1].context.x0);
-    memcpy(&parameters, fake_vm.ram + (fake.vcpu[0].context.x0 - FAKE_VM_RAM_GPA), 8);
-    memcpy(occupants, fake_vm.ram + (fake.vcpu[0].context.x0 - FAKE_VM_RAM_GPA) + 8, 16);
-    assert_int_equal(parameters, FAKE_VM_GICD_GPA + 0x10000);
-    assert_int_equal(occupants[0], SPI);
-    assert_int_equal(occupants[1], 1023);
+    assert_int_equal(fake.vcpu[0].context.pc, FAKE_VM_RESET_GPA);
+    assert_int_equal(fake.vcpu[1].context.pc, FAKE_VM_RESET_GPA);
+    assert_int_equal(fake.vcpu[0].context.x0, SPI | 1023ull << 16 | 1023ull << 32 | 1023ull << 48);
+    assert_int_equal(fake.vcpu[1].context.x0,
+                     VGIC_VIRTUAL_TIMER | 1023ull << 16 | 1023ull << 32 | 1023ull << 48);
+    memcpy(&cpu_interface, fake_vm.reset_page + 0x200, sizeof(cpu_interface));
+    assert_int_equal(cpu_interface, FAKE_VM_GICD_GPA + 0x10000);
 
     vgic_set_level(SPI, false);
     fake_eoi(0, 0); /* what the program does */
     fake_eoi(1, 0);
-    drained(1);
+    reset_done(1);
     assert_false(vm_running());
     assert_false(fake.vcpu[1].running);
-    drained(0);
+    reset_done(0);
     assert_true(vm_running());
     booted_as_linux_wants_it(0);
     assert_false(fake.vcpu[1].running);
     assert_false(vgic_pending(0));
+}
+
+/* What a vCPU's list registers held when it went off is not there when it comes back. */
+static void a_vcpu_that_comes_back_is_offered_interrupts_then(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    enable_interrupts(2);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    vgic_raise_ppi(1, VGIC_VIRTUAL_TIMER);
+    fake_acknowledge(1, 0);
+    fake_vm_smc(1, CPU_OFF, 0, 0, 0);
+    fake_vm_smc(0, CPU_ON, 1, PC + 8, 0);
+    assert_int_equal(fake.vcpu[1].context.pc, FAKE_VM_RESET_GPA);
+    vgic_raise_ppi(1, VGIC_VIRTUAL_TIMER); /* not while it runs our program */
+    assert_int_equal(fake.vcpu[1].injections, 1);
+    fake_eoi(1, 0);
+    assert_int_equal(fake.vcpu[1].injections, 1);
+    reset_done(1);
+    assert_int_equal(fake.vcpu[1].context.pc, PC + 8);
+    assert_int_equal(fake.vcpu[1].injections, 2);
+    assert_true(fake.vcpu[0].running);
 }
 
 static void off_and_on_again(void **state)
@@ -238,7 +258,7 @@ static void off_and_on_again(void **state)
     fake_vm_type("x");
     assert_false(fake.vcpu[0].running);
     fake_vm_type("\r\r\r"); /* once is enough */
-    drained(0);
+    reset_done(0);
     booted_as_linux_wants_it(0);
     /* The keys behind the first are for the guest. */
     said("starting");
@@ -251,11 +271,11 @@ static void a_crashed_vm_can_be_started_again(void **state)
     vm_crash(0, 0x1234, "it fell over");
     said("vmm vm7: stopped: vCPU 0 at 0x1234: it fell over; press Enter to start it\n");
     fake_vm_type("\r");
-    drained(0);
+    reset_done(0);
     assert_true(vm_running());
 }
 
-static void a_draining_vm_that_cannot_is_stopped(void **state)
+static void a_resetting_vm_that_cannot_is_stopped(void **state)
 {
     (void)state;
     fake_vm_start(1, false);
@@ -689,7 +709,8 @@ int main(void)
         cmocka_unit_test(list_registers_are_emptied_before_the_next_guest),
         cmocka_unit_test(off_and_on_again),
         cmocka_unit_test(a_crashed_vm_can_be_started_again),
-        cmocka_unit_test(a_draining_vm_that_cannot_is_stopped),
+        cmocka_unit_test(a_resetting_vm_that_cannot_is_stopped),
+        cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),
         cmocka_unit_test(a_running_vm_gets_its_keys),
         cmocka_unit_test(wfi_parks_until_an_interrupt),
         cmocka_unit_test(wfi_with_an_interrupt_pending_goes_on),

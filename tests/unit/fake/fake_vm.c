@@ -27,6 +27,7 @@
 struct fake_vm fake_vm;
 
 static _Alignas(4096) uint8_t ram[FAKE_VM_RAM_SIZE];
+static _Alignas(4096) uint8_t reset_page[4096];
 static _Alignas(4096) uint8_t output_region[RING_HEADER_SIZE + RING_SIZE];
 static _Alignas(4096) uint8_t input_region[RING_HEADER_SIZE + RING_SIZE];
 static struct ring console_reads, console_writes;
@@ -43,6 +44,7 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
         .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                  \
         .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
         .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
+        .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                  \
         .timer_channel = FAKE_VM_TIMER_CHANNEL,                                                    \
         .console = {                                                                               \
             .present = true,                                                                       \
@@ -154,6 +156,7 @@ void fake_vm_start(uint32_t vcpus, bool held)
     memset(&fake_vm, 0, sizeof(fake_vm));
     memset(ram, 0, sizeof(ram));
     fake_vm.ram = ram;
+    fake_vm.reset_page = reset_page;
     open_rings();
     config = wanted;
     console_port_init(&config.console);

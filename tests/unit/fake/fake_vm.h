@@ -16,6 +16,7 @@
 #define FAKE_VM_KERNEL_GPA 0x40200000u
 #define FAKE_VM_DTB_GPA    0x40300000u
 #define FAKE_VM_GICD_GPA   0x08000000u
+#define FAKE_VM_RESET_GPA  0x08020000u
 #define FAKE_VM_PL011_GPA  0x09000000u
 #define FAKE_VM_DEVICE_GPA 0x0a000000u /* remembers what is written to it */
 
@@ -24,6 +25,7 @@
 
 struct fake_vm {
     uint8_t *ram;
+    uint8_t *reset_page;
     unsigned virtio_resets;
     unsigned reminded;
     unsigned idled;

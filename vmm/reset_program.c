@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "reset_program.h"
+
+#include <string.h>
+#include "cpu.h"
+#include "vgic.h"
+
+#define INTERFACE_OFFSET 0x200u
+#define VECTORS_OFFSET   0x800u
+#define VECTOR_SYNC      0x200u /* from EL1 with SP_EL1 */
+#define VECTOR_REGISTERS 32u
+
+/*
+ * Runs with the MMU off and interrupts masked; offsets are those of GICV. In x0 are INTIDs, 16 bits
+ * each, the most urgent lowest.
+ */
+static const uint32_t program[] = {
+    0x10004002, /*     adr  x2, vectors                                                       */
+    0xd518c002, /*     msr  vbar_el1, x2                                                      */
+    0xd5033fdf, /*     isb                                                                    */
+    0x58000fa1, /*     ldr  x1, interface                                                     */
+    0x528000e2, /*     mov  w2, #7            CTLR: both groups, AckCtl, EOIR deactivates     */
+    0xb9000022, /*     str  w2, [x1]                                                          */
+    0x52801fe2, /*     mov  w2, #0xff         PMR: everything passes                          */
+    0xb9000422, /*     str  w2, [x1, #0x4]                                                    */
+    0x52800083, /*     mov  w3, #4            end what may be active                          */
+    0x12003c02, /* 1:  and  w2, w0, #0xffff                                                   */
+    0xb9001022, /*     str  w2, [x1, #0x10]   EOIR; a spurious 1023 does nothing              */
+    0xd350fc00, /*     lsr  x0, x0, #16                                                       */
+    0x71000463, /*     subs w3, w3, #1                                                        */
+    0x54ffff81, /*     b.ne 1b                                                                */
+    0xb900d03f, /*     str  wzr, [x1, #0xd0]  APR0: no priority is active                     */
+    0x52800103, /*     mov  w3, #8            now take and end what is pending                */
+    0xb9400c22, /* 2:  ldr  w2, [x1, #0xc]    IAR                                             */
+    0xb9001022, /*     str  w2, [x1, #0x10]                                                   */
+    0x71000463, /*     subs w3, w3, #1                                                        */
+    0x54ffffa1, /*     b.ne 2b                                                                */
+    0xb900083f, /*     str  wzr, [x1, #0x8]   BPR                                             */
+    0xb9001c3f, /*     str  wzr, [x1, #0x1c]  ABPR                                            */
+    0xb900043f, /*     str  wzr, [x1, #0x4]                                                   */
+    0xb900003f, /*     str  wzr, [x1]                                                         */
+    0xd2a00602, /*     mov  x2, #0x300000     CPACR: FP and SIMD                              */
+    0xd5181042, /*     msr  cpacr_el1, x2                                                     */
+    0xd5033fdf, /*     isb                                                                    */
+    0xd51b441f, /*     msr  fpcr, xzr                                                         */
+    0xd51b443f, /*     msr  fpsr, xzr                                                         */
+    0xd518741f, /*     msr  par_el1, xzr                                                      */
+    0xd51a001f, /*     msr  csselr_el1, xzr                                                   */
+    0xd510025f, /*     msr  mdscr_el1, xzr                                                    */
+    0xd518c13f, /*     msr  disr_el1, xzr     this and the next are newer processors'         */
+    0xd51bd0bf, /*     msr  tpidr2_el0, xzr                                                   */
+    0xd508711f, /*     ic   ialluis           what is loaded next is new to the cache         */
+};
+
+#define CLEAR_VECTOR 0x6f00e400u /* movi v0.2d, #0, and so on to v31 */
+
+static const uint32_t program_end[] = {
+    0xd5033f9f, /*     dsb  sy                                                                */
+    0xd5033fdf, /*     isb                                                                    */
+    0x52808003, /*     mov  w3, #1024         let the maintenance interrupts come             */
+    0x71000463, /* 3:  subs w3, w3, #1                                                        */
+    0x54ffffe1, /*     b.ne 3b                                                                */
+    0xd4000003, /*     smc  #0                                                                */
+    0x14000000, /*     b    .                                                                 */
+};
+
+/* An instruction that the processor does not have is passed over. */
+static const uint32_t pass_over[] = {
+    0xd5384022, /*     mrs  x2, elr_el1                                                       */
+    0x91001042, /*     add  x2, x2, #4                                                        */
+    0xd5184022, /*     msr  elr_el1, x2                                                       */
+    0xd69f03e0, /*     eret                                                                   */
+};
+
+_Static_assert(sizeof(program) + 4 * VECTOR_REGISTERS + sizeof(program_end) <= INTERFACE_OFFSET,
+               "the program ends before what it reads");
+
+static uint64_t entry;
+
+void reset_program_init(void *page, uint64_t gpa, uint64_t cpu_interface)
+{
+    uint8_t *at = page;
+
+    entry = gpa;
+    memset(page, 0, RESET_PROGRAM_SIZE);
+    memcpy(at, program, sizeof(program));
+    at += sizeof(program);
+    for (uint32_t n = 0; n < VECTOR_REGISTERS; n++) {
+        uint32_t instruction = CLEAR_VECTOR | n;
+
+        memcpy(at, &instruction, sizeof(instruction));
+        at += sizeof(instruction);
+    }
+    memcpy(at, program_end, sizeof(program_end));
+    memcpy((uint8_t *)page + INTERFACE_OFFSET, &cpu_interface, sizeof(cpu_interface));
+    memcpy((uint8_t *)page + VECTORS_OFFSET + VECTOR_SYNC, pass_over, sizeof(pass_over));
+    cpu_flush_to_memory(page, RESET_PROGRAM_SIZE);
+}
+
+uint64_t reset_program_entry(void)
+{
+    return entry;
+}
+
+uint64_t reset_program_argument(uint8_t vcpu)
+{
+    uint16_t intids[VGIC_LIST_REGISTERS];
+    uint64_t argument = 0;
+
+    _Static_assert(VGIC_LIST_REGISTERS == 4, "they fit into a register");
+    vgic_occupants(vcpu, intids);
+    for (unsigned i = 0; i < VGIC_LIST_REGISTERS; i++) {
+        argument |= (uint64_t)intids[i] << (16 * i);
+    }
+    return argument;
+}
