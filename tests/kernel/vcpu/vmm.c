@@ -488,7 +488,7 @@ static void test_user32(void)
 
 /* ---- FP and SIMD ---- */
 
-/* v8 to v15, which no compiled code here touches, as a PD's own. */
+/* A PD's own. No compiled code here touches any of them (-mgeneral-regs-only). */
 static void set_fpu(uint64_t value)
 {
     __asm__ volatile("dup v8.2d, %0\n dup v15.2d, %0\n dup v31.2d, %0"
