@@ -94,21 +94,15 @@ static bool receive_has_room(void)
     return ring_space(&receive_ring) > 0 || ring_await_space(&receive_ring, 1);
 }
 
-/*
- * Reading is what clears the receive interrupts: UARTICR would also clear what arrives between the
- * last look and the write.
- */
-static void receive(void)
+/* Take up to `budget` bytes from the device; returns false if the client has no room for more. */
+static bool take_received(uint32_t budget)
 {
-    bool room = true;
-
-    for (uint32_t received = 0; received < BUDGET; received++) {
+    for (uint32_t received = 0; received < budget; received++) {
         if (read_register(UARTFR) & UARTFR_RXFE) {
             break;
         }
-        room = receive_has_room();
-        if (!room) {
-            break;
+        if (!receive_has_room()) {
+            return false;
         }
 
         uint32_t data = read_register(UARTDR);
@@ -118,27 +112,51 @@ static void receive(void)
             ring_write(&receive_ring, &byte, 1);
         }
     }
+    return true;
+}
+
+/*
+ * Reading is what clears the receive interrupts: UARTICR would also clear what arrives between the
+ * last look and the write.
+ */
+static void receive(uint32_t budget)
+{
+    bool room = take_received(budget);
+
     set_interrupts(UART_INT_RX | UART_INT_RT, room);
     if (ring_take_data_wanted(&receive_ring)) {
         notify_client();
     }
 }
 
-/* The line's speed stays as the firmware has set it. */
-static void start_device(void)
+/*
+ * The line's speed stays as the firmware has set it. Switching the FIFOs on empties them, so what
+ * has been typed by then is taken first, and where they are on already they stay as they are.
+ */
+static void set_format(void)
 {
-    write_register(UARTIMSC, 0);
+    const uint32_t format = UARTLCR_H_WLEN_8 | UARTLCR_H_FEN;
+
+    if (read_register(UARTLCR_H) == format) {
+        return;
+    }
     for (uint32_t i = 0; i < BUSY_READS && (read_register(UARTFR) & UARTFR_BUSY); i++) {
     }
+    write_register(UARTCR, read_register(UARTCR) & ~UARTCR_UARTEN);
+    take_received(uart_config.ring_size);
+    write_register(UARTLCR_H, format);
+}
 
+static void start_device(void)
+{
     uint32_t control = read_register(UARTCR);
 
-    write_register(UARTCR, control & ~UARTCR_UARTEN);
-    write_register(UARTLCR_H, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    write_register(UARTIMSC, 0);
+    interrupt_mask = 0;
+    set_format();
     write_register(UARTIFLS, UARTIFLS_RX_1_2 | UARTIFLS_TX_1_4);
     write_register(UARTICR, UART_INT_ALL);
     write_register(UARTCR, control | UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE);
-    interrupt_mask = 0;
 }
 
 void init(void)
@@ -149,7 +167,8 @@ void init(void)
     pending_first = 0;
     pending_count = 0;
     start_device();
-    receive();
+    /* All of it: what has arrived so far interrupts no more. */
+    receive(uart_config.ring_size);
     transmit();
 }
 
@@ -157,7 +176,7 @@ static void serve(void)
 {
     bool sound = !ring_broken(&transmit_ring) && !ring_broken(&receive_ring);
 
-    receive();
+    receive(BUDGET);
     transmit();
     if (sound && (ring_broken(&transmit_ring) || ring_broken(&receive_ring))) {
         log_printf("the console has broken its ring: no more in that direction");

@@ -8,6 +8,7 @@ import time
 import pexpect
 
 PREFIX = "\x1d"  # Ctrl-]
+BANNER = " on this console. "  # what the multiplexer says when it is there
 PROMPT = r"[\w-]+:[^\r\n#]*# "
 # What a terminal obeys and a reader does not see: colours, cursor movement, modes, queries.
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()%][A-Z0-9]|\x1b[7-9=>cM]|[\x07\x0f\x18]")
@@ -17,6 +18,27 @@ CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()%][A-Z0-9]|\x1b[7-9=>cM]|[
 WINDOW = 4096
 
 
+class Listener:
+    """What has been read, on its way to a log: whether the multiplexer has been there."""
+
+    def __init__(self, log):
+        self.log = log
+        self.greeted = False
+        self.rest = ""
+
+    def write(self, text):
+        if not self.greeted:
+            self.rest += text
+            self.greeted = BANNER in self.rest
+            self.rest = "" if self.greeted else self.rest[-len(BANNER):]
+        if self.log is not None:
+            self.log.write(text)
+
+    def flush(self):
+        if self.log is not None:
+            self.log.flush()
+
+
 class Machine:
     """QEMU with a system in it. All times are in seconds and of the host's clock."""
 
@@ -24,7 +46,8 @@ class Machine:
         self.child = pexpect.spawn(str(command), [str(a) for a in arguments], encoding="utf-8",
                                    codec_errors="replace", timeout=timeout, echo=False,
                                    dimensions=(50, 200))
-        self.child.logfile_read = log
+        self.listener = Listener(log)
+        self.child.logfile_read = self.listener
         self.child.delaybeforesend = None
         self.begin = time.monotonic()
         self.focused = None
@@ -55,13 +78,19 @@ class Machine:
 
     # ---- The multiplexer ----
 
+    def command(self, keys):
+        """Type a command of the multiplexer's, when that is there to hear it."""
+        if not self.listener.greeted:
+            self.expect(re.escape(BANNER))
+        self.send(PREFIX + keys)
+
     def show_all(self):
-        self.send(PREFIX + "a")
+        self.command("a")
         self.focused = None
 
     def focus(self, number):
         """The console of one machine alone; `number` is the key for it."""
-        self.send(PREFIX + str(number))
+        self.command(str(number))
         self.focused = number
 
     # ---- A machine's shell ----

@@ -1,13 +1,55 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Many consoles behind one UART."""
 
+import json
 import re
+import socket
 import time
 
 import pexpect
 import pytest
 
+import conftest
 import machine
+
+
+class Monitor:
+    """QEMU's own console (QMP), at a socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(600)
+        end = time.monotonic() + 600
+        while self.socket.connect_ex(str(path)) != 0:
+            assert time.monotonic() < end, "QEMU does not listen"
+            time.sleep(0.05)
+        self.lines = self.socket.makefile("r")
+        self.lines.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, name):
+        self.socket.sendall(json.dumps({"execute": name}).encode() + b"\n")
+        while "return" not in (answer := json.loads(self.lines.readline())):
+            assert "error" not in answer, answer
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+
+def test_what_is_typed_before_the_start_is_kept(boot, tmp_path):
+    """The device has the first key, and QEMU the others, before a single PD runs."""
+    path = tmp_path / "qmp"
+    system = boot.start(conftest.build("virtio_demo"),
+                        ["-S", "-qmp", f"unix:{path},server=on,wait=off"])
+    monitor = Monitor(path)
+    system.send(machine.PREFIX + "?")
+    for _ in range(10):  # each answer is a turn of the loop in which QEMU reads what was typed
+        monitor.command("query-status")
+        time.sleep(0.1)
+    monitor.command("cont")
+    monitor.close()
+    system.expect(r"Ctrl-\] l +list the machines")
 
 
 def test_each_key_reaches_its_machine(demo):

@@ -72,6 +72,8 @@ uint32_t pl011_read(uintptr_t registers, uint32_t offset)
                (uart.sending_count > 0 || uart.stuck_busy ? UARTFR_BUSY : 0);
     case UARTCR:
         return uart.control;
+    case UARTLCR_H:
+        return uart.line_control;
     default:
         fail_msg("read of register %#x", offset);
         return 0;
@@ -100,6 +102,10 @@ void pl011_write(uintptr_t registers, uint32_t offset, uint32_t value)
         break;
     case UARTLCR_H:
         assert_false(uart.control & UARTCR_UARTEN);
+        /* The FIFOs are emptied (UARTLCR_H, FEN); an interrupt that was raised stays so. */
+        if ((value ^ uart.line_control) & UARTLCR_H_FEN) {
+            uart.received_count = 0;
+        }
         uart.line_control = value;
         break;
     case UARTIFLS:
@@ -175,6 +181,18 @@ static int setup(void **state)
     return 0;
 }
 
+/* The driver starts again, on a device as the firmware has left it. */
+static void restart_with(uint32_t line_control)
+{
+    memset(to_uart, 0, sizeof(to_uart));
+    memset(from_uart, 0, sizeof(from_uart));
+    ring_init(&client_out, to_uart, SIZE);
+    ring_init(&client_in, from_uart, SIZE);
+    uart.line_control = line_control;
+    uart.control = UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE;
+    init();
+}
+
 static void say(const void *bytes, uint32_t count)
 {
     assert_int_equal(ring_write(&client_out, bytes, count), count);
@@ -195,8 +213,53 @@ static void device_that_stays_busy_does_not_hang_the_driver(void **state)
 {
     (void)state;
     uart.stuck_busy = true;
-    init();
+    restart_with(0);
     assert_int_equal(uart.mask, UART_INT_RX | UART_INT_RT);
+}
+
+/* The bytes `expected`, and no others, have come to the client. */
+static void check_input(const char *expected)
+{
+    char bytes[64];
+
+    assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), strlen(expected));
+    assert_memory_equal(bytes, expected, strlen(expected));
+}
+
+static void what_was_typed_before_the_start_is_kept(void **state)
+{
+    (void)state;
+    /* Without FIFOs the device holds one byte. */
+    uart.received[uart.received_count++] = 'a';
+    uart.raw = UART_INT_RX | UART_INT_RT;
+    restart_with(0);
+    check_input("a");
+    assert_int_equal(uart.line_control, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    interrupts();
+    shift_in('b');
+    line_falls_silent();
+    check_input("b");
+
+    memcpy(uart.received, (uint16_t[]){'c', 'd', 'e'}, 3 * sizeof(uint16_t));
+    uart.received_count = 3;
+    restart_with(UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    check_input("cde");
+
+    /* Another format, with FIFOs. */
+    uart.received[uart.received_count++] = 'f';
+    restart_with(UARTLCR_H_FEN);
+    check_input("f");
+    assert_int_equal(uart.line_control, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+}
+
+/* An interrupt that the emptying of the FIFOs has left behind would never end. */
+static void interrupt_without_a_byte_is_cleared(void **state)
+{
+    (void)state;
+    uart.raw = UART_INT_RX | UART_INT_RT;
+    restart_with(0);
+    assert_int_equal(uart.raw, 0);
+    interrupts();
 }
 
 static void few_bytes_go_without_an_interrupt(void **state)
@@ -351,6 +414,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(device_is_set_up, setup),
         cmocka_unit_test_setup(device_that_stays_busy_does_not_hang_the_driver, setup),
+        cmocka_unit_test_setup(what_was_typed_before_the_start_is_kept, setup),
+        cmocka_unit_test_setup(interrupt_without_a_byte_is_cleared, setup),
         cmocka_unit_test_setup(few_bytes_go_without_an_interrupt, setup),
         cmocka_unit_test_setup(long_output_goes_by_interrupts, setup),
         cmocka_unit_test_setup(instant_device_is_served_in_portions, setup),
