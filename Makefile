@@ -125,7 +125,7 @@ sdk: packages
 guest: packages
 	$(Q)$(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(GUEST_KERNEL)
 
-$(GUEST_KERNEL): $(BUILD)/guest/fetched $(ROOT)/guest/pack.py $(wildcard $(ROOT)/guest/files/*)
+$(GUEST_KERNEL): $(BUILD)/guest/fetched $(wildcard $(ROOT)/guest/*.py $(ROOT)/guest/files/*)
 	@echo "  PACK    guest/Image guest/initramfs.img guest/rootfs.tar"
 	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(GUEST_INITRD) $(GUEST_ROOTFS)
 
@@ -139,7 +139,7 @@ $(GUEST_WANTED):
 	$(Q)mkdir -p $(@D) && echo '$(GUEST_PACKAGES)' >$@
 
 $(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
-	$(Q)$(ROOT)/guest/fetch.sh $(@D) $(GUEST_PACKAGES)
+	$(Q)PYTHON='$(PYTHON)' $(ROOT)/guest/fetch.sh $(@D) $(GUEST_PACKAGES)
 	@touch $@
 
 # ---- Systems ---------------------------------------------------------------------------------------

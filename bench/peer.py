@@ -24,10 +24,9 @@ sys.path.insert(0, str(ROOT / "guest"))
 import machine  # noqa: E402  (found by the lines above)
 import pack  # noqa: E402
 
-PACKAGES = ["qemu-system-arm", "linux-image-cloud-arm64", "busybox-static", "iproute2", "zlib1g"]
-# In the order in which they are to be loaded.
-MODULES = ["virtio_ring", "virtio", "virtio_mmio", "virtio_console", "vhost_iotlb", "vhost", "tap",
-           "tun", "vhost_net", "llc", "stp", "bridge"]
+PACKAGES = ["qemu-system-arm", "linux-image-cloud-arm64", "busybox-static", "iproute2"]
+# With what they depend on; in the order in which they are to be loaded.
+MODULES = ["virtio_mmio", "virtio_console", "tun", "tap", "vhost_net", "bridge"]
 MEMORY = "2G"
 
 
@@ -39,10 +38,10 @@ def host_archive(root, kernel, initramfs):
     archive.file("init", (ROOT / "bench" / "peer" / "init").read_bytes(), 0o755)
     pack.add_programs(archive, root, ["qemu-system-aarch64", "busybox"], "bin")
     pack.add_programs(archive, root, ["ip"], "opt")
-    for name in MODULES:
-        module = pack.only((root / "lib/modules").rglob(f"{name}.ko"), f"module {name}")
-        archive.file(f"modules/{name}.ko", module.read_bytes())
-    archive.file("modules/order", "\n".join(MODULES).encode() + b"\n")
+    modules = pack.Modules(root).load(MODULES)
+    for name, (_, data, _) in modules.items():
+        archive.file(f"modules/{name}.ko", data)
+    archive.file("modules/order", "\n".join(modules).encode() + b"\n")
     archive.file("guest/Image", pathlib.Path(kernel).read_bytes())
     archive.file("guest/initramfs.img", pathlib.Path(initramfs).read_bytes())
     return archive

@@ -5,16 +5,18 @@
 #
 #     fetch.sh DIRECTORY PACKAGE...
 #
-# leaves DIRECTORY/root, the files of all packages and of the libraries they need over each other, and
-# DIRECTORY/packages.txt, which versions they are. APT runs with a state, a cache and a list of installed packages of its own, all
-# under DIRECTORY; of the system it reads sources, keys, pins and proxies, and it changes nothing there.
-# No privileges are needed.
+# leaves DIRECTORY/root, the files of all packages and of those with the libraries that their programs
+# need over each other, and DIRECTORY/packages.txt, which versions they are. APT runs with a state, a cache
+# and a list of installed packages of its own, all under DIRECTORY; of the system it reads sources, keys,
+# pins and proxies, and it changes nothing there. No privileges are needed. PYTHON is the interpreter.
 set -eu
 
 directory=$1
 shift
 case $directory in /*) ;; *) directory=$PWD/$directory ;; esac
 apt=$directory/apt
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-python3}
 
 fail() {
     echo "guest: $*" >&2
@@ -28,6 +30,8 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
 rm -rf "$directory/root" "$directory/root.new" "$apt/new"
 mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/new" "$directory/root.new"
 : >"$apt/status"
+: >"$apt/owners"
+: >"$apt/versions"
 
 # The hooks in the system's configuration are the system's business; how it reaches its mirrors is ours.
 {
@@ -52,26 +56,34 @@ echo "  APT     arm64 package lists"
 # A source that has nothing for arm64 is no error as long as another one has; hence the check below.
 apt-get -q update >"$apt/log" 2>&1 || true
 
+# The names of what a package depends on, in its own order; of alternatives all that are packages.
 depends() {
-    apt-cache depends -i "$1" 2>/dev/null | sed -n "s/^ *|*\(Pre\)*Depends: \($2\)\$/\2/p"
+    apt-cache depends -i "$1" 2>/dev/null | sed -n 's/^ *|*\(Pre\)*Depends: \([^<]*\)$/\2/p'
 }
 
-# The kernel is in the package that linux-image-cloud-arm64 and its like depend on. Of the other
-# packages' dependencies only the libraries matter: nothing here is ever configured.
+# Fetch packages and unpack them over each other, noting for each of their files whose it is.
+unpack() {
+    echo "  APT     $*"
+    (cd "$apt/new" && apt-get -q download "$@" >>"$apt/log" 2>&1) || {
+        tail -n 5 "$apt/log" >&2
+        fail "the packages could not be fetched"
+    }
+    for deb in "$apt"/new/*.deb; do
+        name=$(dpkg-deb -f "$deb" Package)
+        dpkg-deb -x "$deb" "$directory/root.new"
+        dpkg-deb --fsys-tarfile "$deb" | tar -t | sed "s,^\./,,; s,\$, $name," >>"$apt/owners"
+        dpkg-deb -W --showformat='${Package} ${Version}\n' "$deb" >>"$apt/versions"
+        rm "$deb"
+    done
+}
+
 wanted=
-while [ $# -gt 0 ]; do
-    package=$1
-    shift
-    case " $wanted " in *" $package "*) continue ;; esac
+for package; do
+    # The kernel is in the package that linux-image-cloud-arm64 and its like depend on.
     case $package in
     linux-image-[!0-9]*)
-        real=$(depends "$package" 'linux-image-[0-9][^ ]*' | head -n 1)
+        real=$(depends "$package" | grep '^linux-image-[0-9]' | head -n 1)
         package=${real:-$package}
-        ;;
-    linux-image-*) ;;
-    *)
-        # shellcheck disable=SC2046 # names of packages, to be split
-        set -- "$@" $(depends "$package" 'lib[^ ]*')
         ;;
     esac
     if ! apt-cache show "$package" >/dev/null 2>&1; then
@@ -80,17 +92,34 @@ while [ $# -gt 0 ]; do
     fi
     wanted="$wanted $package"
 done
-
-echo "  APT    $wanted"
 # shellcheck disable=SC2086 # names of packages, to be split
-(cd "$apt/new" && apt-get -q download $wanted >>"$apt/log" 2>&1) || {
-    tail -n 5 "$apt/log" >&2
-    fail "the packages could not be fetched"
-}
+unpack $wanted
 
-for deb in "$apt"/new/*.deb; do
-    dpkg-deb -x "$deb" "$directory/root.new"
-    dpkg-deb -W --showformat='${Package} ${Version}\n' "$deb"
-done | sort >"$directory/packages.txt"
+# Of what packages depend on only the libraries matter that their programs need: nothing here is ever
+# configured. A library is in a package that the package of the file that needs it depends on; which one
+# is known when it has been unpacked, so those that are likeliest by their names come first.
+while
+    lacking=$("$python" "$here/libraries.py" "$directory/root.new") ||
+        fail "the programs in the packages could not be read"
+    [ -n "$lacking" ]
+do
+    candidates=$(echo "$lacking" | while read -r file _; do
+        owner=$(awk -v file="$file" '$1 == file { print $2; exit }' "$apt/owners")
+        depends "$owner"
+    done | sort -u | while read -r package; do
+        grep -q "^$package " "$apt/versions" || echo "$package"
+    done)
+    likely=$(echo "$candidates" | grep '^lib' || echo "$candidates" | grep lib || echo "$candidates")
+    [ -n "$likely" ] || break # nobody else has it; whether that matters is for pack.py to say
+    # shellcheck disable=SC2086 # names of packages, to be split
+    unpack $likely
+done
+
+# Python learns this compression in 3.14.
+if [ -n "$(find "$directory/root.new" -name '*.ko.zst' | head -n 1)" ]; then
+    "$here/../tools/setup.sh" zstd
+fi
+
+sort "$apt/versions" >"$directory/packages.txt"
 mv "$directory/root.new" "$directory/root"
-rm -rf "$apt/new" "$apt/cache"
+rm -rf "$apt/new" "$apt/cache" "$apt/owners" "$apt/versions"

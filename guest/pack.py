@@ -16,12 +16,18 @@ those whose root is on a disk.
 
 import gzip
 import io
+import lzma
 import pathlib
 import re
+import shutil
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
+import zlib
+
+import libraries
 
 # With what they depend on; in the order in which they are to be loaded.
 MODULES = ["virtio_mmio", "virtio_console", "virtio_net", "virtio_blk", "virtio_rng"]
@@ -42,7 +48,11 @@ FILES = {  # where in the archive: (which file of FILES, mode)
 DIRECTORIES = ["bin", "dev", "etc", "lib", "mnt", "proc", "root", "sbin", "sys", "tmp", "usr",
                "usr/bin", "usr/lib", "usr/sbin", "var", "var/run"]
 
-ARM64_IMAGE_MAGIC = b"ARM\x64"  # at 56; Documentation/arm64/booting.rst
+ARM64_IMAGE_MAGIC = b"ARM\x64"  # at 56; Documentation/arch/arm64/booting.rst
+# An Image that unpacks itself under UEFI: where in it, and how long, the packed one is
+# (drivers/firmware/efi/libstub/zboot-header.S).
+ZBOOT_HEADER = struct.Struct("<4s4sII")
+ZBOOT_MAGIC = (b"MZ\0\0", b"zimg")
 
 
 class PackError(Exception):
@@ -116,86 +126,125 @@ def only(paths, what):
     return paths[-1]
 
 
+def unzstd(data):
+    """What zstd has compressed. Python's own library has it from 3.14 on."""
+    try:
+        from compression import zstd  # pylint: disable=import-outside-toplevel
+        return zstd.decompress(data)
+    except ImportError:
+        pass
+    if not shutil.which("zstd"):
+        raise PackError("this is compressed with zstd: install the package zstd")
+    return subprocess.run(["zstd", "-dcq"], input=data, check=True, stdout=subprocess.PIPE).stdout
+
+
+COMPRESSIONS = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\0": lzma.decompress,
+                b"\x28\xb5\x2f\xfd": unzstd}
+
+
+def decompress(data, name):
+    """The bytes that were compressed, or, if they were not, the same."""
+    for magic, function in COMPRESSIONS.items():
+        if data.startswith(magic):
+            try:
+                return function(data)
+            except (PackError, OSError, EOFError, lzma.LZMAError, zlib.error,
+                    subprocess.CalledProcessError) as error:
+                raise PackError(f"{name}: {error}") from error
+    return data
+
+
 def kernel(root):
-    """The kernel as a raw Image; some distributions compress it."""
-    data = only(root.glob("boot/vmlinuz-*"), "boot/vmlinuz").read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
+    """The kernel as a raw Image; some distributions compress it, in one way or the other."""
+    path = only(root.glob("boot/vmlinuz-*"), "boot/vmlinuz")
+    data = decompress(path.read_bytes(), path.name)
+    if len(data) >= ZBOOT_HEADER.size:
+        *magic, offset, size = ZBOOT_HEADER.unpack_from(data)
+        if tuple(magic) == ZBOOT_MAGIC:
+            data = decompress(data[offset:offset + size], path.name)
     if data[56:60] != ARM64_IMAGE_MAGIC:
         raise PackError("boot/vmlinuz is no arm64 Image")
     return data
 
 
 def find(root, name):
-    """A program or library, wherever the package put it."""
-    for directory in ("bin", "sbin", "usr/bin", "usr/sbin", "lib", "usr/lib",
-                      "lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu"):
-        path = root / directory / name
-        if path.exists():
-            return path.resolve()
-    raise PackError(f"the packages hold no {name}")
+    """A program or library, wherever the package has put it."""
+    path = libraries.find(root, name)
+    if path is None:
+        raise PackError(f"the packages hold no {name}")
+    return path
 
 
-def needed(path):
-    """The shared libraries that an ELF file names, and its loader."""
-    text = subprocess.run(["aarch64-linux-gnu-readelf", "-dl", path], check=True,
-                          capture_output=True, text=True).stdout
-    return (re.findall(r"\(NEEDED\).*\[(.+)\]", text)
-            + [pathlib.PurePath(p).name for p in re.findall(r"interpreter: (.+)\]", text)])
-
-
-def add_programs(archive, root, programs, directory):
-    wanted = []
-    for name in programs:
-        path = find(root, name)
+def add_programs(archive, root, names, directory):
+    """Programs of ROOT, and in /lib all libraries that they need."""
+    paths = {name: find(root, name) for name in names}
+    for name, path in paths.items():
         archive.file(f"{directory}/{name}", path.read_bytes(), 0o755)
-        wanted += needed(path)
-    seen = set()
-    while wanted:
-        name = wanted.pop()
-        if name not in seen:
-            seen.add(name)
-            path = find(root, name)
-            archive.file(f"lib/{name}", path.read_bytes(), 0o755)
-            wanted += needed(path)
+    found, lacking = libraries.closure(root, paths.values())
+    if lacking:
+        raise PackError(f"the packages hold no {lacking[0][1]}, which {lacking[0][0].name} needs")
+    for name, path in found.items():
+        archive.file(f"lib/{name}", path.read_bytes(), 0o755)
+
+
+class Modules:
+    """The kernel's modules in ROOT, of one version. Their names are as modprobe says them."""
+
+    def __init__(self, root):
+        directory = only([path for place in ("lib/modules", "usr/lib/modules")
+                          for path in (root / place).glob("*") if path.is_dir()], "lib/modules")
+        self.version = directory.name
+        self.paths = {self.name(path): path for path in sorted(directory.rglob("*.ko*"))}
+
+    @staticmethod
+    def name(path):
+        return path.name.split(".ko")[0].replace("-", "_")
+
+    def load(self, names):
+        """Modules and all that they depend on: {name: (file name, bytes, what it depends on)}.
+
+        Each comes after those that it depends on. The files are without the compression, which
+        busybox cannot undo. What ROOT does not have is taken to be built in.
+        """
+        loaded = {}
+
+        def visit(name):
+            if name in loaded or name not in self.paths:
+                return
+            path = self.paths[name]
+            data = decompress(path.read_bytes(), path.name)
+            listed = re.search(rb"\0depends=([^\0]*)\0", b"\0" + data)
+            dependencies = [word.replace("-", "_") for word in
+                            (listed.group(1).decode().split(",") if listed else [])]
+            dependencies = [d for d in dependencies if d in self.paths]
+            for dependency in dependencies:
+                visit(dependency)
+            loaded[name] = path.name.split(".ko")[0] + ".ko", data, dependencies
+
+        for name in names:
+            visit(name)
+        return loaded
 
 
 def add_modules(archive, root):
     """The modules and the modules.dep that modprobe reads. All go into one directory: this is the
     order of a hundred entries less for the guest to create."""
-    directory = only(root.glob("lib/modules/*"), "lib/modules") if (root / "lib/modules").exists() \
-        else only(root.glob("usr/lib/modules/*"), "lib/modules")
-    found = {path.name.split(".ko")[0].replace("-", "_"): path
-             for path in sorted(directory.rglob("*.ko*"))}
-    dependencies = {}
-
-    def visit(name):
-        if name in dependencies or name not in found:  # what is not found is built in
-            return
-        path = found[name]
-        if path.suffix != ".ko":
-            raise PackError(f"{path.name} is compressed, which busybox cannot load")
-        data = path.read_bytes()
-        listed = re.search(rb"\0depends=([^\0]*)\0", data)
-        names = [n for n in (listed.group(1).decode().split(",") if listed else []) if n in found]
-        for dependency in names:
-            visit(dependency)
-        dependencies[name] = names
-        archive.file(f"lib/modules/{directory.name}/{path.name}", data)
+    modules = Modules(root)
+    loaded = modules.load(MODULES + MORE_MODULES)
 
     def closure(name):
         out = []
-        for dependency in dependencies[name]:
+        for dependency in loaded[name][2]:
             out += [dependency] + closure(dependency)
         return list(dict.fromkeys(out))
 
-    for name in MODULES + MORE_MODULES:
-        visit(name)
     # A module's line lists what it needs, to be loaded from the last to the first.
-    lines = [" ".join([found[name].name + ":"] + [found[d].name for d in closure(name)])
-             for name in dependencies]
-    archive.file(f"lib/modules/{directory.name}/modules.dep", ("\n".join(lines) + "\n").encode())
-    archive.file("etc/modules", " ".join(m for m in MODULES if m in dependencies).encode() + b"\n")
+    lines = []
+    for name, (file, data, _) in loaded.items():
+        archive.file(f"lib/modules/{modules.version}/{file}", data)
+        lines.append(" ".join([file + ":"] + [loaded[d][0] for d in closure(name)]) + "\n")
+    archive.file(f"lib/modules/{modules.version}/modules.dep", "".join(lines).encode())
+    archive.file("etc/modules", " ".join(m for m in MODULES if m in loaded).encode() + b"\n")
 
 
 def add_disk_programs(archive, root):

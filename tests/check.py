@@ -94,6 +94,7 @@ def suites(options):
     yield make("unit tests", "tests/unit")
     yield make("fuzzing", "tests/fuzz", f"SECONDS={FUZZING}")
     for directory, name in (("tests/tool", "the microkit tool"), ("tests/tools", "the generator"),
+                            ("tests/guest", "the guests' files"),
                             ("tests/kernel", "the bundled kernel")):
         if (ROOT / directory / "Makefile").exists():
             yield make(name, directory)
