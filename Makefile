@@ -96,11 +96,11 @@ help:
 	@echo "  SEL4CP_SDK, SEL4CP_CONFIG and SEL4CP_BOARD are other names of MICROKIT_..."
 
 packages:
-	@$(ROOT)/tools/setup.sh build
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build
 packages-check:
-	@$(ROOT)/tools/setup.sh build check
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build check
 packages-picture:
-	@$(ROOT)/tools/setup.sh build picture
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build picture
 
 # A path that is no SDK is the likeliest slip of all, so it is looked at before anything is built.
 sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)

@@ -193,7 +193,7 @@ image: $(IMAGE) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
 # QEMU may be missing while all that builds is there: an installation of one's own, a PATH gone wrong.
 qemu-there:
 	@command -v $(firstword $(QEMU)) >/dev/null || { echo "make: there is no program $(firstword $(QEMU)): install the package" \
-	    "qemu-system-arm, or name yours with QEMU=PROGRAM" >&2; exit 1; }
+	    "qemu-system-arm (Debian) or qemu-system-aarch64 (Fedora, Arch), or name yours with QEMU=PROGRAM" >&2; exit 1; }
 
 ifeq ($(PEER),)
 run: qemu-there image

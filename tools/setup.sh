@@ -1,79 +1,186 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# See to it that the distribution packages which Braid is built with are there:
+# See to it that the programs and libraries which Braid is built with are there:
 #
-#     setup.sh build|check|picture...
+#     setup.sh build|check|picture|zstd...
 #
-# Names what is missing and installs that, and only that, with APT as root or through sudo. Where
-# everything is there already it says nothing and takes some 20 ms, so make calls it every time.
+# Looks for each of them itself, not for the package it may come from. Where APT is, it names what is
+# missing and installs that, and only that, as root or through sudo; elsewhere it names what is missing
+# by the packages of several distributions, and fails. Where everything is there it says nothing and
+# takes some 10 ms, so make calls it every time. QEMU, PYTHON, CROSS and PICOLIBC may say what is used.
 set -eu
 
-packages=
 for purpose; do
     case $purpose in
-    build)
-        packages="$packages gcc libc6-dev gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross
-            picolibc-aarch64-linux-gnu pkg-config libxml2-dev libelf-dev libfdt-dev libyaml-dev
-            qemu-system-arm python3 python3-pexpect e2fsprogs"
-        ;;
-    check) packages="$packages libcmocka-dev python3-pytest device-tree-compiler clang
-            libclang-rt-dev libc6-dev-arm64-cross graphviz" ;;
-    picture) packages="$packages graphviz" ;;
+    build | check | picture | zstd) ;;
     *)
-        echo "setup: no set of packages is called '$purpose'" >&2
+        echo "setup: there is nothing called '$purpose' to set up for" >&2
         exit 2
         ;;
     esac
 done
+purposes=" $* "
+emulator=${QEMU:-qemu-system-aarch64}
+python=${PYTHON:-python3}
+cross=${CROSS:-aarch64-linux-gnu-}
+picolibc=${PICOLIBC:-/usr/lib/picolibc/aarch64-linux-gnu}
+PATH=$PATH:/usr/sbin:/sbin # mke2fs is no user's program to some
 
-if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    # Not Debian or a relative of it. What is missing will be missed by name.
-    exit 0
-fi
+# ---- How to look for things: each is asked for by its kind and name --------------------------------
 
-there=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
-missing=
-for package in $packages; do
-    case "
-$there
-" in
-    *"
-$package
-"*) ;;
-    *) missing="$missing $package" ;;
+program() {
+    command -v "$1" >/dev/null
+}
+
+# Another one than ours is the user's own business.
+qemu() {
+    [ "$emulator" != "$1" ] || program "$1"
+}
+
+file() {
+    for path; do # the pattern's matches, or the pattern
+        [ ! -e "$path" ] || return 0
+    done
+    return 1
+}
+
+header() {
+    file "/usr/include/$1" || echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1
+}
+
+# To start the interpreter takes longer than all else here, so where the system's has them is known.
+python_module() {
+    case $python in
+    /usr/bin/*) file /usr/lib/python3*/dist-packages/"$1" /usr/lib/python3*/site-packages/"$1" && return 0 ;;
     esac
-done
+    "$python" -c "import $1" 2>/dev/null
+}
+
+fuzzer() {
+    file /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer*.a ||
+        file "$(clang -print-file-name=libclang_rt.fuzzer.a 2>/dev/null)"
+}
+
+cross_library() {
+    file "/usr/${cross%-}/lib/$1" || file "$("${cross}gcc" "-print-file-name=$1" 2>/dev/null)"
+}
+
+cross_header() {
+    file "/usr/${cross%-}/include/$1"
+}
+
+picolibc_header() {
+    file "$picolibc/include/$1"
+}
+
+# ---- What is looked for ----------------------------------------------------------------------------
+
+# Sets `missing` to lines "thing|Debian's package|Fedora's|Arch's", and `packages` to Debian's.
+look() {
+    missing=
+    packages=
+    while IFS='|' read -r purpose kind name debian fedora arch; do
+        case $purposes in *" $purpose "*) ;; *) continue ;; esac
+        "$kind" "$name" && continue
+        missing="$missing$name|$debian|$fedora|$arch
+"
+        case " $packages " in # one may hold several of them, and two purposes may want the same
+        *" $debian "*) ;;
+        *) packages="${packages:+$packages }$debian" ;;
+        esac
+    done <<TABLE
+build|program|gcc|gcc|gcc|gcc
+build|header|stdlib.h|libc6-dev|glibc-devel|glibc
+build|program|${cross}gcc|gcc-aarch64-linux-gnu|gcc-aarch64-linux-gnu|aarch64-linux-gnu-gcc
+build|cross_header|linux/virtio_net.h|linux-libc-dev-arm64-cross|kernel-cross-headers|aarch64-linux-gnu-linux-api-headers
+build|picolibc_header|picolibc.h|picolibc-aarch64-linux-gnu|-|-
+build|program|pkg-config|pkg-config|pkgconf-pkg-config|pkgconf
+build|header|libxml2/libxml/parser.h|libxml2-dev|libxml2-devel|libxml2
+build|header|libelf.h|libelf-dev|elfutils-libelf-devel|libelf
+build|header|libfdt.h|libfdt-dev|libfdt-devel|dtc
+build|header|yaml.h|libyaml-dev|libyaml-devel|libyaml
+build|qemu|qemu-system-aarch64|qemu-system-arm|qemu-system-aarch64|qemu-system-aarch64
+build|program|python3|python3|python3|python
+build|python_module|pexpect|python3-pexpect|python3-pexpect|python-pexpect
+build|program|mke2fs|e2fsprogs|e2fsprogs|e2fsprogs
+check|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
+check|python_module|pytest|python3-pytest|python3-pytest|python-pytest
+check|program|dtc|device-tree-compiler|dtc|dtc
+check|program|clang|clang|clang|clang
+check|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
+check|cross_library|libc.a|libc6-dev-arm64-cross|sysroot-aarch64-fcNN-glibc|aarch64-linux-gnu-glibc
+check|program|dot|graphviz|graphviz|graphviz
+picture|program|dot|graphviz|graphviz|graphviz
+zstd|program|zstd|zstd|zstd|zstd
+TABLE
+}
+
+look
 [ -n "$missing" ] || exit 0
 
-echo "These packages of the distribution are missing:$missing"
+# ---- Where packages are others' business -----------------------------------------------------------
+
+if ! program apt-get || ! program dpkg-query; then
+    {
+        echo "make: these programs and libraries are missing; the packages that have them are called"
+        row='  %-24s %-28s %-26s %s\n'
+        # shellcheck disable=SC2059 # it is one
+        printf "$row" "" Debian Fedora Arch
+        while IFS='|' read -r name debian fedora arch; do
+            # shellcheck disable=SC2059
+            [ -z "$name" ] || printf "$row" "$name" "$debian" "$fedora" "$arch"
+        done <<TABLE
+$missing
+TABLE
+        case $missing in
+        *picolibc.h*)
+            echo "make: where picolibc is no package, build it for $cross and say where it is: PICOLIBC=DIR" \
+                "(DIR/include, DIR/lib)"
+            ;;
+        esac
+    } >&2
+    exit 1
+fi
+
+# ---- Install it ------------------------------------------------------------------------------------
+
+echo "These packages of the distribution are missing: $packages"
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
         as_root=sudo
     else
         echo "This user cannot install them. As root:" >&2
-        echo "    apt-get install --no-install-recommends$missing" >&2
+        echo "    apt-get install --no-install-recommends $packages" >&2
         exit 1
     fi
 fi
 echo "Installing them with APT${as_root:+, through sudo}."
 
+# A machine that has just been started may be updating itself, so the lock is waited for.
 install() {
     # shellcheck disable=SC2086 # a list
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-        -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=0 -o Acquire::Retries=3 "$@" </dev/null
+        -o Dpkg::Use-Pty=0 -o APT::Install-Recommends=0 -o Acquire::Retries=3 \
+        -o DPkg::Lock::Timeout=1800 "$@" </dev/null
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # A mirror that has moved on since the last update has other versions than the lists say.
 install update >"$log" 2>&1 || true
 # shellcheck disable=SC2086 # a list
-{ install install $missing 2>&1 && echo "All are set up."; } | tee "$log" |
+{ install install $packages 2>&1 && echo "All are set up."; } | tee "$log" |
     sed -u -n 's/^Get:.* \([^ ]*\) [^ ]* [^ ]* \[\(.*\)\]$/  fetch   \1 (\2)/p
                s/^Setting up \([^ ]*\).*/  set up  \1/p'
 if ! tail -n 1 "$log" | grep -q '^All are set up'; then
     cat "$log" >&2
-    echo "APT could not install:$missing" >&2
+    echo "APT could not install: $packages" >&2
+    exit 1
+fi
+look
+if [ -n "$missing" ]; then
+    echo "make: APT has installed all that was asked for, and these are still missing:" >&2
+    echo "$missing" | sed -n 's/^\([^|]*\)|\([^|]*\)|.*/    \1 (\2)/p' >&2
     exit 1
 fi

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the tests of the guests' files share: made-up packages. No network, and nothing is booted."""
+"""What the tests of the guests' files share: made-up packages. No network, nothing is booted."""
 
 import os
 import pathlib

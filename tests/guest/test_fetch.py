@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""fetch.sh with an APT that knows only made-up packages: what it fetches, and what it does without."""
+"""fetch.sh with an APT that knows only made-up packages: what it fetches, and what it leaves."""
 
 import os
 import shutil
@@ -11,15 +11,17 @@ import pytest
 from conftest import ROOT
 from test_libraries import CANCELS
 
-pytestmark = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="packages are unpacked by dpkg-deb")
+pytestmark = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="it is what unpacks packages")
 
-# The packages are files of one directory, $REPOSITORY; of what may be asked only what fetch.sh asks.
+# The packages are files of one directory, $REPOSITORY. Only what fetch.sh asks may be asked.
 APT = {
     "apt-config": "exit 0",
     "apt-get": 'shift; case $1 in download) shift\n'
-               'for name; do cp "$REPOSITORY/$name.deb" . || exit 100; echo "$name" >>"$FETCHED"; done;; esac',
+               'for name; do cp "$REPOSITORY/$name.deb" . || exit 100\n'
+               'echo "$name" >>"$FETCHED"; done;; esac',
     "apt-cache": 'for name; do :; done\ndeb=$REPOSITORY/$name.deb\n[ -e "$deb" ] || exit 100\n'
-                 '[ "$1" = show ] || { echo "$name"; dpkg-deb -f "$deb" Depends | tr -s ", " "\\n\\n" |\n'
+                 '[ "$1" = show ] || { echo "$name"\n'
+                 'dpkg-deb -f "$deb" Depends | tr -s ", " "\\n\\n" |\n'
                  'sed "s/.*/  Depends: &/"; }',
 }
 

@@ -47,7 +47,7 @@ def test_what_is_loaded_only_later(tree):
 
 @pytest.mark.parametrize("link", ["usr/lib", "/usr/lib", "./usr/../usr/lib"])
 def test_merged_directories(tree, link):
-    """Whatever of /lib and /usr/lib is the link, and however it is written, it stays in the tree."""
+    """Of /lib and /usr/lib one is a link: however it is written, it stays in the tree."""
     root = tree()
     libc = root.c_library()
     root.link("lib", link)

@@ -60,7 +60,7 @@ def run(root, out):
 
 
 def cpio(data):
-    """{name: contents} of a "newc" archive (Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    """{name: contents} of a "newc" archive (early-userspace/buffer-format.rst of Linux)."""
     files, at = {}, 0
     while True:
         fields = [int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
@@ -105,11 +105,13 @@ def test_same_input_same_bytes(tree, tmp_path):
 
 def zboot(payload):
     """An Image that unpacks itself under UEFI."""
-    return struct.pack("<4s4sII", b"MZ\0\0", b"zimg", 128, len(payload)) + bytes(112) + payload + b"tail"
+    header = struct.pack("<4s4sII", b"MZ\0\0", b"zimg", 128, len(payload))
+    return header + bytes(112) + payload + b"tail"
 
 
 @pytest.mark.parametrize("make", [gzip.compress, lambda data: zboot(gzip.compress(data)),
-                                  lambda data: zboot(zstd(data))], ids=["gzip", "zboot", "zboot_zstd"])
+                                  lambda data: zboot(zstd(data))],
+                         ids=["gzip", "zboot", "zboot_zstd"])
 def test_compressed_kernel(tree, make):
     root = tree()
     root.file("boot/vmlinuz-6.1", make(IMAGE))
@@ -127,7 +129,8 @@ def test_compressed_kernel(tree, make):
     (lambda root: shutil.rmtree(root / "usr/lib/modules"), "hold no lib/modules"),
     (lambda root: next(root.rglob("virtio_net.ko")).write_bytes(b"\xfd7zXZ\0" + bytes(9)),
      "virtio_net.ko: "),
-], ids=["no_kernel", "no_image", "cut_short", "no_busybox", "no_library", "no_modules", "bad_module"])
+], ids=["no_kernel", "no_image", "cut_short", "no_busybox", "no_library", "no_modules",
+        "bad_module"])
 def test_packages_that_lack_something(tree, tmp_path, spoil, message):
     """A word on what is wrong, and nothing that is half made is left."""
     root = packages(tree()).root
