@@ -81,6 +81,16 @@ def test_all_shows_all_with_their_names(demo):
     demo.focus(1)
 
 
+def test_prefix_cannot_be_forged(demo):
+    """Control characters in either form, erasure below, and backspaces: what is left of them."""
+    demo.output(0, r"(sleep 2; printf '\nx\302\2332Jy\2332Jz\033[Jw\b\b\b\b\b\b\b\b\b\b\b\b\bv\n'"
+                   " >/dev/hvc0) &")
+    demo.show_all()
+    line = demo.expect(r"vm0\|([^\r\n]*x[^\r\n]*v)", timeout=20)[1]
+    assert line.endswith("xy?2Jzw" + 7 * "\b" + "v"), repr(line)
+    demo.focus(1)
+
+
 def test_output_of_the_unfocused_is_kept(demo):
     demo.output(0, "(sleep 1; echo late words >/dev/hvc0) &")
     demo.focus(1)

@@ -796,6 +796,29 @@ static void all_bytes_but_the_prefix_pass(void **state)
     assert_memory_equal(got, all, count);
 }
 
+/* What machines print goes to the terminal, and to nobody's ears. */
+static void machine_cannot_type(void **state)
+{
+    (void)state;
+    for (int raw = 0; raw < 2; raw++) {
+        type(raw ? PREFIX "0" : PREFIX "a");
+        shown();
+        for (int client = 0; client < 2; client++) {
+            say(client, PREFIX "1ls\r" PREFIX "c" PREFIX "nvm1\r" PREFIX PREFIX "\n");
+            pass(200);
+        }
+        const char *text = shown();
+        assert_null(strstr(text, "alone"));
+        assert_null(strstr(text, "colours"));
+        assert_null(strstr(text, "no such"));
+        for (int client = 0; client < MACHINES; client++) {
+            assert_string_equal(heard(client), "");
+        }
+        type("x");
+        assert_string_equal(heard(0), "x");
+    }
+}
+
 static void unknown_command_is_named_and_swallowed(void **state)
 {
     (void)state;
@@ -1385,6 +1408,7 @@ int main(void)
         cmocka_unit_test_setup(keys_go_to_the_machine_last_alone, setup),
         cmocka_unit_test_setup(prefix_twice_sends_it, setup),
         cmocka_unit_test_setup(all_bytes_but_the_prefix_pass, setup),
+        cmocka_unit_test_setup(machine_cannot_type, setup),
         cmocka_unit_test_setup(unknown_command_is_named_and_swallowed, setup),
         cmocka_unit_test_setup(help_and_list, setup),
         cmocka_unit_test_setup(machines_are_found_by_name_beginning_and_number, setup),

@@ -580,6 +580,29 @@ static void noise_is_survived(void **state)
     }
 }
 
+/* An end's own index in the region is for the other one: it knows it by itself. */
+static void own_index_is_never_read_back(void **state)
+{
+    (void)state;
+
+    for (size_t i = 0; i < HOSTILE; i++) {
+        struct pair pair;
+        uint8_t bytes[200] = {7}, got[200];
+
+        pair_open(&pair, SIZE);
+        for (int round = 0; round < 100; round++) {
+            pair.producer.shared->head = hostile[i];
+            assert_int_equal(ring_space(&pair.producer), SIZE);
+            assert_int_equal(ring_write(&pair.producer, bytes, sizeof(bytes)), sizeof(bytes));
+            pair.consumer.shared->tail = hostile[i];
+            assert_int_equal(ring_read(&pair.consumer, got, sizeof(got)), sizeof(got));
+            assert_int_equal(pair.consumer.shared->tail, pair.consumer.shared->head);
+        }
+        assert_false(ring_broken(&pair.producer) || ring_broken(&pair.consumer));
+        pair_close(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,6 +624,7 @@ int main(void)
         cmocka_unit_test(hostile_record_length_breaks_the_consumer),
         cmocka_unit_test(record_may_not_leave_the_region),
         cmocka_unit_test(noise_is_survived),
+        cmocka_unit_test(own_index_is_never_read_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

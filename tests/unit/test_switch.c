@@ -466,6 +466,36 @@ static void foreign_source_is_dropped(void **state)
     assert_int_equal(counter("vm4", "foreign source "), 1);
 }
 
+/* A fixed address is its port's on every VLAN, not only where that port is. */
+static void fixed_address_cannot_be_claimed_on_another_vlan(void **state)
+{
+    (void)state;
+    static const uint16_t trunk[] = {10, 20, 0};
+
+    config.ports[0].access_vlan = 10;
+    config.ports[1].access_vlan = 20;
+    config.ports[2].access_vlan = 20;
+    config.ports[3].trunk_vlans = trunk;
+    config.ports[0].mac_fixed = true;
+    init();
+    for (int vlan = 10; vlan <= 20; vlan += 10) {
+        make(0, -1, 60); /* in port 0's name, from the trunk */
+        tag((uint16_t)vlan);
+        send(3);
+        got_nothing_but(-1);
+    }
+    send_frame(1, 0, 2, 60);
+    got_nothing_but(-1);
+    assert_int_equal(counter("vm3", "foreign source "), 2);
+    assert_int_equal(counter("vm1", "foreign source "), 1);
+    make(3, 0, 60); /* and what is for it still reaches it, and nobody else */
+    tag(10);
+    send(3);
+    make(3, 0, 60);
+    got_out(0);
+    got_nothing_but(-1);
+}
+
 static void source_must_be_one_machines(void **state)
 {
     (void)state;
@@ -710,8 +740,11 @@ static void forged_source_from_outside_is_dropped(void **state)
     init();
     send_frame(3, 1, 0, 60); /* as if from vm1 */
     send_frame(3, -1, 0, 60);
+    make(3, 0, 60);
+    memset(out.bytes + 6, 0, 6);
+    send(3);
     got_nothing_but(-1);
-    assert_int_equal(counter("vm3", "foreign source "), 2);
+    assert_int_equal(counter("vm3", "foreign source "), 3);
     send_frame(0, 0, 1, 60); /* and what is for vm1 goes to vm1 still */
     got_out(1);
     got_nothing_but(-1);
@@ -1715,6 +1748,7 @@ int main(void)
         CASE(forbidden_ports_see_nothing),
         CASE(fixed_addresses_are_known_from_the_start),
         CASE(foreign_source_is_dropped),
+        CASE(fixed_address_cannot_be_claimed_on_another_vlan),
         CASE(source_must_be_one_machines),
         CASE(fixed_ports_are_spared_strangers_frames),
         CASE(vlans_are_apart),

@@ -2,7 +2,7 @@
 /*
  * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c switch/limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
- * SOURCES: lib/ring.c lib/log.c tests/unit/fake/fake_microkit.c
+ * SOURCES: lib/ring.c lib/log.c tests/unit/fake/virtio_driver.c tests/unit/fake/fake_microkit.c
  *
  * A sender that writes over its frame while the switch works on it: between the decision and the
  * copy, which is where the switch asks whether the receiver accepts the frame. What it writes may
@@ -17,9 +17,12 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <linux/virtio_config.h>
 #include <microkit.h>
+#include "fake/virtio_driver.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "lib/vhost.h"
 #include "switch/config.h"
 
 /* The real conversions, with a door into the one that is called at the right moment. */
@@ -27,11 +30,18 @@
 #include "lib/offload.c"
 #undef offload_accepted
 
-#define PORTS   3
+#define PORTS   3 /* with rings, */
+#define VHOST   3 /* and one with a guest's memory */
 #define SIZE    0x40000u
 #define CHANNEL 10
 #define LENGTH  1500u /* of the record */
 
+#define RAM_GPA  0x40000000ull
+#define RAM_SIZE 0x10000u
+#define FRAME    (RAM_GPA + 0x8000)
+
+static _Alignas(4096) uint8_t ram[RAM_SIZE];
+static _Alignas(4096) uint8_t page[4096];
 static _Alignas(4096) uint8_t from_region[PORTS][RING_HEADER_SIZE + SIZE];
 static _Alignas(4096) uint8_t to_region[PORTS][RING_HEADER_SIZE + SIZE];
 static struct ring tx[PORTS], rx[PORTS];
@@ -44,12 +54,25 @@ static const uint16_t trunk[] = {10, 20, 0};
         .from_port = from_region[i], .to_port = to_region[i], .ring_size = SIZE                    \
     }
 
-/* A trunk that sends, an access port that receives, and a trunk that receives. */
+/* A trunk that sends, an access port that receives, a trunk that receives, and a guest's trunk. */
 const struct switch_config switch_config = {
     .name = "net0",
     .mirror_port = -1,
-    .port_count = PORTS,
-    .ports = {PORT(0, 0, trunk), PORT(1, 10, NULL), PORT(2, 0, trunk)},
+    .port_count = PORTS + 1,
+    .ports = {PORT(0, 0, trunk),
+              PORT(1, 10, NULL),
+              PORT(2, 0, trunk),
+              {.name = "vm3",
+               .path = SWITCH_PATH_VHOST,
+               .channel = CHANNEL + VHOST,
+               .may_reach = UINT64_MAX,
+               .mac = {0x52, 0, 0, 0, 0, VHOST},
+               .mac_fixed = true,
+               .trunk_vlans = trunk,
+               .vhost_page = page,
+               .ram = ram,
+               .ram_gpa = RAM_GPA,
+               .ram_size = RAM_SIZE}},
 };
 
 static uint8_t *record;
@@ -68,6 +91,13 @@ static void accept(int port, uint32_t bits)
     memcpy(to_region[port] + NET_PORT_ACCEPTS_OFFSET, &bits, sizeof(bits));
 }
 
+static uint8_t head[] = "\xff\xff\xff\xff\xff\xff\x52\x00\x00\x00\x00\x00\x81\x00\x00\x0a\x08\x00";
+
+static void head_source(uint8_t port)
+{
+    head[11] = port;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -79,19 +109,19 @@ static int setup(void **state)
         ring_init(&rx[i], to_region[i], SIZE);
     }
     looked = 0;
+    head_source(0);
+    memset(ram, 0, sizeof(ram));
     init();
     return 0;
 }
 
-static const uint8_t head[] =
-    "\xff\xff\xff\xff\xff\xff\x52\x00\x00\x00\x00\x00\x81\x00\x00\x0a\x08\x00";
+/* A tagged broadcast with a partial checksum. */
+static const struct virtio_net_hdr_v1 net = {
+    .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 38, .csum_offset = 16};
 
-/* A tagged broadcast with a partial checksum from port 0. */
+/* From port 0. */
 static void send(void)
 {
-    struct virtio_net_hdr_v1 net = {
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 38, .csum_offset = 16};
-
     record = ring_reserve(&tx[0], LENGTH);
     assert_non_null(record);
     memset(record, 0, LENGTH);
@@ -103,17 +133,47 @@ static void send(void)
     assert_int_equal(looked, 2);
 }
 
+static void call(uint64_t label, uint32_t count, const uint64_t *words)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        microkit_mr_set((seL4_Uint8)i, words[i]);
+    }
+    assert_int_equal(microkit_msginfo_get_label(
+                         protected(CHANNEL + VHOST, microkit_msginfo_new(label, (uint16_t)count))),
+                     VHOST_OK);
+}
+
+/* The same from the guest's memory, in pieces, which its processors can write as well. */
+static void send_from_memory(void)
+{
+    static const struct guest_memory memory = {ram, RAM_GPA, RAM_SIZE};
+    const struct driver_buffer pieces[] = {{FRAME, 20}, {FRAME + 20, LENGTH - 20}};
+    struct driver_queue tx_queue;
+
+    driver_queue_init(&tx_queue, &memory, RAM_GPA, 16);
+    call(VHOST_START, 1, (uint64_t[]){1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_CSUM});
+    call(VHOST_QUEUE, 5,
+         (uint64_t[]){VHOST_TX, 16, tx_queue.desc_gpa, tx_queue.avail_gpa, tx_queue.used_gpa});
+    head_source(VHOST);
+    record = ram + (FRAME - RAM_GPA);
+    memcpy(record, &net, sizeof(net));
+    memcpy(record + sizeof(net), head, sizeof(head) - 1);
+    driver_add(&tx_queue, pieces, 2, 0);
+    notified(CHANNEL + VHOST);
+    assert_int_equal(looked, 2);
+}
+
 static void access_port_got_it(uint16_t csum_start)
 {
     uint32_t count;
     const uint8_t *got = ring_peek(&rx[1], &count);
-    struct virtio_net_hdr_v1 net;
+    struct virtio_net_hdr_v1 seen;
 
     assert_non_null(got);
     assert_int_equal(count, LENGTH - 4);
-    memcpy(&net, got, sizeof(net));
-    assert_int_equal(net.csum_start, csum_start);
-    assert_int_equal(net.gso_type, 0);
+    memcpy(&seen, got, sizeof(seen));
+    assert_int_equal(seen.csum_start, csum_start);
+    assert_int_equal(seen.gso_type, 0);
     assert_memory_equal(got + sizeof(net), head, 12);
     assert_memory_equal(got + sizeof(net) + 12, head + 16, 2);
 }
@@ -122,13 +182,13 @@ static void trunk_got_it(uint16_t csum_start)
 {
     uint32_t count;
     const uint8_t *got = ring_peek(&rx[2], &count);
-    struct virtio_net_hdr_v1 net;
+    struct virtio_net_hdr_v1 seen;
 
     assert_non_null(got);
     assert_int_equal(count, LENGTH);
-    memcpy(&net, got, sizeof(net));
-    assert_int_equal(net.csum_start, csum_start);
-    assert_int_equal(net.gso_type, 0);
+    memcpy(&seen, got, sizeof(seen));
+    assert_int_equal(seen.csum_start, csum_start);
+    assert_int_equal(seen.gso_type, 0);
     assert_memory_equal(got + sizeof(net), head, sizeof(head) - 1);
 }
 
@@ -152,11 +212,33 @@ static void rewritten_frame_is_converted_with_the_old_head(void **state)
     trunk_got_it(0);
 }
 
+static void rewritten_memory_passes_with_the_old_head(void **state)
+{
+    (void)state;
+    accept(1, NET_PORT_UP | NET_PORT_CSUM);
+    accept(2, NET_PORT_UP | NET_PORT_CSUM);
+    send_from_memory();
+    access_port_got_it(34);
+    trunk_got_it(38);
+}
+
+static void rewritten_memory_is_converted_with_the_old_head(void **state)
+{
+    (void)state;
+    accept(1, NET_PORT_UP);
+    accept(2, NET_PORT_UP);
+    send_from_memory();
+    access_port_got_it(0);
+    trunk_got_it(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(rewritten_frame_passes_with_the_old_head, setup),
         cmocka_unit_test_setup(rewritten_frame_is_converted_with_the_old_head, setup),
+        cmocka_unit_test_setup(rewritten_memory_passes_with_the_old_head, setup),
+        cmocka_unit_test_setup(rewritten_memory_is_converted_with_the_old_head, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
