@@ -10,6 +10,8 @@
 #define PAR_PA   (((1ul << 40) - 1) & ~0xffful)
 #define PAGE_LOW 0xffful
 
+#define SERRORS_SAID 8u
+
 /*
  * The guest-physical address of a vCPU's abort. Hardware gives its page (HPFAR_EL2) except for
  * permission faults, for which the guest's own tables are asked. Returns false if these say that
@@ -99,8 +101,24 @@ void trap_irq(struct cpu *cpu)
     irq_handle(cpu);
 }
 
-void trap_serror(struct cpu *cpu, uint64_t esr)
+/*
+ * An asynchronous abort is masked in the kernel. One that comes before the thread has executed
+ * anything since it was resumed at `resumed` is not that thread's: it is the kernel's own, or one
+ * that ran before. Nobody knows which; it is said, not too often, and the thread goes on.
+ */
+void trap_serror(struct cpu *cpu, uint64_t resumed)
 {
+    static unsigned said;
+    uint64_t esr = read_sysreg(esr_el2);
+
+    if (cpu->current->regs.pc == resumed) {
+        if (said < SERRORS_SAID) {
+            said++;
+            kprint("kernel: asynchronous external abort, esr %x, before '%s' went on\n", esr,
+                   cpu->current->config->name);
+        }
+        return;
+    }
     fault_raise(cpu, seL4_Fault_VCPUFault, seL4_VCPUFault_Length, esr, 0, 0, 0);
 }
 

@@ -135,7 +135,7 @@ lower_irq:
 
 lower_serror:
     stp x16, x17, [sp, #R_X16]
-    mrs x17, esr_el2
+    ldr x17, [sp, #R_PC] /* where it was resumed */
     save_all
     mov x1, x17
     bl trap_serror

@@ -19,6 +19,8 @@ import threading
 
 import pytest
 
+import gdb
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = pathlib.Path(os.environ.get("BRAID_BUILD") or os.environ.get("BUILD_DIR") or ROOT / "build")
@@ -84,7 +86,8 @@ def build(name, config):
     return out / "loader.img"
 
 
-def boot(image, until=r"^done$", cpu="cortex-a53", machine="virt,virtualization=on", more=()):
+def boot(image, until=r"^done$", cpu="cortex-a53", machine="virt,virtualization=on", more=(),
+         started=lambda: None):
     """What QEMU prints, to a line that matches `until`."""
     command = [QEMU, "-machine", machine, "-cpu", cpu, "-m", "2G", "-nographic", "-nic", "none",
                "-icount", "shift=1,sleep=off", "-rtc", "clock=vm",
@@ -95,6 +98,7 @@ def boot(image, until=r"^done$", cpu="cortex-a53", machine="virt,virtualization=
         timer = threading.Timer(TIMEOUT, process.kill)
         timer.start()
         try:
+            started()
             for line in process.stdout:
                 lines.append(line.rstrip("\r\n"))
                 if re.search(until, lines[-1]):
@@ -244,6 +248,86 @@ def test_timer_is_its_owners():
 
 def test_missing_entry_point_is_named():
     assert "bare is missing the 'protected' entry point" in output("faults")
+
+
+# ---- What only a debugger can bring about -------------------------------------------------------
+
+KERNEL = SDK / "board" / BOARD / "debug/elf/kernel.elf"
+
+
+def symbol(name):
+    found = re.search(rf"^(\w+) \w {name}$", run([f"{CROSS}nm", KERNEL]), re.MULTILINE)
+    return int(found[1], 16)
+
+
+def boot_with(path, name, interfere):
+    """Boot a system, stopped, and have `interfere` do what it will with it before it goes on."""
+    def started():
+        server = gdb.Gdb(path)
+        interfere(server)
+        server.go()
+        server.close()
+
+    return boot(build(name, "debug"), until=r"^done$|has faulted|exception in the kernel",
+                more=["-S", "-gdb", f"unix:{path},server=on,wait=off"], started=started)
+
+
+DEBUG_PUTCHAR = 7  # in the kernel's vectors.S
+
+
+def abort(server, offset):
+    """In place of a call that prints a character, an asynchronous abort, the thread having got so
+    far since it was resumed."""
+    server.run_to(symbol("lower_sync"))
+    while server.register(7) != DEBUG_PUTCHAR:
+        server.run_to(symbol("lower_sync"))
+    resumed = server.register(gdb.SP)  # where the thread's pc was, when it went on
+    server.write(resumed, server.register(server.numbers["ELR_EL2"]) - offset)
+    server.set_register(gdb.PC, symbol("lower_serror"))
+
+
+@only_bundled
+def test_abort_of_others_is_not_the_next_threads(tmp_path):
+    lines = boot_with(tmp_path / "gdb", "api", lambda server: abort(server, 0))
+    assert [line for line in lines if line.startswith("kernel: asynchronous external abort")]
+    assert lines[-1] == "done", "\n".join(lines[-20:])
+
+
+@only_bundled
+def test_abort_of_its_own_is_the_threads(tmp_path):
+    lines = boot_with(tmp_path / "gdb", "api", lambda server: abort(server, 4))
+    assert "has faulted and is stopped" in lines[-1]
+
+
+@only_bundled
+def test_walk_of_a_guests_tables_may_abort(tmp_path):
+    """The kernel asks them after a fault, and they may have changed: here to where no memory is."""
+    def interfere(server):
+        for _ in range(2):  # the first time the guest's MMU is off
+            server.run_to(symbol("translate_at"))
+        server.set_register(0, 0xc0000000)
+
+    lines = boot_with(tmp_path / "gdb", "vcpu", interfere)
+    assert lines[-1] == "done", "\n".join(lines[-20:])
+    check_row(lines, "readonly_page_translated")
+
+
+@only_bundled
+def test_zeroing_maps_nothing_else(tmp_path):
+    mapped = []
+
+    def interfere(server):
+        cleaning = re.search(r"^\s*(\w+):.*\bdc\s+cvac, x(\d+)",
+                             run([f"{CROSS}objdump", "-d", KERNEL]), re.MULTILINE)
+        server.run_to(int(cleaning[1], 16))
+        address = server.register(int(cleaning[2]))
+        assert server.read(address) is not None
+        gigabyte = address >> 30 << 30
+        mapped.extend(page for page in range(0, 1 << 30, 1 << 18)
+                      if server.read(gigabyte + page) is not None)
+
+    assert boot_with(tmp_path / "gdb", "memory", interfere)[-1] == "done"
+    assert len(mapped) <= (2 << 20) >> 18, "more than 2 MiB of one GiB are mapped"
 
 
 # ---- Boot images that are none ------------------------------------------------------------------

@@ -532,7 +532,10 @@ static void test_fpu(void)
 
 /* ---- Memory ---- */
 
-/* Guest-virtual 0x8000_0000 is guest-physical 0x4000_0000; the first GiBs are as they are. */
+/*
+ * Guest-virtual 0x8000_0000 is guest-physical 0x4000_0000; the first GiBs are as they are. The
+ * fourth's table is where there is no memory.
+ */
 static void make_tables(void)
 {
     volatile uint64_t *table = (volatile uint64_t *)0x40010000;
@@ -541,7 +544,7 @@ static void make_tables(void)
     table[0] = 0x00000000 | block;
     table[1] = 0x40000000 | block;
     table[2] = 0x40000000 | block;
-    table[3] = 0;
+    table[3] = 0x70000000 | 3;
     __asm__ volatile("dc civac, %0\n dsb sy" : : "r"(table) : "memory");
     microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_MAIR, 0xff);
     microkit_vcpu_arm_write_reg(0, seL4_VCPUReg_TTBR0, 0x40010000);
