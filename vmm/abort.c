@@ -16,8 +16,9 @@
 #define ESR_FSC_EXTERNAL      0x10u
 #define ESR_FSC_EXTERNAL_WALK 0x14u /* plus the level */
 
-#define SCTLR_M    (1u << 0)
-#define SCTLR_SPAN (1u << 23)
+#define SCTLR_M     (1u << 0)
+#define SCTLR_SPAN  (1u << 23)
+#define SCTLR_DSSBS (1ull << 44)
 
 #define VECTOR_SIZE 0x80u
 
@@ -42,11 +43,14 @@ static bool from_el1(uint64_t pstate)
     return !(pstate & PSTATE_AARCH32) && (pstate & PSTATE_MODE_MASK) != PSTATE_MODE_EL0T;
 }
 
+/* As AArch64.TakeException leaves it; bits that the processor does not have do nothing. */
 static uint64_t pstate_in_handler(uint64_t pstate, uint64_t sctlr)
 {
     uint64_t pan = (sctlr & SCTLR_SPAN) ? pstate & PSTATE_PAN : PSTATE_PAN;
+    uint64_t ssbs = (sctlr & SCTLR_DSSBS) ? PSTATE_SSBS : 0;
 
-    return PSTATE_MODE_EL1H | PSTATE_DAIF | pan;
+    return PSTATE_MODE_EL1H | PSTATE_DAIF | PSTATE_TCO | pan | ssbs |
+           (pstate & (PSTATE_NZCV | PSTATE_DIT));
 }
 
 static bool take_exception(uint8_t vcpu, struct vcpu_frame from, uint64_t syndrome)

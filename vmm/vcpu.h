@@ -4,11 +4,11 @@
 /*
  * The guest's processors: their registers, and whether they run.
  *
- * A vCPU is off, resetting, on, parked or held. One that is on either runs, or has faulted and waits for the
- * exit to be finished by one of the vcpu_resume functions (or by an answer to the fault message,
- * which resumes it where it was). A parked vCPU sits on a WFI until somebody wakes it. A held vCPU
- * could run, but has to wait until it is released: see throttle.h. One that is resetting runs our
- * program (reset_program.h), and is offered no interrupts.
+ * A vCPU is off, resetting, on, parked or held. One that is on either runs, or has faulted and
+ * waits for the exit to be finished by one of the vcpu_resume functions (or by an answer to the
+ * fault message, which resumes it where it was). A parked vCPU sits on a WFI until somebody wakes
+ * it. A held vCPU could run, but has to wait until it is released: see throttle.h. One that is
+ * resetting runs our program (reset_program.h), and is offered no interrupts.
  *
  * Registers are fetched and written in the order of seL4_UserContext, from the first up to the one
  * that is wanted, because the kernel moves a prefix: x0 costs four words, x28 thirty-four.
@@ -20,14 +20,18 @@
 
 #define VCPU_REGISTER_ZERO 31u /* xzr in a load or store's syndrome */
 
-/* PSTATE.M (Arm DDI 0487, C5.2.19) and the interrupt masks in an SPSR. */
+/* PSTATE in an SPSR (Arm DDI 0487, C5.2.19). */
 #define PSTATE_MODE_MASK 0x0fu
 #define PSTATE_MODE_EL0T 0x00u
 #define PSTATE_MODE_EL1T 0x04u
 #define PSTATE_MODE_EL1H 0x05u
 #define PSTATE_AARCH32   (1u << 4)
 #define PSTATE_DAIF      (0xfu << 6)
+#define PSTATE_SSBS      (1u << 12)
 #define PSTATE_PAN       (1u << 22)
+#define PSTATE_DIT       (1u << 24)
+#define PSTATE_TCO       (1u << 25)
+#define PSTATE_NZCV      (0xfu << 28)
 
 enum vcpu_state { VCPU_OFF = 0, VCPU_RESETTING, VCPU_ON, VCPU_PARKED, VCPU_HELD };
 

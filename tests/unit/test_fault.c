@@ -37,9 +37,11 @@
 #define PC   0xffff800008001000u
 #define VBAR 0xffff800008010800u
 
-#define EC_WFX  0x01u
-#define EC_SVE  0x19u
-#define EC_SMC  0x17u
+#define EC_WFX 0x01u
+#define EC_SVE 0x19u
+#define EC_SMC 0x17u
+
+#define TCO     (1u << 25) /* in PSTATE: set when an exception is taken */
 #define EC_SYS  0x18u
 #define EC_IABT 0x20u
 
@@ -220,12 +222,31 @@ static void pan_follows_span(void **state)
     (void)state;
     v0->reg[seL4_VCPUReg_SCTLR] = 0x30d50821 & ~(1u << 23);
     fake_vm_data_abort(0, 0, ISV | SAS(2u) | TRANSLATION_L3);
-    assert_int_equal(v0->context.spsr, 0x3c5 | 1u << 22);
+    assert_int_equal(v0->context.spsr, 0x3c5 | 1u << 22 | TCO);
     v0->reg[seL4_VCPUReg_SCTLR] = 0x30d50821 | 1u << 23;
     v0->context.spsr = 0x5;
     v0->context.pc = PC;
     fake_vm_data_abort(0, 0, ISV | SAS(2u) | TRANSLATION_L3);
-    assert_int_equal(v0->context.spsr, 0x3c5);
+    assert_int_equal(v0->context.spsr, 0x3c5 | TCO);
+}
+
+/* What taking an exception leaves alone, takes from SCTLR_EL1, or clears. */
+static void the_rest_of_pstate_is_as_after_an_exception(void **state)
+{
+    const uint64_t kept = 0xfu << 28 | 1u << 24 | 1u << 22;             /* NZCV, DIT, PAN */
+    const uint64_t cleared = 1u << 23 | 1u << 21 | 1u << 20 | 3u << 10; /* UAO, SS, IL, BTYPE */
+    const uint64_t ssbs = 1u << 12;
+
+    (void)state;
+    v0->context.spsr = kept | cleared | ssbs | 0x5;
+    fake_vm_data_abort(0, 0, ISV | SAS(2u) | TRANSLATION_L3);
+    assert_int_equal(v0->context.spsr, kept | TCO | 0x3c5);
+    assert_int_equal(v0->reg[seL4_VCPUReg_SPSR_EL1], kept | cleared | ssbs | 0x5);
+    v0->reg[seL4_VCPUReg_SCTLR] = 0x30d50821 | 1u << 23 | 1ull << 44; /* DSSBS */
+    v0->context.spsr = 0x5;
+    v0->context.pc = PC;
+    fake_vm_data_abort(0, 0, ISV | SAS(2u) | TRANSLATION_L3);
+    assert_int_equal(v0->context.spsr, ssbs | TCO | 0x3c5);
 }
 
 static void what_a_device_refuses_is_an_abort(void **state)
@@ -443,6 +464,7 @@ int main(void)
         TEST(with_the_mmu_off_the_address_is_known),
         TEST(the_vector_depends_on_the_mode),
         TEST(pan_follows_span),
+        TEST(the_rest_of_pstate_is_as_after_an_exception),
         TEST(what_a_device_refuses_is_an_abort),
         TEST(an_access_without_a_syndrome_is_an_abort),
         TEST(a_table_walk_outside_memory_is_an_abort_of_the_walk),
