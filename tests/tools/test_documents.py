@@ -34,6 +34,17 @@ def runs(path, case):
             re.search(rf"\(\s*{case}\b[^;{{]*\),", text))
 
 
+def test_named_rows_exist():
+    """`system-row`: what a system of tests/kernel reports."""
+    rows = [(system, row) for system, row in re.findall(r"`([a-z]+)-(\w+)`", TEXT)
+            if (ROOT / "tests/kernel" / system).is_dir()]
+    missing = [(system, row) for system, row in rows
+               if not any(f'"{row}"' in program.read_text()
+                          for program in (ROOT / "tests/kernel" / system).glob("*.[ch]"))]
+    assert not missing
+    assert len(rows) > 20
+
+
 def test_named_files_exist():
     missing = [path for path, _, _ in NAMED.findall(TEXT) if path and not (ROOT / path).exists()]
     assert not missing
