@@ -295,17 +295,27 @@ void sched_remove_slowly(struct cpu *cpu, struct thread *thread)
     }
 }
 
-/* `to` is made ready before `from` leaves: else an equal of `to` would be taken as the next one. */
+/*
+ * `from` leaves, and `to` goes on with the turn that it was in: before its equals, but behind one
+ * that has just woken (standby), which is soon done or has the shorter turn.
+ */
 void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-    if (from == cpu->next && to->sc->remaining != 0 && to->priority >= cpu->ready_top &&
-        (cpu->standby == NULL || to->priority >= cpu->standby->priority)) {
-        to->state = THREAD_READY;
+    struct thread *standby = cpu->standby;
+
+    if (from != cpu->next || to->sc->remaining == 0 || to->priority < cpu->ready_top) {
+        sched_ready(cpu, to);
+        sched_remove(cpu, from);
+        return;
+    }
+    to->state = THREAD_READY;
+    if (standby == NULL || standby->priority < to->priority) {
         cpu->next = to;
         return;
     }
-    sched_ready(cpu, to);
-    sched_remove(cpu, from);
+    cpu->standby = NULL;
+    cpu->next = standby;
+    queue_ready(cpu, to, false);
 }
 
 void sched_yield(struct cpu *cpu)
