@@ -64,6 +64,8 @@ struct vhost_page {
     uint32_t looks;               /* the monitor: until it clears this and notifies the switch, it
                                    * notices frames to be sent without being kicked, in time */
     uint32_t failed;              /* the switch: the driver has broken a rule of its queues, */
+    uint32_t work;                /* the switch: for so many ticks of the counter (CNTPCT_EL0) it
+                                   * has worked on what this guest sends; free-running */
     char cause[VHOST_CAUSE_SIZE]; /* this one, in words that end with a NUL */
     uint8_t command[VHOST_COMMAND_SIZE];
 };

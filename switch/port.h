@@ -127,6 +127,8 @@ struct port {
     uint64_t reach;      /* the ports that frames from here may go to */
     const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct port_counters counters;
+    uint32_t worked; /* SWITCH_PATH_VHOST: ticks that have been spent on what the port sends, */
+    uint32_t *work;  /* and where its monitor is told of them; NULL with other paths */
 
     /* SWITCH_PATH_ISOLATED, SWITCH_PATH_UPLINK */
     struct ring from;

@@ -294,6 +294,7 @@ const char *port_vhost_attach(struct port *port)
     }
     vhost->memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
     vhost->page = config->vhost_page;
+    port->work = &vhost->page->work;
     port->accepts = &vhost->accepts;
     port->ops = &vhost_ops;
     return NULL;

@@ -5,6 +5,7 @@
 #include "diagnostics.h"
 #include "layout.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* The board's file is at fault if a machine does not fit into memory that is all its own. */
@@ -103,6 +104,26 @@ static void check_schedule(const struct system *system, struct vm *vm)
     }
 }
 
+static void check_priorities(const struct system *system)
+{
+    unsigned shared = 0;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        uint64_t priority = vm->settings.priority.number;
+        bool is_first = true;
+        for (size_t k = 0; k < i; k++) {
+            is_first = is_first && system->vms.items[k]->settings.priority.number != priority;
+        }
+        if (is_first && layout_equals(system, priority) > 1 && ++shared > TURNS_MAX) {
+            error_at(system->path, setting_line(&vm->settings.priority, vm->line), vm->where,
+                     "priority %" PRIu64 ": %d priorities at most are several machines': give these "
+                     "one of the others", priority, TURNS_MAX);
+            return;
+        }
+    }
+}
+
 /* Two machines of one name on a network are found by nobody; `_` is no part of a host name. */
 static void choose_hostname(struct vm *vm)
 {
@@ -142,5 +163,6 @@ void system_check(struct system *system, struct yaml_file *file)
         check_cmdline(system, system->vms.items[i]);
     }
     check_vcpus(system);
+    check_priorities(system);
     check_memory(system);
 }

@@ -372,9 +372,15 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
                  "    .gicd_gpa = 0x%llx,\n"
                  "    .reset_page = " FIELD_POINTER ",\n"
                  "    .reset_gpa = 0x%llx,\n"
-                 "    .timer_channel = %u,\n",
+                 "    .timer_channel = %u,\n"
+                 "    .budget_us = %" PRIu64 ",\n"
+                 "    .period_us = %" PRIu64 ",\n"
+                 "    .has_equals = %s,\n"
+                 "    .turn_channel = %u,\n",
                  place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb), GUEST_GICD,
-                 place->reset, GUEST_RESET, place->timer_channel);
+                 place->reset, GUEST_RESET, place->timer_channel, vm->settings.budget.number,
+                 vm->settings.period.number, place->has_equals ? "true" : "false",
+                 place->turn_channel);
     emit_vm_console(vm, place, out);
     buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
     for (unsigned i = 0; i < vm->interface_count; i++) {
@@ -530,9 +536,25 @@ static void emit_card_driver(const struct layout *layout, struct buffer *out)
                  place->log.client_channel);
 }
 
+static void emit_turn(const struct turn_layout *turn, struct buffer *out)
+{
+    buffer_print(out,
+                 "\nconst struct turn_config turn_config = {\n"
+                 "    .timer_channel = %u,\n"
+                 "    .client_count = %u,\n"
+                 "};\n",
+                 turn->timer_channel, turn->client_count);
+}
+
 void emit_config(const struct layout *layout, const struct pd *pd, struct buffer *out)
 {
     emit_head(layout, pd->kind, out);
+    for (size_t i = 0; i < layout->turn_count; i++) {
+        if (pd == layout->turns[i].pd) {
+            emit_turn(&layout->turns[i], out);
+            return;
+        }
+    }
     if (pd == layout->timer) {
         emit_timer(layout, out);
     } else if (pd == layout->uart) {

@@ -90,6 +90,10 @@ static void emit_services(const struct layout *layout, struct buffer *out)
     emit_service(layout->console, "console", "#fff2cc", "#d6b656", out);
     buffer_print(out, "    { rank=same; timer; uart; }\n");
     emit_service(layout->timer, "timer", "#f8cecc", "#b85450", out);
+    for (size_t i = 0; i < layout->turn_count; i++) {
+        emit_service(layout->turns[i].pd, memory_format("turn_%zu", i), "#f8cecc", "#b85450", out);
+        buffer_print(out, "    turn_%zu -> timer [style=dashed, color=\"#b85450\"];\n", i);
+    }
     emit_service(layout->uart, "uart", "#f8cecc", "#b85450", out);
     buffer_print(out,
                  "    uart_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
@@ -143,6 +147,12 @@ static void emit_links(const struct layout *layout, struct buffer *out)
         buffer_print(out, "    vmm_%zu:m -> console [dir=%s, color=\"#d6b656\"];\n", i,
                      place->console.ring_down == 0 ? "forward" : "both");
         buffer_print(out, "    vmm_%zu:m -> timer [style=dashed, color=\"#b85450\"];\n", i);
+        for (size_t k = 0; k < layout->turn_count; k++) {
+            if (place->has_equals && layout->turns[k].pd->priority == vm->settings.priority.number) {
+                buffer_print(out, "    vmm_%zu:m -> turn_%zu [dir=both, style=dotted, "
+                                  "color=\"#b85450\"];\n", i, k);
+            }
+        }
     }
     for (size_t i = 0; i < system->networks.count; i++) {
         if (layout->switches[i] != NULL) {
@@ -217,7 +227,7 @@ void emit_dot(const struct layout *layout, struct buffer *out)
     buffer_print(out,
                  "digraph system {\n"
                  "    graph [label=<<b>%s</b><br/><font point-size=\"10\">green: virtual machine; "
-                 "blue: its monitor; thick: frames; thin: console; dashed: calls of the timer; "
+                 "blue: its monitor; thick: frames; thin: console; dashed: calls of the timer; dotted, red: whose turn it is; "
                  "sizes are those of the rings</font>>, labelloc=t, fontname=\"" FONT "\", "
                  "rankdir=TB, nodesep=0.35, ranksep=0.55];\n"
                  "    node [shape=box, style=filled, fontname=\"" FONT "\", fontsize=12];\n"

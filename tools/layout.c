@@ -9,6 +9,7 @@
 #include "lib/ring.h"
 #include "lib/vhost.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define PAGE       0x1000ULL
@@ -51,6 +52,8 @@
 #define MONITOR_CONSOLE_CHANNEL   1u
 #define MONITOR_INTERFACE_CHANNEL 2u
 #define MONITOR_DISK_CHANNEL      (MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES)
+#define MONITOR_TURN_CHANNEL      (MONITOR_DISK_CHANNEL + VMM_MAX_DISKS)
+#define TURN_TIMER_CHANNEL        61u
 #define BLOCK_DRIVER_CHANNEL      60u
 #define BLOCK_LOG_CHANNEL         61u
 #define DISK_IRQ_CHANNEL          0u
@@ -62,11 +65,12 @@
 
 _Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL, "console's channel ids");
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
-_Static_assert(MONITOR_DISK_CHANNEL + VMM_MAX_DISKS <= 62, "a monitor's channel ids");
+_Static_assert(MONITOR_TURN_CHANNEL < 62, "a monitor's channel ids");
+_Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
 _Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
 _Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
 _Static_assert(MEMBERS_MAX + 3 <= CONSOLE_MAX_CLIENTS, "logs of the disk and of the card");
-_Static_assert(MEMBERS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
+_Static_assert(MEMBERS_MAX + 1 + TURNS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
 
 static uint64_t round_up(uint64_t value, uint64_t alignment)
 {
@@ -93,6 +97,16 @@ uint64_t guest_memory_needed(const struct vm *vm)
 }
 
 /* Sums. */
+
+size_t layout_equals(const struct system *system, uint64_t priority)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        count += system->vms.items[i]->settings.priority.number == priority;
+    }
+    return count;
+}
 
 static uint64_t image_copies(const struct system *system, const struct image *image)
 {
@@ -616,6 +630,40 @@ static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct 
     emit_dtb(layout, vm, &place->dtb);
 }
 
+/* Among the machines of one priority, if it is shared, somebody passes turns on: turn/turn.c. */
+static void lay_out_turn(struct layout *layout, uint64_t priority)
+{
+    const struct system *system = layout->system;
+    struct turn_layout *turn = &layout->turns[layout->turn_count];
+    const char *name = layout->turn_count == 0 ? "turn" : memory_format("turn_%" PRIu64, priority);
+
+    layout->turn_count++;
+    turn->pd = add_pd(layout, name, "turn", (unsigned)priority);
+    turn->timer_channel = TURN_TIMER_CHANNEL;
+    add_channel(layout, turn->pd, TURN_TIMER_CHANNEL, true, layout->timer,
+                layout->timer_client_count++);
+    for (size_t i = 0; i < system->vms.count; i++) {
+        if (system->vms.items[i]->settings.priority.number == priority) {
+            layout->vms[i].has_equals = true;
+            layout->vms[i].turn_channel = MONITOR_TURN_CHANNEL;
+            add_channel(layout, layout->monitors[i], MONITOR_TURN_CHANNEL, false, turn->pd,
+                        turn->client_count++);
+        }
+    }
+}
+
+static void lay_out_turns(struct layout *layout)
+{
+    const struct system *system = layout->system;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        uint64_t priority = system->vms.items[i]->settings.priority.number;
+        if (!layout->vms[i].has_equals && layout_equals(system, priority) > 1) {
+            lay_out_turn(layout, priority);
+        }
+    }
+}
+
 struct layout *layout_make(const struct system *system)
 {
     struct layout *layout = memory_new(sizeof(*layout));
@@ -639,5 +687,6 @@ struct layout *layout_make(const struct system *system)
     layout->timer_client_count = system->vms.count + 1;
     add_channel(layout, layout->console, CONSOLE_TIMER_CHANNEL, true, layout->timer,
                 (unsigned)system->vms.count);
+    lay_out_turns(layout);
     return layout;
 }

@@ -10,7 +10,9 @@
 
 /* What Microkit allows, and what the bundled kernel has tables for (sdk/kernel/system.h). */
 #define THREADS_MAX     255 /* programs and vCPUs */
-#define PROGRAMS_ALWAYS 6   /* timer, uart, console; with disks block and its driver; the card's */
+#define TURNS_MAX       3   /* priorities that several machines share */
+#define PROGRAMS_ALWAYS (6 + TURNS_MAX) /* timer, uart, console; with disks block and its driver;
+                                         * the card's; for equals, what passes turns on */
 
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
@@ -88,6 +90,8 @@ struct guest_image {
 
 struct vm_layout {
     unsigned timer_channel;
+    bool has_equals; /* other machines of its priority; then: */
+    unsigned turn_channel;
     uint64_t ram;   /* in the monitor */
     uint64_t reset; /* the page at GUEST_RESET, in the monitor */
     struct LIST(struct map) maps; /* the guest's */
@@ -128,6 +132,13 @@ struct uplink_layout {
     uint64_t dma;
 };
 
+/* The PD that passes turns on among the machines of one priority. */
+struct turn_layout {
+    struct pd *pd;
+    unsigned timer_channel;
+    unsigned client_count;
+};
+
 struct pd {
     const char *name;
     const char *kind;     /* the directory of its sources */
@@ -164,6 +175,8 @@ struct layout {
     struct pd *console;
     struct pd *switches[MEMBERS_MAX];  /* by the networks' indices; NULL: nobody is on it */
     struct pd *monitors[MEMBERS_MAX];
+    struct turn_layout turns[TURNS_MAX];
+    size_t turn_count;
     struct vm_layout *vms;             /* by the VMs' indices */
     size_t timer_client_count;         /* on the timer's channels from 0: monitors, console */
     unsigned console_timer_channel;
@@ -176,6 +189,9 @@ struct layout {
     uint64_t memory_needed;            /* of the board, in bytes */
     uint64_t guest_memory_used;        /* of the board's guest_memory, in bytes */
 };
+
+/* How many machines have that priority. */
+size_t layout_equals(const struct system *system, uint64_t priority);
 
 /* Lay out a system in which no error was found. */
 struct layout *layout_make(const struct system *system);

@@ -10,7 +10,7 @@ typedef void member_reader(struct system *system, struct yaml_file *file, yaml_n
 
 static const char *const reserved_names[] = {"timer",        "uart", "console",    "block",
                                              "block_driver", "disk", "net_driver", "uplink",
-                                             "all",          "none"};
+                                             "all",          "none", "turn"};
 
 static bool is_reserved(const char *name)
 {

@@ -75,6 +75,10 @@ struct vmm_config {
     void *reset_page;      /* a page for vmm/reset_program.h, which the guest can only execute, */
     uint64_t reset_gpa;    /* and where it sees that */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
+    uint32_t budget_us;    /* of the vCPUs' processor time, in each ... */
+    uint32_t period_us;
+    bool has_equals;       /* there are other machines of its priority; then: */
+    uint8_t turn_channel;  /* turn, turn/turn.c */
     struct vmm_console_config console;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];

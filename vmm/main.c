@@ -58,7 +58,7 @@ void init(void)
     vcpu_init(vmm_config.vcpu_count);
     vgic_init(vmm_config.vcpu_count);
     timer_init(vmm_config.timer_channel);
-    throttle_reset();
+    throttle_init(&vmm_config);
     init_devices();
     vm_init(&vmm_config);
 }
@@ -75,7 +75,7 @@ static void console_notified(microkit_channel ch)
 
 static void start_woken(void)
 {
-    if (vcpu_start_woken()) {
+    if (!throttle_holds() && vcpu_start_woken()) {
         timer_resumed();
     }
 }
@@ -86,6 +86,9 @@ static void dispatch(microkit_channel ch)
         if (timer_notified()) {
             virtio_reminded();
         }
+        throttle_time_over(cpu_counter());
+    } else if (vmm_config.has_equals && ch == vmm_config.turn_channel) {
+        throttle_turn_over(cpu_counter());
     } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
         console_notified(ch);
     } else {
@@ -96,8 +99,11 @@ static void dispatch(microkit_channel ch)
 
 void notified(microkit_channel ch)
 {
+    uint64_t begin = cpu_counter();
+
     dispatch(ch);
     start_woken();
+    throttle_spent(begin, cpu_counter());
 }
 
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
@@ -112,5 +118,6 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     answer = fault_handle(vcpu, msginfo);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    return !throttle_exit(vcpu, begin, cpu_counter()) && answer;
+    throttle_spent(begin, cpu_counter());
+    return answer && !throttle_holds();
 }

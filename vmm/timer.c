@@ -27,7 +27,8 @@ static struct {
     uint64_t reminder_running;        /* and after one has been resumed, or TIMER_NEVER */
     uint64_t parked_at;               /* when one was, */
     uint64_t resumed_at;              /* and when one was, or timer_watch was called */
-    uint64_t deadline[VMM_MAX_VCPUS]; /* of parked and held vCPUs; in CNTPCT ticks */
+    uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
+    uint64_t hold;                    /* until when the machine is held, or TIMER_NEVER */
 } timer;
 
 static void forget_reminders(void)
@@ -41,6 +42,7 @@ void timer_init(uint8_t channel)
 {
     timer.channel = channel;
     timer.armed = TIMER_NEVER;
+    timer.hold = TIMER_NEVER;
     forget_reminders();
 }
 
@@ -100,11 +102,6 @@ static uint64_t next_expiry(uint8_t vcpu)
     return expiry < timer.offset ? TIMER_NEVER : expiry;
 }
 
-static bool waits(uint8_t vcpu)
-{
-    return vcpu_state(vcpu) == VCPU_PARKED || vcpu_state(vcpu) == VCPU_HELD;
-}
-
 /* When the devices are to be reminded; `parking`, if it is one, is as good as parked. */
 static uint64_t next_reminder(uint8_t parking)
 {
@@ -125,10 +122,10 @@ static uint64_t next_reminder(uint8_t parking)
 /* When the driver is to wake us, for whatever it may be. */
 static uint64_t next_event(uint8_t parking)
 {
-    uint64_t next = next_reminder(parking);
+    uint64_t next = earlier(next_reminder(parking), timer.hold);
 
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        if (v == parking || waits(v)) {
+        if (v == parking || vcpu_state(v) == VCPU_PARKED) {
             next = earlier(next, timer.deadline[v]);
         }
     }
@@ -159,10 +156,10 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks)
     arm(next_event(vcpu), now);
 }
 
-void timer_release_at(uint8_t vcpu, uint64_t deadline)
+void timer_hold_until(uint64_t deadline)
 {
-    timer.deadline[vcpu] = deadline;
-    arm(next_event(vcpu), cpu_counter());
+    timer.hold = deadline;
+    arm(next_event(NO_VCPU), cpu_counter());
 }
 
 void timer_remind(uint64_t ticks, uint64_t parked)
@@ -209,11 +206,13 @@ bool timer_notified(void)
     bool remind = take_reminder(now);
 
     timer.armed = TIMER_NEVER;
+    if (timer.hold <= now) {
+        timer.hold = TIMER_NEVER;
+    }
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        if (waits(v) && timer.deadline[v] <= now) {
+        if (vcpu_state(v) == VCPU_PARKED && timer.deadline[v] <= now) {
             timer.deadline[v] = TIMER_NEVER;
             vcpu_wake(v);
-            vcpu_release(v);
         }
     }
     arm(next_event(NO_VCPU), now);

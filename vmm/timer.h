@@ -30,8 +30,8 @@ bool timer_prepare_to_park(uint8_t vcpu);
  */
 void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
 
-/* Have this vCPU, which is held, released at that time. */
-void timer_release_at(uint8_t vcpu, uint64_t deadline);
+/* Have the driver notify the monitor at that time, for the machine is held until then. */
+void timer_hold_until(uint64_t deadline);
 
 /*
  * Remind the devices (virtio_reminded) once `ticks` of the counter have passed, or when a vCPU has
@@ -50,7 +50,7 @@ void timer_watch(uint64_t ticks);
 void timer_resumed(void);
 
 /*
- * The timer driver has notified the monitor: wake and release whom it is time for. Returns whether
+ * The timer driver has notified the monitor: wake whom it is time for. Returns whether
  * the devices are to be reminded.
  */
 bool timer_notified(void);

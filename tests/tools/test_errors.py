@@ -145,7 +145,12 @@ CASES = {
                 ["sys.yaml:2: vm 'a': vcpus '0': out of range: 1 to 8"]),
     "vCPUs in all": ("switches: [x, y]\ndefaults: {memory: 40 MiB, vcpus: 8}\nvms:\n"
                      "  a: {count: 20}\n  b: {count: 20, switch: y}\n",
-                     ["sys.yaml:3: vms: 320 vCPUs in all: 207 at most beside 48 programs"]),
+                     ["sys.yaml:3: vms: 320 vCPUs in all: 204 at most beside 51 programs"]),
+    "priorities that are shared": (
+        "vms:\n" + "".join(f"  {name}{i}: {{memory: 80 MiB, priority: {i + 1}}}\n"
+                          for i in range(4) for name in "ab"),
+        ["sys.yaml:8: vm 'a3': priority 4: 3 priorities at most are several machines': give these "
+         "one of the others"]),
     "interfaces": ("vms:\n  a: {interfaces: [" + ", ".join(["{}"] * 9) + "]}\n",
                    ["sys.yaml:2: vm 'a': interfaces: 9 of them: 8 at most"]),
     "interfaces and ip": ("vms:\n  a:\n    ip: 10.0.0.1/24\n    interfaces: [{}]\n",

@@ -308,9 +308,21 @@ def test_make_fragment(generate):
                         "\t@echo '$(QEMU_ARGS)'\n")
     shown = subprocess.run(["make", "-s", "-f", makefile], cwd=generate.directory, check=True,
                            capture_output=True, text=True).stdout.splitlines()
-    assert shown[0] == ("timer uart console switch_net0 vmm_a vmm_b|drivers/timer drivers/uart "
-                        "console switch vmm vmm|a b|2048M")
+    assert shown[0] == ("timer uart console switch_net0 vmm_a vmm_b turn|drivers/timer drivers/uart "
+                        "console switch vmm vmm turn|a b|2048M")
     assert shown[1].split() == result.read("qemu.args").split()
+
+
+def test_turns_are_passed_on_among_equals(generate):
+    """A PD for each priority that several machines have, and none for a machine alone."""
+    text = generate("vms:\n  a: {priority: 60}\n  b:\n  c: {priority: 60}\n  d:\n"
+                    "  e: {priority: 70}\n").read("system.system")
+    turns = re.findall(r'<protection_domain name="(turn\w*)" priority="(\d+)"', text)
+    assert turns == [("turn", "60"), ("turn_50", "50")]
+    for turn, names in (("turn", "ac"), ("turn_50", "bd")):
+        ends = re.findall(rf'<end pd="vmm_(\w)" id="\d+" />\s*<end pd="{turn}" id="(\d+)" />', text)
+        assert ends == [(name, str(i)) for i, name in enumerate(names)]
+    assert "turn" not in generate("vms: [a]\n").read("system.system")
 
 
 def reaches(result):

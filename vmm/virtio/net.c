@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include "../throttle.h"
 #include "../timer.h"
 #include "cpu.h"
 #include "log.h"
@@ -64,9 +65,10 @@ struct net {
     struct net_vhost vhost; /* with config->vhost, in place of the rings */
     struct ring to_switch;
     struct ring from_switch;
-    uint32_t *shown;   /* `accepts` as the switch reads it, in the region from it */
-    uint32_t accepts;  /* NET_PORT_* */
-    uint64_t offloads; /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
+    uint32_t work_paid; /* of vhost's page: up to here the machine has paid for it */
+    uint32_t *shown;    /* `accepts` as the switch reads it, in the region from it */
+    uint32_t accepts;   /* NET_PORT_* */
+    uint64_t offloads;  /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
     uint32_t record_max;
     uint64_t sent_at;   /* when the guest has last had something to send; in ticks */
     uint16_t available; /* the transmit queue's index then, */
@@ -212,6 +214,15 @@ static void note_sent(struct net *net, uint16_t available)
     net->received = received;
     set_looks(net, is_busy(net, now) && !(one_sent && one_received));
     net->sent_at = now;
+}
+
+/* What the switch does for a guest is this machine's work: see throttle.h. */
+static void charge_work(struct net *net)
+{
+    uint32_t work = __atomic_load_n(&net->vhost.page->work, __ATOMIC_RELAXED);
+
+    throttle_add(work - net->work_paid);
+    net->work_paid = work;
 }
 
 static void net_reminded(struct virtio_device *device)
@@ -669,6 +680,7 @@ static uint32_t net_work(struct virtio_device *device, uint32_t pending)
         left |= 1u << CONTROL;
     }
     if (net->config->vhost) {
+        charge_work(net);
         kick_switch(net);
         return left;
     }
@@ -700,6 +712,7 @@ static void net_notified(struct virtio_device *device)
     struct net *net = (struct net *)device;
 
     if (net->config->vhost) {
+        charge_work(net);
         vhost_notified(net);
     } else if (virtio_device_running(device)) {
         virtio_device_schedule(device, 1u << RX | (net->tx_waits ? 1u << TX : 0));

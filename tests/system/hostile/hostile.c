@@ -12,45 +12,21 @@
  * all of memory is device memory: everything it writes is in memory at once and in order.
  */
 
+#include "card.h"
 #include "guest.h"
 
 #define GICD 0x08000000UL
 #define GICC 0x08010000UL
 
-#define BUS       0x0a000000UL /* virtio-mmio, a page per device */
-#define BUS_PAGES 8
-#define NOWHERE   0x0b000000UL /* nothing is here, nor at 0 */
+#define NOWHERE 0x0b000000UL /* nothing is here, nor at 0 */
 
-#define ID_NET 1u
-
-#define RX         0
-#define TX         1
-#define NET_HEADER 12u /* struct virtio_net_hdr_v1 */
-
-static volatile struct descriptor table[2][QUEUE_SIZE_USED] __attribute__((aligned(4096)));
 static volatile struct descriptor indirect[QUEUE_SIZE_USED] __attribute__((aligned(16)));
-static volatile struct avail avail[2] __attribute__((aligned(4096)));
-static volatile struct used used[2] __attribute__((aligned(4096)));
-static volatile uint8_t frame[128 * 1024] __attribute__((aligned(4096)));
-
-static uintptr_t net; /* the network card's registers */
 static volatile uint32_t aborts;
 static volatile uint32_t interrupts;
 static unsigned bad;
 static const char *step;
 
 /* ---- The machine ---- */
-
-static uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
-{
-    register uint64_t x0 __asm__("x0") = function;
-    register uint64_t x1 __asm__("x1") = a;
-    register uint64_t x2 __asm__("x2") = b;
-    register uint64_t x3 __asm__("x3") = c;
-
-    __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
-    return x0;
-}
 
 static uint64_t hvc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -112,118 +88,6 @@ static void check_aborts(uint32_t expected)
 
     aborts = 0;
     check(right, "not as many aborts as accesses");
-}
-
-/* ---- The network card ---- */
-
-static void reset(void)
-{
-    write32(net + STATUS, 0);
-}
-
-static void set_address(enum virtio_mmio where, uint64_t address)
-{
-    write32(net + where, (uint32_t)address);
-    write32(net + where + 4, (uint32_t)(address >> 32));
-}
-
-static void negotiate(void)
-{
-    reset();
-    write32(net + STATUS, ACKNOWLEDGE | DRIVER);
-    write32(net + DRIVER_FEATURES_SEL, 0);
-    write32(net + DRIVER_FEATURES, 1u << FEATURE_INDIRECT_DESC);
-    write32(net + DRIVER_FEATURES_SEL, 1);
-    write32(net + DRIVER_FEATURES, 1u << (FEATURE_VERSION_1 - 32));
-    write32(net + STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-}
-
-static void set_queue(unsigned queue, uint32_t size, uint64_t descriptors, uint64_t driver,
-                      uint64_t device)
-{
-    write32(net + QUEUE_SEL, queue);
-    write32(net + QUEUE_SIZE, size);
-    set_address(QUEUE_DESC, descriptors);
-    set_address(QUEUE_DRIVER, driver);
-    set_address(QUEUE_DEVICE, device);
-    write32(net + QUEUE_READY, 1);
-}
-
-static void clear_rings(void)
-{
-    for (unsigned queue = 0; queue < 2; queue++) {
-        avail[queue].flags = 0;
-        avail[queue].index = 0;
-        used[queue].flags = 0;
-        used[queue].index = 0;
-    }
-    for (size_t i = 0; i < NET_HEADER; i++) {
-        frame[i] = 0;
-    }
-}
-
-static void go(void)
-{
-    write32(net + STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
-}
-
-/* A card that works, with empty queues. */
-static void start(void)
-{
-    negotiate();
-    clear_rings();
-    for (unsigned queue = 0; queue < 2; queue++) {
-        set_queue(queue, QUEUE_SIZE_USED, (uintptr_t)table[queue], (uintptr_t)&avail[queue],
-                  (uintptr_t)&used[queue]);
-    }
-    go();
-}
-
-static void describe(unsigned queue, unsigned slot, uint64_t address, uint32_t length,
-                     uint16_t flags, uint16_t next)
-{
-    table[queue][slot].address = address;
-    table[queue][slot].length = length;
-    table[queue][slot].flags = flags;
-    table[queue][slot].next = next;
-}
-
-static void offer(unsigned queue, uint16_t head)
-{
-    uint16_t index = avail[queue].index;
-
-    avail[queue].ring[index % QUEUE_SIZE_USED] = head;
-    __asm__ volatile("dmb sy" ::: "memory");
-    avail[queue].index = (uint16_t)(index + 1);
-    __asm__ volatile("dmb sy" ::: "memory");
-    write32(net + QUEUE_NOTIFY, queue);
-}
-
-/* Wait until the device gives a buffer back (true) or stops (false); neither is `fallback`. */
-static bool given_back(unsigned queue, uint16_t count, bool fallback)
-{
-    uint64_t end = now() + milliseconds(500);
-
-    while (now() < end) {
-        if (used[queue].index == count) {
-            return true;
-        }
-        if ((read32(net + STATUS) & NEEDS_RESET) != 0) {
-            return false;
-        }
-    }
-    return fallback;
-}
-
-/* To all, from this card (its address is in its configuration space), of a type for experiments. */
-static void ethernet_frame(void)
-{
-    for (unsigned i = 0; i < 6; i++) {
-        frame[NET_HEADER + i] = 0xff;
-        frame[NET_HEADER + 6 + i] = read8(net + CONFIG + i);
-    }
-    frame[NET_HEADER + 12] = 0x88;
-    frame[NET_HEADER + 13] = 0xb5;
 }
 
 /* After an offence the card must work again, from a reset on. */
@@ -608,27 +472,12 @@ static void console_flood(void)
     check(true, "");
 }
 
-static bool find_card(void)
-{
-    for (unsigned page = 0; page < BUS_PAGES; page++) {
-        uintptr_t device = BUS + page * 0x1000UL;
-        uint32_t before = aborts;
-
-        if (read32(device + MAGIC) == VIRTIO_MAGIC && aborts == before &&
-            read32(device + DEVICE_ID) == ID_NET) {
-            net = device;
-            break;
-        }
-    }
-    aborts = 0;
-    return net != 0;
-}
-
 void hostile(void)
 {
     print("hostile: begins\r\n");
     step = "finding the network card";
     check(find_card(), "there is none");
+    aborts = 0;
     if (net != 0) {
         step = "an honest frame";
         check(works(), "the device does not work");

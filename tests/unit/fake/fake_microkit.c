@@ -31,6 +31,11 @@ void fake_reset(void)
     fake.frequency = 62500000;
 }
 
+void seL4_Yield(void)
+{
+    fake.yields++;
+}
+
 static void check_channel(microkit_channel ch)
 {
     if (ch > MICROKIT_MAX_CHANNEL_ID) {

@@ -45,7 +45,8 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
         .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
         .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
         .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                  \
-        .timer_channel = FAKE_VM_TIMER_CHANNEL,                                                    \
+        .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = 2000, .period_us = 2000,              \
+        .has_equals = true, .turn_channel = FAKE_VM_TURN_CHANNEL,                                  \
         .console = {                                                                               \
             .present = true,                                                                       \
             .channel = FAKE_VM_CONSOLE_CHANNEL,                                                    \
@@ -164,7 +165,7 @@ void fake_vm_start(uint32_t vcpus, bool held)
     vcpu_init(vcpus);
     vgic_init(vcpus);
     timer_init(config.timer_channel);
-    throttle_reset();
+    throttle_init(&config);
     pl011_init(config.console.pl011_intid);
     vm_init(&config);
 }

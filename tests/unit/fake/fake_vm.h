@@ -22,6 +22,7 @@
 
 #define FAKE_VM_TIMER_CHANNEL   3u
 #define FAKE_VM_CONSOLE_CHANNEL 4u
+#define FAKE_VM_TURN_CHANNEL    5u
 
 struct fake_vm {
     uint8_t *ram;

@@ -118,6 +118,7 @@ struct fake {
     microkit_msginfo (*ppcall)(microkit_channel ch, microkit_msginfo msginfo);
     seL4_Word mr[FAKE_MRS];
     struct fake_vcpu vcpu[FAKE_VCPUS];
+    unsigned yields;
     unsigned pd_restarts[64];
     unsigned pd_stops[64];
     char debug[FAKE_DEBUG_SIZE]; /* NUL-terminated; what does not fit is dropped */

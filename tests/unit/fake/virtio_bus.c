@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "lib/log.h"
+#include "vmm/throttle.h"
 #include "vmm/timer.h"
 #include "vmm/vgic.h"
 
@@ -54,6 +55,11 @@ bool mmio_route(uint64_t gpa, struct mmio_access *access)
         }
     }
     return false;
+}
+
+void throttle_add(uint32_t ticks)
+{
+    bus.charged += ticks;
 }
 
 void timer_remind(uint64_t ticks, uint64_t parked)

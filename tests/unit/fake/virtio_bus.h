@@ -23,6 +23,7 @@ struct bus {
     unsigned reminders;    /* that have been asked for, */
     unsigned watches;      /* in either way, */
     uint64_t parked_ticks; /* and when the last one comes to those that sleep */
+    uint64_t charged;   /* ticks that others have worked for the machine */
     unsigned fetches;   /* times that a device has asked for the value of a write */
 };
 

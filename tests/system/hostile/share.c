@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A guest that measures which part of the processor it gets, or does one thing over and over. It
+ * waits for a key on its UART, says that it begins, and does what the key stands for:
+ *
+ *     m  measure for a second, then say "share: N permille, M us", M being the longest that it was
+ *        without the processor
+ *
+ * or for five seconds, unless another key comes:
+ *
+ *     c  compute       f  access an address where nothing is
+ *     s  SMC           d  write to the distributor, which sends an interrupt to itself
+ *     k  kick its network card, with a frame to all each time
+ *     o  power off
+ *
+ * With "restart" among its boot arguments it resets its machine at once, each time.
+ */
+
+#include "card.h"
+#include "guest.h"
+
+#define GICD    0x08000000UL
+#define NOWHERE 0x0b000000UL
+
+#define PSCI_SYSTEM_OFF   0x84000008u
+#define PSCI_SYSTEM_RESET 0x84000009u
+
+#define FRAMES 8u /* on their way at once */
+
+static uint64_t end; /* of what is being done */
+
+void on_abort(struct saved *saved);
+void on_interrupt(void);
+void hostile(const char *device_tree);
+
+void on_abort(struct saved *saved)
+{
+    saved->elr += 4;
+}
+
+void on_interrupt(void)
+{
+}
+
+static char key(void)
+{
+    while ((read32(UART + UART_FR) & 0x10) != 0) {
+    }
+    return (char)read32(UART);
+}
+
+static bool goes_on(void)
+{
+    return now() < end && (read32(UART + UART_FR) & 0x10) != 0;
+}
+
+/* Two readings of the clock that are a microsecond apart have somebody else's work between them. */
+static void measure(void)
+{
+    uint64_t microsecond = milliseconds(1) / 1000;
+    uint64_t begin = now();
+    uint64_t last = begin;
+    uint64_t had = 0;
+    uint64_t longest = 0;
+
+    end = begin + milliseconds(1000);
+    while (last < end) {
+        uint64_t time = now();
+        uint64_t gap = time - last;
+
+        if (gap < microsecond) {
+            had += gap;
+        } else if (gap > longest) {
+            longest = gap;
+        }
+        last = time;
+    }
+    print("share: ");
+    print_number((unsigned)(had * 1000 / (last - begin)));
+    print(" permille, ");
+    print_number((unsigned)(longest / microsecond));
+    print(" us\r\n");
+}
+
+static void flood_network(void)
+{
+    uint16_t sent = 0;
+
+    if (!find_card()) {
+        print("share: no card\r\n");
+        return;
+    }
+    start();
+    ethernet_frame();
+    for (unsigned i = 0; i < FRAMES; i++) {
+        describe(TX, i, (uintptr_t)frame, NET_HEADER + 60, 0, 0);
+    }
+    while (goes_on()) {
+        for (unsigned i = 0; i < 100; i++) {
+            if ((uint16_t)(sent - used[TX].index) < FRAMES) {
+                offer(TX, sent++ % FRAMES);
+            }
+        }
+    }
+}
+
+static void access_nothing(void)
+{
+    while (goes_on()) {
+        for (unsigned i = 0; i < 100; i++) {
+            write32(NOWHERE, 0);
+        }
+    }
+}
+
+static void call(void)
+{
+    while (goes_on()) {
+        for (unsigned i = 0; i < 100; i++) {
+            (void)smc(0xdead, 0, 0, 0);
+        }
+    }
+}
+
+static void interrupt_itself(void)
+{
+    while (goes_on()) {
+        for (unsigned i = 0; i < 100; i++) {
+            write32(GICD + 0xf00, 0x02000000u);
+        }
+    }
+}
+
+static void compute(void)
+{
+    while (goes_on()) {
+        for (volatile unsigned i = 0; i < 100000; i++) {
+        }
+    }
+}
+
+static bool has_argument(const char *device_tree, const char *argument)
+{
+    /* Its size, big endian (Devicetree specification, 5.2). */
+    uint32_t size = __builtin_bswap32(*(const uint32_t *)(device_tree + 4));
+
+    for (uint32_t i = 0; i < size; i++) {
+        uint32_t n = 0;
+
+        while (argument[n] != '\0' && i + n < size && device_tree[i + n] == argument[n]) {
+            n++;
+        }
+        if (argument[n] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void hostile(const char *device_tree)
+{
+    if (has_argument(device_tree, "restart")) {
+        (void)smc(PSCI_SYSTEM_RESET, 0, 0, 0);
+    }
+    write32(UART + 0x30, 0x301); /* UARTCR: on, both ways */
+    for (;;) {
+        char what;
+
+        print("share: ready\r\n");
+        what = key();
+        print("share: begins\r\n");
+        end = now() + milliseconds(5000);
+        switch (what) {
+        case 'm':
+            measure();
+            break;
+        case 'c':
+            compute();
+            break;
+        case 'f':
+            access_nothing();
+            break;
+        case 's':
+            call();
+            break;
+        case 'd':
+            interrupt_itself();
+            break;
+        case 'k':
+            flood_network();
+            break;
+        case 'o':
+            (void)smc(PSCI_SYSTEM_OFF, 0, 0, 0);
+            break;
+        }
+    }
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SOURCES: vmm/throttle.c tests/unit/fake/fake_microkit.c
+ *
+ * What a machine pays for the work of its monitor: when its vCPUs are held, and for how long.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <microkit.h>
+#include "lib/cpu.h"
+#include "vmm/throttle.h"
+#include "vmm/timer.h"
+#include "vmm/vcpu.h"
+
+#define TURN_CHANNEL 7
+#define VCPUS        3
+#define US           62u     /* ticks; a little less than a microsecond */
+#define TURN         125000u /* ticks of 2 ms */
+
+static enum vcpu_state states[VCPUS];
+static uint64_t hold_until;
+
+uint32_t vcpu_count(void)
+{
+    return VCPUS;
+}
+
+enum vcpu_state vcpu_state(uint8_t vcpu)
+{
+    return states[vcpu];
+}
+
+void vcpu_hold(uint8_t vcpu)
+{
+    assert_int_equal(states[vcpu], VCPU_ON);
+    states[vcpu] = VCPU_HELD;
+}
+
+void vcpu_release(uint8_t vcpu)
+{
+    if (states[vcpu] == VCPU_HELD) {
+        states[vcpu] = VCPU_ON;
+    }
+}
+
+void timer_hold_until(uint64_t deadline)
+{
+    hold_until = deadline;
+}
+
+static struct vmm_config config;
+
+static void begin(uint32_t budget_us, uint32_t period_us, bool has_equals)
+{
+    fake_reset();
+    fake.counter = 1000000;
+    hold_until = 0;
+    config = (struct vmm_config){.budget_us = budget_us,
+                                 .period_us = period_us,
+                                 .has_equals = has_equals,
+                                 .turn_channel = TURN_CHANNEL};
+    states[0] = VCPU_ON;
+    states[1] = VCPU_PARKED;
+    states[2] = VCPU_OFF;
+    throttle_init(&config);
+}
+
+/* An event of so many ticks, after the guest has run for as long. */
+static void event(uint64_t ticks)
+{
+    uint64_t start = fake.counter += ticks;
+
+    fake.counter += ticks;
+    throttle_spent(start, fake.counter);
+}
+
+static void held_after_a_turns_worth(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    event(TURN / 2);
+    event(TURN / 2 - 1);
+    assert_false(throttle_holds());
+    assert_int_equal(states[0], VCPU_ON);
+    event(1);
+    assert_true(throttle_holds());
+    assert_int_equal(states[0], VCPU_HELD);
+    assert_int_equal(states[1], VCPU_PARKED);
+    assert_int_equal(states[2], VCPU_OFF);
+    assert_int_equal(fake_notified(TURN_CHANNEL), 1);
+}
+
+static void released_when_its_equals_had_their_turn(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    event(TURN);
+    fake.counter += TURN;
+    assert_true(throttle_turn_over(fake.counter));
+    assert_false(throttle_holds());
+    assert_int_equal(states[0], VCPU_ON);
+    assert_int_equal(states[1], VCPU_PARKED);
+    assert_false(throttle_turn_over(fake.counter)); /* once */
+
+    event(TURN - 1);
+    assert_false(throttle_holds());
+    event(1);
+    assert_true(throttle_holds());
+}
+
+static void long_event_is_paid_in_turns(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    event(3 * TURN + 5);
+    for (unsigned turn = 1; turn <= 3; turn++) {
+        assert_int_equal(fake_notified(TURN_CHANNEL), turn);
+        fake.counter += TURN + 77 * US;
+        assert_int_equal(throttle_turn_over(fake.counter), turn == 3);
+    }
+    assert_false(throttle_holds());
+}
+
+/* Of an equal's slice half was left: that much is paid, no more. */
+static void part_of_a_turn_pays_a_part(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    event(TURN + TURN / 4);
+    fake.counter += TURN / 2;
+    assert_true(throttle_turn_over(fake.counter));
+    event(TURN / 4); /* which makes a turn's worth again */
+    assert_true(throttle_holds());
+}
+
+static void costs_nothing_where_nobody_waits(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    event(10 * TURN);
+    fake.counter += 10 * US;
+    assert_true(throttle_turn_over(fake.counter));
+    event(TURN - 1);
+    assert_false(throttle_holds());
+}
+
+static void no_equals_no_hold(void **state)
+{
+    (void)state;
+    begin(2000, 2000, false);
+    for (unsigned i = 0; i < 10; i++) {
+        event(TURN);
+        assert_false(throttle_holds());
+    }
+    assert_int_equal(states[0], VCPU_ON);
+    assert_int_equal(fake_notified(TURN_CHANNEL), 0);
+    assert_int_equal(hold_until, 0);
+}
+
+/* 2 ms of 10: for 2 ms of its monitor's a machine is held for two periods, equals or not. */
+static void limit_holds_for_machine_and_monitor(void **state)
+{
+    (void)state;
+    for (unsigned equals = 0; equals < 2; equals++) {
+        begin(2000, 10000, equals);
+        event(TURN - 1);
+        assert_false(throttle_holds());
+        event(1);
+        assert_true(throttle_holds());
+        assert_int_equal(states[0], VCPU_HELD);
+        assert_int_equal(hold_until, fake.counter + 2 * 625000);
+        assert_int_equal(fake_notified(TURN_CHANNEL), 0);
+
+        assert_false(throttle_time_over(hold_until - 1));
+        assert_false(throttle_turn_over(hold_until)); /* nobody's to say */
+        assert_true(throttle_time_over(hold_until));
+        assert_int_equal(states[0], VCPU_ON);
+        assert_false(throttle_holds());
+    }
+}
+
+static void vcpus_started_while_held_are_held(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    event(TURN);
+    states[2] = VCPU_ON;
+    event(1);
+    assert_int_equal(states[2], VCPU_HELD);
+    fake.counter += TURN;
+    assert_true(throttle_turn_over(fake.counter));
+    assert_int_equal(states[2], VCPU_ON);
+}
+
+static void others_work_counts(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    fake.counter += TURN;
+    throttle_add(TURN - 1);
+    throttle_spent(fake.counter, fake.counter);
+    assert_false(throttle_holds());
+    event(1);
+    assert_true(throttle_holds());
+}
+
+/* Who says more than the time that has passed is not believed. */
+static void others_work_is_believed_up_to_the_time_that_has_passed(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    for (unsigned i = 1; i < 10; i++) {
+        fake.counter += TURN / 10;
+        throttle_add(UINT32_MAX);
+        throttle_spent(fake.counter, fake.counter);
+        assert_false(throttle_holds());
+    }
+    fake.counter += TURN / 10;
+    throttle_add(UINT32_MAX);
+    throttle_spent(fake.counter, fake.counter);
+    assert_true(throttle_holds());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(held_after_a_turns_worth),
+        cmocka_unit_test(released_when_its_equals_had_their_turn),
+        cmocka_unit_test(long_event_is_paid_in_turns),
+        cmocka_unit_test(part_of_a_turn_pays_a_part),
+        cmocka_unit_test(costs_nothing_where_nobody_waits),
+        cmocka_unit_test(no_equals_no_hold),
+        cmocka_unit_test(limit_holds_for_machine_and_monitor),
+        cmocka_unit_test(vcpus_started_while_held_are_held),
+        cmocka_unit_test(others_work_counts),
+        cmocka_unit_test(others_work_is_believed_up_to_the_time_that_has_passed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
