@@ -77,10 +77,10 @@ class Booter:
         self.name = name
         self.machines = []
 
-    def __call__(self, system, arguments=(), timeout=60, **variables):
+    def __call__(self, system, arguments=(), timeout=machine.FAR, **variables):
         return self.start(build(system, **variables), arguments, timeout)
 
-    def start(self, command, arguments=(), timeout=60):
+    def start(self, command, arguments=(), timeout=machine.FAR):
         """Run a command that boots a system."""
         LOGS.mkdir(parents=True, exist_ok=True)
         log = (LOGS / f"{self.name}.{len(self.machines)}.log").open("w", encoding="utf-8")

@@ -13,6 +13,10 @@ PROMPT = r"[\w-]+:[^\r\n#]*# "
 # What a terminal obeys and a reader does not see: colours, cursor movement, modes, queries.
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()%][A-Z0-9]|\x1b[7-9=>cM]|[\x07\x0f\x18]")
 
+# What is waited for is an event, and how soon it comes is the host's business: on a slow one a boot
+# takes minutes. Limits are for what never comes. Only what is not to come is waited for briefly.
+FAR = 1800  # seconds
+
 # Of much output only the end is searched each time; more than one read brings (2000), so that nothing
 # that came along with something else is passed over.
 WINDOW = 4096
@@ -42,7 +46,7 @@ class Listener:
 class Machine:
     """QEMU with a system in it. All times are in seconds and of the host's clock."""
 
-    def __init__(self, command, arguments=(), log=None, timeout=60):
+    def __init__(self, command, arguments=(), log=None, timeout=FAR):
         self.child = pexpect.spawn(str(command), [str(a) for a in arguments], encoding="utf-8",
                                    codec_errors="replace", timeout=timeout, echo=False,
                                    dimensions=(50, 200))
@@ -95,7 +99,7 @@ class Machine:
 
     # ---- A machine's shell ----
 
-    def login(self, number, timeout=180):
+    def login(self, number, timeout=FAR):
         """Focus a machine and wait until its shell answers."""
         self.focus(number)
         end = time.monotonic() + timeout
@@ -110,7 +114,7 @@ class Machine:
         # Answers to earlier returns may still be on their way, and the kernel is not to interrupt.
         self.run(number, "dmesg -n 1")
 
-    def run(self, number, command, timeout=60):
+    def run(self, number, command, timeout=FAR):
         """Run a command in a machine's shell; returns its status and its output.
 
         The marks around the output are put together by the shell, so that what the terminal echoes
@@ -125,14 +129,14 @@ class Machine:
         separator = " " if command.endswith("&") else "; "
         self.send(f'echo "<"begin">"; {command}{separator}echo "<"end $?">"\r')
 
-    def finish(self, timeout=60):
+    def finish(self, timeout=FAR):
         self.expect(r"<begin>\r*\n", timeout=timeout)
         self.child.expect(r"<end (\d+)>", timeout=timeout, searchwindowsize=WINDOW)
         status, output = int(self.child.match[1]), self.child.before
         self.expect(PROMPT, timeout=timeout)
         return status, CONTROL.sub("", output).replace("\r", "")
 
-    def output(self, number, command, timeout=60):
+    def output(self, number, command, timeout=FAR):
         """The output of a command that succeeds."""
         status, output = self.run(number, command, timeout)
         assert status == 0, f"{command!r} ended with {status}: {output}"
@@ -149,7 +153,7 @@ class Machine:
         self.output(number, f"rm -f /tmp/enough; while [ ! -e /tmp/enough ]; do "
                             f"ping -c 1 -W 10 {target}; usleep 200000; done >/tmp/pings 2>&1 & pings=$!")
 
-    def stop_pinging(self, number, timeout=60):
+    def stop_pinging(self, number, timeout=FAR):
         """(sent, received)"""
         output = self.output(number, "touch /tmp/enough; wait $pings; cat /tmp/pings", timeout)
         counts = [ping_statistics(run)[:2] for run in re.split(r"(?m)^(?=PING )", output)[1:]]

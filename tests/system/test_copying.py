@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import conftest
+import machine
 
 PICOLIBC = os.environ.get("PICOLIBC") or "/usr/lib/picolibc/aarch64-linux-gnu"
 CROSS = os.environ.get("CROSS") or "aarch64-linux-gnu-"
@@ -27,6 +28,6 @@ def test_copies_and_fills():
         [QEMU, "-machine", "virt", "-cpu", "cortex-a53", "-m", "64M", "-nic", "none",
          "-nographic", "-semihosting", "-kernel", str(program)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=60, check=False)
+        timeout=machine.FAR, check=False)
     assert process.stdout.splitlines()[-2:] == ["0 wrong", "done"], process.stdout
     assert process.returncode == 0

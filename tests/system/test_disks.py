@@ -51,7 +51,7 @@ class Power:
         self.system = system
 
     def on(self):
-        return self.booter(self.system, timeout=120)
+        return self.booter(self.system)
 
 
 def kill(running):
@@ -80,7 +80,7 @@ def test_what_was_synced_survives(boot, place):
         # Into both file systems; the shell's own words make each turn's file another one.
         running.output(0, f"for d in /mnt /root; do dd if=/bin/busybox bs=1000 skip={turn} "
                           f"count=1500 of=$d/file{turn} 2>/dev/null && md5sum $d/file{turn} "
-                          f">$d/file{turn}.sum || exit 1; done; sync", timeout=120)
+                          f">$d/file{turn}.sum || exit 1; done; sync")
         running.start(0, "while :; do cp /bin/busybox /mnt/unsynced; cp /mnt/unsynced /root/; "
                          "rm /mnt/unsynced; done")
         running.expect("<begin>")
@@ -93,18 +93,17 @@ def test_what_was_synced_survives(boot, place):
 
         running = power.on()
         running.login(0)
-        status, said = running.run(0, "fsck.ext4 -p /dev/vdb", timeout=120)
+        status, said = running.run(0, "fsck.ext4 -p /dev/vdb")
         assert status in (0, 1), f"turn {turn}: {said}"
-        running.output(0, "fsck.ext4 -f -n /dev/vdb", timeout=120)
+        running.output(0, "fsck.ext4 -f -n /dev/vdb")
         running.output(0, "mount /dev/vdb /mnt")
         checked = running.output(0, "for d in /mnt /root; do for i in $(seq 0 "
-                                    f"{turn}); do md5sum -c $d/file$i.sum || exit 1; done; done",
-                                 timeout=120)
+                                    f"{turn}); do md5sum -c $d/file$i.sum || exit 1; done; done")
         assert checked.count(": OK") == 2 * (turn + 1)
         running.output(0, "rm -f /mnt/unsynced /root/unsynced")
     running.output(0, "sync; umount /mnt")
     running.start(0, "poweroff")
-    running.expect("powered off", timeout=60)
+    running.expect("powered off")
     running.stop()
     # The root file system was left in order, and the machine kept to its part of the disk.
     for offset, _ in parts_of(power.command).values():
@@ -130,7 +129,7 @@ def start_verify(running, number, seconds):
 def finish_verify(running, number):
     """All blocks that the machine has written in the meantime are what it has written."""
     said = running.output(number, "while [ ! -s /tmp/status ]; do sleep 1; done; "
-                                  "cat /tmp/said; echo status $(cat /tmp/status)", timeout=900)
+                                  "cat /tmp/said; echo status $(cat /tmp/status)")
     match = re.search(r"verified (\d+) blocks, 0 bad\nstatus 0", said)
     assert match and int(match[1]) > 100, said
 
@@ -139,11 +138,11 @@ def test_two_writers_and_one_who_asks_too_much(boot, place):
     """A guest of our own asks its disk for what is not there, is answered by errors, and then floods
     the disk. The others write and verify meanwhile, and one of them is reset while it does."""
     fresh(place / "disk_pair.yaml")
-    running = boot(place / "disk_pair.yaml", timeout=120)
+    running = boot(place / "disk_pair.yaml")
     prepare(running)
     running.focus(2)
     running.send("\r")
-    match = running.expect(r"(?s)^(.*)disk: done, (\d+) bad", timeout=180)
+    match = running.expect(r"(?s)^(.*)disk: done, (\d+) bad")
     assert match[2] == "0", re.findall(r"disk: BAD.*", match[1])
     assert match[1].count("disk: ok") > 40
     assert "device is stopped until its driver resets it" in match[1]
@@ -155,7 +154,7 @@ def test_two_writers_and_one_who_asks_too_much(boot, place):
 
     start_verify(running, 1, 20)
     running.start(0, "dd if=/dev/zero of=/dev/vda bs=1M oflag=direct & sleep 1; reboot -f")
-    running.expect("vm0 is ready", timeout=120)
+    running.expect("vm0 is ready")
     running.focused = None
     running.login(0)
     running.output(0, "mount -o ro /dev/vdb /mnt")
@@ -258,12 +257,12 @@ def test_partitions(boot, place):
     system = place / "partitions.yaml"
     system.write_text((place / "disk_partitions.yaml").read_text().replace(", {partition: gone}", ""))
 
-    running = boot(system, timeout=120)
+    running = boot(system)
     running.login(0)
     assert running.output(0, "cat /sys/block/vda/size /sys/block/vdb/size /sys/block/vdb/ro").split() \
         == ["65536", "32768", "1"]
     running.output(0, "dd if=/dev/zero bs=1M count=32 | tr '\\0' 'v' | "
-                      "dd of=/dev/vda bs=1M iflag=fullblock oflag=direct", timeout=120)
+                      "dd of=/dev/vda bs=1M iflag=fullblock oflag=direct")
     status, said = running.run(0, "dd if=/dev/zero of=/dev/vdb count=1 conv=fsync")
     assert status != 0, said
     running.stop()
@@ -276,8 +275,8 @@ def test_partitions(boot, place):
     # The primary is damaged: the backup serves. One partition is gone: the others go on.
     write_table(image, {"boot": PARTITIONS["boot"]}, primary=False)
     running = boot_with(boot, conftest.directory_of(system) / "run", "loader.img", "loader.img")
-    running.expect("block: the primary partition table is of no use", timeout=60)
-    running.expect("block: vm0 disk0 has no medium: .*no partition has this name", timeout=60)
+    running.expect("block: the primary partition table is of no use")
+    running.expect("block: vm0 disk0 has no medium: .*no partition has this name")
     running.login(0)
     assert running.output(0, "cat /sys/block/vda/size /sys/block/vdb/size").split() == ["0", "32768"]
     running.login(1)

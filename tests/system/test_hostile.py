@@ -44,7 +44,7 @@ def guests():
 @pytest.fixture(params=["hostile", "hostile_vhost"])
 def hostile(boot, guests, request):
     """The system with the guest in it, by each data path of the network."""
-    return boot(guests / f"{request.param}.yaml", timeout=90)
+    return boot(guests / f"{request.param}.yaml")
 
 
 def test_offences_harm_the_offender_alone(hostile):
@@ -53,8 +53,7 @@ def test_offences_harm_the_offender_alone(hostile):
     hostile.keep_pinging(0, "192.168.1.2")
     hostile.focus(2)
     hostile.send("\r")  # it is held until now
-    hostile.child.expect(r"hostile: done, (\d+) bad", timeout=400,
-                         searchwindowsize=machine.WINDOW)
+    hostile.child.expect(r"hostile: done, (\d+) bad", searchwindowsize=machine.WINDOW)
     said, bad = hostile.child.before, hostile.child.match[1]
     said = machine.CONTROL.sub("", said).replace("\r", "")
     assert bad == "0", "\n".join(re.findall(r"hostile: BAD.*", said))
@@ -74,9 +73,9 @@ def test_offences_harm_the_offender_alone(hostile):
 
 def test_a_start_finds_nothing_of_the_last_one(boot, guests):
     """Neither after SYSTEM_RESET nor after CPU_OFF and CPU_ON: registers are as after power-on."""
-    system = boot(guests / "leftover.yaml", timeout=90)
+    system = boot(guests / "leftover.yaml")
     found = []
     while len(found) < 12:  # three times one start of the first processor and three of the second
-        system.expect(r"left by cpu (\d): ([0-9a-f]{16})", timeout=60)
+        system.expect(r"left by cpu (\d): ([0-9a-f]{16})")
         found.append(system.child.match.groups())
     assert found == 3 * [("0", 16 * "0"), *3 * [("1", 16 * "0")]]

@@ -18,15 +18,15 @@ def test_two_machines_of_256_mib_fit_into_the_board(boot):
     """1 GiB on the bundled SDK, 2 GiB on others; and it is really there, in both at once."""
     system = boot("virtio_demo", MEMORY="1G" if conftest.on_bundled_sdk() else "2G")
     for number in (0, 1):
-        system.login(number, timeout=90)
+        system.login(number)
     for number in (0, 1):
         total = int(system.output(number, "grep MemTotal /proc/meminfo").split()[1])
         assert total > 200 * 1024
         system.output(number, "mkdir /m; mount -t tmpfs -o size=150m t /m; "
                               "dd if=/dev/urandom of=/m/f bs=64k count=2000; "
-                              "md5sum /m/f >/sum", timeout=300)
+                              "md5sum /m/f >/sum")
     for number in (0, 1):
-        system.output(number, "md5sum -c /sum", timeout=300)
+        system.output(number, "md5sum -c /sum")
     system.output(1, "ifconfig eth0 192.168.1.2")
     output = system.output(1, "ping -c 5 -i 0.1 192.168.1.1")
     assert machine.ping_statistics(output)[:2] == (5, 5)

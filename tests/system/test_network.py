@@ -42,25 +42,24 @@ def test_tcp_carries_200_mib_unchanged(demo):
     for _ in range(times):
         expected.update(program)
     demo.output(0, "nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' & sleep 1")
-    demo.output(1, f"nc 192.168.1.1 5000 -e cat $(yes /bin/busybox | head -n {times})",
-                timeout=600)
-    received = demo.output(0, "wait; cat /tmp/sum", timeout=60)
+    demo.output(1, f"nc 192.168.1.1 5000 -e cat $(yes /bin/busybox | head -n {times})")
+    received = demo.output(0, "wait; cat /tmp/sum")
     assert re.search(r"[0-9a-f]{64}", received)[0] == expected.hexdigest()
 
 
 def test_iperf3(demo):
     demo.output(0, "iperf3 -s -D -1")
-    output = demo.output(1, "iperf3 -c 192.168.1.1 -t 3", timeout=60)
+    output = demo.output(1, "iperf3 -c 192.168.1.1 -t 3")
     assert "iperf Done" in output
     demo.output(0, "iperf3 -s -D -1")
-    output = demo.output(1, "iperf3 -c 192.168.1.1 -t 3 -R", timeout=60)
+    output = demo.output(1, "iperf3 -c 192.168.1.1 -t 3 -R")
     assert "iperf Done" in output
 
 
 def test_udp_arrives_in_order(demo):
     """At a rate that both can take not one datagram is lost or overtaken."""
     demo.output(0, "iperf3 -s -D -1")
-    output = demo.output(1, "iperf3 -c 192.168.1.1 -u -b 1M -t 3", timeout=60)
+    output = demo.output(1, "iperf3 -c 192.168.1.1 -u -b 1M -t 3")
     lost = re.findall(r"(\d+)/(\d+) \([\d.]+%\)\s+receiver", output)
     assert lost and lost[0][0] == "0" and int(lost[0][1]) > 100, output
     assert "out-of-order" not in output.lower()
@@ -75,8 +74,8 @@ def test_offloads_are_negotiated(demo):
 
 def test_thousand_packets_in_virtual_time(boot):
     """One instruction is 2 ns: the machine's own time, in which every run is alike."""
-    system = boot("virtio_demo", ["-icount", "shift=1,sleep=off"], timeout=120)
-    system.login(1, timeout=120)
+    system = boot("virtio_demo", ["-icount", "shift=1,sleep=off"])
+    system.login(1)
     system.output(1, "ifconfig eth0 192.168.1.2")
-    output = system.output(1, "ping -q -c 1000 -i 0.01 192.168.1.1", timeout=240)
+    output = system.output(1, "ping -q -c 1000 -i 0.01 192.168.1.1")
     assert machine.ping_statistics(output)[:2] == (1000, 1000)

@@ -10,8 +10,8 @@ def ping_in_background(system, number, target, count):
     system.output(number, f"ping -c {count} -i 0.2 {target} >/tmp/ping 2>&1 &")
 
 
-def ping_result(system, number, timeout=60):
-    return machine.ping_statistics(system.output(number, "wait; cat /tmp/ping", timeout))
+def ping_result(system, number):
+    return machine.ping_statistics(system.output(number, "wait; cat /tmp/ping"))
 
 
 def test_reboot_while_the_others_talk(boot):
@@ -21,9 +21,9 @@ def test_reboot_while_the_others_talk(boot):
     ping_in_background(system, 0, "192.168.1.3", 60)
     before = system.output(1, "echo trace >/root/trace; cat /proc/sys/kernel/random/boot_id")
     system.send("reboot\r")
-    system.expect("restarting", timeout=30)
-    system.expect("vm1 is ready", timeout=60)
-    system.expect(machine.PROMPT, timeout=30)
+    system.expect("restarting")
+    system.expect("vm1 is ready")
+    system.expect(machine.PROMPT)
     after = system.output(1, "cat /proc/sys/kernel/random/boot_id; ls /root")
     assert before.strip() not in after and "trace" not in after, "it is not a fresh machine"
     assert ping_result(system, 0)[:2] == (60, 60)
@@ -39,14 +39,14 @@ def test_power_off_and_start_again(boot):
     ping_in_background(system, 0, "192.168.1.3", 60)
     system.focus(1)
     system.send("poweroff\r")
-    system.expect("powered off", timeout=30)
+    system.expect("powered off")
     assert "umount" not in system.child.before, "there is nothing on a disk to unmount"
     assert ping_result(system, 0)[:2] == (60, 60)
     status, output = system.run(0, "ping -c 2 -W 1 192.168.1.2")
     assert status != 0 and machine.ping_statistics(output)[1] == 0
     system.focus(1)
     system.send("\r")
-    system.expect("vm1 is ready", timeout=60)
+    system.expect("vm1 is ready")
     system.login(1)
     output = system.output(0, "ping -c 5 -i 0.2 192.168.1.2")
     assert machine.ping_statistics(output)[:2] == (5, 5)
@@ -59,8 +59,8 @@ def test_reboot_ten_times(boot):
     system.login(1)
     for _ in range(10):
         system.send("reboot -f\r")
-        system.expect("vm1 is ready", timeout=60)
-        system.expect(machine.PROMPT, timeout=30)
+        system.expect("vm1 is ready")
+        system.expect(machine.PROMPT)
         output = system.output(1, "ifconfig eth0 192.168.1.2; ping -c 2 -i 0.2 192.168.1.1")
         assert machine.ping_statistics(output)[:2] == (2, 2)
 
@@ -81,7 +81,7 @@ def test_exits_are_counted_on_demand(boot):
     system.login(1)
     system.output(1, "ifconfig eth0 192.168.1.2; ping -c 100 -i 0.01 192.168.1.1")
     system.send("poweroff\r")
-    system.expect("powered off", timeout=30)
+    system.expect("powered off")
     said = machine.CONTROL.sub("", system.child.before)
     whole = int(re.search(r"vmm vm1: exits: +(\d+) in all", said)[1])
     causes = {text: int(count) for count, text in

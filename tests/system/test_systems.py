@@ -9,12 +9,12 @@ COUNT = 5
 
 def log_in(system, count):
     for number in range(count):
-        system.login(number, timeout=240)
+        system.login(number)
 
 
 def reaches(system, number, address, count=COUNT):
     """How many of so many pings are answered."""
-    _, output = system.run(number, f"ping -c {count} -i 0.2 -W 3 {address}", timeout=120)
+    _, output = system.run(number, f"ping -c {count} -i 0.2 -W 3 {address}")
     return machine.ping_statistics(output)[1]
 
 
@@ -25,7 +25,7 @@ def received(system, number):
 
 def broadcast(system, number, count=20):
     """Send to all on the wire."""
-    system.run(number, f"ping -c {count} -i 0.1 -W 1 10.0.0.255", timeout=60)
+    system.run(number, f"ping -c {count} -i 0.1 -W 1 10.0.0.255")
 
 
 def silence(system, number):
@@ -125,7 +125,7 @@ def test_smp(boot):
         assert reaches(system, 0, "192.168.1.2") == COUNT
         system.focus(0)
         system.send("reboot -f\r")
-        system.expect("vm0 is ready", timeout=120)
+        system.expect("vm0 is ready")
         system.login(0)
 
 
@@ -147,6 +147,6 @@ def test_held_machine_waits_for_its_start(boot, tmp_path):
     assert reaches(system, 0, "192.168.1.2", 2) == 0
     system.focus(1)
     system.send("\r")
-    system.expect("vm1 is ready", timeout=240)
+    system.expect("vm1 is ready")
     system.login(1)
     assert reaches(system, 0, "192.168.1.2") == COUNT

@@ -41,7 +41,7 @@ def test_ping_across(boards, number):
 
 
 def test_thousand_pings_across(boards):
-    output = boards[0].output(0, "ping -q -c 1000 -i 0.01 10.0.0.2", timeout=300)
+    output = boards[0].output(0, "ping -q -c 1000 -i 0.01 10.0.0.2")
     assert machine.ping_statistics(output)[:2] == (1000, 1000)
 
 
@@ -55,7 +55,7 @@ def test_vlans_hold_across(boards):
 
 def test_iperf3_across(boards):
     boards[1].output(0, "iperf3 -s -D -1")
-    output = boards[0].output(0, "iperf3 -c 10.0.0.2 -t 3", timeout=90)
+    output = boards[0].output(0, "iperf3 -c 10.0.0.2 -t 3")
     assert "iperf Done" in output
     assert not re.search(r" 0\.00 bits/sec.*receiver", output)
 
@@ -76,7 +76,7 @@ def test_make_run_starts_both():
     if not conftest.on_bundled_sdk():
         arguments.append(f"MICROKIT_SDK={conftest.SDK}")
     console = conftest.directory_of("two_boards_b") / "console.sock"
-    with machine.Machine("make", arguments, timeout=300) as board:
+    with machine.Machine("make", arguments) as board:
         board.expect("its consoles: socat")
         board.login(0)
         status = 1
@@ -87,7 +87,7 @@ def test_make_run_starts_both():
         assert status == 0, output
         assert connects(console)
         board.send("\x01x")  # QEMU's own key: quit
-        board.child.expect(pexpect.EOF, timeout=30)
+        board.child.expect(pexpect.EOF)
     for _ in range(50):
         if not connects(console):
             break
@@ -120,8 +120,8 @@ def macs(directory):
 OURS = wire.mac("02:00:00:00:be:ef")
 
 
-def answers(cable, vlan, timeout=10.0, sender=OURS):
-    """Whether 10.0.0.1 on a VLAN answers us, at once, and with that VLAN's tag."""
+def answers(cable, vlan, timeout=machine.FAR, sender=OURS):
+    """Whether 10.0.0.1 on a VLAN answers us, and with that VLAN's tag."""
     cable.drain()
     cable.send(wire.tagged(wire.arp(sender, "10.0.0.77", "10.0.0.1"), vlan))
     reply = cable.wait_for(lambda data: data[:6] == sender and data[12:14] == b"\x81\x00"

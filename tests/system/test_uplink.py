@@ -36,7 +36,7 @@ def uplink(request, tmp_path_factory):
     for number in range(2):
         running.login(number)
         running.output(number, "for i in 1 2 3 4 5 6 7 8 9; do ip route | grep -q default && break;"
-                               " sleep 1; done; ip route | grep default", timeout=60)
+                               " sleep 1; done; ip route | grep default")
     yield running, port
     booter.stop()
 
@@ -53,15 +53,15 @@ class Server:
         self.thread.start()
 
     def serve(self):
-        self.listener.settimeout(300)
+        self.listener.settimeout(machine.FAR)
         connection, _ = self.listener.accept()
         with connection:
-            connection.settimeout(300)
+            connection.settimeout(machine.FAR)
             self.result = self.talk(connection)
         self.listener.close()
 
     def wait(self):
-        self.thread.join(300)
+        self.thread.join(machine.FAR)
         return self.result
 
 
@@ -95,7 +95,7 @@ def test_dhcp(uplink, number, address):
 
 def test_thousand_pings(uplink):
     running, _ = uplink
-    output = running.output(0, f"ping -q -c 1000 -i 0.01 {HOST}", timeout=300)
+    output = running.output(0, f"ping -q -c 1000 -i 0.01 {HOST}")
     assert machine.ping_statistics(output)[:2] == (1000, 1000)
 
 
@@ -103,9 +103,8 @@ def test_tcp_to_the_host(uplink):
     """Random bytes in large pieces, which the switch cuts up: user networking takes none."""
     running, _ = uplink
     server = Server(receive_all)
-    sent = running.output(0, f"head -c {SIZE} /dev/urandom >/tmp/data && sha256sum /tmp/data",
-                          timeout=300)
-    running.output(0, f"nc {HOST} {server.port} -e dd if=/tmp/data bs=64k", timeout=600)
+    sent = running.output(0, f"head -c {SIZE} /dev/urandom >/tmp/data && sha256sum /tmp/data")
+    running.output(0, f"nc {HOST} {server.port} -e dd if=/tmp/data bs=64k")
     count, digest = server.wait()
     running.output(0, "rm /tmp/data")
     assert count == SIZE
@@ -116,7 +115,7 @@ def test_tcp_from_the_host(uplink):
     """The machine sends the sum back."""
     running, _ = uplink
     server = Server(send_random)
-    running.output(1, f"nc {HOST} {server.port} -e sha256sum", timeout=600)
+    running.output(1, f"nc {HOST} {server.port} -e sha256sum")
     digest, answer = server.wait()
     assert digest in answer
 
@@ -124,8 +123,8 @@ def test_tcp_from_the_host(uplink):
 def test_forwarded_port(uplink):
     running, port = uplink
     running.output(0, "nc -l -p 22 -e echo hello from inside & sleep 1")
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.settimeout(60)
+    with socket.create_connection(("127.0.0.1", port), timeout=machine.FAR) as connection:
+        connection.settimeout(machine.FAR)
         answer = b""
         while data := connection.recv(4096):
             answer += data
@@ -160,7 +159,7 @@ def test_storm(boot):
                             wire.mac("02:00:00:00:00:99")):
             before = received(system)
             with wire.Storm(cable, wire.frame(destination, ours, 200)) as storm:
-                output = system.output(0, ping, timeout=120)
+                output = system.output(0, ping)
             assert machine.ping_statistics(output)[:2] == (50, 50)
             assert storm.sent > 2000, "that was no storm"
             assert received(system) - before < storm.sent / 2

@@ -13,14 +13,14 @@ VIRTUAL = ("-icount", "shift=1,sleep=off")
 
 @pytest.fixture
 def mixed(boot):
-    system = boot(HERE / "mixed_paths.yaml", VIRTUAL, timeout=300)
+    system = boot(HERE / "mixed_paths.yaml", VIRTUAL)
     for number in (0, 1, 2):
-        system.login(number, timeout=300)
+        system.login(number)
     return system
 
 
 def pings(system, number, target, count=5):
-    output = system.output(number, f"ping -c {count} -i 0.2 -W 5 192.168.1.{target + 1}", timeout=300)
+    output = system.output(number, f"ping -c {count} -i 0.2 -W 5 192.168.1.{target + 1}")
     return machine.ping_statistics(output)[:2] == (count, count)
 
 
@@ -28,7 +28,7 @@ def transfer(system, sender, receiver, kib=4096):
     """Send a file by TCP; whether it has come through as it was."""
     system.output(receiver, "nc -l -p 4000 </dev/null | md5sum >/tmp/got &")
     system.output(sender, f"dd if=/dev/urandom of=/tmp/sent bs=1024 count={kib} 2>/dev/null; sleep 1")
-    system.output(sender, f"nc 192.168.1.{receiver + 1} 4000 -e cat /tmp/sent", timeout=120)
+    system.output(sender, f"nc 192.168.1.{receiver + 1} 4000 -e cat /tmp/sent")
     sent = system.output(sender, "md5sum </tmp/sent")
     return sent.split()[0] == system.output(receiver, "sleep 1; cat /tmp/got").split()[0]
 
@@ -57,12 +57,12 @@ def test_restart_under_load(mixed):
         mixed.output(number, "ping -q -i 0.002 -s 1400 192.168.1.1 >/dev/null 2>&1 &")
     mixed.keep_pinging(1, "192.168.1.3")
     for _ in range(3):
-        mixed.login(0, timeout=300)
+        mixed.login(0)
         mixed.send("reboot -f\r")
-        mixed.expect("vm0 is ready", timeout=300)
-        mixed.login(0, timeout=300)
+        mixed.expect("vm0 is ready")
+        mixed.login(0)
         assert pings(mixed, 0, 1) and pings(mixed, 0, 2)
-    sent, received = mixed.stop_pinging(1, timeout=300)
+    sent, received = mixed.stop_pinging(1)
     assert sent > 20 and received == sent, f"the neighbours have noticed: {received} of {sent}"
 
 
@@ -70,10 +70,10 @@ def test_power_off_under_load(mixed):
     mixed.output(1, "ping -q -i 0.002 -s 1400 192.168.1.1 >/dev/null 2>&1 &")
     mixed.focus(0)
     mixed.send("poweroff\r")
-    mixed.expect("powered off", timeout=120)
+    mixed.expect("powered off")
     assert pings(mixed, 1, 2) and pings(mixed, 2, 1)
     mixed.focus(0)
     mixed.send("\r")
-    mixed.expect("vm0 is ready", timeout=300)
-    mixed.login(0, timeout=300)
+    mixed.expect("vm0 is ready")
+    mixed.login(0)
     assert pings(mixed, 0, 1) and pings(mixed, 2, 0)

@@ -8,6 +8,8 @@ import struct
 import threading
 import time
 
+import machine
+
 BROADCAST = b"\xff" * 6
 
 
@@ -45,7 +47,7 @@ class Wire:
         self.address = f"/proc/self/fd/{self.there}/uplink.sock"
         self.path = peer / "uplink.sock"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.settimeout(30)
+        self.socket.settimeout(machine.FAR)
         self.socket.bind(f"/proc/self/fd/{self.here}/uplink.sock")
 
     def close(self):
@@ -62,7 +64,7 @@ class Wire:
         ready, _, _ = select.select([self.socket], [], [], timeout)
         return self.socket.recv(1 << 17) if ready else None
 
-    def wait_for(self, wanted, timeout=10.0):
+    def wait_for(self, wanted, timeout=machine.FAR):
         """The first frame for which `wanted` is true, or None."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
