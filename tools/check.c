@@ -91,16 +91,52 @@ static void check_vcpus(const struct system *system)
     }
 }
 
-static void check_schedule(const struct system *system, struct vm *vm)
+static void check_share(const struct system *system, const char *where,
+                        const struct setting *budget, const struct setting *period)
 {
-    struct vm_settings *settings = &vm->settings;
+    if (budget->number > period->number) {
+        error_at(system->path, setting_line(budget, period->line), where,
+                 "budget %s: more than the period of %s: take that at most, or a longer 'period'",
+                 value_format(VALUE_DURATION, budget->number),
+                 value_format(VALUE_DURATION, period->number));
+    }
+}
 
-    if (settings->budget.line == 0) {
-        settings->budget.number = settings->period.number;
-    } else if (settings->budget.number > settings->period.number) {
-        error_at(system->path, settings->budget.line, vm->where,
-                 "budget %s: more than the period of %s", settings->budget.text,
-                 value_format(VALUE_DURATION, settings->period.number));
+/* Of a program that serves machines: another period alone would leave its limit to guessing. */
+static void check_program(const struct system *system, const char *where,
+                          const struct setting *budget, const struct setting *period)
+{
+    if (budget->line == 0 && period->line != 0) {
+        error_at(system->path, period->line, where,
+                 "period %s: without a 'budget': say how much of it", period->text);
+        return;
+    }
+    check_share(system, where, budget, period);
+}
+
+static void check_shares(struct system *system)
+{
+    const struct disk_settings *disk = &system->disk.settings;
+    const struct uplink_settings *uplink = &system->uplink.settings;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        struct vm *vm = system->vms.items[i];
+        const struct monitor_settings *monitor = &vm->settings.of_monitor;
+        if (vm->settings.budget.line == 0) {
+            vm->settings.budget.number = vm->settings.period.number;
+        }
+        check_share(system, vm->where, &vm->settings.budget, &vm->settings.period);
+        check_program(system, memory_format("%s: monitor", vm->where), &monitor->budget,
+                      &monitor->period);
+    }
+    for (size_t i = 0; i < system->networks.count; i++) {
+        const struct network *network = system->networks.items[i];
+        check_program(system, network->where, &network->settings.budget, &network->settings.period);
+    }
+    check_program(system, "console", &system->console.budget, &system->console.period);
+    check_program(system, "disk", &disk->budget, &disk->period);
+    if (system->uplink.network != NULL) {
+        check_program(system, system->uplink.where, &uplink->budget, &uplink->period);
     }
 }
 
@@ -154,11 +190,11 @@ static void check_cmdline(const struct system *system, const struct vm *vm)
 void system_check(struct system *system, struct yaml_file *file)
 {
     for (size_t i = 0; i < system->vms.count; i++) {
-        check_schedule(system, system->vms.items[i]);
         choose_hostname(system->vms.items[i]);
     }
     networks_check(system, file);
     disks_check(system, file);
+    check_shares(system);
     for (size_t i = 0; i < system->vms.count; i++) {
         check_cmdline(system, system->vms.items[i]);
     }

@@ -169,7 +169,12 @@ static void emit_pd(const struct pd *pd, struct buffer *out)
     buffer_print(out, "    {");
     add_string(out, "name", pd->name, ", ");
     add_string(out, "kind", pd->kind, ", ");
-    buffer_print(out, "\"priority\": %u, \"maps\": [", pd->priority);
+    buffer_print(out, "\"priority\": %u, ", pd->priority);
+    if (pd->budget != 0) {
+        buffer_print(out, "\"budget_us\": %" PRIu64 ", \"period_us\": %" PRIu64 ", ", pd->budget,
+                     pd->period);
+    }
+    buffer_print(out, "\"maps\": [");
     for (size_t i = 0; i < pd->maps.count; i++) {
         const struct map *map = &pd->maps.items[i];
         buffer_print(out, "%s\n      {\"region\": \"%s\", \"vaddr\": %" PRIu64

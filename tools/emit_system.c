@@ -49,7 +49,7 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
                  "    <protection_domain name=\"%s\" priority=\"%u\" stack_size=\"0x%" PRIx64 "\"",
                  pd->name, pd->priority, pd->stack_size);
     if (pd->budget != 0) {
-        buffer_print(out, " budget=\"%u\" period=\"%u\"", pd->budget, pd->period);
+        buffer_print(out, " budget=\"%" PRIu64 "\" period=\"%" PRIu64 "\"", pd->budget, pd->period);
     }
     buffer_print(out, ">\n        <program_image path=\"%s.elf\" />\n", pd->name);
     for (size_t i = 0; i < pd->maps.count; i++) {

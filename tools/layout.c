@@ -31,10 +31,6 @@
 
 #define STACK_SIZE 0x8000ULL
 
-/* What the world outside sends must not keep the machines from their processor: microseconds. */
-#define CARD_BUDGET 500u
-#define CARD_PERIOD 1000u
-
 #define UART_RING           (16ULL << 10)
 #define CONSOLE_OUTPUT_RING (16ULL << 10)
 #define CONSOLE_INPUT_RING  (4ULL << 10)
@@ -251,6 +247,13 @@ static struct pd *add_pd(struct layout *layout, const char *name, const char *ki
     return pd;
 }
 
+/* What the PD may use of the processor. */
+static void limit(struct pd *pd, const struct setting *budget, const struct setting *period)
+{
+    pd->budget = budget->number;
+    pd->period = period->number;
+}
+
 static void add_channel(struct layout *layout, const struct pd *client, unsigned client_id,
                         bool calls, const struct pd *server, unsigned server_id)
 {
@@ -293,6 +296,7 @@ static void lay_out_services(struct layout *layout)
     layout->timer = add_pd(layout, "timer", timer_kind, PRIORITY_TIMER);
     layout->uart = add_pd(layout, "uart", uart_kind, PRIORITY_UART);
     layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE);
+    limit(layout->console, &layout->system->console.budget, &layout->system->console.period);
 
     *list_add(&layout->timer->irqs) = (struct irq){
         .irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
@@ -316,6 +320,7 @@ static void lay_out_network(struct layout *layout, const struct network *network
     unsigned client = (unsigned)(layout->system->vms.count + network->index);
 
     pd->network = network;
+    limit(pd, &network->settings.budget, &network->settings.period);
     layout->switches[network->index] = pd;
     layout->log_links[network->index] =
         add_link(layout, memory_format("%s_log", network->name), pd, SWITCH_LOG_CHANNEL,
@@ -365,6 +370,8 @@ static void lay_out_disk(struct layout *layout)
     }
     lay_out_disk_driver(layout, client);
     disk->block = add_pd(layout, "block", "block", PRIORITY_BLOCK);
+    limit(disk->block, &layout->system->disk.settings.budget,
+          &layout->system->disk.settings.period);
     disk->link = add_link(layout, "disk", disk->block, BLOCK_DRIVER_CHANNEL, disk->driver,
                           DISK_CLIENT_CHANNEL, BLOCK_REQUEST_RING, BLOCK_REPLY_RING);
     disk->block_log = add_link(layout, "block_log", disk->block, BLOCK_LOG_CHANNEL, layout->console,
@@ -393,8 +400,7 @@ static void lay_out_uplink(struct layout *layout)
     struct pd *pd = add_pd(layout, "net_driver", memory_format("drivers/%s", board->driver.text),
                            PRIORITY_CARD);
     place->driver = pd;
-    pd->budget = CARD_BUDGET;
-    pd->period = CARD_PERIOD;
+    limit(pd, &uplink->settings.budget, &uplink->settings.period);
     *list_add(&pd->irqs) =
         (struct irq){.irq = (unsigned)board->interrupt.number, .channel = CARD_IRQ_CHANNEL};
     place->registers =
@@ -602,6 +608,7 @@ static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct 
         add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR);
 
     pd->vm = vm;
+    limit(pd, &vm->settings.of_monitor.budget, &vm->settings.of_monitor.period);
     layout->monitors[vm->index] = pd;
     lay_out_ram(layout, pd, place, vm);
     lay_out_images(layout, pd, place, vm);

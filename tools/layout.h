@@ -144,8 +144,8 @@ struct pd {
     const char *kind;     /* the directory of its sources */
     unsigned priority;
     uint64_t stack_size;
-    unsigned budget;      /* microseconds of each `period`; 0: any */
-    unsigned period;
+    uint64_t budget;      /* microseconds of each `period`; 0: any */
+    uint64_t period;
     struct LIST(struct map) maps;
     struct LIST(struct irq) irqs;
     struct LIST(struct setvar) setvars;

@@ -18,6 +18,10 @@
 
 #define MIB (1ULL << 20)
 
+/* Bounds of budgets and periods, microseconds. seL4 refuses budgets below 20. */
+#define SHARE_MIN 50
+#define SHARE_MAX 1000000
+
 /* Records of settings, one for each schema. */
 
 struct board_settings {
@@ -78,12 +82,21 @@ struct system_settings {
     struct setting defaults;
     struct setting switches;
     struct setting disk;
+    struct setting console;
     struct setting vms;
 };
 
 struct disk_settings {
     struct setting file;
     struct setting size;
+    struct setting budget;
+    struct setting period;
+};
+
+/* Of the program that shares the serial line. */
+struct console_settings {
+    struct setting budget;
+    struct setting period;
 };
 
 struct slice_settings {
@@ -104,6 +117,12 @@ struct interface_settings {
     struct setting path;
 };
 
+/* Of the program that runs a VM. */
+struct monitor_settings {
+    struct setting budget;
+    struct setting period;
+};
+
 struct vm_settings {
     struct setting name;
     struct setting count;
@@ -119,9 +138,11 @@ struct vm_settings {
     struct setting priority;
     struct setting budget;
     struct setting period;
+    struct setting monitor;
     struct setting disks;
     struct setting interfaces;
     struct interface_settings interface; /* of the one interface, if `interfaces` is not given */
+    struct monitor_settings of_monitor;  /* what `monitor` says */
 };
 
 struct switch_settings {
@@ -132,6 +153,8 @@ struct switch_settings {
     struct setting uplink;
     struct setting ageing;
     struct setting queue;
+    struct setting budget;
+    struct setting period;
 };
 
 struct uplink_settings {
@@ -140,6 +163,8 @@ struct uplink_settings {
     struct setting native;
     struct setting forward;
     struct setting flood;
+    struct setting budget;
+    struct setting period;
 };
 
 extern const struct schema board_schema;
@@ -150,7 +175,9 @@ extern const struct schema board_disk_schema;
 extern const struct schema board_network_schema;
 extern const struct schema qemu_schema;
 extern const struct schema system_schema;
+extern const struct schema console_schema;
 extern const struct schema vm_schema;
+extern const struct schema monitor_schema;
 extern const struct schema interface_schema;
 extern const struct schema switch_schema;
 extern const struct schema uplink_schema;
@@ -304,6 +331,7 @@ struct system {
     struct vm_settings common; /* what all VMs start from */
     struct board board;
     struct disk disk;
+    struct console_settings console;
     struct uplink uplink;
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;

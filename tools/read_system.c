@@ -131,6 +131,16 @@ static void read_network(struct system *system, struct yaml_file *file, yaml_nod
     *list_add(&system->networks) = network;
 }
 
+/* Under `monitor` in a machine or in the defaults; what is not said stays as it is. */
+static void read_monitor(struct yaml_file *file, const char *where, struct vm_settings *settings)
+{
+    if (settings->monitor.node != NULL) {
+        schema_read(&monitor_schema, file, settings->monitor.node,
+                    memory_format("%s: monitor", where), false, &settings->of_monitor);
+        settings->monitor.node = NULL;
+    }
+}
+
 static void add_vm(struct system *system, const struct vm_settings *settings, const char *group,
                    unsigned copy, int line)
 {
@@ -157,6 +167,7 @@ static void read_vm(struct system *system, struct yaml_file *file, yaml_node_t *
     if (node != key) {
         const char *where = where_of("vm", key != NULL ? key : find_name(file, node));
         schema_read(&vm_schema, file, node, where, false, &settings);
+        read_monitor(file, where, &settings);
     }
     const char *name = read_name(system, "vm", key, &settings.name, line);
     if (name == NULL) {
@@ -228,9 +239,16 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
     schema_defaults(&system_schema, settings);
     schema_read(&system_schema, file, yaml_root(file), "", false, settings);
 
+    schema_defaults(&console_schema, &system->console);
+    if (settings->console.node != NULL) {
+        schema_read(&console_schema, file, settings->console.node, "console", false,
+                    &system->console);
+    }
     schema_defaults(&vm_schema, &system->common);
+    schema_defaults(&monitor_schema, &system->common.of_monitor);
     if (settings->defaults.node != NULL) {
         schema_read(&vm_schema, file, settings->defaults.node, "defaults", true, &system->common);
+        read_monitor(file, "defaults", &system->common);
     }
     if (settings->switches.node != NULL) {
         read_members(system, file, &settings->switches, "switches", read_network);

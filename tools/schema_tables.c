@@ -8,6 +8,32 @@
 #define AT(record, field)  offsetof(struct record##_settings, field)
 #define TABLE(name)        .keys = name, .count = sizeof(name) / sizeof(name[0])
 
+/*
+ * Processor time of the programs that serve machines, as one would write it: so much of each
+ * period. Budgets that equal their periods are no limits.
+ */
+#define MONITOR_BUDGET "1 ms"
+#define MONITOR_PERIOD "1 ms"
+#define SWITCH_BUDGET  "1 ms"
+#define SWITCH_PERIOD  "1 ms"
+#define BLOCK_BUDGET   "1 ms"
+#define BLOCK_PERIOD   "1 ms"
+#define CONSOLE_BUDGET "1 ms"
+#define CONSOLE_PERIOD "1 ms"
+/* What the world outside sends must not keep the machines from their processor. */
+#define CARD_BUDGET "500 us"
+#define CARD_PERIOD "1 ms"
+
+/* The two keys of such a program. */
+#define SHARE_KEYS(record, of_what, its_budget, its_period)                                        \
+    {.name = "budget", .kind = VALUE_DURATION, .offset = AT(record, budget),                       \
+     .fallback = its_budget, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                           \
+     .purpose = "Processor time of " of_what " in each period, at most; equal to the period: no "  \
+                "limit."},                                                                         \
+    {.name = "period", .kind = VALUE_DURATION, .offset = AT(record, period),                       \
+     .fallback = its_period, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                           \
+     .purpose = "When that budget is full again. Not without `budget`."}
+
 static const char *const path_words[] = {"isolated", "vhost", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
 
@@ -25,6 +51,9 @@ static const struct schema_key system_keys[] = {
     {.name = "disk", .kind = VALUE_NODE, .offset = AT(system, disk), .shape = "mapping",
      .derived = "made as large as the machines' disks",
      .purpose = "The board's disk, of which machines have parts."},
+    {.name = "console", .kind = VALUE_NODE, .offset = AT(system, console), .shape = "mapping",
+     .derived = "see below",
+     .purpose = "The program that shares the serial line."},
 };
 
 const struct schema system_schema = {
@@ -39,12 +68,24 @@ static const struct schema_key disk_keys[] = {
                 "file's directory."},
     {.name = "size", .kind = VALUE_SIZE, .offset = AT(disk, size), .multiple = MIB,
      .derived = "the file's, or what is needed", .purpose = "The disk's size."},
+    SHARE_KEYS(disk, "the program that shares the disk", BLOCK_BUDGET, BLOCK_PERIOD),
 };
 
 const struct schema disk_schema = {
     .heading = "The board's disk",
     .purpose = "Under `disk` at the left margin.",
     TABLE(disk_keys),
+};
+
+static const struct schema_key console_keys[] = {
+    SHARE_KEYS(console, "the program that shares the serial line", CONSOLE_BUDGET, CONSOLE_PERIOD),
+};
+
+const struct schema console_schema = {
+    .heading = "The console",
+    .purpose = "Under `console` at the left margin. Whether a machine has a console is said by its "
+               "own key.",
+    TABLE(console_keys),
 };
 
 static const struct schema_key slice_keys[] = {
@@ -130,10 +171,14 @@ static const struct schema_key vm_keys[] = {
      .minimum = 1, .maximum = 99,
      .purpose = "A higher machine runs whenever it can; equal ones take turns."},
     {.name = "budget", .kind = VALUE_DURATION, .offset = AT(vm, budget), .derived = "the period",
-     .minimum = 50, .maximum = 1000000, .purpose = "Processor time in each period, at most."},
+     .minimum = SHARE_MIN, .maximum = SHARE_MAX,
+     .purpose = "Processor time in each period, at most."},
     {.name = "period", .kind = VALUE_DURATION, .offset = AT(vm, period), .fallback = "2 ms",
-     .minimum = 50, .maximum = 1000000,
+     .minimum = SHARE_MIN, .maximum = SHARE_MAX,
      .purpose = "When the budget is full again; the time slice among equals."},
+    {.name = "monitor", .kind = VALUE_NODE, .offset = AT(vm, monitor), .shape = "mapping",
+     .derived = "see below",
+     .purpose = "The program that runs the machine: its virtual devices and interrupts."},
     {.name = "disks", .kind = VALUE_NODE, .offset = AT(vm, disks),
      .shape = "list of sizes and mappings", .derived = "no disk",
      .purpose = "The machine's disks, in the guest's order: `vda`, `vdb`, ..."},
@@ -149,6 +194,16 @@ const struct schema vm_schema = {
     TABLE(vm_keys),
     .also = &interface_schema,
     .also_offset = AT(vm, interface),
+};
+
+static const struct schema_key monitor_keys[] = {
+    SHARE_KEYS(monitor, "the monitor", MONITOR_BUDGET, MONITOR_PERIOD),
+};
+
+const struct schema monitor_schema = {
+    .heading = "A machine's monitor",
+    .purpose = "Under `monitor` in a machine, or in `defaults`.",
+    TABLE(monitor_keys),
 };
 
 static const struct schema_key uplink_keys[] = {
@@ -170,6 +225,7 @@ static const struct schema_key uplink_keys[] = {
     {.name = "flood", .kind = VALUE_COUNT, .offset = AT(uplink, flood), .fallback = "1000",
      .maximum = 1000000,
      .purpose = "Broadcasts and multicasts that are let in from outside per second; 0: any number."},
+    SHARE_KEYS(uplink, "the card's driver", CARD_BUDGET, CARD_PERIOD),
 };
 
 const struct schema uplink_schema = {
@@ -199,6 +255,7 @@ static const struct schema_key switch_keys[] = {
     {.name = "queue", .kind = VALUE_SIZE, .offset = AT(switch, queue), .fallback = "512 KiB",
      .minimum = 256 << 10, .maximum = 16 * MIB,
      .purpose = "Each port's queue, in each direction; a power of two."},
+    SHARE_KEYS(switch, "the switch", SWITCH_BUDGET, SWITCH_PERIOD),
 };
 
 const struct schema switch_schema = {

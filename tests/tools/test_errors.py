@@ -27,12 +27,12 @@ CASES = {
     "unknown key, none near": (
         "switches: {x: {colour: red}}\nvms: [a]\n",
         ["sys.yaml:1: switch 'x': unknown key 'colour': known are name, allow, deny, mirror, "
-         "uplink, ageing, queue"]),
+         "uplink, ageing, queue, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, "
                    "kernel, initramfs, cmdline, hostname, router, console, start, priority, "
-                   "budget, period, disks, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
-                   "path"]),
+                   "budget, period, monitor, disks, interfaces, switch, ip, gateway, mac, any_mac, "
+                   "vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
     "key twice": ("vms:\n  a:\n    vcpus: 1\n    vcpus: 2\n",
@@ -193,7 +193,45 @@ CASES = {
     "no vms": ("description: x\n", ["sys.yaml:1: 'vms' is missing: The machines: a mapping from "
                                     "names to settings, or a list of names."]),
     "budget": ("vms:\n  a: {period: 1 ms, budget: 2 ms}\n",
-               ["sys.yaml:2: vm 'a': budget 2 ms: more than the period of 1 ms"]),
+               ["sys.yaml:2: vm 'a': budget 2 ms: more than the period of 1 ms: take that at most, or "
+                "a longer 'period'"]),
+    "monitor's budget": (
+        "defaults:\n  monitor:\n    budget: 3 ms\n    period: 4 ms\n"
+        "vms:\n  a: {monitor: {budget: 5 ms}}\n  b:\n    monitor:\n      period: 1 ms\n",
+        ["sys.yaml:6: vm 'a': monitor: budget 5 ms: more than the period of 4 ms: take that at most, "
+         "or a longer 'period'",
+         "sys.yaml:3: vm 'b': monitor: budget 3 ms: more than the period of 1 ms: take that at most, "
+         "or a longer 'period'"]),
+    "monitor's period alone": ("vms:\n  a: {monitor: {period: 5 ms}}\n",
+                               ["sys.yaml:2: vm 'a': monitor: period 5 ms: without a 'budget': say how "
+                                "much of it"]),
+    "monitor's budget, too little": (
+        "vms:\n  a: {monitor: {budget: 19 us}}\n",
+        ["sys.yaml:2: vm 'a': monitor: budget '19 us': out of range: 50 us to 1 s"]),
+    "monitor's budget, too much": (
+        "vms:\n  a: {monitor: {budget: 2 s, period: 2 s}}\n",
+        ["sys.yaml:2: vm 'a': monitor: budget '2 s': out of range: 50 us to 1 s",
+         "sys.yaml:2: vm 'a': monitor: period '2 s': out of range: 50 us to 1 s"]),
+    "monitor, unknown key": ("vms:\n  a: {monitor: {priority: 99}}\n",
+                             ["sys.yaml:2: vm 'a': monitor: unknown key 'priority': known are budget, "
+                              "period"]),
+    "monitor, a value": ("defaults: {monitor: 4 ms}\nvms: [a]\n",
+                         ["sys.yaml:1: defaults: monitor: a value, where settings belong: 'key: "
+                          "value'"]),
+    "switch's budget": (
+        "switches:\n  x: {budget: 3 ms}\n  y: {period: 3 ms}\n"
+        "vms: {a: {switch: x}, b: {switch: y}}\n",
+        ["sys.yaml:2: switch 'x': budget 3 ms: more than the period of 1 ms: take that at most, or a "
+         "longer 'period'",
+         "sys.yaml:3: switch 'y': period 3 ms: without a 'budget': say how much of it"]),
+    "uplink's budget": ("switches: {x: {uplink: {budget: 2 ms}}}\nvms: [a]\n",
+                        ["sys.yaml:1: switch 'x': uplink: budget 2 ms: more than the period of 1 ms: "
+                         "take that at most, or a longer 'period'"]),
+    "budgets of console and disk": (
+        "console: {budget: 2 s}\ndisk: {budget: 2 ms}\nvms: [a]\n",
+        ["sys.yaml:1: console: budget '2 s': out of range: 50 us to 1 s",
+         "sys.yaml:2: disk: budget 2 ms: more than the period of 1 ms: take that at most, or a longer "
+         "'period'"]),
     "priority": ("vms:\n  a: {priority: 100}\n",
                  ["sys.yaml:2: vm 'a': priority '100': out of range: 1 to 99"]),
     "choice": ("vms:\n  a: {start: later}\n",
@@ -212,8 +250,8 @@ CASES = {
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, kernel, "
-                "initramfs, cmdline, hostname, router, console, start, priority, budget, period, disks, "
-                "interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, path"]),
+                "initramfs, cmdline, hostname, router, console, start, priority, budget, period, "
+                "monitor, disks, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",
                     ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
                      "has 100 MiB: 34 MiB are left"]),

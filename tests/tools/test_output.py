@@ -63,6 +63,7 @@ def check_system(system):
         assert number(region.get("size")) <= 64 << 20 or region.get("prefill_path")
         assert number(region.get("phys_addr", "0")) % page == 0
     for name, pd in pds.items():
+        assert 20 <= number(pd.get("budget", "1000")) <= number(pd.get("period", "1000"))
         check_ranges(regions, pd.findall("map"), 1 << 39)
         used |= {m.get("mr") for m in pd.iter("map")}
         ids[name] += [number(i.get("id")) for i in pd.findall("irq")]
@@ -440,6 +441,46 @@ def test_uplink(generate):
     driver = system_of(result).find("protection_domain[@name='net_driver']")
     assert number(driver.get("budget")) < number(driver.get("period"))
     assert driver.find("setvar[@symbol='dma_paddr']").get("region_paddr") == "card_dma"
+
+
+def shares_of(result):
+    """Budget and period of each PD, in microseconds."""
+    return {pd.get("name"): (number(pd.get("budget", "1000")), number(pd.get("period", "1000")))
+            for pd in system_of(result).iter("protection_domain")}
+
+
+def test_programs_have_budgets(generate):
+    result = generate("defaults: {monitor: {budget: 4 ms, period: 10 ms}}\n"
+                      "switches: {x: {budget: 300 us, period: 2 ms,\n"
+                      "               uplink: {budget: 50 us, period: 1 s}}, y: {budget: 200 us}}\n"
+                      "disk: {budget: 600 us}\nconsole: {budget: 1 ms, period: 20 ms}\n"
+                      "vms:\n  a: {switch: x, disks: [1 MiB], budget: 1 ms}\n"
+                      "  b: {switch: y, monitor: {budget: 3 ms}}\n"
+                      "  c: {monitor: {budget: 5 ms, period: 5 ms}}\n")
+    assert result.errors == []
+    check_system(system_of(result))
+    shares = shares_of(result)
+    assert (shares["vmm_a"], shares["vmm_b"], shares["vmm_c"]) == \
+        ((4000, 10000), (3000, 10000), (5000, 5000))
+    assert (shares["switch_x"], shares["switch_y"]) == ((300, 2000), (200, 1000))
+    assert shares["net_driver"] == (50, 1000000)
+    assert (shares["block"], shares["console"]) == ((600, 1000), (1000, 20000))
+    summary = {pd["name"]: pd for pd in summary_of(result)["pds"]}
+    assert (summary["vmm_a"]["budget_us"], summary["vmm_a"]["period_us"]) == (4000, 10000)
+    assert summary_of(result)["vms"][0]["budget_us"] == 1000
+
+
+def test_budgets_that_nobody_gave_are_the_reference_s(generate):
+    """What docs/systems.md says of each program is what it gets."""
+    result = generate("switches: {x: {uplink: yes}}\nvms: {a: {disks: [1 MiB]}}\n")
+    reference = generate.run("--reference").stdout
+    shares = shares_of(result)
+    for heading, pd in (("A machine's monitor", "vmm_a"), ("A switch", "switch_x"),
+                        ("An uplink", "net_driver"), ("The board's disk", "block"),
+                        ("The console", "console")):
+        section = reference.split(f"### {heading}\n")[1].split("###")[0]
+        given = re.findall(r"`(?:budget|period)` \| time \| [^|]*\| `(\d+) (us|ms)`", section)
+        assert tuple(int(n) * {"us": 1, "ms": 1000}[unit] for n, unit in given) == shares[pd]
 
 
 def test_uplink_carries_the_vlans_of_its_switch(generate):
