@@ -99,8 +99,11 @@ static uint64_t id_register(unsigned crm, unsigned op2)
         break;
         ID_REGISTERS(READ)
     }
-    if (crm == 4 && op2 == 0 && (value & F(56)) > 1ul << 56) {
-        value = (value & ~F(56)) | 1ul << 56; /* CSV2: of more than 1, SCXTNUM_EL1 is part */
+    if (crm == 4 && op2 == 0) {
+        value = (value & ~F(4)) | 1ul << 4; /* EL1 is AArch64 */
+        if ((value & F(56)) > 1ul << 56) {
+            value = (value & ~F(56)) | 1ul << 56; /* CSV2: of more than 1, SCXTNUM_EL1 is part */
+        }
     }
     return crm == 5 && op2 == 0 ? value | DFR0 : value;
 }

@@ -261,6 +261,7 @@ static void check_ids(void)
 {
     check("id_no_sve", id_field(4, 0, 32) == 0 && id(4, 4) == 0);
     check("id_no_sme", id_field(4, 1, 24) == 0 && id(4, 5) == 0);
+    check_equal("id_no_32_bit_el1", id_field(4, 0, 4), 1);
     check("id_no_ras", id_field(4, 0, 28) == 0 && id_field(4, 1, 12) == 0);
     check("id_no_amu_mpam", id_field(4, 0, 40) == 0 && id_field(4, 0, 44) == 0);
     check("id_no_gic_registers", id_field(4, 0, 24) == 0);
