@@ -13,13 +13,13 @@
  * period. Budgets that equal their periods are no limits.
  */
 #define MONITOR_BUDGET "1 ms"
-#define MONITOR_PERIOD "1 ms"
+#define MONITOR_PERIOD "4 ms"
 #define SWITCH_BUDGET  "1 ms"
-#define SWITCH_PERIOD  "1 ms"
+#define SWITCH_PERIOD  "4 ms"
 #define BLOCK_BUDGET   "1 ms"
-#define BLOCK_PERIOD   "1 ms"
+#define BLOCK_PERIOD   "4 ms"
 #define CONSOLE_BUDGET "1 ms"
-#define CONSOLE_PERIOD "1 ms"
+#define CONSOLE_PERIOD "4 ms"
 /* What the world outside sends must not keep the machines from their processor. */
 #define CARD_BUDGET "500 us"
 #define CARD_PERIOD "1 ms"

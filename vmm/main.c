@@ -86,9 +86,13 @@ static void dispatch(microkit_channel ch)
         if (timer_notified()) {
             virtio_reminded();
         }
-        throttle_time_over(cpu_counter());
+        if (throttle_time_over(cpu_counter())) {
+            timer_resumed();
+        }
     } else if (vmm_config.has_equals && ch == vmm_config.turn_channel) {
-        throttle_turn_over(cpu_counter());
+        if (throttle_turn_over(cpu_counter())) {
+            timer_resumed();
+        }
     } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
         console_notified(ch);
     } else {

@@ -6,6 +6,7 @@ and for how long at most it gets none, while the other does one thing over and o
 instructions as time, so that a busy host makes no difference.
 """
 
+import os
 import shutil
 import subprocess
 
@@ -22,13 +23,22 @@ LONGEST = 5000           # microseconds
 METER, FLOOD, SECOND, AGAIN = range(4)
 
 
-def start(boot, name):
-    place = conftest.BUILD_DIR / "check" / "hostile"
-    place.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={place}"], check=True,
+PICOLIBC = os.environ.get("PICOLIBC_LIB") or "/usr/lib/picolibc/aarch64-linux-gnu/lib"
+
+
+def place():
+    """Where the guests' images and the systems are."""
+    directory = conftest.BUILD_DIR / "check" / "hostile"
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={directory}"], check=True,
                    stdin=subprocess.DEVNULL)
-    shutil.copy(conftest.HERE / f"{name}.yaml", place)
-    system = boot(place / f"{name}.yaml", VIRTUAL, timeout=300)
+    for name in ("shares", "shares_vhost"):
+        shutil.copy(conftest.HERE / f"{name}.yaml", directory)
+    return directory
+
+
+def start(boot, name):
+    system = boot(place() / f"{name}.yaml", VIRTUAL, timeout=300)
     for number in (METER, FLOOD):
         system.focus(number)
         ready(system)
@@ -88,4 +98,37 @@ def test_each_of_three_has_its_third(boot):
     begin(system, METER, "m")
     share, longest = measured(system)
     assert share in THIRD
-    assert longest <= 2 * LONGEST
+    assert longest <= LONGEST
+
+
+def taken_over(tmp_path, *flags):
+    """The command that boots shares.yaml with a monitor of FLOOD's machine that is an attacker's."""
+    made = conftest.build(place() / "shares.yaml").parent
+    board = conftest.SDK / "board" / conftest.BOARD / conftest.CONFIG
+    subprocess.run(["aarch64-linux-gnu-gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
+                    "-mcpu=cortex-a53", "-mstrict-align", "-mno-outline-atomics", "-ffreestanding",
+                    "-nostdlib", "-fno-pie", "-no-pie", "-fno-stack-protector", *flags,
+                    f"-I{board}/include", conftest.HERE / "hostile" / "monitor.c",
+                    "-o", tmp_path / "vmm_flood.elf", f"-L{board}/lib",
+                    f"-Wl,-T,{board}/lib/microkit.ld", "-Wl,--build-id=none", "-lmicrokit",
+                    f"-L{PICOLIBC}", "-lc", "-lgcc"], check=True)
+    subprocess.run([conftest.SDK / "bin" / "microkit", made / "system.system",
+                    "--search-path", tmp_path, made, "/", "--board", conftest.BOARD,
+                    "--config", conftest.CONFIG, "-o", tmp_path / "loader.img",
+                    "-r", tmp_path / "report.txt"], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "MICROKIT_SDK": str(conftest.SDK)})
+    for name in ("run", "qemu.args"):
+        shutil.copy(made / name, tmp_path)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("flags, least", [((), 700), (("-DPESTER",), 250)], ids=["spins", "pesters"])
+def test_monitor_that_is_taken_over_leaves_time(boot, tmp_path, flags, least):
+    """Its budget is a quarter of the processor. What it makes others do is on their budgets."""
+    system = boot.start(taken_over(tmp_path, *flags), VIRTUAL, timeout=300)
+    system.focus(METER)
+    ready(system)
+    begin(system, METER, "m")
+    share, longest = measured(system)
+    assert share >= least
+    assert longest <= LONGEST

@@ -219,18 +219,18 @@ CASES = {
                          ["sys.yaml:1: defaults: monitor: a value, where settings belong: 'key: "
                           "value'"]),
     "switch's budget": (
-        "switches:\n  x: {budget: 3 ms}\n  y: {period: 3 ms}\n"
+        "switches:\n  x: {budget: 5 ms}\n  y: {period: 3 ms}\n"
         "vms: {a: {switch: x}, b: {switch: y}}\n",
-        ["sys.yaml:2: switch 'x': budget 3 ms: more than the period of 1 ms: take that at most, or a "
+        ["sys.yaml:2: switch 'x': budget 5 ms: more than the period of 4 ms: take that at most, or a "
          "longer 'period'",
          "sys.yaml:3: switch 'y': period 3 ms: without a 'budget': say how much of it"]),
     "uplink's budget": ("switches: {x: {uplink: {budget: 2 ms}}}\nvms: [a]\n",
                         ["sys.yaml:1: switch 'x': uplink: budget 2 ms: more than the period of 1 ms: "
                          "take that at most, or a longer 'period'"]),
     "budgets of console and disk": (
-        "console: {budget: 2 s}\ndisk: {budget: 2 ms}\nvms: [a]\n",
+        "console: {budget: 2 s}\ndisk: {budget: 5 ms}\nvms: [a]\n",
         ["sys.yaml:1: console: budget '2 s': out of range: 50 us to 1 s",
-         "sys.yaml:2: disk: budget 2 ms: more than the period of 1 ms: take that at most, or a longer "
+         "sys.yaml:2: disk: budget 5 ms: more than the period of 4 ms: take that at most, or a longer "
          "'period'"]),
     "priority": ("vms:\n  a: {priority: 100}\n",
                  ["sys.yaml:2: vm 'a': priority '100': out of range: 1 to 99"]),

@@ -449,6 +449,13 @@ def shares_of(result):
             for pd in system_of(result).iter("protection_domain")}
 
 
+def test_programs_have_a_quarter_each(generate):
+    shares = shares_of(generate("switches: {net0: {uplink: yes}}\nvms:\n  a: {disks: [1 MiB]}\n"))
+    for name in ("vmm_a", "switch_net0", "block", "console"):
+        assert shares[name] == (1000, 4000)
+    assert shares["net_driver"] == (500, 1000)
+
+
 def test_programs_have_budgets(generate):
     result = generate("defaults: {monitor: {budget: 4 ms, period: 10 ms}}\n"
                       "switches: {x: {budget: 300 us, period: 2 ms,\n"
@@ -462,9 +469,9 @@ def test_programs_have_budgets(generate):
     shares = shares_of(result)
     assert (shares["vmm_a"], shares["vmm_b"], shares["vmm_c"]) == \
         ((4000, 10000), (3000, 10000), (5000, 5000))
-    assert (shares["switch_x"], shares["switch_y"]) == ((300, 2000), (200, 1000))
+    assert (shares["switch_x"], shares["switch_y"]) == ((300, 2000), (200, 4000))
     assert shares["net_driver"] == (50, 1000000)
-    assert (shares["block"], shares["console"]) == ((600, 1000), (1000, 20000))
+    assert (shares["block"], shares["console"]) == ((600, 4000), (1000, 20000))
     summary = {pd["name"]: pd for pd in summary_of(result)["pds"]}
     assert (summary["vmm_a"]["budget_us"], summary["vmm_a"]["period_us"]) == (4000, 10000)
     assert summary_of(result)["vms"][0]["budget_us"] == 1000

@@ -674,6 +674,27 @@ static void devices_are_reminded_while_a_vcpu_runs(void **state)
     pass_and_expect_reminders(1, 2);
 }
 
+/* A machine that was held goes on, and so does the looking at its queues. */
+static void devices_are_reminded_after_a_hold(void **state)
+{
+    uint64_t millisecond;
+
+    (void)state;
+    fake_vm_start(1, false);
+    millisecond = fake.frequency / 1000;
+    timer_watch(millisecond);
+    fake_vm.device_cost = millisecond;
+    while (fake.vcpu[0].running) {
+        store(0, 0);
+    }
+    time_passes(5 * millisecond);
+    assert_int_equal(fake_vm.reminded, 0);
+    turn_passes(2 * millisecond);
+    assert_true(fake.vcpu[0].running);
+    pass_and_expect_reminders(millisecond - 1, 0);
+    pass_and_expect_reminders(1, 1);
+}
+
 /* What would come for nothing is put off, which costs less. */
 static void a_wake_up_in_vain_is_put_off(void **state)
 {
@@ -737,6 +758,7 @@ int main(void)
         cmocka_unit_test(the_timer_wakes_a_parked_vcpu),
         cmocka_unit_test(devices_are_reminded_in_time),
         cmocka_unit_test(devices_are_reminded_while_a_vcpu_runs),
+        cmocka_unit_test(devices_are_reminded_after_a_hold),
         cmocka_unit_test(a_wake_up_in_vain_is_put_off),
         cmocka_unit_test(an_expired_timer_does_not_park),
         cmocka_unit_test(a_timer_that_cannot_interrupt_is_not_armed),
