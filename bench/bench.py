@@ -55,9 +55,9 @@ def say(text):
 
 
 def booted(run):
-    system = machine.Machine(run, VIRTUAL, timeout=600)
-    system.login(0, timeout=600)
-    system.login(1, timeout=600)
+    system = machine.Machine(run, VIRTUAL)
+    system.login(0)
+    system.login(1)
     return system
 
 
@@ -78,9 +78,9 @@ def loopback(run, options):
 
 def scaling(name, run, count, options):
     say(f"{name}: {count} machines")
-    with machine.Machine(run, VIRTUAL, timeout=900) as system:
+    with machine.Machine(run, VIRTUAL) as system:
         for number in range(count):
-            system.login(number, timeout=900)
+            system.login(number)
         return traffic.scaling(system, count, options)
 
 
@@ -121,7 +121,7 @@ def by_the_clock(runs, host, options):
     """All that the host's clock decides."""
     results = {"boot": wall.boots(runs["isolated"], options, say), "idle": {}}
     for name, run in runs.items():
-        with machine.Machine(run, timeout=300) as system:
+        with machine.Machine(run) as system:
             system.login(0)
             system.login(1)
             results["idle"][name] = wall.idle(system.child.pid, options.idle)
@@ -129,7 +129,7 @@ def by_the_clock(runs, host, options):
     if not host:
         return results
     say("peer: boot, by the clock")
-    with kvm.Peer(options.qemu, options.kernel, host, timeout=900) as peer:
+    with kvm.Peer(options.qemu, options.kernel, host) as peer:
         results["idle"]["peer"] = wall.idle(peer.host.child.pid, options.idle)
         say(f"peer: idle, {results['idle']['peer']:.1f} % of a host core")
         results["paired"] = wall.paired(runs, peer, options, say)

@@ -85,7 +85,7 @@ def direct(options, virtual, say):
         "-drive", f"file={image},format=raw,if=none,id=d0",
         "-device", "virtio-blk-device,drive=d0",
         "-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0"])
-    with machine.Machine(command, [*arguments, *virtual], timeout=600) as system:
+    with machine.Machine(command, [*arguments, *virtual]) as system:
         system.expect(wall.READY)
         login_direct(system)
         results = {"disk": disk(system, "/dev/vda"), "uplink": uplink(system)}
@@ -96,12 +96,12 @@ def direct(options, virtual, say):
 def through_braid(name, run, virtual, say):
     """The same guest's disk or uplink, by name, in one of the benchmark's systems."""
     say(f"{name} through Braid")
-    with machine.Machine(run, virtual, timeout=600) as system:
-        system.login(0, timeout=600)
+    with machine.Machine(run, virtual) as system:
+        system.login(0)
         return disk(system, "/dev/vda") if name == "disk" else uplink(system)
 
 
 def login_direct(system):
     """Its console is no multiplexer's: there is nothing to ask for machine 0."""
     system.focus = lambda number: setattr(system, "focused", number)
-    system.login(0, timeout=600)
+    system.login(0)

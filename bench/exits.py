@@ -94,9 +94,9 @@ def per_segment(run, virtual, say):
     with tempfile.TemporaryDirectory() as directory:
         path, log = os.path.join(directory, "monitor"), pathlib.Path(directory) / "log"
         arguments = [*virtual, "-monitor", f"unix:{path},server=on,wait=off", "-D", str(log)]
-        with machine.Machine(run, arguments, timeout=600) as system:
-            system.login(0, timeout=600)
-            system.login(1, timeout=600)
+        with machine.Machine(run, arguments) as system:
+            system.login(0)
+            system.login(1)
             system.output(1, f"ping -c 3 -i 0.1 {traffic.SERVER}", 600)
             system.output(0, "iperf3 -s -D -1; sleep 1")
             before = packets(system)

@@ -71,7 +71,7 @@ def prepare(directory, kernel, initramfs):
 class Guest(machine.Machine):
     """One of the peer's guests, at the end of its socket; there is no multiplexer to ask."""
 
-    def __init__(self, path, log=None, timeout=60):
+    def __init__(self, path, log=None, timeout=machine.FAR):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
         self.child = fdpexpect.fdspawn(self.socket.fileno(), encoding="utf-8",
@@ -88,7 +88,7 @@ class Guest(machine.Machine):
 class Peer:
     """The emulated machine with KVM in it; `guests` are its two machines."""
 
-    def __init__(self, qemu, kernel, host, arguments=(), log=None, timeout=600):
+    def __init__(self, qemu, kernel, host, arguments=(), log=None, timeout=machine.FAR):
         self.directory = tempfile.TemporaryDirectory()
         command = ["-machine", "virt,virtualization=on,gic-version=2", "-cpu", "cortex-a53",
                    "-m", MEMORY, "-nic", "none", "-kernel", str(kernel), "-initrd", str(host),

@@ -58,7 +58,7 @@ def touch_memory():
 def boot(command, arguments, machines):
     """Seconds until so many machines have said that they are ready."""
     touch_memory()
-    with machine.Machine(command, arguments, timeout=300) as system:
+    with machine.Machine(command, arguments) as system:
         for _ in range(machines):
             system.expect(READY)
         return time.monotonic() - system.begin
@@ -85,7 +85,7 @@ def paired(runs, peer, options, say):
     found = {name: [] for name in [*runs, "peer"]}
     try:
         for name, run in runs.items():
-            systems[name] = machine.Machine(run, [], timeout=600)
+            systems[name] = machine.Machine(run, [])
             systems[name].login(0)
             systems[name].login(1)
         systems["peer"] = traffic.Guests(peer.guests)

@@ -10,7 +10,7 @@ program=$1 seconds=$2
 name=$(basename "$program")
 
 mkdir -p "$program.corpus"
-if timeout $((seconds + 300)) "$program" -max_total_time="$seconds" -timeout=60 -verbosity=0 \
+if timeout $((seconds + 1800)) "$program" -max_total_time="$seconds" -timeout=300 -verbosity=0 \
         -print_final_stats=1 -artifact_prefix="$program-" "$program.corpus" >"$program.log" 2>&1 &&
         inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$program.log") &&
         [ "${inputs:-0}" -gt 0 ]; then

@@ -38,7 +38,7 @@ class Tool:
             cwd=self.directory,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
             env={
                 **os.environ,

@@ -49,7 +49,7 @@ class Generator:
 
     def run(self, *arguments):
         process = subprocess.run([self.program, *arguments], cwd=self.directory, text=True,
-                                 errors="replace", capture_output=True, timeout=60,
+                                 errors="replace", capture_output=True, timeout=600,
                                  env={**os.environ, "ASAN_OPTIONS": "exitcode=99",
                                       "UBSAN_OPTIONS": "exitcode=99"})
         assert process.returncode in (0, 1, 2), process.stderr

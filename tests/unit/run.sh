@@ -6,7 +6,7 @@
 program=$1 log=$2 result=$3
 name=$(basename "$program")
 
-CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$program" >"$log" 2>&1
+CMOCKA_MESSAGE_OUTPUT=TAP timeout 1200 "$program" >"$log" 2>&1
 status=$?
 
 passed=$(grep -c '^ok ' "$log")

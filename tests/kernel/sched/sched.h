@@ -41,7 +41,7 @@ static inline void work(unsigned worker)
         if (shared->yield[worker]) {
             seL4_Yield();
         }
-        if (shared->call[worker] && time - called >= shared->call[worker] * 125 / 2) {
+        if (shared->call[worker] && time - called >= ticks(shared->call[worker])) {
             microkit_ppcall(SERVER, microkit_msginfo_new(0, 0));
             called = now();
         }

@@ -6,7 +6,6 @@
 #define TIMER     60
 #define SECOND    5 /* the second vCPU's id */
 #define VTIMER    27
-#define TICKS(us) ((us)*125 / 2) /* 62.5 MHz */
 #define TIMER_CTL 1
 
 static uint64_t fault_word(unsigned word)
@@ -158,7 +157,7 @@ static void test_poison(void)
 static void test_timer(void)
 {
     clear_results();
-    start_with(0, guest_timer, TICKS(100), 0);
+    start_with(0, guest_timer, ticks(100), 0);
     uint64_t begin = now();
     wait_event();
     check_equal("vppi_label", event_label, seL4_Fault_VPPIEvent);
@@ -212,14 +211,14 @@ static void test_timer_mask(void)
 /* A vCPU that does not run has no timer. */
 static void test_parked_timer(void)
 {
-    start_with(0, guest_sleep, TICKS(50), 0);
+    start_with(0, guest_sleep, ticks(50), 0);
     wait_event();
     check_equal("sleep_exits", fault_word(seL4_VCPUFault_HSR) >> 26, 1);
     check_equal("parked_timer_is_on", microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_CNTV_CTL) & 1, 1);
     uint64_t due = microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_CNTV_CVAL);
     check_range("parked_timer_is_due", microseconds(due - now()), 1, 50);
 
-    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(due + TICKS(200)));
+    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(due + ticks(200)));
     __asm__ volatile("msr cntp_ctl_el0, %0\n isb" : : "r"((uint64_t)TIMER_CTL));
     wait_event();
     check_equal("parked_timer_does_not_fire", event_badge, 1ull << TIMER);
@@ -470,7 +469,7 @@ static void test_user32(void)
     context.pc = guest_address(guest_user32);
     context.spsr = 0x3d0;
     seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP, true, 0, USER_WORDS, &context);
-    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(now() + TICKS(100)));
+    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(now() + ticks(100)));
     __asm__ volatile("msr cntp_ctl_el0, %0\n isb" : : "r"((uint64_t)TIMER_CTL));
     wait_event();
     if (has_user32) {
@@ -599,7 +598,7 @@ static void test_walk(void)
 
 static void wait_for_timer(uint64_t us)
 {
-    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(now() + TICKS(us)));
+    __asm__ volatile("msr cntp_cval_el0, %0" : : "r"(now() + ticks(us)));
     __asm__ volatile("msr cntp_ctl_el0, %0\n isb" : : "r"((uint64_t)TIMER_CTL));
     wait_event();
     __asm__ volatile("msr cntp_ctl_el0, %0\n isb" : : "r"(0ul));
