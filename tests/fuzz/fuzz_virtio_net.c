@@ -70,6 +70,11 @@ void timer_watch(uint64_t ticks)
     (void)ticks;
 }
 
+void throttle_add(uint32_t ticks)
+{
+    (void)ticks;
+}
+
 /* The cards here have rings; what the other data path calls is only linked. */
 seL4_Bool microkit_have_signal;
 
