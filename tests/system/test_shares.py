@@ -20,7 +20,7 @@ HALF = range(480, 521)   # permille
 THIRD = range(310, 361)
 LONGEST = 5000           # microseconds
 
-METER, FLOOD, SECOND, AGAIN = range(4)
+METER, FLOOD, SECOND, CAPPED, AGAIN = range(5)
 
 
 PICOLIBC = os.environ.get("PICOLIBC_LIB") or "/usr/lib/picolibc/aarch64-linux-gnu/lib"
@@ -70,6 +70,12 @@ def end(system, number):
     ready(system)
 
 
+def start_held(system, number):
+    system.focus(number)
+    system.send("\r")
+    system.expect("share: ready\r")
+
+
 @pytest.fixture(scope="module", params=["shares", "shares_vhost"])
 def system(request):
     booter = conftest.Booter(request.param)
@@ -90,15 +96,42 @@ def test_equal_has_its_half_beside_one_that(system, key):
 
 def test_each_of_three_has_its_third(boot):
     system = start(boot, "shares")
-    system.focus(SECOND)
-    system.send("\r")
-    system.expect("share: ready\r")
+    start_held(system, SECOND)
     begin(system, FLOOD, "s")
     begin(system, SECOND, "c")
     begin(system, METER, "m")
     share, longest = measured(system)
     assert share in THIRD
     assert longest <= LONGEST
+
+
+def test_limit_is_kept_and_given(boot):
+    """3 of 10 ms, beside an equal that computes: a period begins when the equal's slice has ended."""
+    system = start(boot, "shares")
+    start_held(system, CAPPED)
+    begin(system, FLOOD, "c")
+    system.focus(METER)
+    system.send("o")
+    system.expect("powered off")
+    begin(system, CAPPED, "m")
+    share, longest = measured(system, CAPPED)
+    assert 3000 / 12 - 10 <= share <= 301
+    assert longest <= 10000
+
+
+@pytest.mark.parametrize("key", "sk", ids=["calls", "floods_its_network"])
+def test_limit_is_the_monitors_as_well(boot, key):
+    """What the monitor does for a machine with a limit is within the limit."""
+    system = start(boot, "shares")
+    start_held(system, CAPPED)
+    system.focus(FLOOD)
+    system.send("o")
+    system.expect("powered off")
+    begin(system, CAPPED, key)
+    begin(system, METER, "m")
+    share, longest = measured(system)
+    assert share >= 690
+    assert longest <= 2 * LONGEST
 
 
 def taken_over(tmp_path, *flags):
