@@ -34,19 +34,43 @@ static inline uint64_t cpu_counter_frequency(void)
     return hertz;
 }
 
+/* An operation on each line of the caches; of a large range on four in each round. */
+#define CPU_FOR_LINES(operation, start, size)                                                      \
+    do {                                                                                           \
+        uintptr_t line = (uintptr_t)(start) & ~(uintptr_t)(CPU_CACHE_LINE - 1);                    \
+        uintptr_t end = (uintptr_t)(start) + (size);                                               \
+                                                                                                   \
+        for (; end - line >= 4 * CPU_CACHE_LINE; line += 4 * CPU_CACHE_LINE) {                     \
+            __asm__ volatile(operation ", %0\n\t" operation ", %1\n\t" operation                   \
+                                       ", %2\n\t" operation ", %3" ::"r"(line),                    \
+                             "r"(line + CPU_CACHE_LINE), "r"(line + 2 * CPU_CACHE_LINE),           \
+                             "r"(line + 3 * CPU_CACHE_LINE)                                        \
+                             : "memory");                                                          \
+        }                                                                                          \
+        for (; line < end; line += CPU_CACHE_LINE) {                                               \
+            __asm__ volatile(operation ", %0" ::"r"(line) : "memory");                             \
+        }                                                                                          \
+    } while (0)
+
 /*
  * Clean and invalidate `size` bytes to the point of coherency: a guest whose MMU is off reads
  * memory past the caches.
  */
 static inline void cpu_flush_to_memory(const void *start, size_t size)
 {
-    uintptr_t line = (uintptr_t)start & ~(uintptr_t)(CPU_CACHE_LINE - 1);
-    uintptr_t end = (uintptr_t)start + size;
-
-    for (; line < end; line += CPU_CACHE_LINE) {
-        __asm__ volatile("dc civac, %0" ::"r"(line) : "memory");
-    }
+    CPU_FOR_LINES("dc civac", start, size);
     __asm__ volatile("dsb sy" ::: "memory");
+}
+
+/*
+ * Forget what the instruction cache may hold of `size` bytes, which have been written and flushed
+ * to memory: they are a guest's program. Where that cache is indexed by virtual addresses it may
+ * hold them at others as well; vmm/reset_program.h sees to those.
+ */
+static inline void cpu_forget_instructions(const void *start, size_t size)
+{
+    CPU_FOR_LINES("ic ivau", start, size);
+    __asm__ volatile("dsb ish\n\tisb" ::: "memory");
 }
 
 /*
@@ -68,5 +92,6 @@ static inline void cpu_device_barrier(void)
 uint64_t cpu_counter(void);
 uint64_t cpu_counter_frequency(void);
 void cpu_flush_to_memory(const void *start, size_t size);
+void cpu_forget_instructions(const void *start, size_t size);
 
 #endif

@@ -357,12 +357,14 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
                  "    .name = \"%s\",\n"
                  "    .start_held = %s,\n"
                  "    .vcpu_count = %" PRIu64 ",\n"
+                 "    .has_others = %s,\n"
                  "    .ram = " FIELD_POINTER ",\n"
                  "    .ram_gpa = 0x%llx,\n"
                  "    .ram_size = 0x%" PRIx64 ",\n"
                  "    .ram_piece = 0x%" PRIx64 ",\n",
                  vm->name, vm->settings.start.number ? "true" : "false",
-                 vm->settings.vcpus.number, place->ram, GUEST_RAM, vm->settings.memory.number,
+                 vm->settings.vcpus.number, 
+                 layout->system->vms.count > 1 ? "true" : "false", place->ram, GUEST_RAM, vm->settings.memory.number,
                  vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);
     emit_image("kernel", "embedded_kernel", &place->kernel, out);
     emit_image("initrd", "embedded_initramfs", &place->initramfs, out);

@@ -141,13 +141,74 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
     return NULL;
 }
 
-static void load(const struct guest_memory *memory, const struct vmm_image *image)
-{
-    void *to = guest_memory_at(memory, image->gpa, image->size);
+/*
+ * What is to be done, one after the other. The memory is zeroed as a whole, the images' places
+ * included: which parts of it a guest has touched nobody can say.
+ */
+enum stage { ZERO, KERNEL, INITRD, DTB, SEED };
 
-    if (image->data && to) {
-        memcpy(to, image->data, image->size);
-        cpu_flush_to_memory(to, image->size);
+static struct {
+    const struct vmm_config *config;
+    const struct guest_memory *memory;
+    enum stage stage;
+    uint64_t done; /* bytes of this stage */
+} boot;
+
+/* ---- Zeroing ---- */
+
+#define ZERO_PAGE 4096u
+
+typedef uint64_t words __attribute__((vector_size(16), may_alias));
+
+/* `page` is aligned to 16 bytes. The beginning of a page that is not zero says so most often. */
+static bool is_zero(const uint8_t *page)
+{
+    const words *w = (const words *)(const void *)page;
+    words any[4] = {w[0], w[1], w[2], w[3]};
+
+    if (((any[0] | any[1]) | (any[2] | any[3]))[0] != 0) {
+        return false;
+    }
+    for (unsigned i = 4; i < ZERO_PAGE / sizeof(*w); i += 4) {
+        any[0] |= w[i];
+        any[1] |= w[i + 1];
+        any[2] |= w[i + 2];
+        any[3] |= w[i + 3];
+    }
+    any[0] = (any[0] | any[1]) | (any[2] | any[3]);
+    return (any[0][0] | any[0][1]) == 0;
+}
+
+/*
+ * A page that is zero is not written: on an emulator it takes none of the host's memory then. The
+ * old guest may have written past the caches, so they are emptied of it first.
+ */
+static void zero(uint8_t *at, uint64_t size)
+{
+    cpu_flush_to_memory(at, size);
+    for (uint64_t offset = 0; offset < size; offset += ZERO_PAGE) {
+        uint64_t part = size - offset < ZERO_PAGE ? size - offset : ZERO_PAGE;
+
+        if (part < ZERO_PAGE || !is_zero(at + offset)) {
+            memset(at + offset, 0, part);
+            cpu_flush_to_memory(at + offset, part);
+        }
+    }
+}
+
+/* ---- Images ---- */
+
+static void copy(uint64_t gpa, const uint8_t *from, uint64_t size, bool is_code)
+{
+    void *to = guest_memory_at(boot.memory, gpa, size);
+
+    if (to == NULL) {
+        return;
+    }
+    memcpy(to, from, size);
+    cpu_flush_to_memory(to, size);
+    if (is_code) {
+        cpu_forget_instructions(to, size);
     }
 }
 
@@ -163,14 +224,55 @@ static void seed(const struct vmm_config *config, const struct guest_memory *mem
     }
 }
 
-void boot_load(const struct vmm_config *config, const struct guest_memory *memory, bool clean)
+/* ---- Steps ---- */
+
+void boot_start(const struct vmm_config *config, const struct guest_memory *memory, bool clean)
 {
-    if (!clean) {
-        memset(memory->base, 0, memory->size);
-        cpu_flush_to_memory(memory->base, memory->size);
+    boot.config = config;
+    boot.memory = memory;
+    boot.stage = clean ? KERNEL : ZERO;
+    boot.done = 0;
+}
+
+static const struct vmm_image *image_of(enum stage stage)
+{
+    switch (stage) {
+    case KERNEL:
+        return &boot.config->kernel;
+    case INITRD:
+        return &boot.config->initrd;
+    default:
+        return &boot.config->dtb;
     }
-    load(memory, &config->kernel);
-    load(memory, &config->initrd);
-    load(memory, &config->dtb);
-    seed(config, memory);
+}
+
+static uint64_t stage_size(void)
+{
+    return boot.stage == ZERO ? boot.memory->size : extent_of(image_of(boot.stage)).size;
+}
+
+bool boot_step(void)
+{
+    uint64_t left, part;
+
+    if (boot.stage == SEED) {
+        seed(boot.config, boot.memory);
+        return true;
+    }
+    left = stage_size() - boot.done;
+    part = left < BOOT_STEP_SIZE ? left : BOOT_STEP_SIZE;
+    if (boot.stage == ZERO) {
+        zero(boot.memory->base + boot.done, part);
+    } else if (part > 0) {
+        const struct vmm_image *image = image_of(boot.stage);
+
+        copy(image->gpa + boot.done, (const uint8_t *)image->data + boot.done, part,
+             boot.stage == KERNEL);
+    }
+    boot.done += part;
+    if (part == left) {
+        boot.stage++;
+        boot.done = 0;
+    }
+    return false;
 }

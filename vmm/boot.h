@@ -18,8 +18,15 @@
 const char *boot_check(const struct vmm_config *config, const struct guest_memory *memory);
 
 /*
- * Put the images, which boot_check has accepted, into guest memory and out of the caches. If
- * `clean` is false the memory has been used: everything else in it is zeroed, so that nothing of
- * the former guest survives.
+ * Begin to put the images, which boot_check has accepted, into guest memory and out of the caches.
+ * If `clean` is false the memory has been used: everything else in it is to be zeroed, so that
+ * nothing of the former guest survives. The work is done by boot_step. What was begun before and
+ * is not finished is given up. Both structures are kept until all is done.
  */
-void boot_load(const struct vmm_config *config, const struct guest_memory *memory, bool clean);
+void boot_start(const struct vmm_config *config, const struct guest_memory *memory, bool clean);
+
+/* Do a step of at most BOOT_STEP_SIZE bytes, tens of microseconds. Returns true if it was the last.
+ */
+bool boot_step(void);
+
+#define BOOT_STEP_SIZE 65536u

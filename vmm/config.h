@@ -62,6 +62,7 @@ struct vmm_config {
     const char *name;    /* the VM's */
     bool start_held;     /* do not start at boot */
     uint32_t vcpu_count; /* ids 0 .. vcpu_count-1 */
+    bool has_others;     /* there are other machines on the board */
     void *ram;           /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;

@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "log.h"
 #include "mmio.h"
+#include "pace.h"
 #include "pl011.h"
 #include "throttle.h"
 #include "timer.h"
@@ -49,6 +50,8 @@ static void init_devices(void)
 
 void init(void)
 {
+    pace_init(vmm_config.has_others, vmm_config.has_equals);
+    pace_begin(cpu_counter());
     init_messages();
     if (vmm_config.vcpu_count == 0 || vmm_config.vcpu_count > VMM_MAX_VCPUS) {
         log_printf("%u vCPUs: 1 to %u are possible", (unsigned)vmm_config.vcpu_count,
@@ -105,7 +108,12 @@ void notified(microkit_channel ch)
 {
     uint64_t begin = cpu_counter();
 
+    pace_begin(begin);
     dispatch(ch);
+    if (pace_over()) {
+        virtio_resumed();
+        vm_load();
+    }
     start_woken();
     throttle_spent(begin, cpu_counter());
 }
@@ -119,6 +127,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     if (child >= vcpu_count()) {
         return seL4_False;
     }
+    pace_begin(begin);
     answer = fault_handle(vcpu, msginfo);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);

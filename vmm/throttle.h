@@ -16,8 +16,8 @@
  *     budget may be in use already, the second one's is what has been spent. So the limit holds for
  *     the machine and its monitor together.
  *
- * A machine without equals and without a limit is never held. What is left to do for a machine
- * that is being loaded waits in the same way: see throttle_holds.
+ * A machine without equals and without a limit is never held. What is left to be done for a machine
+ * that is being loaded, or for its devices, waits in the same way: see pace.h.
  */
 
 #include <stdbool.h>

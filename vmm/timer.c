@@ -28,7 +28,8 @@ static struct {
     uint64_t parked_at;               /* when one was, */
     uint64_t resumed_at;              /* and when one was, or timer_watch was called */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
-    uint64_t hold;                    /* until when the machine is held, or TIMER_NEVER */
+    uint64_t hold;                    /* until when the machine is held, or TIMER_NEVER, */
+    uint64_t pause;                   /* and its monitor pauses, or TIMER_NEVER */
 } timer;
 
 static void forget_reminders(void)
@@ -43,6 +44,7 @@ void timer_init(uint8_t channel)
     timer.channel = channel;
     timer.armed = TIMER_NEVER;
     timer.hold = TIMER_NEVER;
+    timer.pause = TIMER_NEVER;
     forget_reminders();
 }
 
@@ -122,7 +124,7 @@ static uint64_t next_reminder(uint8_t parking)
 /* When the driver is to wake us, for whatever it may be. */
 static uint64_t next_event(uint8_t parking)
 {
-    uint64_t next = earlier(next_reminder(parking), timer.hold);
+    uint64_t next = earlier(next_reminder(parking), earlier(timer.hold, timer.pause));
 
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
@@ -180,6 +182,12 @@ void timer_watch(uint64_t ticks)
     arm(next_event(NO_VCPU), now);
 }
 
+void timer_pause_until(uint64_t deadline)
+{
+    timer.pause = deadline;
+    arm(next_event(NO_VCPU), cpu_counter());
+}
+
 void timer_resumed(void)
 {
     if (timer.reminder_running != TIMER_NEVER) {
@@ -208,6 +216,9 @@ bool timer_notified(void)
     timer.armed = TIMER_NEVER;
     if (timer.hold <= now) {
         timer.hold = TIMER_NEVER;
+    }
+    if (timer.pause <= now) {
+        timer.pause = TIMER_NEVER;
     }
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) == VCPU_PARKED && timer.deadline[v] <= now) {

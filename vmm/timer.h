@@ -33,6 +33,9 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
 /* Have the driver notify the monitor at that time, for the machine is held until then. */
 void timer_hold_until(uint64_t deadline);
 
+/* The same, for it pauses until then (pace.h). */
+void timer_pause_until(uint64_t deadline);
+
 /*
  * Remind the devices (virtio_reminded) once `ticks` of the counter have passed, or when a vCPU has
  * been parked for `parked` of them, for it may be waiting for just that. One reminder is kept, the

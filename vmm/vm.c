@@ -4,16 +4,22 @@
 
 #include "boot.h"
 #include "console_port.h"
+#include "cpu.h"
 #include "exits.h"
 #include "log.h"
+#include "pace.h"
 #include "pl011.h"
 #include "reset_program.h"
+#include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
 #include "virtio/virtio.h"
 
-enum vm_state { VM_OFF = 0, VM_SETTLING, VM_RESETTING, VM_RUNNING };
+/* How much of a second is loaded in one event. Steps are short, so that it is hardly more. */
+#define PIECES_PER_SECOND 1000u
+
+enum vm_state { VM_OFF = 0, VM_SETTLING, VM_RESETTING, VM_LOADING, VM_RUNNING };
 
 static struct {
     const struct vmm_config *config;
@@ -46,12 +52,38 @@ static void power_on(uint8_t vcpu, uint64_t entry, uint64_t x0)
     vcpu_power_on(vcpu, entry, x0, timer_clock_offset());
 }
 
-static void enter_kernel(bool clean)
+static void enter_kernel(void)
 {
-    boot_load(vm.config, &vm.memory, clean);
     timer_start_clock();
     vm.state = VM_RUNNING;
     power_on(0, vm.config->kernel.gpa, vm.config->dtb.gpa);
+}
+
+void vm_load(void)
+{
+    uint64_t piece = cpu_counter_frequency() / PIECES_PER_SECOND;
+
+    if (vm.state != VM_LOADING || pace_pauses()) {
+        return;
+    }
+    if (throttle_holds()) {
+        pace_pause(0);
+        return;
+    }
+    while (!boot_step()) {
+        if (pace_elapsed() >= piece) {
+            pace_pause(piece);
+            return;
+        }
+    }
+    enter_kernel();
+}
+
+static void start_loading(bool clean)
+{
+    vm.state = VM_LOADING;
+    boot_start(vm.config, &vm.memory, clean);
+    vm_load();
 }
 
 static void reset_vcpu(uint8_t vcpu)
@@ -76,7 +108,7 @@ void vm_settle(void)
         return;
     }
     if (vm.used == 0) {
-        enter_kernel(true);
+        start_loading(true);
     } else {
         reset_vcpus();
     }
@@ -190,7 +222,7 @@ bool vm_reset_done(uint8_t vcpu)
         power_on(vcpu, vm.next[vcpu].entry, vm.next[vcpu].x0);
         vgic_vcpu_on(vcpu);
     } else if (vm.resetting == 0) {
-        enter_kernel(false);
+        start_loading(false);
     }
     return true;
 }

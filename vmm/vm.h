@@ -2,9 +2,15 @@
 #pragma once
 
 /*
- * The life of the VM: off (or held before its first start), running, and, on the way from one run
- * to the next, first settling: a disk may still be writing into guest memory; then resetting: each
- * vCPU clears of itself what only it can (reset_program.h).
+ * The life of the VM: off (or held before its first start), running, and on the way there
+ *
+ *   settling: a disk may still be writing into guest memory; until that has answered;
+ *   resetting: each vCPU that has run clears of itself what only it can (reset_program.h);
+ *   loading: memory is zeroed, unless it is fresh, and the images are copied, in pieces (pace.h).
+ *
+ * On that way devices are as after reset and vCPUs off, but for those that reset: nothing of the
+ * guest's runs, notifications change nothing but what is waited for, and keys stay in the console's
+ * ring for the guest to come.
  */
 
 #include <stdbool.h>
@@ -38,6 +44,9 @@ bool vm_reset_done(uint8_t vcpu);
 
 /* A device's peer has notified: if the VM is settling, look whether it can go on. */
 void vm_settle(void);
+
+/* A pause is over (pace.h): if the VM is loading, go on. */
+void vm_load(void);
 
 /* While the VM is off: look for the key that starts it. */
 void vm_console_input(void);

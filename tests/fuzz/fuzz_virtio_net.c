@@ -65,6 +65,21 @@ void timer_remind(uint64_t ticks, uint64_t parked)
     (void)parked;
 }
 
+uint64_t pace_elapsed(void)
+{
+    return 0;
+}
+
+void pace_pause(uint64_t work)
+{
+    (void)work;
+}
+
+bool pace_pauses(void)
+{
+    return false;
+}
+
 void timer_watch(uint64_t ticks)
 {
     (void)ticks;

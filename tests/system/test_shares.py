@@ -134,6 +134,21 @@ def test_limit_is_the_monitors_as_well(boot, key):
     assert longest <= 2 * LONGEST
 
 
+def test_equal_has_half_at_least_beside_one_that_restarts(boot):
+    system = start(boot, "shares")
+    system.focus(FLOOD)  # it would be a third
+    system.send("o")
+    system.expect("powered off")
+    system.focus(AGAIN)
+    system.send("\r")
+    system.expect("restarting")
+    system.expect("restarting")
+    begin(system, METER, "m")
+    share, longest = measured(system)
+    assert share >= min(HALF)  # loading has no more than its monitor's budget
+    assert longest <= LONGEST
+
+
 def taken_over(tmp_path, *flags):
     """The command that boots shares.yaml with a monitor of FLOOD's machine that is an attacker's."""
     made = conftest.build(place() / "shares.yaml").parent

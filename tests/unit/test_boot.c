@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
 #include <microkit.h>
@@ -100,12 +101,24 @@ static void accepted(struct setup *s)
     }
 }
 
+/* Load all; returns how many steps it took. */
+static unsigned load(struct setup *s, bool clean)
+{
+    unsigned steps = 1;
+
+    boot_start(&s->config, &s->memory, clean);
+    while (!boot_step()) {
+        steps++;
+    }
+    return steps;
+}
+
 static void sound_images_are_loaded(void **state)
 {
     struct setup *s = *state;
 
     accepted(s);
-    boot_load(&s->config, &s->memory, true);
+    load(s, true);
     assert_memory_equal(s->memory.base + (KERNEL - RAM_GPA), s->kernel, sizeof(s->kernel));
     assert_memory_equal(s->memory.base + (INITRD - RAM_GPA), s->initrd, sizeof(s->initrd));
     assert_memory_equal(s->memory.base + (DTB - RAM_GPA), s->dtb, sizeof(s->dtb));
@@ -118,7 +131,7 @@ static void used_memory_is_zeroed(void **state)
     struct setup *s = *state;
     uint64_t nonzero = 0;
 
-    boot_load(&s->config, &s->memory, false);
+    load(s, false);
     for (uint64_t i = 0; i < RAM_SIZE; i++) {
         nonzero += s->memory.base[i] == 0xee;
     }
@@ -127,13 +140,95 @@ static void used_memory_is_zeroed(void **state)
     assert_true(fake.flushed_bytes >= RAM_SIZE);
 }
 
+/* No step takes long, whatever its size and that of the images. */
+static void steps_are_bounded(void **state)
+{
+    struct setup *s = *state;
+    bool done = false;
+
+    boot_start(&s->config, &s->memory, false);
+    while (!done) {
+        uint64_t before = fake.flushed_bytes;
+
+        done = boot_step();
+        /* Before it is looked at, and after it has been written. */
+        assert_in_range(fake.flushed_bytes - before, 0, 2 * BOOT_STEP_SIZE);
+    }
+    assert_true(load(s, false) >= RAM_SIZE / BOOT_STEP_SIZE);
+    assert_true(load(s, true) < 10);
+}
+
+static void a_load_that_is_given_up_leaves_nothing(void **state)
+{
+    struct setup *s = *state;
+
+    boot_start(&s->config, &s->memory, false);
+    for (unsigned i = 0; i < RAM_SIZE / BOOT_STEP_SIZE / 2; i++) {
+        assert_false(boot_step());
+    }
+    memset(s->memory.base, 0xee, RAM_SIZE);
+    used_memory_is_zeroed(state);
+}
+
+/* A machine that has used little of its memory takes little of the board's. */
+static void memory_that_is_zero_is_not_written(void **state)
+{
+    struct setup *s = *state;
+    uint8_t *fresh =
+        mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_ptr_not_equal(fresh, MAP_FAILED);
+    fresh[0x10fff] = 1; /* the last byte of its page */
+    assert_int_equal(mprotect(fresh, 0x10000, PROT_READ), 0);
+    assert_int_equal(mprotect(fresh + 0x11000, KERNEL - RAM_GPA - 0x11000, PROT_READ), 0);
+    free(s->memory.base);
+    s->memory.base = fresh;
+    load(s, false); /* a write would end the test */
+    assert_int_equal(fresh[0x10fff], 0);
+    munmap(fresh, RAM_SIZE);
+    s->memory.base = NULL;
+}
+
+static uint8_t *behind_the_cache;
+
+static void show_memory(const void *start, size_t size)
+{
+    if (behind_the_cache != NULL && behind_the_cache - (const uint8_t *)start < (ptrdiff_t)size) {
+        *behind_the_cache = 0xee;
+        behind_the_cache = NULL;
+    }
+}
+
+/* The old guest had its caches off: memory holds what a line in the cache does not. */
+static void what_was_written_past_the_caches_is_zeroed(void **state)
+{
+    struct setup *s = *state;
+
+    memset(s->memory.base, 0, RAM_SIZE);
+    behind_the_cache = s->memory.base + 100;
+    fake.on_flush = show_memory;
+    load(s, false);
+    assert_null(behind_the_cache);
+    assert_int_equal(s->memory.base[100], 0);
+}
+
+/* The instruction cache may hold another program that was there. */
+static void the_kernel_is_new_to_the_instruction_cache(void **state)
+{
+    struct setup *s = *state;
+
+    load(s, true);
+    assert_int_equal(fake.forgotten_bytes, sizeof(s->kernel));
+    assert_ptr_equal(fake.forgotten_at, s->memory.base + (KERNEL - RAM_GPA));
+}
+
 static void an_initramfs_is_not_needed(void **state)
 {
     struct setup *s = *state;
 
     s->config.initrd = (struct vmm_image){0};
     accepted(s);
-    boot_load(&s->config, &s->memory, true);
+    load(s, true);
 }
 
 static void a_kernel_that_is_none(void **state)
@@ -249,11 +344,11 @@ static void a_seed_for_each_start(void **state)
 
     s->config.seed_offset = sizeof(s->dtb) - VMM_SEED_SIZE;
     assert_null(boot_check(&s->config, &s->memory));
-    boot_load(&s->config, &s->memory, true);
+    load(s, true);
     assert_memory_equal(tree, s->dtb, s->config.seed_offset);
     memcpy(first, tree + s->config.seed_offset, VMM_SEED_SIZE);
     assert_memory_not_equal(first, s->dtb + s->config.seed_offset, VMM_SEED_SIZE);
-    boot_load(&s->config, &s->memory, false);
+    load(s, false);
     assert_memory_not_equal(first, tree + s->config.seed_offset, VMM_SEED_SIZE);
 }
 
@@ -273,6 +368,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sound_images_are_loaded),
         TEST(used_memory_is_zeroed),
+        TEST(steps_are_bounded),
+        TEST(a_load_that_is_given_up_leaves_nothing),
+        TEST(memory_that_is_zero_is_not_written),
+        TEST(what_was_written_past_the_caches_is_zeroed),
+        TEST(the_kernel_is_new_to_the_instruction_cache),
         TEST(an_initramfs_is_not_needed),
         TEST(a_kernel_that_is_none),
         TEST(a_kernel_of_the_other_endianness),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/virtio/mmio.c lib/virtqueue.c tests/unit/fake/virtio_driver.c
- * SOURCES: tests/unit/fake/virtio_bus.c
+ * SOURCES: tests/unit/fake/virtio_bus.c tests/unit/fake/fake_microkit.c
  *
  * The virtio-mmio transport with a device that does nothing but note what it is told: the registers
  * as the guest sees them in the page, the way to DRIVER_OK, and drivers that stray from it.
@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "fake/virtio_bus.h"
+#include <microkit.h>
 #include "vmm/virtio/mmio.h"
 
 #define RAM_GPA   0x40000000ull
@@ -128,6 +129,7 @@ static void put(uint32_t offset, uint32_t value)
 static int setup(void **state)
 {
     (void)state;
+    fake_reset();
     if (device.ops == NULL) {
         memory = (struct guest_memory){aligned_alloc(4096, RAM_SIZE), RAM_GPA, RAM_SIZE};
         device.ops = &ops;
@@ -383,6 +385,30 @@ static void test_turns_until_done(void **state)
     assert_int_equal(seen.turns, 1 + 6);
 }
 
+/* A device that always has more to do has its neighbours wait for two milliseconds, not for ever.
+ */
+static void test_turns_until_a_pause(void **state)
+{
+    (void)state;
+    go();
+    fake.frequency = 1000000;
+    bus.turn = 400;
+    seen.turns_wanted = 100;
+    bus_kick(DEVICE, 1);
+    assert_int_equal(seen.turns, 1 + 5);
+    assert_true(bus.pauses);
+    bus_kick(DEVICE, 1); /* that is no way around it */
+    assert_int_equal(seen.turns, 1 + 5);
+    bus.pauses = false;
+    bus.elapsed = 0;
+    virtio_devices_run();
+    assert_int_equal(seen.turns, 1 + 10);
+    bus.pauses = false;
+    bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0); /* and after a reset there is nothing left */
+    virtio_devices_run();
+    assert_int_equal(seen.turns, 1 + 10);
+}
+
 static void test_interrupts(void **state)
 {
     (void)state;
@@ -522,6 +548,7 @@ int main(void)
         TEST(test_queue_taken_back),
         TEST(test_bad_kicks),
         TEST(test_turns_until_done),
+        TEST(test_turns_until_a_pause),
         TEST(test_interrupts),
         TEST(test_config_change),
         TEST(test_config_writes),

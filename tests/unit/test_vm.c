@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
- * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pl011.c vmm/psci.c vmm/throttle.c vmm/timer.c
- * SOURCES: vmm/vcpu.c vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
+ * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
+ * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c lib/ring.c lib/log.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * The life of a VM (held, started, restarted, powered off, crashed), and its idling: who parks, who
@@ -190,6 +190,165 @@ static void reset_is_pristine(void **state)
     for (unsigned i = 0; i < FAKE_VM_RAM_SIZE; i++) {
         assert_int_not_equal(fake_vm.ram[i], 0xaa);
     }
+}
+
+/* ---- Loading ---- */
+
+#define FLUSHED_PER_TICK 10u /* so that a step takes a tenth of a millisecond, or two */
+
+static uint64_t millisecond(void)
+{
+    return fake.frequency / 1000;
+}
+
+/* Returns how long the first piece took. */
+static uint64_t restart_and_load(void)
+{
+    uint64_t begin;
+
+    memset(fake_vm.ram, 0xaa, FAKE_VM_RAM_SIZE);
+    fake.flushed_per_tick = FLUSHED_PER_TICK;
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+    begin = fake.counter;
+    reset_done(0);
+    assert_false(vm_running());
+    return fake.counter - begin;
+}
+
+/* Let the pause end that has begun, and the next piece be done; returns how long the pause was. */
+static uint64_t next_piece(uint64_t *piece)
+{
+    uint64_t begin, pause = 0;
+
+    if (fake_vm.timer_deadline > fake.counter) {
+        pause = fake_vm.timer_deadline - fake.counter;
+        fake.counter += pause;
+    }
+    fake_vm.timer_deadline = UINT64_MAX;
+    begin = fake.counter;
+    notified(FAKE_VM_TIMER_CHANNEL);
+    *piece = fake.counter - begin;
+    return pause;
+}
+
+static void memory_is_new(void)
+{
+    booted_as_linux_wants_it(0);
+    assert_int_equal(fake_vm.ram[0], 0);
+    assert_int_equal(fake_vm.ram[FAKE_VM_RAM_SIZE - 1], 0);
+}
+
+/* Nobody else's vCPU runs while the monitor works: it stops soon, and for as long. */
+static void a_restart_leaves_the_others_half(void **state)
+{
+    uint64_t pieces = 1;
+    uint64_t piece;
+
+    (void)state;
+    fake_vm_start_without_equals(1, false);
+    piece = restart_and_load();
+    while (!vm_running()) {
+        uint64_t before = piece;
+
+        assert_true(before <= 5 * millisecond() / 4);
+        assert_true(before + next_piece(&piece) >= 2 * millisecond());
+        pieces++;
+    }
+    assert_true(pieces >= FAKE_VM_RAM_SIZE / FLUSHED_PER_TICK / (2 * millisecond()));
+    memory_is_new();
+}
+
+/* Among equals it goes on until it has worked for a turn, and then waits for theirs. */
+static void a_restart_leaves_equals_their_turns(void **state)
+{
+    uint64_t piece, since_turn;
+    unsigned turns = 0;
+
+    (void)state;
+    fake_vm_start(1, false);
+    since_turn = restart_and_load();
+    while (!vm_running()) {
+        unsigned asked = fake.notifies[FAKE_VM_TURN_CHANNEL];
+
+        next_piece(&piece);
+        assert_true(piece <= 5 * millisecond() / 4);
+        since_turn += piece;
+        assert_true(since_turn <= 3 * millisecond());
+        if (piece == 0) { /* it is held */
+            assert_true(since_turn >= 2 * millisecond());
+            assert_int_equal(asked, ++turns);
+            fake.counter += 2 * millisecond();
+            since_turn = fake.counter;
+            notified(FAKE_VM_TURN_CHANNEL);
+            since_turn = fake.counter - since_turn;
+        }
+    }
+    assert_true(turns >= FAKE_VM_RAM_SIZE / FLUSHED_PER_TICK / (4 * millisecond()));
+    memory_is_new();
+}
+
+static void a_first_start_is_loaded_in_pieces_too(void **state)
+{
+    uint64_t begin;
+
+    (void)state;
+    fake_vm_start_without_equals(1, true);
+    fake.flushed_per_tick = 1; /* a kernel of 256 bytes does for 1 ms */
+    fake.frequency = 100000;
+    begin = fake.counter;
+    fake_vm_type("\r");
+    assert_false(vm_running());
+    assert_true(fake_vm.timer_deadline >= begin + 2 * millisecond());
+    time_passes(fake_vm.timer_deadline - fake.counter);
+    booted_as_linux_wants_it(0);
+}
+
+static void nothing_else_moves_a_vm_that_is_loading(void **state)
+{
+    struct mmio_access access = {.offset = 0, .width = 4};
+    uint64_t before, piece;
+
+    (void)state;
+    fake_vm_start_without_equals(1, false);
+    restart_and_load();
+    before = fake.flushed_bytes;
+    fake_vm_type("q\r");
+    notified(FAKE_VM_CONSOLE_CHANNEL);
+    notified(20);                    /* a disk, a switch */
+    notified(FAKE_VM_TIMER_CHANNEL); /* for somebody else */
+    vm_settle();
+    vm_load();
+    assert_int_equal(fake.flushed_bytes, before);
+    assert_false(vm_running());
+    while (!vm_running()) {
+        next_piece(&piece);
+    }
+    booted_as_linux_wants_it(0);
+    notified(FAKE_VM_CONSOLE_CHANNEL);
+    assert_true(mmio_route(FAKE_VM_PL011_GPA, &access));
+    assert_int_equal(access.value, 'q'); /* a key is kept for who comes */
+}
+
+static void a_vm_that_is_loading_can_be_switched_off(void **state)
+{
+    uint64_t piece;
+
+    (void)state;
+    fake_vm_start_without_equals(1, false);
+    restart_and_load();
+    vm_power_off();
+    next_piece(&piece);
+    assert_int_equal(piece, 0);
+    assert_false(vm_running());
+    assert_false(fake.vcpu[0].running);
+    memset(fake_vm.ram, 0xaa, FAKE_VM_RAM_SIZE);
+    fake_vm_type("\r");
+    reset_done(0);
+    while (!vm_running()) {
+        next_piece(&piece);
+    }
+    booted_as_linux_wants_it(0);
+    assert_int_equal(fake_vm.ram[0], 0);
 }
 
 static void list_registers_are_emptied_before_the_next_guest(void **state)
@@ -746,6 +905,11 @@ int main(void)
         cmocka_unit_test(a_held_vm_starts_at_enter),
         cmocka_unit_test(a_vm_waits_for_its_devices_to_settle),
         cmocka_unit_test(reset_is_pristine),
+        cmocka_unit_test(a_restart_leaves_the_others_half),
+        cmocka_unit_test(a_restart_leaves_equals_their_turns),
+        cmocka_unit_test(a_first_start_is_loaded_in_pieces_too),
+        cmocka_unit_test(nothing_else_moves_a_vm_that_is_loading),
+        cmocka_unit_test(a_vm_that_is_loading_can_be_switched_off),
         cmocka_unit_test(list_registers_are_emptied_before_the_next_guest),
         cmocka_unit_test(off_and_on_again),
         cmocka_unit_test(a_crashed_vm_can_be_started_again),

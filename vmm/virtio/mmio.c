@@ -2,7 +2,9 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include "../pace.h"
 #include "../vgic.h"
+#include "cpu.h"
 #include "log.h"
 #include "mmio.h"
 
@@ -16,6 +18,12 @@
 #define DRIVER_STATUS                                                                              \
     (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |          \
      VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED)
+
+/*
+ * How much of a second the devices may take of one event; the turn of one of them is much shorter.
+ * Guests that send as fast as they can stay below.
+ */
+#define PIECES_PER_SECOND 500u
 
 static struct virtio_device *devices;
 
@@ -126,7 +134,14 @@ static bool run_once(void)
 
 void virtio_devices_run(void)
 {
-    while (run_once()) {
+    uint64_t piece = cpu_counter_frequency() / PIECES_PER_SECOND;
+
+    while (!pace_pauses() && run_once()) {
+        uint64_t elapsed = pace_elapsed();
+
+        if (elapsed >= piece) {
+            pace_pause(elapsed);
+        }
     }
 }
 

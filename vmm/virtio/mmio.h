@@ -132,7 +132,7 @@ static inline bool virtio_device_has(const struct virtio_device *device, unsigne
 /* There is work on these queues (bit q: queue q); it is done by the next virtio_devices_run. */
 void virtio_device_schedule(struct virtio_device *device, uint32_t queues);
 
-/* Let the devices work in turns until all have done. */
+/* Let the devices work in turns until all have done, or it is time for a pause (../pace.h). */
 void virtio_devices_run(void);
 
 void virtio_devices_reset(void);

@@ -53,6 +53,11 @@ bool virtio_settled(void)
     return true;
 }
 
+void virtio_resumed(void)
+{
+    virtio_devices_run();
+}
+
 void virtio_reminded(void)
 {
     for (uint32_t i = 0; i < peer_count; i++) {

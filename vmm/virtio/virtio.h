@@ -24,6 +24,9 @@ void virtio_reset(void);
  */
 bool virtio_settled(void);
 
+/* A pause is over (../pace.h): let the devices go on. */
+void virtio_resumed(void);
+
 /* What a device has put off (timer_remind) is to be done now. */
 void virtio_reminded(void);
 

@@ -355,6 +355,17 @@ uint64_t cpu_counter_frequency(void)
 
 void cpu_flush_to_memory(const void *start, size_t size)
 {
-    (void)start;
+    if (fake.on_flush != NULL) {
+        fake.on_flush(start, size);
+    }
     fake.flushed_bytes += size;
+    if (fake.flushed_per_tick != 0) {
+        fake.counter += size / fake.flushed_per_tick;
+    }
+}
+
+void cpu_forget_instructions(const void *start, size_t size)
+{
+    fake.forgotten_at = start;
+    fake.forgotten_bytes += size;
 }

@@ -14,6 +14,7 @@
 #include "vmm/config.h"
 #include "vmm/console_port.h"
 #include "vmm/mmio.h"
+#include "vmm/pace.h"
 #include "vmm/pl011.h"
 #include "vmm/throttle.h"
 #include "vmm/timer.h"
@@ -38,15 +39,15 @@ static const uint8_t kernel[256] = {
 };
 static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 
-#define CONFIG(vcpus, held)                                                                        \
+#define CONFIG(equals, vcpus, held)                                                                \
     {                                                                                              \
-        .name = "vm7", .start_held = held, .vcpu_count = vcpus, .ram = ram,                        \
+        .name = "vm7", .start_held = held, .vcpu_count = vcpus, .has_others = true, .ram = ram,    \
         .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                  \
         .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
         .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
         .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                  \
         .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = 2000, .period_us = 2000,              \
-        .has_equals = true, .turn_channel = FAKE_VM_TURN_CHANNEL,                                  \
+        .has_equals = equals, .turn_channel = FAKE_VM_TURN_CHANNEL,                                \
         .console = {                                                                               \
             .present = true,                                                                       \
             .channel = FAKE_VM_CONSOLE_CHANNEL,                                                    \
@@ -60,7 +61,7 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
     }
 
 /* main.c's; the cases vary a copy of it. */
-const struct vmm_config vmm_config = CONFIG(1, true);
+const struct vmm_config vmm_config = CONFIG(true, 1, true);
 
 static bool device_access(void *unused, struct mmio_access *access)
 {
@@ -96,6 +97,11 @@ bool virtio_notified(microkit_channel channel)
 {
     (void)channel;
     return true;
+}
+
+void virtio_resumed(void)
+{
+    fake_vm.resumed++;
 }
 
 void virtio_reminded(void)
@@ -137,11 +143,11 @@ static void open_rings(void)
     ring_await_data(&console_reads);
 }
 
-void fake_vm_start(uint32_t vcpus, bool held)
+static void start(bool equals, uint32_t vcpus, bool held)
 {
     static struct vmm_config config;
     static bool laid_out;
-    struct vmm_config wanted = CONFIG(vcpus, held);
+    struct vmm_config wanted = CONFIG(equals, vcpus, held);
 
     fake_reset();
     fake.ppcall = timer_call;
@@ -166,8 +172,20 @@ void fake_vm_start(uint32_t vcpus, bool held)
     vgic_init(vcpus);
     timer_init(config.timer_channel);
     throttle_init(&config);
+    pace_init(true, equals);
+    pace_begin(fake.counter);
     pl011_init(config.console.pl011_intid);
     vm_init(&config);
+}
+
+void fake_vm_start(uint32_t vcpus, bool held)
+{
+    start(true, vcpus, held);
+}
+
+void fake_vm_start_without_equals(uint32_t vcpus, bool held)
+{
+    start(false, vcpus, held);
 }
 
 const char *fake_vm_output(void)

@@ -28,6 +28,7 @@ struct fake_vm {
     uint8_t *ram;
     uint8_t *reset_page;
     unsigned virtio_resets;
+    unsigned resumed;
     unsigned reminded;
     unsigned idled;
     bool console_ready;      /* what virtio_console_ready says, */
@@ -44,6 +45,9 @@ struct fake_vm {
 extern struct fake_vm fake_vm;
 
 void fake_vm_start(uint32_t vcpus, bool held);
+
+/* The same among machines of other priorities. */
+void fake_vm_start_without_equals(uint32_t vcpus, bool held);
 
 /* What the VM's console has been sent since the last call; at most 4 KiB. */
 const char *fake_vm_output(void);

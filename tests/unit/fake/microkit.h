@@ -20,7 +20,8 @@
  *   fake_eoi() ends the interrupt in a list register, and calls fault() as the kernel would.
  * - microkit_dbg_* collect into fake.debug.
  * - lib/cpu.h's clock reads fake.counter (CNTPCT, which advances only when a test says so) and
- *   fake.frequency; cache maintenance is counted in fake.flushed_bytes.
+ *   fake.frequency; cache maintenance is counted in fake.flushed_bytes and
+ *   fake.forgotten_bytes.
  */
 
 #include <stdbool.h>
@@ -126,6 +127,10 @@ struct fake {
     uint64_t counter;
     uint64_t frequency;
     uint64_t flushed_bytes;
+    void (*on_flush)(const void *start, size_t size); /* NULL: nothing */
+    uint64_t flushed_per_tick; /* 0: it takes no time */
+    uint64_t forgotten_bytes; /* of the instruction cache, */
+    const void *forgotten_at; /* last from here on */
 };
 
 extern struct fake fake;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "lib/log.h"
+#include "vmm/pace.h"
 #include "vmm/throttle.h"
 #include "vmm/timer.h"
 #include "vmm/vgic.h"
@@ -74,6 +75,22 @@ void timer_watch(uint64_t ticks)
 {
     assert_in_range(ticks, 1, UINT32_MAX);
     bus.watches++;
+}
+
+uint64_t pace_elapsed(void)
+{
+    return bus.elapsed += bus.turn;
+}
+
+void pace_pause(uint64_t work)
+{
+    assert_int_equal(work, bus.elapsed);
+    bus.pauses = true;
+}
+
+bool pace_pauses(void)
+{
+    return bus.pauses;
 }
 
 void vgic_set_level(uint32_t intid, bool asserted)

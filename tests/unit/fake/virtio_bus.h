@@ -23,13 +23,16 @@ struct bus {
     unsigned reminders;    /* that have been asked for, */
     unsigned watches;      /* in either way, */
     uint64_t parked_ticks; /* and when the last one comes to those that sleep */
-    uint64_t charged;   /* ticks that others have worked for the machine */
-    unsigned fetches;   /* times that a device has asked for the value of a write */
+    uint64_t charged;      /* ticks that others have worked for the machine */
+    unsigned fetches;      /* times that a device has asked for the value of a write */
+    uint64_t turn;         /* ticks that a turn of all devices takes, */
+    uint64_t elapsed;      /* and that the event has taken so far */
+    bool pauses;           /* the devices have asked for a pause */
 };
 
 extern struct bus bus;
 
-/* Forget levels and messages; devices stay attached. */
+/* Forget levels, messages and pauses; devices stay attached. */
 void bus_clear(void);
 
 /* A guest's access at `gpa`; fails the test if nothing is there. */
