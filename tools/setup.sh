@@ -111,6 +111,7 @@ check|program|clang|clang|clang|clang
 check|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 check|cross_library|libc.a|libc6-dev-arm64-cross|sysroot-aarch64-fcNN-glibc|aarch64-linux-gnu-glibc
 check|program|dot|graphviz|graphviz|graphviz
+check|program|zstd|zstd|zstd|zstd
 picture|program|dot|graphviz|graphviz|graphviz
 zstd|program|zstd|zstd|zstd|zstd
 TABLE
