@@ -125,6 +125,10 @@ $(LIB): $(patsubst $(ROOT)/%,$(OBJ)/%.o,$(basename $(wildcard $(ROOT)/lib/*.c $(
 $(OUT)/config/%.o: $(OUT)/config/%.c $(OBJ)/settings
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# A machine's secret, of which its guest's random numbers are made: drawn once for each build directory.
+$(OUT)/%.secret:
+	$(Q)umask 077 && head -c 32 /dev/urandom >$@ && [ "$$(wc -c <$@)" -eq 32 ]
+
 # A monitor's files, those that its ELF carries.
 embedded = $(foreach f,$(EMBED_$(1)),$(if $(findstring /,$(f)),$(f),$(OUT)/$(f)))
 $(OUT)/config/%_images.o: $(OUT)/config/%_images.S $(OBJ)/settings

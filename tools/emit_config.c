@@ -347,7 +347,8 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
 {
     const struct vm_layout *place = &layout->vms[vm->index];
 
-    buffer_print(out, "\nextern const uint8_t embedded_dtb[];\n");
+    buffer_print(out, "\nextern const uint8_t embedded_dtb[];\n"
+                      "extern const uint8_t embedded_secret[];\n");
     if (!layout->system->options->prefill) {
         buffer_print(out, "extern const uint8_t embedded_kernel[];\n"
                           "extern const uint8_t embedded_initramfs[];\n");
@@ -371,6 +372,7 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
     buffer_print(out,
                  "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
                  "    .seed_offset = 0x%zx,\n"
+                 "    .secret = embedded_secret,\n"
                  "    .gicd_gpa = 0x%llx,\n"
                  "    .reset_page = " FIELD_POINTER ",\n"
                  "    .reset_gpa = 0x%llx,\n"
@@ -597,6 +599,7 @@ void emit_embedded(const struct layout *layout, const struct pd *pd, struct buff
                  "    .section .rodata.embedded, \"a\"\n",
                  layout->system->name);
     emit_incbin("embedded_dtb", memory_format("%s.dtb", pd->vm->name), out);
+    emit_incbin("embedded_secret", memory_format("%s.secret", pd->vm->name), out);
     if (!layout->system->options->prefill) {
         emit_incbin("embedded_kernel", place->kernel.image->path, out);
         if (place->initramfs.image != NULL) {

@@ -44,6 +44,7 @@ static void emit_embeds(const struct layout *layout, struct buffer *out)
         const struct vm *vm = layout->system->vms.items[i];
         buffer_print(out, "EMBED_%s :=", layout->monitors[i]->name);
         add_path(out, memory_format("%s.dtb", vm->name));
+        add_path(out, memory_format("%s.secret", vm->name));
         if (!layout->system->options->prefill) {
             add_path(out, vm->kernel->path);
             if (vm->initramfs != NULL) {

@@ -219,7 +219,7 @@ static void seed(const struct vmm_config *config, const struct guest_memory *mem
     void *to = guest_memory_at(memory, gpa, VMM_SEED_SIZE);
 
     if (config->seed_offset != 0 && to) {
-        entropy_fill(to, VMM_SEED_SIZE, config->name, strlen(config->name));
+        entropy_fill(to, VMM_SEED_SIZE);
         cpu_flush_to_memory(to, VMM_SEED_SIZE);
     }
 }

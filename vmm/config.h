@@ -8,6 +8,7 @@
 
 #define VMM_MAX_VCPUS      8
 #define VMM_SEED_SIZE      64 /* bytes */
+#define VMM_SECRET_SIZE    32 /* bytes */
 #define VMM_MAX_INTERFACES 8
 #define VMM_MAX_DISKS      4
 
@@ -72,14 +73,15 @@ struct vmm_config {
     struct vmm_image initrd;
     struct vmm_image dtb;
     uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
+    const uint8_t *secret; /* of this machine's, from the build: VMM_SECRET_SIZE bytes */
     uint64_t gicd_gpa;     /* the emulated distributor; the CPU interface is mapped in hardware */
     void *reset_page;      /* a page for vmm/reset_program.h, which the guest can only execute, */
     uint64_t reset_gpa;    /* and where it sees that */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     uint32_t budget_us;    /* of the vCPUs' processor time, in each ... */
     uint32_t period_us;
-    bool has_equals;       /* there are other machines of its priority; then: */
-    uint8_t turn_channel;  /* turn, turn/turn.c */
+    bool has_equals;      /* there are other machines of its priority; then: */
+    uint8_t turn_channel; /* turn, turn/turn.c */
     struct vmm_console_config console;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];

@@ -2,42 +2,61 @@
 
 #include "entropy.h"
 
+#include <string.h>
+#include "chacha20.h"
 #include "cpu.h"
 
-#define SAMPLES_PER_BYTE 8u
-#define SCRATCH_SIZE     4096u
-#define MULTIPLIER       0x9e3779b97f4a7c15ULL /* odd, 2^64 divided by the golden ratio */
+#define SAMPLES      64u
+#define SCRATCH_SIZE 4096u
 
-/* A reversible step: no two states become one. The guest hashes what comes out. */
-static uint64_t mix(uint64_t state, uint64_t sample)
+_Static_assert(ENTROPY_SECRET_SIZE == CHACHA20_KEY_SIZE, "the first key is the secret");
+
+static uint8_t key[CHACHA20_KEY_SIZE];
+
+void entropy_init(const uint8_t secret[ENTROPY_SECRET_SIZE])
 {
-    state = (state ^ sample) * MULTIPLIER;
-    return state ^ (state >> 29);
+    memcpy(key, secret, sizeof(key));
+}
+
+/* The next key is made of the last one and of `input`; there is no way back from it. */
+static void stir(uint64_t input, uint32_t number)
+{
+    uint8_t nonce[CHACHA20_NONCE_SIZE] = {0};
+    uint8_t block[CHACHA20_BLOCK_SIZE];
+
+    memcpy(nonce, &input, sizeof(input));
+    chacha20_block(block, key, number, nonce);
+    memcpy(key, block, sizeof(key));
 }
 
 /* Memory accesses at places that depend on what was measured take a time that is hard to tell. */
-static uint64_t sample(uint64_t state)
+static uint64_t sample(void)
 {
     static volatile uint8_t scratch[SCRATCH_SIZE];
+    uint32_t place;
 
-    scratch[state % SCRATCH_SIZE] += (uint8_t)(state >> 32);
-    scratch[(state >> 16) % SCRATCH_SIZE] ^= (uint8_t)state;
+    memcpy(&place, key, sizeof(place));
+    scratch[place % SCRATCH_SIZE] += 1;
+    scratch[(place >> 16) % SCRATCH_SIZE] ^= (uint8_t)place;
     return cpu_counter();
 }
 
-void entropy_fill(void *seed, size_t size, const void *salt, size_t salt_size)
+void entropy_fill(void *seed, size_t size)
 {
-    static uint64_t state; /* never goes back: a restarted VM gets another seed */
-    const uint8_t *salt_bytes = salt;
+    static const uint8_t nonce[CHACHA20_NONCE_SIZE];
     uint8_t *bytes = seed;
+    uint32_t number = 0;
 
-    for (size_t i = 0; i < salt_size; i++) {
-        state = mix(state, salt_bytes[i]);
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        stir(sample(), i);
     }
-    for (size_t i = 0; i < size; i++) {
-        for (unsigned k = 0; k < SAMPLES_PER_BYTE; k++) {
-            state = mix(state, sample(state));
-        }
-        bytes[i] = (uint8_t)(state >> 32);
+    for (size_t done = 0; done < size; number++) {
+        uint8_t block[CHACHA20_BLOCK_SIZE];
+        size_t part = size - done < sizeof(block) ? size - done : sizeof(block);
+
+        chacha20_block(block, key, number, nonce);
+        memcpy(bytes + done, block, part);
+        done += part;
     }
+    stir(UINT64_MAX, number);
 }

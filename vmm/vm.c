@@ -5,6 +5,7 @@
 #include "boot.h"
 #include "console_port.h"
 #include "cpu.h"
+#include "entropy.h"
 #include "exits.h"
 #include "log.h"
 #include "pace.h"
@@ -145,7 +146,9 @@ void vm_init(const struct vmm_config *config)
 {
     const char *wrong;
 
+    _Static_assert(VMM_SECRET_SIZE == ENTROPY_SECRET_SIZE, "the build's is this one");
     vm.config = config;
+    entropy_init(config->secret);
     vm.state = VM_OFF;
     vm.used = 0;
     vm.memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};

@@ -60,6 +60,21 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
         assert (tmp_path / name).read_bytes() == (guest / name).read_bytes()
 
 
+def test_each_machine_has_a_secret_of_its_own():
+    """Drawn by the build, known to that machine's monitor alone: see vmm/entropy.h."""
+    made = conftest.build("virtio_demo").parent
+    secrets = [(made / f"{vm}.secret").read_bytes() for vm in ("vm0", "vm1")]
+    programs = {path.name: path.read_bytes() for path in made.glob("*.elf")}
+    assert len(set(secrets)) == 2
+    for vm, secret in zip(("vm0", "vm1"), secrets):
+        assert len(secret) == 32 and len(set(secret)) > 8
+        assert [name for name, program in programs.items() if secret in program] == [f"vmm_{vm}.elf"]
+    for secret in made.glob("*.secret"):
+        secret.unlink()
+    conftest.build("virtio_demo")
+    assert not set(secrets) & {path.read_bytes() for path in made.glob("*.secret")}
+
+
 def test_a_second_make_does_nothing():
     run = conftest.build("virtio_demo")
     files = sorted(p for p in run.parent.rglob("*") if p.is_file())

@@ -250,8 +250,9 @@ def test_images_are_embedded_without_prefill(generate):
     result = generate("vms: [a]\n")
     assert "prefill" not in result.read("system.system")
     assembler = result.read("config/vmm_a_images.S")
-    for name in ("a.dtb", str(generate.directory / "Image"), str(generate.directory / "initrd")):
+    for name in ("a.dtb", "a.secret", str(generate.directory / "Image"), str(generate.directory / "initrd")):
         assert f'.incbin "{name}"' in assembler
+    (result.output / "a.secret").write_bytes(bytes(32))
     subprocess.run(["gcc", "-c", f"-I{result.output}", result.output / "config/vmm_a_images.S",
                     "-o", generate.directory / "a.o"], check=True)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/boot.c vmm/entropy.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/boot.c vmm/entropy.c lib/chacha20.c tests/unit/fake/fake_microkit.c
  *
  * What is put into guest memory, and what is refused: images that are none, that do not fit, or
  * that lie upon one another.

@@ -37,6 +37,7 @@ static struct ring console_reads, console_writes;
 static const uint8_t kernel[256] = {
     [0] = 0x11, [17] = 0x10, [56] = 'A', [57] = 'R', [58] = 'M', [59] = 0x64,
 };
+static const uint8_t secret[VMM_SECRET_SIZE] = {1, 2, 3};
 static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 
 #define CONFIG(equals, vcpus, held)                                                                \
@@ -45,7 +46,7 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
         .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                  \
         .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
         .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
-        .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                  \
+        .secret = secret, .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                \
         .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = 2000, .period_us = 2000,              \
         .has_equals = equals, .turn_channel = FAKE_VM_TURN_CHANNEL,                                \
         .console = {                                                                               \
