@@ -30,6 +30,7 @@
 #define GICH_MISR_EOI (1u << 0)
 
 /* GICH_LR (5.3.10) */
+#define GICH_LR_INTID       0x3ffu
 #define GICH_LR_PENDING     (1u << 28)
 #define GICH_LR_ACTIVE      (2u << 28)
 #define GICH_LR_STATE       (3u << 28)

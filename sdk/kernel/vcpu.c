@@ -5,7 +5,7 @@
 #include "vcpu.h"
 #include "vcpu_switch.h"
 
-#define VIRQ_MAX_INTID    1023u
+#define VIRQ_MAX_INTID    1019u /* above are no interrupts (IHI 0048B, 2.2.1) */
 #define VIRQ_MAX_PRIORITY 31u
 #define VIRQ_MAX_GROUP    1u
 
@@ -305,6 +305,15 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
     return seL4_NoError;
 }
 
+static uint32_t list_register(const struct vcpu *vcpu, bool loaded, uint64_t index)
+{
+    return loaded ? gich_read(GICH_LR(index)) : vcpu->lr[index];
+}
+
+/*
+ * Refused is what seL4 refuses, and what the architecture leaves open, which seL4 lets pass: INTIDs
+ * that are none, and an interrupt in two list registers (IHI 0048B, 5.2.2).
+ */
 seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrupt)
 {
     struct vcpu *vcpu = &thread->vcpu;
@@ -320,10 +329,12 @@ seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrup
     }
 
     uint64_t *used = loaded ? &cpu->list_registers_used : &vcpu->lr_used;
-    if (*used & BIT(index)) {
-        uint32_t old = loaded ? gich_read(GICH_LR(index)) : vcpu->lr[index];
+    for (uint64_t left = *used; left != 0; left &= left - 1) {
+        uint64_t i = (uint64_t)__builtin_ctzl(left);
+        uint32_t old = list_register(vcpu, loaded, i);
+        uint32_t state = old & GICH_LR_STATE;
 
-        if ((old & GICH_LR_STATE) == GICH_LR_ACTIVE) {
+        if (i == index ? state == GICH_LR_ACTIVE : state != 0 && (old & GICH_LR_INTID) == intid) {
             return seL4_DeleteFirst;
         }
     }

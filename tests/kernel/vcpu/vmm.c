@@ -272,6 +272,10 @@ static void test_injection(void)
     check_equal("inject_index_range", inject(0, 44, 0, 0, 4), seL4_RangeError);
     check_equal("inject_index_range_high", inject(0, 44, 0, 0, 255), seL4_RangeError);
     check_equal("inject_intid_range", inject(0, 1024, 0, 0, 0), seL4_RangeError);
+    check_equal("inject_special_intid", inject(0, 1020, 0, 0, 0), seL4_RangeError);
+    check_equal("inject_no_interrupt", inject(0, 1023, 0, 0, 0), seL4_RangeError);
+    check_equal("inject_twice", inject(0, 40, 0, 0, 1), seL4_DeleteFirst);
+    check_equal("inject_again_in_its_place", inject(0, 40, 0, 0, 0), seL4_NoError);
     check_equal("inject_priority_range", inject(0, 44, 32, 0, 0), seL4_RangeError);
     check_equal("inject_group_range", inject(0, 44, 0, 2, 0), seL4_RangeError);
     take_interrupts(0, "interrupts_are_taken");
@@ -279,6 +283,7 @@ static void test_injection(void)
 
     /* Into a vCPU whose registers are not in the core, and others run before it does. */
     inject(SECOND, 43, 0, 0, 0);
+    check_equal("inject_twice_not_loaded", inject(SECOND, 43, 1, 0, 1), seL4_DeleteFirst);
     inject(SECOND, 42, 1, 0, 1);
     inject(SECOND, 41, 2, 0, 2);
     inject(SECOND, 40, 3, 0, 3);
