@@ -618,6 +618,33 @@ static void a_driver_without_flush_has_its_writes_flushed(void **state)
     guest_expect(number, VIRTIO_BLK_S_OK, 513);
 }
 
+/* Requests that the monitor answers by itself, of as many descriptors as a table here has. */
+static void a_turn_is_bounded_by_descriptors(void **state)
+{
+    (void)state;
+    const uint16_t all = 40, in_a_turn = 22; /* 3 of a budget of 64 each */
+    struct driver_buffer buffers[64];
+
+    begin(PLAIN | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC));
+    for (uint32_t i = 0; i < all; i++, next++) {
+        write_header(0x7777, 0);
+        buffers[0] = (struct driver_buffer){header_gpa(next), 16};
+        for (unsigned j = 1; j < 63; j++) {
+            buffers[j] = (struct driver_buffer){DATA, 1};
+        }
+        buffers[63] = (struct driver_buffer){status_gpa(next), 1};
+        driver_add_indirect(&queue, TABLES + i * 1024, buffers, 63, 1);
+    }
+    bus.turn = fake.frequency; /* a turn is enough for an event */
+    bus_kick(DEVICE, 0);
+    assert_true(bus.pauses);
+    assert_int_equal(driver_used_idx(&queue), in_a_turn);
+    bus.pauses = false;
+    bus.elapsed = 0;
+    virtio_devices_run();
+    assert_int_equal(driver_used_idx(&queue), all);
+}
+
 static void a_flush_waits_for_room_in_the_ring(void **state)
 {
     (void)state;
@@ -1023,6 +1050,7 @@ int main(void)
         TEST(flush_discard_and_write_zeroes),
         TEST(what_was_not_negotiated_is_not_done),
         TEST(a_driver_without_flush_has_its_writes_flushed),
+        TEST(a_turn_is_bounded_by_descriptors),
         TEST(a_flush_waits_for_room_in_the_ring),
         TEST(many_requests_in_any_order),
         TEST(no_more_in_flight_than_agreed),

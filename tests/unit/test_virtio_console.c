@@ -275,6 +275,48 @@ static void test_input_before_driver(void **state)
     assert_memory_equal(got, "llo", 3);
 }
 
+static uint32_t swallowed;
+
+/* The console takes whatever it is told of, and at once, since it is more urgent. */
+static void swallow(microkit_channel ch)
+{
+    if (ch == CHANNEL) {
+        swallowed += ring_read(&at_console_in, got, sizeof(got));
+        ring_await_data(&at_console_in);
+    }
+}
+
+/* However much a guest has to say: between two of its turns it is time for others. */
+static void test_turn_is_bounded(void **state)
+{
+    struct driver_buffer buffers[8];
+    uint32_t last = 0;
+
+    (void)state;
+    begin(PLAIN);
+    for (unsigned i = 0; i < 8; i++) {
+        buffers[i] = (struct driver_buffer){DATA, 2000};
+    }
+    driver_add(&tx, buffers, 8, 0);
+    driver_add(&tx, buffers, 8, 0);
+    swallowed = 0;
+    swallow(CHANNEL);
+    fake.on_notify = swallow;
+    bus.turn = fake.frequency; /* a turn is enough for an event */
+    bus_kick(DEVICE, TX);
+    assert_true(bus.pauses);
+    while (bus.pauses) {
+        assert_in_range(swallowed - last, 1, 16384);
+        last = swallowed;
+        bus.pauses = false;
+        bus.elapsed = 0;
+        virtio_resumed();
+    }
+    fake.on_notify = NULL;
+    assert_int_equal(swallowed, 2 * 8 * 2000);
+    assert_int_equal(driver_used_idx(&tx), 2);
+}
+
 static void test_hostile_guest(void **state)
 {
     (void)state;
@@ -338,6 +380,7 @@ int main(void)
         TEST(test_input),
         TEST(test_guest_that_does_not_read),
         TEST(test_input_before_driver),
+        TEST(test_turn_is_bounded),
         TEST(test_hostile_guest),
         TEST(test_emergency_write),
         TEST(test_channels),

@@ -22,11 +22,12 @@
 
 enum { QUEUE, QUEUES };
 
-#define QUEUE_SIZE 256u
-#define BUDGET     64u /* chains per turn */
-#define SLOTS      BLOCK_DEPTH
-#define SEGMENT    65536u /* bytes of a guest's segment, as it is told */
-#define HEADER     ((uint32_t)sizeof(struct virtio_blk_outhdr))
+#define QUEUE_SIZE      256u
+#define BUDGET          64u /* work per turn: a chain costs one, and one more for each 32 descriptors */
+#define WORK_COST_SHIFT 5
+#define SLOTS           BLOCK_DEPTH
+#define SEGMENT         65536u /* bytes of a guest's segment, as it is told */
+#define HEADER          ((uint32_t)sizeof(struct virtio_blk_outhdr))
 
 /* A guest's request that is with the multiplexer. */
 struct slot {
@@ -366,7 +367,8 @@ static bool send_chain(struct disk *disk, const struct chain *chain)
 
 enum outcome { DONE, BLOCKED, EMPTY, FAILED };
 
-static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue)
+/* *spent becomes more by what it has cost. */
+static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint32_t *spent)
 {
     struct chain chain = {0};
     const char *cause;
@@ -383,6 +385,7 @@ static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue)
     default:
         break;
     }
+    *spent += 1 + ((chain.popped.readable + (uint32_t)chain.popped.writable) >> WORK_COST_SHIFT);
     cause = find_status(&chain);
     if (cause != NULL) {
         virtqueue_break(queue, cause);
@@ -408,8 +411,8 @@ static uint32_t block_work(struct virtio_device *device, uint32_t pending)
     (void)pending;
     virtqueue_allow_absent(queue);
     virtqueue_disable_kicks(queue);
-    for (uint32_t budget = BUDGET; budget > 0 && outcome == DONE; budget--) {
-        outcome = serve_chain(disk, queue);
+    for (uint32_t spent = 0; spent < BUDGET && outcome == DONE;) {
+        outcome = serve_chain(disk, queue, &spent);
     }
     disk->blocked = outcome == BLOCKED;
     if (virtqueue_flush(queue)) {

@@ -10,7 +10,16 @@
 enum { RX, TX, QUEUES };
 
 #define QUEUE_SIZE 64u
-#define BUDGET     64u /* chains per turn */
+
+/*
+ * Work per turn: a chain costs one, one more for each 32 descriptors that it has, and for each 256
+ * bytes that are sent. A console that nobody looks at takes whatever comes, and a chain may be of
+ * 4 GiB.
+ */
+#define BUDGET           64u
+#define WORK_COST_SHIFT  5
+#define BYTES_COST_SHIFT 8
+#define SEND_BYTES_MAX   (BUDGET << BYTES_COST_SHIFT)
 
 static struct {
     struct virtio_device device;
@@ -20,43 +29,60 @@ static struct {
 
 static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
 
-/* Send what has not been sent of a chain; returns whether all of it is through. */
-static bool send(const struct virtqueue_chain *chain)
+enum outcome { SENT, BLOCKED, BUDGET_SPENT };
+
+/* Send what has not been sent of a chain, at most *room bytes, which become less. */
+static enum outcome send(const struct virtqueue_chain *chain, uint32_t *room)
 {
     uint32_t skip = console.sent;
 
     for (uint32_t i = 0; i < chain->readable; i++) {
         uint32_t length = segments[i].length;
-        uint32_t taken;
+        uint32_t part, taken;
 
         if (skip >= length) {
             skip -= length;
             continue;
         }
-        taken = console_port_write(segments[i].data + skip, length - skip);
+        part = length - skip < *room ? length - skip : *room;
+        taken = console_port_write(segments[i].data + skip, part);
         console.sent += taken;
-        if (taken < length - skip) {
-            return false;
+        *room -= taken;
+        if (taken < part) {
+            return BLOCKED;
+        }
+        if (part < length - skip) {
+            return BUDGET_SPENT;
         }
         skip = 0;
     }
     console.sent = 0;
-    return true;
+    return SENT;
+}
+
+static uint32_t cost_of(const struct virtqueue_chain *chain)
+{
+    return 1 + ((chain->readable + (uint32_t)chain->writable) >> WORK_COST_SHIFT);
 }
 
 /* Returns whether there is more to do at once. */
 static bool transmit(struct virtqueue *queue)
 {
     struct virtqueue_chain chain;
+    uint32_t room = SEND_BYTES_MAX;
 
     console.tx_waits = false;
-    for (uint32_t budget = BUDGET; budget > 0; budget--) {
+    for (uint32_t spent = 0; spent + ((SEND_BYTES_MAX - room) >> BYTES_COST_SHIFT) < BUDGET;) {
+        enum outcome outcome;
+
         if (virtqueue_pop(queue, segments, VIRTQUEUE_SIZE_MAX, &chain) != VIRTQUEUE_POPPED) {
             return virtqueue_enable_kicks(queue);
         }
-        if (!send(&chain)) {
+        spent += cost_of(&chain);
+        outcome = send(&chain, &room);
+        if (outcome != SENT) {
             virtqueue_unpop(queue, 1);
-            console.tx_waits = !console_port_await_space();
+            console.tx_waits = outcome == BLOCKED && !console_port_await_space();
             return !console.tx_waits;
         }
         virtqueue_push(queue, chain.head, 0);
@@ -86,7 +112,7 @@ static bool receive(struct virtqueue *queue)
 {
     struct virtqueue_chain chain;
 
-    for (uint32_t budget = BUDGET; budget > 0; budget--) {
+    for (uint32_t spent = 0; spent < BUDGET; spent += cost_of(&chain)) {
         uint32_t filled;
 
         if (virtqueue_pop(queue, segments, VIRTQUEUE_SIZE_MAX, &chain) != VIRTQUEUE_POPPED) {
