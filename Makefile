@@ -23,6 +23,18 @@ V                ?=
 # The packages whose files the guests are made of; the distribution's names.
 GUEST_PACKAGES   ?= linux-image-cloud-arm64 busybox-static iperf3 ethtool e2fsprogs
 
+# Paths are handed from make to make and to shells, which would take these for their own. A file that a
+# system file names is another matter: the generator deals with any.
+PATHS := SYSTEM BUILD_DIR MICROKIT_SDK SEL4CP_SDK MICROKIT_CONFIG SEL4CP_CONFIG MICROKIT_BOARD SEL4CP_BOARD \
+    LINUX INITRD MEMORY
+HASH := \#
+SPECIAL := $$ ' " ` \ ; & | < > ( ) * ? [ ] { } ! % : = ^ $(HASH)
+is_odd = $(or $(word 2,$(value $(1))),$(strip $(foreach c,$(SPECIAL),$(findstring $(c),$(value $(1))))))
+ODD := $(strip $(foreach v,$(PATHS),$(if $(call is_odd,$(v)),$(v))))
+ifneq ($(ODD),)
+$(error $(ODD): no blank and none of $(SPECIAL) may be in it)
+endif
+
 # ---- What follows from that ------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
@@ -31,8 +43,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 Q := $(if $(V),,@)
 ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 BUILD := $(abspath $(BUILD_DIR))
-ifneq ($(words $(CURDIR) $(ROOT) $(BUILD)),3)
-$(error BUILD_DIR must be one directory, and no name on the way to it, or here, may hold a blank)
+ifneq ($(strip $(foreach v,CURDIR ROOT BUILD,$(call is_odd,$(v)))),)
+$(error BUILD_DIR=$(BUILD): no name on the way to it, or to $(ROOT), may hold a blank or one of $(SPECIAL))
 endif
 
 BUNDLED_SDK := $(BUILD)/sdk/microkit-sdk

@@ -2,7 +2,8 @@
 #
 # How one system's image comes about, once packages, SDK and guests are in place. The Makefile calls
 # this file and says in variables what it has found out: ROOT, BUILD, SDK, BUNDLED_SDK, BOARD, CONFIG,
-# SYSTEM, KERNEL, INITRD, MEMORY, QEMU, MORE_QEMU_ARGS, GEN, PYTHON, V.
+# SYSTEM, KERNEL, INITRD, MEMORY, QEMU, MORE_QEMU_ARGS, GEN, PYTHON, V. Paths among them hold nothing that
+# make or a shell takes for its own; the Makefile has looked.
 #
 #   systems/NAME.yaml --braid-gen--> OUT/system.mk, system.system, config/PD.c, ...
 #   the kinds of PDs  --gcc--------> OBJ, shared by all systems of one SDK, board and config
@@ -78,9 +79,11 @@ ifeq ($(wildcard $(OUT)/system.mk),)
 $(shell mkdir -p $(OUT) && touch -d @0 $(OUT)/system.mk)
 endif
 include $(OUT)/system.mk
-$(OUT)/system.mk: $(SYSTEM_INPUTS)
+# The user's files go by links beside system.mk, so that no name of theirs is read by make or a shell.
+USERS_FILES := $(addprefix $(OUT)/,$(sort $(SYSTEM_INPUTS) $(IMAGES)))
+$(OUT)/system.mk: $(USERS_FILES)
 # That one of them has gone since is for the generator to say, in words.
-$(sort $(SYSTEM_INPUTS) $(IMAGES)): ;
+$(USERS_FILES): ;
 
 # ---- Programs ------------------------------------------------------------------------------------
 
@@ -130,7 +133,7 @@ $(OUT)/%.secret:
 	$(Q)umask 077 && head -c 32 /dev/urandom >$@ && [ "$$(wc -c <$@)" -eq 32 ]
 
 # A monitor's files, those that its ELF carries.
-embedded = $(foreach f,$(EMBED_$(1)),$(if $(findstring /,$(f)),$(f),$(OUT)/$(f)))
+embedded = $(addprefix $(OUT)/,$(EMBED_$(1)))
 $(OUT)/config/%_images.o: $(OUT)/config/%_images.S $(OBJ)/settings
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) -I$(OUT) -c -o $@ $<
 
@@ -150,16 +153,16 @@ $(foreach p,$(PDS),$(eval $(call pd,$(p))))
 IMAGE := $(OUT)/loader.img
 
 # The tool looks for its SDK where MICROKIT_SDK says, which may be set to another one, or to nothing.
-$(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES) $(SDK)/bin/microkit \
+$(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES:%=$(OUT)/%) $(SDK)/bin/microkit \
         $(wildcard $(BOARD_DIR)/elf/*)
 	@echo "  IMAGE   $@"
-	$(Q)MICROKIT_SDK='$(SDK)' $(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) / \
+	$(Q)MICROKIT_SDK='$(SDK)' $(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) \
 	    --board $(BOARD) --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
 # The command that boots it, for people and for tests; what is given to it goes to QEMU as well.
 RUN := $(OUT)/run
-RUN_COMMAND := exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
+RUN_COMMAND := set -f; exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
 $(eval $(call remember,$(OUT)/run.settings,$(RUN_COMMAND)))
 $(RUN): $(OUT)/run.settings
 	$(Q)printf '#!/bin/sh\ncd "$$(dirname "$$0")" && %s\n' '$(RUN_COMMAND)' >$@ && chmod +x $@
@@ -169,16 +172,10 @@ $(RUN): $(OUT)/run.settings
 # It is made once, and then holds what the machines have written; `disk` starts it over.
 DISK_IMAGE := $(if $(filter disk.img,$(DISK)),$(OUT)/disk.img)
 
-ifneq ($(DISK_IMAGE),)
-$(DISK_IMAGE): $(OUT)/system.mk FORCE
+$(OUT)/disk.img: $(OUT)/system.mk FORCE
 	$(Q)$(PYTHON) $(ROOT)/tools/disk.py --keep $(OUT)/system.json $@
 disk: $(OUT)/system.mk
-	$(Q)$(PYTHON) $(ROOT)/tools/disk.py $(OUT)/system.json $(DISK_IMAGE)
-else
-disk:
-	@echo "make: there is no disk to make: $(if $(DISK),$(NAME) uses $(DISK),no machine of $(NAME) has one)" >&2
-	@exit 1
-endif
+	$(Q)$(PYTHON) $(ROOT)/tools/disk.py $(OUT)/system.json $(OUT)/disk.img
 
 # ---- The board at the other end of the uplink's cable --------------------------------------------
 

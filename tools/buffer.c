@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "buffer.h"
 #include "memory.h"
+#include "value.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct output {
     const char *name;
-    struct buffer *content;
+    struct buffer *content; /* NULL: a symbolic link to: */
+    const char *target;
 };
 
 static struct LIST(struct output) outputs;
@@ -65,6 +70,9 @@ void buffer_add_xml(struct buffer *buffer, const char *text)
         case '<':
             buffer_print(buffer, "&lt;");
             break;
+        case '>':
+            buffer_print(buffer, "&gt;");
+            break;
         case '"':
             buffer_print(buffer, "&quot;");
             break;
@@ -93,6 +101,16 @@ struct buffer *output_file(const char *name)
     output->content = memory_new(sizeof(*output->content));
     buffer_add(output->content, "", 0);
     return output->content;
+}
+
+void output_link(const char *name, const char *target)
+{
+    *list_add(&outputs) = (struct output){.name = name, .target = target};
+}
+
+const char *link_name(const char *kind, const char *target)
+{
+    return memory_format("%s-%016" PRIx64, kind, text_hash(TEXT_HASH_START, target));
 }
 
 /* Make `path` and the directories above it. */
@@ -127,22 +145,59 @@ static bool same_content(const char *path, const struct buffer *content)
     return length == content->length && memcmp(old, content->bytes, length) == 0;
 }
 
-static bool write_file(const char *path, const struct buffer *content)
+/* Beside `path`, a name that nobody can guess. NULL: there is no randomness; errno says why. */
+static const char *temporary_name(const char *path)
 {
-    const char *temporary = memory_format("%s.new%ld", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    bool written = file != NULL;
+    uint64_t random;
 
-    if (written) {
-        written = fwrite(content->bytes, 1, content->length, file) == content->length;
-        written = fclose(file) == 0 && written;
-        written = written && rename(temporary, path) == 0;
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+        return NULL;
     }
-    if (!written) {
-        fprintf(stderr, "braid-gen: %s: %s\n", path, strerror(errno));
+    return memory_format("%s.%016" PRIx64, path, random);
+}
+
+static bool fill(const char *temporary, const struct buffer *content)
+{
+    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+
+    if (file == NULL) {
+        return false;
+    }
+    bool written = fwrite(content->bytes, 1, content->length, file) == content->length;
+    return fclose(file) == 0 && written;
+}
+
+/* Under a temporary name first, then as `path`: whoever looks sees the old one or the new one. */
+static bool write_output(const char *path, const struct output *output)
+{
+    const char *temporary = temporary_name(path);
+    bool made = temporary != NULL && (output->content != NULL
+                                          ? fill(temporary, output->content)
+                                          : symlink(output->target, temporary) == 0);
+
+    if (made && rename(temporary, path) == 0) {
+        return true;
+    }
+    fprintf(stderr, "braid-gen: %s: %s\n", path, strerror(errno));
+    if (temporary != NULL) {
         unlink(temporary);
     }
-    return written;
+    return false;
+}
+
+static bool same_target(const char *path, const char *target)
+{
+    size_t size = strlen(target) + 1;
+    char *old = memory_new(size);
+
+    return readlink(path, old, size) == (ssize_t)size - 1 && memcmp(old, target, size - 1) == 0;
+}
+
+static bool is_there(const char *path, const struct output *output)
+{
+    return output->content != NULL ? same_content(path, output->content)
+                                   : same_target(path, output->target);
 }
 
 bool outputs_write(const char *directory, const char *touch)
@@ -158,10 +213,10 @@ bool outputs_write(const char *directory, const char *touch)
         if (!make_directories(memory_copy(path, (size_t)(slash - path)))) {
             return false;
         }
-        if (strcmp(output->name, touch) != 0 && same_content(path, output->content)) {
+        if (strcmp(output->name, touch) != 0 && is_there(path, output)) {
             continue;
         }
-        if (!write_file(path, output->content)) {
+        if (!write_output(path, output)) {
             return false;
         }
     }

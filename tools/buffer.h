@@ -16,7 +16,7 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_print(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* `text` with what XML, JSON and C strings (and DOT's) demand to be escaped. */
+/* `text` with what XML (and DOT's labels), JSON and C strings (and DOT's) demand to be escaped. */
 void buffer_add_xml(struct buffer *buffer, const char *text);
 void buffer_add_quoted(struct buffer *buffer, const char *text);
 
@@ -25,6 +25,16 @@ void buffer_add_quoted(struct buffer *buffer, const char *text);
  * happens on disk before outputs_write.
  */
 struct buffer *output_file(const char *name);
+
+/*
+ * A symbolic link `name` in the output directory to a file of the user's, `target`, an absolute
+ * path. What names files goes by the link: the target's name may hold what make, a shell or QEMU
+ * takes for its own.
+ */
+void output_link(const char *name, const char *target);
+
+/* A name for such a link: `kind` and what is particular to the target, of letters, digits, '-'. */
+const char *link_name(const char *kind, const char *target);
 
 /*
  * Write all files into `directory`, making it if need be. A file whose content is already there is

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -165,6 +166,10 @@ static void read_disk(struct system *system, struct yaml_file *file)
         disk->path = NULL;
         return;
     }
+    char *absolute = realpath(disk->path, NULL);
+    disk->target = absolute == NULL ? disk->path : memory_copy(absolute, strlen(absolute));
+    free(absolute);
+    disk->link = link_name("disk", disk->target);
     if (disk->settings.size.line != 0) {
         error_at(system->path, disk->settings.size.line, "disk",
                  "size %s: the file has its size: leave it out", disk->settings.size.text);

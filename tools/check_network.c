@@ -131,11 +131,17 @@ static void read_trunk(const struct system *system, struct yaml_file *file,
     static const struct schema_key vlan_key = {
         .name = "trunk", .kind = VALUE_COUNT, .minimum = 1, .maximum = VLAN_MAX};
     const struct setting *trunk = &interface->settings.trunk;
+    bool seen[VLAN_MAX + 1] = {false};
     size_t count = 0;
 
     if (trunk->node->type != YAML_SEQUENCE_NODE || yaml_item_count(trunk->node) == 0) {
         error_at(system->path, trunk->line, interface->where,
                  "trunk: a list of VLANs belongs here, like [10, 20]");
+        return;
+    }
+    if (yaml_item_count(trunk->node) > VLAN_MAX) {
+        error_at(system->path, trunk->line, interface->where, "trunk: %zu of them: %d at most",
+                 yaml_item_count(trunk->node), VLAN_MAX);
         return;
     }
     for (size_t i = 0; i < yaml_item_count(trunk->node); i++) {
@@ -145,15 +151,12 @@ static void read_trunk(const struct system *system, struct yaml_file *file,
                                &vlan)) {
             continue;
         }
-        size_t same = 0;
-        while (same < count && interface->trunk[same] != vlan.number) {
-            same++;
-        }
-        if (same < count) {
+        if (seen[vlan.number]) {
             error_at(system->path, yaml_line(item), interface->where, "trunk: VLAN %s given twice",
                      vlan.text);
             continue;
         }
+        seen[vlan.number] = true;
         interface->trunk[count++] = (uint16_t)vlan.number;
     }
 }
@@ -178,22 +181,14 @@ static void check_vlans(const struct system *system, struct yaml_file *file,
 #define MAC_LOCAL     (2ULL << 40)
 #define MAC_BYTES_2_6 0xffffffffffULL
 
-/* FNV-1a, so that the address depends on the names alone. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    do {
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
-    } while (*text++ != '\0');
-    return hash;
-}
-
+/* It depends on the names alone. */
 static uint64_t derived_mac(const struct system *system, const struct interface *interface,
                             unsigned attempt)
 {
-    uint64_t hash = hash_text(0xcbf29ce484222325ULL, system->name);
+    uint64_t hash = text_hash(TEXT_HASH_START, system->name);
 
-    hash = hash_text(hash, interface->vm->name);
-    hash = hash_text(hash, memory_format("%u %u", interface->index, attempt));
+    hash = text_hash(hash, interface->vm->name);
+    hash = text_hash(hash, memory_format("%u %u", interface->index, attempt));
     return MAC_LOCAL | ((hash ^ hash >> 40) & MAC_BYTES_2_6);
 }
 

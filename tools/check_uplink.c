@@ -9,58 +9,52 @@
 #define VLAN_MAX 4094
 #define PORT_MAX 65535
 
+/* They become one argument of QEMU's, of which Linux takes 128 KiB. */
+#define FORWARDS_MAX 1000
+
 /* ---- VLANs ---- */
 
-static bool has_vlan(const struct uplink *uplink, uint16_t vlan, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (uplink->vlans[i] == vlan) {
-            return true;
-        }
-    }
-    return false;
-}
+/* Which VLANs ports are on, by their numbers. */
+struct vlans {
+    bool has[VLAN_MAX + 1];
+};
 
-static size_t add_vlan(struct uplink *uplink, uint64_t vlan, size_t count)
+static void add_vlan(struct uplink *uplink, struct vlans *taken, uint64_t vlan, size_t *count)
 {
-    if (vlan == 0 || has_vlan(uplink, (uint16_t)vlan, count)) {
-        return count;
+    if (vlan != 0 && !taken->has[vlan]) {
+        taken->has[vlan] = true;
+        uplink->vlans[(*count)++] = (uint16_t)vlan;
     }
-    uplink->vlans[count] = (uint16_t)vlan;
-    return count + 1;
 }
 
 /* All that the switch's ports are on. */
 static void take_all_vlans(struct uplink *uplink)
 {
     const struct network *network = uplink->network;
+    struct vlans taken = {0};
     size_t count = 0;
 
     for (unsigned p = 0; p < network->port_count; p++) {
         const struct interface *port = network->ports[p];
 
-        count = add_vlan(uplink, port->settings.vlan.number, count);
+        add_vlan(uplink, &taken, port->settings.vlan.number, &count);
         for (size_t i = 0; port->trunk[i] != 0; i++) {
-            count = add_vlan(uplink, port->trunk[i], count);
+            add_vlan(uplink, &taken, port->trunk[i], &count);
         }
     }
 }
 
-static bool on_network(const struct network *network, uint64_t vlan)
+static void find_vlans(const struct network *network, struct vlans *found)
 {
+    *found = (struct vlans){0};
     for (unsigned p = 0; p < network->port_count; p++) {
         const struct interface *port = network->ports[p];
 
-        if (port->settings.vlan.number == vlan) {
-            return true;
-        }
+        found->has[port->settings.vlan.number] = true;
         for (size_t i = 0; port->trunk[i] != 0; i++) {
-            if (port->trunk[i] == vlan) {
-                return true;
-            }
+            found->has[port->trunk[i]] = true;
         }
     }
-    return false;
 }
 
 static void read_vlans(const struct system *system, struct yaml_file *file, struct uplink *uplink)
@@ -68,6 +62,8 @@ static void read_vlans(const struct system *system, struct yaml_file *file, stru
     static const struct schema_key vlan_key = {
         .name = "vlans", .kind = VALUE_COUNT, .minimum = 1, .maximum = VLAN_MAX};
     const struct setting *vlans = &uplink->settings.vlans;
+    struct vlans taken = {0};
+    struct vlans inside;
     size_t count = 0;
 
     if (vlans->node->type != YAML_SEQUENCE_NODE || yaml_item_count(vlans->node) == 0) {
@@ -75,6 +71,7 @@ static void read_vlans(const struct system *system, struct yaml_file *file, stru
                  "vlans: a list of VLANs belongs here, like [10, 20]");
         return;
     }
+    find_vlans(uplink->network, &inside);
     for (size_t i = 0; i < yaml_item_count(vlans->node); i++) {
         yaml_node_t *item = yaml_node(file, vlans->node->data.sequence.items.start[i]);
         struct setting vlan = {0};
@@ -82,14 +79,14 @@ static void read_vlans(const struct system *system, struct yaml_file *file, stru
                                &vlan)) {
             continue;
         }
-        if (has_vlan(uplink, (uint16_t)vlan.number, count)) {
+        if (taken.has[vlan.number]) {
             error_at(system->path, yaml_line(item), uplink->where, "vlans: VLAN %s given twice",
                      vlan.text);
-        } else if (!on_network(uplink->network, vlan.number)) {
+        } else if (!inside.has[vlan.number]) {
             error_at(system->path, yaml_line(item), uplink->where,
                      "vlans: VLAN %s: no machine on the switch is on it", vlan.text);
         } else {
-            count = add_vlan(uplink, vlan.number, count);
+            add_vlan(uplink, &taken, vlan.number, &count);
         }
     }
 }
@@ -97,8 +94,10 @@ static void read_vlans(const struct system *system, struct yaml_file *file, stru
 static void check_native(const struct system *system, const struct uplink *uplink)
 {
     const struct setting *native = &uplink->settings.native;
+    struct vlans inside;
 
-    if (native->line != 0 && !on_network(uplink->network, native->number)) {
+    find_vlans(uplink->network, &inside);
+    if (native->line != 0 && !inside.has[native->number]) {
         error_at(system->path, native->line, uplink->where,
                  "native %s: no machine on the switch is on that VLAN", native->text);
     }
@@ -300,6 +299,11 @@ static void read_forwards(const struct system *system, struct yaml_file *file,
         error_at(system->path, list->line, uplink->where,
                  "forward: %s: a list belongs here, like ['tcp:2222->vm0:22']",
                  yaml_kind(list->node));
+        return;
+    }
+    if (yaml_item_count(list->node) > FORWARDS_MAX) {
+        error_at(system->path, list->line, uplink->where, "forward: %zu of them: %d at most",
+                 yaml_item_count(list->node), FORWARDS_MAX);
         return;
     }
     for (size_t i = 0; i < yaml_item_count(list->node); i++) {

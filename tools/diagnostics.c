@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "diagnostics.h"
 #include "memory.h"
+#include "value.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +66,17 @@ static int compare(const void *left, const void *right)
     return a->order < b->order ? -1 : 1;
 }
 
+/* Whatever names and values it quotes, a message does to the terminal nothing but to stand there. */
+static void print_plain(const char *text)
+{
+    while (*text != '\0') {
+        bool plain;
+        size_t length = text_step(text, &plain);
+        fwrite(plain ? text : "?", 1, plain ? length : 1, stderr);
+        text += length;
+    }
+}
+
 void errors_print(void)
 {
     size_t shown = 0;
@@ -74,11 +86,13 @@ void errors_print(void)
     }
     for (; shown < diagnostics.count && shown < DIAGNOSTICS_SHOWN; shown++) {
         const struct diagnostic *diagnostic = &diagnostics.items[shown];
+        print_plain(diagnostic->file);
         if (diagnostic->line > 0) {
-            fprintf(stderr, "%s:%d: %s\n", diagnostic->file, diagnostic->line, diagnostic->text);
-        } else {
-            fprintf(stderr, "%s: %s\n", diagnostic->file, diagnostic->text);
+            fprintf(stderr, ":%d", diagnostic->line);
         }
+        fputs(": ", stderr);
+        print_plain(diagnostic->text);
+        fputc('\n', stderr);
     }
     if (total > shown) {
         fprintf(stderr, "and %zu more errors\n", total - shown);

@@ -121,7 +121,7 @@ class Tree:
 
 
 def quoted(path):
-    if "\n" in path:
+    if "\n" in path or "\r" in path:
         raise DiskError(f"'{path!r}': a name with a line break cannot be put on a disk")
     return '"' + path.replace('"', '""') + '"'
 
@@ -193,9 +193,14 @@ def main():
     parser.add_argument("system", type=pathlib.Path)
     parser.add_argument("image", type=pathlib.Path)
     arguments = parser.parse_args()
-    disk = json.loads(arguments.system.read_text(encoding="utf-8"))["disk"]
+    system = json.loads(arguments.system.read_text(encoding="utf-8"))
+    disk = system.get("disk")
     made_for = arguments.image.with_name(arguments.image.name + ".parts")
     try:
+        if disk is None or "file" in disk:
+            raise DiskError("there is no disk to make: " +
+                            (f"no machine of {system['name']} has one" if disk is None else
+                             f"{system['name']} uses {disk['file']}"))
         if arguments.keep and arguments.image.exists():
             if not made_for.exists() or made_for.read_text(encoding="utf-8") != layout(disk):
                 raise DiskError(f"{arguments.image} was made for other parts of the disk; "

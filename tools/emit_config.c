@@ -578,16 +578,14 @@ void emit_config(const struct layout *layout, const struct pd *pd, struct buffer
     }
 }
 
-static void emit_incbin(const char *symbol, const char *path, struct buffer *out)
+static void emit_incbin(const char *symbol, const char *name, struct buffer *out)
 {
     buffer_print(out,
                  "\n    .balign 4096\n"
                  "    .global %s\n"
                  "%s:\n"
-                 "    .incbin \"",
-                 symbol, symbol);
-    buffer_add_quoted(out, path);
-    buffer_print(out, "\"\n");
+                 "    .incbin \"%s\"\n",
+                 symbol, symbol, name);
 }
 
 void emit_embedded(const struct layout *layout, const struct pd *pd, struct buffer *out)
@@ -601,9 +599,9 @@ void emit_embedded(const struct layout *layout, const struct pd *pd, struct buff
     emit_incbin("embedded_dtb", memory_format("%s.dtb", pd->vm->name), out);
     emit_incbin("embedded_secret", memory_format("%s.secret", pd->vm->name), out);
     if (!layout->system->options->prefill) {
-        emit_incbin("embedded_kernel", place->kernel.image->path, out);
+        emit_incbin("embedded_kernel", place->kernel.image->link, out);
         if (place->initramfs.image != NULL) {
-            emit_incbin("embedded_initramfs", place->initramfs.image->path, out);
+            emit_incbin("embedded_initramfs", place->initramfs.image->link, out);
         }
     }
     buffer_print(out, "\n    .section .note.GNU-stack, \"\", %%progbits\n");

@@ -110,24 +110,24 @@ static void emit_services(const struct layout *layout, struct buffer *out)
                  value_format(VALUE_SIZE, layout->uart_link.ring_up));
 }
 
-static const char *port_label(const struct interface *interface, const struct link *link)
+static void emit_port_label(const struct interface *interface, const struct link *link,
+                            struct buffer *out)
 {
-    const char *label =
-        interface_is_vhost(interface)
-            ? memory_format(" eth%u\\n vhost", interface->index)
-            : memory_format(" eth%u\\n 2 x %s", interface->index,
-                            value_format(VALUE_SIZE, link->ring_up));
-
+    if (interface_is_vhost(interface)) {
+        buffer_print(out, " eth%u\\n vhost", interface->index);
+    } else {
+        buffer_print(out, " eth%u\\n 2 x %s", interface->index,
+                     value_format(VALUE_SIZE, link->ring_up));
+    }
     if (interface->settings.vlan.line != 0) {
-        label = memory_format("%s\\nVLAN %" PRIu64, label, interface->settings.vlan.number);
+        buffer_print(out, "\\nVLAN %" PRIu64, interface->settings.vlan.number);
     }
     for (size_t i = 0; interface->trunk[i] != 0; i++) {
-        label = memory_format("%s%s%u", label, i == 0 ? "\\ntrunk " : ",", interface->trunk[i]);
+        buffer_print(out, "%s%u", i == 0 ? "\\ntrunk " : ",", interface->trunk[i]);
     }
     if (interface->network->mirror_port == (int)interface->port) {
-        label = memory_format("%s\\nmirror", label);
+        buffer_print(out, "\\nmirror");
     }
-    return label;
 }
 
 static void emit_links(const struct layout *layout, struct buffer *out)
@@ -140,9 +140,10 @@ static void emit_links(const struct layout *layout, struct buffer *out)
         for (unsigned k = 0; k < vm->interface_count; k++) {
             buffer_print(out,
                          "    vmm_%zu:m -> switch_%u [dir=both, penwidth=2, color=\"#d79b00\", "
-                         "label=\"%s\"];\n",
-                         i, vm->interfaces[k].network->index,
-                         port_label(&vm->interfaces[k], &place->interfaces[k]));
+                         "label=\"",
+                         i, vm->interfaces[k].network->index);
+            emit_port_label(&vm->interfaces[k], &place->interfaces[k], out);
+            buffer_print(out, "\"];\n");
         }
         buffer_print(out, "    vmm_%zu:m -> console [dir=%s, color=\"#d6b656\"];\n", i,
                      place->console.ring_down == 0 ? "forward" : "both");

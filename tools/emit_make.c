@@ -4,51 +4,41 @@
 #include <inttypes.h>
 #include <string.h>
 
+/*
+ * No text of the user's but names, which are letters, digits, '-' and '_' (and '.' in those of the
+ * files): make would read what it includes as make does, and hand the rest to a shell.
+ */
 static const char head[] =
     "#\n"
     "# SYSTEM_NAME    what the system is called\n"
     "# BOARD          the SDK's name of the board\n"
     "# PDS            the protection domains; system.system wants PD.elf of each\n"
     "# KIND_PD        the directory of a PD's sources; config/PD.c is its configuration\n"
-    "# EMBED_PD       the files that config/PD_images.S puts into that PD; unset: it has no such\n"
-    "#                file. Names without a directory lie beside this file (as -I DIR).\n"
+    "# EMBED_PD       the files that config/PD_images.S puts into that PD (as -I DIR); unset: it has\n"
+    "#                no such file\n"
     "# IMAGES         the files that system.system fills memory regions with\n"
-    "# SYSTEM_INPUTS  what all this was made from; if one changes, run braid-gen again\n"
+    "# SYSTEM_INPUTS  what all this was made from beside system and board; if one changes, run\n"
+    "#                braid-gen again\n"
     "# VMS            the machines\n"
-    "# MEMORY         QEMU's memory: the board's, unless it was set before\n"
-    "# DISK           the disk's image, a name without a directory beside this file; if it is not\n"
-    "#                the user's it is to be made (system.json says of what); unset: no disk\n"
-    "# NETDEV         what is behind the board's card, as QEMU's -netdev; unset: it has none\n"
+    "# DISK           the disk's image; disk.img is to be made (system.json says of what), another\n"
+    "#                one is the user's; unset: no disk\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
     "directory is\n"
     "#                to be beside this file as `peer`\n"
-    "# QEMU_ARGS      QEMU's arguments; IMAGE is to be the boot image\n"
     "#\n"
+    "# Files lie beside this one; those of the user's are links there.\n"
     "# This file gets a new time at each run, all others only when their content changes.\n\n";
-
-/* A file's name for make: blanks and the like with a backslash, `$` doubled. */
-static void add_path(struct buffer *out, const char *path)
-{
-    buffer_print(out, " ");
-    for (; *path != '\0'; path++) {
-        if (strchr(" #%:\\", *path) != NULL) {
-            buffer_print(out, "\\");
-        }
-        buffer_print(out, *path == '$' ? "$$" : "%c", *path);
-    }
-}
 
 static void emit_embeds(const struct layout *layout, struct buffer *out)
 {
     for (size_t i = 0; i < layout->system->vms.count; i++) {
         const struct vm *vm = layout->system->vms.items[i];
         buffer_print(out, "EMBED_%s :=", layout->monitors[i]->name);
-        add_path(out, memory_format("%s.dtb", vm->name));
-        add_path(out, memory_format("%s.secret", vm->name));
+        buffer_print(out, " %s.dtb %s.secret", vm->name, vm->name);
         if (!layout->system->options->prefill) {
-            add_path(out, vm->kernel->path);
+            buffer_print(out, " %s", vm->kernel->link);
             if (vm->initramfs != NULL) {
-                add_path(out, vm->initramfs->path);
+                buffer_print(out, " %s", vm->initramfs->link);
             }
         }
         buffer_print(out, "\n");
@@ -61,13 +51,11 @@ static void emit_inputs(const struct layout *layout, struct buffer *out)
 
     buffer_print(out, "IMAGES :=");
     for (size_t i = 0; system->options->prefill && i < system->images.count; i++) {
-        add_path(out, system->images.items[i]->path);
+        buffer_print(out, " %s", system->images.items[i]->link);
     }
     buffer_print(out, "\nSYSTEM_INPUTS :=");
-    add_path(out, system->path);
-    add_path(out, system->board.path);
     for (size_t i = 0; i < system->images.count; i++) {
-        add_path(out, system->images.items[i]->path);
+        buffer_print(out, " %s", system->images.items[i]->link);
     }
     buffer_print(out, "\nVMS :=");
     for (size_t i = 0; i < system->vms.count; i++) {
@@ -76,19 +64,9 @@ static void emit_inputs(const struct layout *layout, struct buffer *out)
     buffer_print(out, "\n");
 }
 
-/* The disk's image as a value of QEMU's -drive, in which a comma is written twice. */
 static const char *disk_file(const struct system *system)
 {
-    const char *path = system->disk.is_given ? system->disk.path : "disk.img";
-    char *doubled = memory_new(2 * strlen(path) + 1);
-
-    for (char *to = doubled; *path != '\0'; path++) {
-        *to++ = *path;
-        if (*path == ',') {
-            *to++ = ',';
-        }
-    }
-    return doubled;
+    return system->disk.is_given ? system->disk.link : "disk.img";
 }
 
 /* What is behind the card, as a value of QEMU's -netdev. */
@@ -119,9 +97,11 @@ void emit_make(const struct layout *layout, struct buffer *out)
 {
     const struct board *board = &layout->system->board;
 
-    buffer_print(out, "# Made by braid-gen from %s and %s; changes will be lost.\n%s",
-                 layout->system->path, board->path, head);
-    buffer_print(out, "SYSTEM_NAME := %s\nBOARD := %s\nPDS :=", layout->system->name, board->name);
+    buffer_print(out,
+                 "# Made by braid-gen from the system '%s' for the board '%s'; changes will be "
+                 "lost.\n%s"
+                 "SYSTEM_NAME := %s\nBOARD := %s\nPDS :=",
+                 layout->system->name, board->name, head, layout->system->name, board->name);
     for (size_t i = 0; i < layout->pds.count; i++) {
         buffer_print(out, " %s", layout->pds.items[i]->name);
     }
@@ -132,31 +112,12 @@ void emit_make(const struct layout *layout, struct buffer *out)
     }
     emit_embeds(layout, out);
     emit_inputs(layout, out);
-    buffer_print(out, "MEMORY ?= %" PRIu64 "M\n", memory_mebibytes(layout));
     if (layout->disk.block != NULL) {
-        buffer_print(out, "DISK ?=");
-        add_path(out, disk_file(layout->system));
-        buffer_print(out, "\n");
-    }
-    if (layout->uplink.driver != NULL) {
-        buffer_print(out, "NETDEV ?= %s\n", netdev(&layout->system->uplink));
+        buffer_print(out, "DISK := %s\n", disk_file(layout->system));
     }
     if (layout->uplink.driver != NULL && layout->system->uplink.settings.to.line != 0) {
         buffer_print(out, "PEER := %s\n", layout->system->uplink.settings.to.text);
     }
-    buffer_print(out,
-                 "QEMU_ARGS = -machine %s -cpu %s -m $(MEMORY) \\\n"
-                 "    -device loader,file=$(IMAGE),addr=0x%" PRIx64 ",cpu-num=0 \\\n",
-                 board->qemu.machine.text, board->qemu.cpu.text,
-                 board->settings.image_address.number);
-    if (layout->disk.block != NULL) {
-        buffer_print(out, "    -drive if=none,id=disk,format=raw,file=$(DISK) %s \\\n",
-                     board->disk.qemu.text);
-    }
-    if (layout->uplink.driver != NULL) {
-        buffer_print(out, "    -netdev $(NETDEV) %s \\\n", board->network.qemu.text);
-    }
-    buffer_print(out, "    %s\n", board->qemu.arguments.text);
 }
 
 /* Words that blanks separate, one a line. */

@@ -12,9 +12,7 @@ static void emit_region(const struct region *region, struct buffer *out)
         buffer_print(out, " phys_addr=\"0x%" PRIx64 "\"", region->address);
     }
     if (region->prefill != NULL) {
-        buffer_print(out, " prefill_path=\"");
-        buffer_add_xml(out, region->prefill->path);
-        buffer_print(out, "\"");
+        buffer_print(out, " prefill_path=\"%s\"", region->prefill->link);
     }
     buffer_print(out, " />\n");
 }

@@ -155,6 +155,7 @@ static struct image *use_image(struct system *system, const char *path, bool is_
     }
     struct image *image = memory_new(sizeof(*image));
     image->path = name;
+    image->link = link_name(is_kernel ? "kernel" : "initramfs", name);
     image->is_kernel = is_kernel;
     *list_add(&system->images) = image;
     const char *wrong = inspect(image);

@@ -65,8 +65,20 @@ static int finish(int status)
     return status;
 }
 
+/* The user's files, under names that mean nothing to any of the programs that are given them. */
+static void emit_links(const struct system *system)
+{
+    for (size_t i = 0; i < system->images.count; i++) {
+        output_link(system->images.items[i]->link, system->images.items[i]->path);
+    }
+    if (system->disk.is_given) {
+        output_link(system->disk.link, system->disk.target);
+    }
+}
+
 static void emit_all(const struct layout *layout)
 {
+    emit_links(layout->system);
     emit_system(layout, output_file("system.system"));
     for (size_t i = 0; i < layout->pds.count; i++) {
         const struct pd *pd = layout->pds.items[i];
@@ -114,7 +126,10 @@ static int describe(char *const *paths)
         }
         schema_defaults(&system_schema, &settings);
         schema_read(&system_schema, file, yaml_root(file), "", false, &settings);
-        printf("%-14s %s\n", name_of_path(*paths), settings.description.text);
+        const char *name = name_of_path(*paths);
+        if (check_name_of_path(*paths, name)) {
+            printf("%-14s %s\n", name, settings.description.text);
+        }
     }
     return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -201,6 +201,7 @@ struct board {
 /* A file that becomes part of the boot image. One that several VMs use is here once. */
 struct image {
     const char *path;     /* where it was found; absolute */
+    const char *link;     /* what it is called in the output directory */
     uint64_t size;
     bool is_kernel;       /* then it is an arm64 Image with: */
     uint64_t text_offset; /* bytes from a 2 MiB boundary */
@@ -256,6 +257,8 @@ struct disk {
     uint64_t size;        /* bytes; of the file that is to be made, or that is there */
     bool is_given;        /* a file of the user's; otherwise one is made of the slices */
     const char *path;     /* of the given file */
+    const char *target;   /* the same as an absolute path */
+    const char *link;     /* what it is called in the output directory */
     unsigned slice_count; /* of all VMs */
 };
 

@@ -15,6 +15,16 @@ const char *name_of_path(const char *path)
     return memory_copy(name, dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name));
 }
 
+bool check_name_of_path(const char *path, const char *name)
+{
+    const char *wrong = value_parse(VALUE_STEM, NULL, name, NULL);
+
+    if (wrong != NULL) {
+        error_at(path, 0, "", "the file's name '%.80s': %s", name, wrong);
+    }
+    return wrong == NULL;
+}
+
 static void read_part(struct yaml_file *file, const struct setting *setting,
                       const struct schema *schema, const char *where, void *record)
 {
@@ -82,6 +92,7 @@ void board_read(struct board *board, const char *path, const char *memory)
 {
     board->path = path;
     board->name = name_of_path(path);
+    check_name_of_path(path, board->name);
     schema_defaults(&board_schema, &board->settings);
     struct yaml_file *file = yaml_file_load(path);
     if (file == NULL) {

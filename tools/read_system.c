@@ -236,6 +236,7 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
     system->options = options;
     system->path = options->system_path;
     system->name = name_of_path(options->system_path);
+    check_name_of_path(system->path, system->name);
     schema_defaults(&system_schema, settings);
     schema_read(&system_schema, file, yaml_root(file), "", false, settings);
 

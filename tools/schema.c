@@ -203,6 +203,7 @@ static const char *kind_name(const struct schema_key *key)
     static const char *const names[] = {
         [VALUE_TEXT] = "text",
         [VALUE_NAME] = "name",
+        [VALUE_STEM] = "name",
         [VALUE_HOSTNAME] = "host name",
         [VALUE_PATH] = "file",
         [VALUE_SIZE] = "size",

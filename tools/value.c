@@ -168,14 +168,65 @@ static bool is_name(const char *text, size_t length_max, const char *more)
     return true;
 }
 
+static bool is_stem(const char *text)
+{
+    return text[0] != '\0' && text[0] != '.' && text[0] != '-' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+               strlen(text);
+}
+
+uint64_t text_hash(uint64_t hash, const char *text)
+{
+    do {
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
+    } while (*text++ != '\0');
+    return hash;
+}
+
+/* The character at `text` and its length in bytes; a byte that begins none is U+FFFF. RFC 3629. */
+static size_t decode(const unsigned char *text, uint32_t *character)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = text[0] < 0x80           ? 1
+                    : (text[0] & 0xe0) == 0xc0 ? 2
+                    : (text[0] & 0xf0) == 0xe0 ? 3
+                    : (text[0] & 0xf8) == 0xf0 ? 4
+                                               : 0;
+
+    *character = length == 1 ? text[0] : text[0] & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            length = 0;
+            break;
+        }
+        *character = *character << 6 | (text[i] & 0x3fu);
+    }
+    if (length != 0 && *character >= least[length] && *character <= 0x10ffff &&
+        (*character & ~0x7ffu) != 0xd800) {
+        return length;
+    }
+    *character = 0xffff;
+    return 1;
+}
+
+size_t text_step(const char *text, bool *plain)
+{
+    uint32_t c;
+    size_t length = decode((const unsigned char *)text, &c);
+
+    *plain = c >= 0x20 && (c < 0x7f || c >= 0xa0) && (c < 0x2028 || c > 0x202e) &&
+             (c < 0x2066 || c > 0x2069) && c != 0xffff;
+    return length;
+}
+
 static bool is_plain_text(const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (iscntrl((unsigned char)*text)) {
-            return false;
-        }
+    bool plain = true;
+
+    while (*text != '\0' && plain) {
+        text += text_step(text, &plain);
     }
-    return true;
+    return plain;
 }
 
 const char *value_parse(enum value_kind kind, const char *const *choices, const char *text,
@@ -190,6 +241,8 @@ const char *value_parse(enum value_kind kind, const char *const *choices, const 
         return is_name(text, NAME_LENGTH_MAX, "-_")
                    ? NULL
                    : "not a name: a letter, then letters, digits, '-' or '_', 31 at most";
+    case VALUE_STEM:
+        return is_stem(text) ? NULL : "letters, digits, '-', '_' and '.' only, the first no '-' or '.'";
     case VALUE_HOSTNAME:
         return is_name(text, HOSTNAME_LENGTH_MAX, "-")
                    ? NULL

@@ -4,13 +4,15 @@
 /* The kinds of values that a system file holds, each read from its text and written back. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum value_kind {
-    VALUE_TEXT,     /* a line of text */
+    VALUE_TEXT,     /* a line of text, without control characters */
     VALUE_NAME,     /* of a VM or switch: a letter, then letters, digits, - and _; 31 at most */
+    VALUE_STEM,     /* a system's or board's, from its file's: letters, digits, -, _ and '.' */
     VALUE_HOSTNAME, /* RFC 1123: letters, digits, -; 63 at most */
-    VALUE_PATH,     /* a file */
+    VALUE_PATH,     /* a file, likewise */
     VALUE_SIZE,     /* bytes, written with KiB, MiB or GiB */
     VALUE_DURATION, /* microseconds, written with us, ms or s */
     VALUE_COUNT,    /* an integer */
@@ -38,6 +40,16 @@ const char *value_format(enum value_kind kind, uint64_t number);
 
 #define VALUE_IPV4_PREFIX(net) ((uint32_t)((net) >> 32))
 #define VALUE_IPV4_BITS(net)   ((uint32_t)(net))
+
+/* FNV-1a over `text` and its end; begin with TEXT_HASH_START, go on with what was returned. */
+#define TEXT_HASH_START 0xcbf29ce484222325ULL
+uint64_t text_hash(uint64_t hash, const char *text);
+
+/*
+ * The length in bytes of the character at `text`, which is not at its end. *plain becomes false if
+ * it is a control character, or changes the order in which what follows is shown, or is no UTF-8.
+ */
+size_t text_step(const char *text, bool *plain);
 
 /* The search for a known word that was meant by an unknown one. Begin with {0}. */
 struct nearest {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "yaml_file.h"
+#include "buffer.h"
 #include "diagnostics.h"
 #include "memory.h"
 
@@ -8,8 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A system file has a few hundred lines; this stops a mistaken /dev/zero or disk image. */
-#define FILE_SIZE_MAX (64L << 20)
+/*
+ * A system file has a few hundred lines. These bounds are far beyond what one needs, and keep what
+ * the file costs proportional to its size; libyaml's own work is not (nested brackets, anchors, tags).
+ */
+#define FILE_SIZE_MAX (4ul << 20) /* bytes; stops a mistaken disk image, and a pipe without end */
+#define DEPTH_MAX     32u         /* lists and mappings within each other */
+#define ANCHORS_MAX   100u
+#define VALUES_MAX    500000u /* all nodes, those that an alias stands for counted again */
+#define TAGS_MAX      16u      /* %TAG directives */
 
 static void report_syntax(const struct yaml_file *file, const yaml_parser_t *parser)
 {
@@ -54,48 +62,231 @@ static bool load(struct yaml_file *file, yaml_parser_t *parser)
     return true;
 }
 
-/* Open what is a file of a fitting size, or a pipe; NULL after an error. */
-static FILE *open_text(const char *path)
+/* ---- A look at the file before it becomes a tree ---- */
+
+struct anchor {
+    char *name;
+    size_t values; /* in it; 0: it is not at its end yet */
+};
+
+/* A list or mapping that is not at its end yet. */
+struct open_node {
+    size_t before; /* values of the file when it began */
+    struct anchor *anchor;
+};
+
+struct survey {
+    struct yaml_file *file;
+    struct open_node open[DEPTH_MAX];
+    unsigned depth;
+    struct anchor anchors[ANCHORS_MAX];
+    unsigned anchor_count;
+    size_t values;
+};
+
+static bool too_much(const struct survey *survey, const yaml_event_t *event, const char *what)
 {
+    error_at(survey->file->path, (int)event->start_mark.line + 1, "", "%s", what);
+    return false;
+}
+
+/* The anchor of that name that was given last; NULL if none was. */
+static struct anchor *find_anchor(struct survey *survey, const yaml_char_t *name)
+{
+    for (unsigned i = survey->anchor_count; i-- > 0;) {
+        if (strcmp(survey->anchors[i].name, (const char *)name) == 0) {
+            return &survey->anchors[i];
+        }
+    }
+    return NULL;
+}
+
+/* `name` may be NULL: the node has none. *anchor becomes NULL then. */
+static bool add_anchor(struct survey *survey, const yaml_event_t *event, const yaml_char_t *name,
+                       struct anchor **anchor)
+{
+    *anchor = NULL;
+    if (name == NULL) {
+        return true;
+    }
+    if (survey->anchor_count == ANCHORS_MAX) {
+        return too_much(survey, event, memory_format("more than %u anchors ('&name')", ANCHORS_MAX));
+    }
+    *anchor = &survey->anchors[survey->anchor_count++];
+    **anchor = (struct anchor){.name = memory_copy((const char *)name, strlen((const char *)name))};
+    return true;
+}
+
+static bool add_values(struct survey *survey, const yaml_event_t *event, size_t count)
+{
+    survey->values += count;
+    return survey->values <= VALUES_MAX ||
+           too_much(survey, event,
+                    memory_format("more than %u values, with what aliases ('*name') stand for",
+                                  VALUES_MAX));
+}
+
+static bool begin_node(struct survey *survey, const yaml_event_t *event, const yaml_char_t *name)
+{
+    struct anchor *anchor;
+
+    if (survey->depth == DEPTH_MAX) {
+        return too_much(survey, event,
+                        memory_format("more than %u lists and mappings within each other",
+                                      DEPTH_MAX));
+    }
+    if (!add_values(survey, event, 1) || !add_anchor(survey, event, name, &anchor)) {
+        return false;
+    }
+    survey->open[survey->depth++] =
+        (struct open_node){.before = survey->values - 1, .anchor = anchor};
+    return true;
+}
+
+static bool end_node(struct survey *survey)
+{
+    const struct open_node *node = &survey->open[--survey->depth];
+
+    if (node->anchor != NULL) {
+        node->anchor->values = survey->values - node->before;
+    }
+    return true;
+}
+
+static bool see_alias(struct survey *survey, const yaml_event_t *event)
+{
+    const struct anchor *anchor = find_anchor(survey, event->data.alias.anchor);
+
+    return add_values(survey, event, anchor == NULL || anchor->values == 0 ? 1 : anchor->values);
+}
+
+static bool see_event(struct survey *survey, const yaml_event_t *event)
+{
+    struct anchor *anchor;
+
+    switch (event->type) {
+    case YAML_SEQUENCE_START_EVENT:
+        return begin_node(survey, event, event->data.sequence_start.anchor);
+    case YAML_MAPPING_START_EVENT:
+        return begin_node(survey, event, event->data.mapping_start.anchor);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        return end_node(survey);
+    case YAML_ALIAS_EVENT:
+        return see_alias(survey, event);
+    case YAML_SCALAR_EVENT:
+        if (!add_values(survey, event, 1) ||
+            !add_anchor(survey, event, event->data.scalar.anchor, &anchor)) {
+            return false;
+        }
+        if (anchor != NULL) {
+            anchor->values = 1;
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* libyaml reads all of a document's directives before it says anything. */
+static bool few_tags(const struct yaml_file *file, const struct buffer *text)
+{
+    unsigned count = 0;
+    int line = 1;
+
+    for (const char *at = text->bytes; at != NULL; line++) {
+        if (strncmp(at, "%TAG", 4) == 0 && ++count > TAGS_MAX) {
+            error_at(file->path, line, "", "more than %u tag directives ('%%TAG')", TAGS_MAX);
+            return false;
+        }
+        at = strchr(at, '\n');
+        at = at == NULL ? NULL : at + 1;
+    }
+    return true;
+}
+
+/* Whether the file is within bounds, as far as it can be read; how it cannot is for the loader. */
+static bool within_bounds(struct yaml_file *file, const struct buffer *text)
+{
+    struct survey *survey = memory_new(sizeof(*survey));
+    yaml_parser_t parser;
+    bool fine = few_tags(file, text);
+    bool more = fine;
+
+    survey->file = file;
+    if (!yaml_parser_initialize(&parser)) {
+        error_at(file->path, 0, "", "out of memory");
+        return false;
+    }
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text->bytes, text->length);
+    while (more) {
+        yaml_event_t event;
+
+        if (!yaml_parser_parse(&parser, &event)) {
+            break;
+        }
+        fine = see_event(survey, &event);
+        more = fine && event.type != YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return fine;
+}
+
+/* ---- Reading ---- */
+
+/* All of a file, or of a pipe, up to its bound; false after an error. */
+static bool read_text(const char *path, struct buffer *text)
+{
+    char piece[65536];
+    size_t length;
     struct stat status;
     FILE *stream = fopen(path, "rb");
 
-    if (stream == NULL) {
-        error_at(path, 0, "", "%s", strerror(errno));
-        return NULL;
-    }
-    if (fstat(fileno(stream), &status) != 0) {
+    if (stream == NULL || fstat(fileno(stream), &status) != 0) {
         error_at(path, 0, "", "%s", strerror(errno));
     } else if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) {
         error_at(path, 0, "", "not a file");
-    } else if (status.st_size > FILE_SIZE_MAX) {
-        error_at(path, 0, "", "more than %ld MiB: not a system file", FILE_SIZE_MAX >> 20);
     } else {
-        return stream;
+        buffer_add(text, "", 0);
+        while (text->length <= FILE_SIZE_MAX &&
+               (length = fread(piece, 1, sizeof(piece), stream)) != 0) {
+            buffer_add(text, piece, length);
+        }
+        if (ferror(stream)) {
+            error_at(path, 0, "", "%s", strerror(errno));
+        } else if (text->length > FILE_SIZE_MAX) {
+            error_at(path, 0, "", "more than %lu MiB: not a system file", FILE_SIZE_MAX >> 20);
+        } else {
+            fclose(stream);
+            return true;
+        }
     }
-    fclose(stream);
-    return NULL;
+    if (stream != NULL) {
+        fclose(stream);
+    }
+    return false;
 }
 
 struct yaml_file *yaml_file_load(const char *path)
 {
     struct yaml_file *file = memory_new(sizeof(*file));
+    struct buffer text = {0};
     yaml_parser_t parser;
 
     file->path = path;
-    FILE *stream = open_text(path);
-    if (stream == NULL) {
+    if (!read_text(path, &text) || !within_bounds(file, &text)) {
         return NULL;
     }
     if (!yaml_parser_initialize(&parser)) {
         error_at(path, 0, "", "out of memory");
-        fclose(stream);
         return NULL;
     }
-    yaml_parser_set_input_file(&parser, stream);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.bytes, text.length);
     bool loaded = load(file, &parser);
     yaml_parser_delete(&parser);
-    fclose(stream);
     return loaded ? file : NULL;
 }
 

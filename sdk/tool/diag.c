@@ -2,6 +2,7 @@
 #include "diag.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,11 +30,13 @@ void diag_keep_files(void)
     removal_count = 0;
 }
 
-/* One line, whatever names and values from the input it quotes: control characters become '?'. */
+/* One line, whatever names and values from the input it quotes: control characters become '?', those
+ * of 8 bits too, alone or as U+0080 to U+009F. */
 static void print_line(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f)
+        bool alone = c == (unsigned char *)text || c[-1] < 0x80;
+        if (*c < 0x20 || *c == 0x7f || (*c >= 0x80 && *c < 0xa0 && (alone || c[-1] == 0xc2)))
             *c = '?';
     }
     fprintf(stderr, "microkit: %s\n", text);

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,6 +136,21 @@ static void check_distinct(const struct output *output)
     }
 }
 
+static __attribute__((noreturn)) void failed(const struct output *output)
+{
+    diag_fatal("%s '%s': cannot be written: %s", output->what, output->shown, strerror(errno));
+}
+
+/* Beside the path, a name that nobody can guess: the directory may be one of everybody's. */
+static const char *temporary_name(const struct output *output)
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        failed(output);
+    return xprintf("%s.%016" PRIx64 ".tmp", output->path, random);
+}
+
 struct output *file_output(const char *path, const char *what)
 {
     struct output *output = &outputs[output_count];
@@ -141,11 +158,14 @@ struct output *file_output(const char *path, const char *what)
 
     *output = (struct output){.what = what, .shown = path, .path = canonical(path)};
     output->exists = !stat(path, &status);
+    /* A link that the kernel would not follow, in a directory of everybody's, is not followed. */
+    if (!output->exists && errno != ENOENT)
+        failed(output);
     if (output->exists && S_ISDIR(status.st_mode))
         diag_fatal("%s '%s': it is a directory: name a file", what, path);
     if (!output->exists || S_ISREG(status.st_mode)) {
         check_distinct(output);
-        output->temporary = xprintf("%s.%ld.tmp", output->path, (long)getpid());
+        output->temporary = temporary_name(output);
         diag_remove_on_error(output->path);
     }
     if (output->exists) {
@@ -156,18 +176,20 @@ struct output *file_output(const char *path, const char *what)
     return output;
 }
 
-static __attribute__((noreturn)) void failed(const struct output *output)
-{
-    diag_fatal("%s '%s': cannot be written: %s", output->what, output->shown, strerror(errno));
-}
-
 FILE *file_open(struct output *output)
 {
-    output->stream = fopen(output->temporary ? output->temporary : output->path, "wbe");
-    if (!output->stream)
+    int descriptor =
+        output->temporary
+            ? open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+            : open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+    if (descriptor < 0)
         failed(output);
     if (output->temporary)
         diag_remove_on_error(output->temporary);
+    output->stream = fdopen(descriptor, "wb");
+    if (!output->stream)
+        failed(output);
     return output->stream;
 }
 

@@ -9,8 +9,14 @@
 
 #include "xalloc.h"
 
-#define FILE_SIZE_MAX (4u << 20)
-#define LINES_PER_TAG 100 /* how far up a start tag is looked for */
+/*
+ * Descriptions of the largest systems have some 100 KiB. What libxml2 and the checks of names do
+ * grows with the square of some counts; these bounds keep that to a second.
+ */
+#define FILE_SIZE_MAX (1u << 20)
+#define TAG_SIZE_MAX  (16u << 10) /* libxml2 compares each attribute with each */
+#define LINES_PER_TAG 100         /* how far up a start tag is looked for, */
+#define LINE_SIZE_MAX 4096        /* and how far into each of these lines */
 
 static const struct file *source;
 static xmlDoc *document; /* elements point into it until the tool exits */
@@ -57,7 +63,7 @@ static bool line_opens(const char *line, const char *tag)
 {
     size_t length = strlen(tag);
 
-    for (; *line && *line != '\n'; line++) {
+    for (const char *end = line + LINE_SIZE_MAX; *line && *line != '\n' && line < end; line++) {
         if (*line == '<' && !strncmp(line + 1, tag, length) &&
             strspn(line + 1 + length, " \t\r\n/>"))
             return true;
@@ -98,15 +104,37 @@ static void set_element(struct xml_element *element, xmlNode *node)
         diag_at(&element->place, NULL, "it has an XML namespace: the description uses none");
 }
 
+/* No attribute holds a '<', so what is between a tag's and the next one is the tag, or more. */
+static void check_tags(const struct file *file)
+{
+    const char *at = (const char *)file->bytes;
+    const char *end = at + file->size;
+    const char *tag = NULL;
+    unsigned line = 1;
+    unsigned tag_line = 1;
+
+    for (; at < end; at++) {
+        if (*at == '<') {
+            tag = at;
+            tag_line = line;
+        } else if (tag && at - tag > (long)TAG_SIZE_MAX && tag[1] != '!' && tag[1] != '?') {
+            diag_line(tag_line, "a tag, or what is between two, of more than %u KiB",
+                      TAG_SIZE_MAX >> 10);
+        }
+        line += *at == '\n';
+    }
+}
+
 void xml_parse(const struct file *file, struct xml_element *root)
 {
     source = file;
     if (file->size > FILE_SIZE_MAX)
-        diag_fatal("%s: a description of %zu bytes: at most 4 MiB are read", file->path,
+        diag_fatal("%s: a description of %zu bytes: at most 1 MiB is read", file->path,
                    file->size);
     if (!file->size)
         diag_line(1, "no well-formed XML: the file is empty");
 
+    check_tags(file);
     index_lines();
     xmlInitParser();
     xmlParserCtxt *context = xmlNewParserCtxt();

@@ -128,3 +128,89 @@ def test_own_files_in_a_machine(mine, tmp_path):
     (tmp_path / "my-initramfs").write_bytes(initrd.read_bytes())
     system = mine("vms:\n  a: {kernel: my-kernel, initramfs: my-initramfs}\n")
     assert conftest.build(system).exists()
+
+
+# Code to make, once or in an eval, and to shells, within quotes or without.
+CODE = ("$(shell touch ran)", "$$(shell touch ran)", "$(touch${IFS}ran)", "`touch${IFS}ran`", "; touch ran;",
+        "'; touch ran; '", '"; touch ran; "', "&& touch ran #")
+
+
+def nothing_ran(tmp_path, *directories):
+    for directory in (conftest.ROOT, tmp_path, *directories):
+        assert not (directory / "ran").exists(), directory
+    return True
+
+
+def yaml(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_name_of_a_disk_is_no_code(mine, tmp_path, code):
+    name = code + "disk"
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(4 << 20)
+    system = mine(f"disk: {{file: {yaml(name)}}}\nvms: {{a: {{disks: [1 MiB]}}}}\n")
+    process = conftest.make("disk", SYSTEM=system)
+    assert nothing_ran(tmp_path, conftest.directory_of(system))
+    assert process.returncode != 0
+    assert f"there is no disk to make: mine uses {tmp_path / name}" in process.stdout
+
+
+def sdk_before_2_2(directory):
+    """The bundled SDK, said to be one whose tool fills no regions from files."""
+    for name in ("bin", "board"):
+        (directory / name).symlink_to(conftest.BUNDLED_SDK / name)
+    (directory / "VERSION").write_text("2.0.1\n")
+    return directory
+
+
+def files_by_code(directory, mine):
+    """A system of which each file is called by code."""
+    kernel = pathlib.Path(os.environ.get("LINUX") or conftest.BUILD_DIR / "guest" / "Image")
+    name = "".join(CODE)
+    (directory / (name + "kernel")).write_bytes(kernel.read_bytes())
+    initrds = [code + "initrd" for code in CODE]
+    for initrd in initrds:
+        (directory / initrd).write_bytes(b"070701" + bytes(4090))
+    with (directory / (name + "disk,readonly=on")).open("wb") as file:
+        file.truncate(4 << 20)
+    machines = "".join(f"  m{i}: {{kernel: {yaml(name + 'kernel')}, initramfs: {yaml(initrd)}}}\n"
+                       for i, initrd in enumerate(initrds[1:]))
+    return mine(f"description: {yaml(name)}\ndisk: {{file: {yaml(name + 'disk,readonly=on')}}}\n"
+                f"defaults: {{memory: 96 MiB}}\nvms:\n"
+                f"  a: {{kernel: {yaml(name + 'kernel')}, initramfs: {yaml(initrds[0])}, disks: [1 MiB], "
+                f"cmdline: {yaml(name)}}}\n{machines}")
+
+
+@pytest.mark.parametrize("prefill", [True, False], ids=["filled by the tool", "in the programs"])
+def test_names_of_files_are_no_code(mine, tmp_path, prefill):
+    """From the description to QEMU, which opens them all; each file is found, and nothing else happens."""
+    if not prefill and not conftest.on_bundled_sdk():
+        pytest.skip("the SDK is what it is")
+    system = files_by_code(tmp_path, mine)
+    variables = {"QEMU": os.environ.get("QEMU") or "qemu-system-aarch64"}
+    directory = conftest.directory_of(system)
+    if not prefill:
+        old = tmp_path / "microkit-sdk-2.0.1"
+        old.mkdir()
+        variables["MICROKIT_SDK"] = sdk_before_2_2(old)
+        directory = directory.with_name(directory.name.replace("bundled", old.name))
+    for _ in range(2):  # the second time make reads what the first has made
+        process = conftest.make("image", SYSTEM=system, **variables)
+        assert process.returncode == 0, process.stdout[-4000:]
+        assert nothing_ran(tmp_path, directory)
+    process = conftest.subprocess.run([directory / "run", "-machine", f"dumpdtb={tmp_path}/board.dtb"],
+                                      capture_output=True, text=True, check=False)
+    assert process.returncode == 0 and (tmp_path / "board.dtb").exists(), process.stderr
+    assert nothing_ran(tmp_path, directory)
+    conftest.subprocess.run(["rm", "-rf", *(conftest.BUILD_DIR / "obj").glob("microkit-sdk-2.0.1.*")],
+                            check=True)
+
+
+def test_paths_that_make_would_read_are_refused(tmp_path):
+    for name in ("SYSTEM", "MICROKIT_SDK", "BUILD_DIR", "LINUX", "INITRD", "MICROKIT_BOARD"):
+        for code in (*CODE, "a b", "a*", "a%", "a:b", "a=b", "a\nb", "a\\b", "a|b", "<a", "(", "{a,b}", "#"):
+            process = conftest.make("help", **{name: tmp_path / code})
+            assert process.returncode != 0 and f"{name}: no blank and none of" in process.stdout
+    assert nothing_ran(tmp_path)

@@ -310,6 +310,12 @@ def test_contents_that_cannot_be_put_on_a_disk(place):
         tar.add(conftest.HERE / "disktool.c", "../escaped")
     process = conftest.make("disk", SYSTEM=system)
     assert process.returncode != 0 and "leads out of the file system" in process.stdout
+    # debugfs is told of the names in lines, and takes what is behind one's end for another command.
+    for name in ("a\ndump <2> ran", "a\rb"):
+        with tarfile.open(content, "w") as tar:
+            tar.add(conftest.HERE / "disktool.c", name)
+        process = conftest.make("disk", SYSTEM=system)
+        assert process.returncode != 0 and "a name with a line break" in process.stdout
     content.write_bytes(b"no archive" * 100)
     process = conftest.make("disk", SYSTEM=system)
     assert process.returncode != 0 and f"disk: {content}" in process.stdout

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import elf_file
+import pytest
 from conftest import BOARD
 from test_image import pd, system
 
@@ -93,3 +94,46 @@ def test_override_kernel(tool):
     data[176:180] = b"mine"
     tool.write("mine.elf", bytes(data))
     assert tool.good(system(pd("a")), "--override-kernel", "mine.elf").data[:4] == b"mine"
+
+
+def test_nobody_can_guess_a_temporary_name(tool):
+    """A directory may be everybody's: nothing is written through a link that waits there."""
+    tool.write("test.system", system(pd("a")))
+    victim = tool.write("victim", b"mine")
+    links = "".join(
+        f'ln -s "$PWD/victim" {name}.$$.tmp; ' for name in ("loader.img", "report.txt")
+    )
+    # The shell becomes the tool, which has its process id.
+    script = f'{links} exec {tool.sdk}/bin/microkit "$@"'
+    result = tool.run("-c", script, "sh", "test.system", *BASE, program="/bin/sh")
+    assert result.returncode == 0, result.stderr
+    assert victim.read_bytes() == b"mine"
+    assert tool.image.stat().st_size > 4 and not tool.image.is_symlink()
+    left = [path for path in tool.directory.iterdir() if path.suffix == ".tmp"]
+    assert len(left) == 2 and all(path.is_symlink() for path in left)
+
+
+def test_output_through_a_link_that_leads_nowhere(tool):
+    os.symlink("loop.img", tool.directory / "loop.img")
+    result = tool.build(system(pd("a")), "-o", "loop.img")
+    assert result.returncode == 1
+    assert "image 'loop.img': cannot be written: Too many levels of symbolic links" in result.stderr
+    assert (tool.directory / "loop.img").is_symlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")
+def test_output_through_a_link_of_another_user(tool):
+    """Where everybody may make links the kernel follows only one's own; nor does the tool go behind it."""
+    with open("/proc/sys/fs/protected_symlinks", encoding="ascii") as setting:
+        if setting.read().strip() != "1":
+            pytest.skip("this kernel follows all links")
+    shared = tool.directory / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    victim = tool.write("victim.img", b"mine")
+    os.symlink(victim, shared / "link.img")
+    os.chown(shared / "link.img", 65534, 65534, follow_symlinks=False)
+    result = tool.build(system(pd("a")), "-o", "shared/link.img")
+    assert result.returncode == 1
+    assert "image 'shared/link.img': cannot be written: Permission denied" in result.stderr
+    assert victim.read_bytes() == b"mine"

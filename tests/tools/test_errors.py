@@ -2,12 +2,12 @@
 """What a user may get wrong: each is named with file, line, whose it is, and what would be right."""
 
 import os
-import struct
-import zlib
+import resource
+import subprocess
 
 import pytest
 
-from conftest import image
+from conftest import image, partitioned
 
 CASES = {
     "not YAML": ("vms: [a, b\n", ["sys.yaml:2: not YAML: did not find expected ',' or ']' while "
@@ -244,7 +244,7 @@ CASES = {
                      ["sys.yaml:2: vm 'a': cmdline: makes 2067 bytes with ours: the kernel takes "
                       "2047"]),
     "line break": ('vms:\n  a: {cmdline: "a\\nb"}\n',
-                   ["sys.yaml:2: vm 'a': cmdline 'a\nb': holds a control character: write one line "
+                   ["sys.yaml:2: vm 'a': cmdline 'a?b': holds a control character: write one line "
                     "of text"]),
     "NUL": ('vms:\n  a: {cmdline: "a\\0b"}\n',
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
@@ -389,9 +389,80 @@ def test_many_groups(generate):
         in errors
 
 
-def test_deep_nesting(generate):
-    errors = generate.errors("[" * 20000)
-    assert len(errors) == 1 and "not YAML" in errors[0]
+DEEP = "more than 32 lists and mappings within each other"
+ANCHORS = "more than 100 anchors ('&name')"
+VALUES = "more than 500000 values, with what aliases ('*name') stand for"
+BOMB = "x: &a0 [1, 1, 1, 1]\n" + "".join(
+    f"x{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}, *a{i - 1}]\n" for i in range(1, 20))
+
+# Files that are no mistake: text, and what is said of it. Each hung the generator, or could.
+LARGE = {
+    "lists in lists": ("[" * 100000, "1: " + DEEP),
+    "lists in lists, a line each": ("[\n" * 100000, "33: " + DEEP),
+    "mappings in mappings": ("{" * 100000, "1: " + DEEP),
+    "both": ("[{" * 100000, "1: " + DEEP),
+    "block lists": ("- " * 100000, "1: " + DEEP),
+    "mappings as keys": ("? " * 100000, "1: " + DEEP),
+    "33 deep": ("vms: " + "[" * 32 + "]" * 32 + "\n", "1: " + DEEP),
+    "anchors": ("vms:\n" + "".join(f"  a{i}: &a{i} 1\n" for i in range(100000)), "102: " + ANCHORS),
+    "aliases of aliases": (BOMB, "10: " + VALUES),
+    "aliases of a long list": (
+        "switches: {x: {allow: [&l [" + "a, " * 100000 + "b],\n" + "*l, " * 100000 + "[b, a]]}}\n"
+        "vms: [a, b]\n", "2: " + VALUES),
+    "aliases in defaults": ("defaults: {trunk: &t [" + "1, " * 5000 + "1]}\nvms:\n"
+                            + "".join(f"  a{i}: {{trunk: *t}}\n" for i in range(300)), "101: " + VALUES),
+    "values": ("vms: [" + "a," * 1000000 + "]\n", "1: " + VALUES),
+    "tag directives": ("".join(f"%TAG !a{i}! !\n" for i in range(100000)) + "---\nvms: [a]\n",
+                       "17: more than 16 tag directives ('%TAG')"),
+    "UTF-16": ("\ufeff" + "".join(f"%TAG !a{i}! !\n" for i in range(50000)) + "---\nvms: [a]\n",
+               " not YAML: byte 0: invalid leading UTF-8 octet: save it as UTF-8 text"),
+    "a trunk": ("vms: {a: {trunk: [" + "1, " * 5000 + "1]}}\n",
+                "1: vm 'a': trunk: 5001 of them: 4094 at most"),
+    "forwarded ports": (
+        "switches: {x: {uplink: {forward: [" + ", ".join(f"'tcp:{i}->a:22'" for i in range(1, 65536))
+        + "]}}}\nvms: {a: {ip: dhcp}}\n",
+        "1: switch 'x': uplink: forward: 65535 of them: 1000 at most"),
+    "a scalar": ("vms: {" + "x" * (5 << 20) + ": }\n", " more than 4 MiB: not a system file"),
+}
+
+
+def processor_time():
+    """Of the programs that have been run, in seconds: clocks on walls know what else runs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_a_file_costs_is_bounded(generate, name):
+    text, expected = LARGE[name]
+    begin = processor_time()
+    errors = generate.errors(text.encode("utf-16-le") if name == "UTF-16" else text)
+    assert processor_time() - begin < 10  # with sanitizers
+    assert errors == ["sys.yaml:" + expected]
+
+
+def test_files_within_the_bounds(generate):
+    """32 deep; 100 anchors; an alias of a list that is read; each VLAN on each of many trunks."""
+    assert generate.errors("vms: " + "[" * 31 + "]" * 31 + "\n") == [
+        "sys.yaml:1: vm: a list, where settings belong: 'key: value'",
+        "sys.yaml:1: vm without a name: give it one with 'name: ...'"]
+    anchors = "".join(f"  a{i}: &a{i} {{memory: 40 MiB}}\n" for i in range(40))
+    assert generate("vms:\n" + anchors + "  b: *a0\n").errors == []
+    every = ", ".join(map(str, range(1, 4095)))
+    begin = processor_time()
+    result = generate(f"switches: {{net0: {{uplink: yes}}}}\ndefaults: {{memory: 40 MiB, trunk: [{every}]}}\n"
+                      "vms: {a: {count: 40}}\n")
+    assert result.errors == [] and processor_time() - begin < 10
+    assert result.read("config/switch_net0.c").count(", 4094, 0}") == 41
+
+
+def test_a_pipe_without_end(generate):
+    process = subprocess.run(["sh", "-c", 'yes "# x" | "$@"', "sh", generate.program, "/dev/stdin",
+                              "--board", generate.board, "--output", "out", "--kernel", "Image"],
+                             cwd=generate.directory, capture_output=True, text=True, timeout=60,
+                             check=False)
+    assert process.returncode == 1
+    assert "/dev/stdin: more than 4 MiB: not a system file\n" in process.stderr
 
 
 def test_not_utf8(generate):
@@ -460,22 +531,6 @@ def test_initramfs_too_big(generate):
     assert generate.errors("vms:\n  a: {initramfs: i}\n") == [
         "sys.yaml:2: vm 'a': memory 256 MiB: too little for its kernel (32 MiB) and initramfs (300 "
         "MiB): 336 MiB or more"]
-
-
-def partitioned(directory, *names, damaged=False):
-    """A disk image of 16 MiB with partitions of 1 MiB each (UEFI 2.10, 5.3), without the copy."""
-    blocks, first = 32768, 2048
-    entries = b"".join(
-        struct.pack("<16s16sQQQ72s", b"type" * 4, bytes([number + 1]) * 16, first + 2048 * number,
-                    first + 2048 * number + 2047, 0, name.encode("utf-16-le"))
-        for number, name in enumerate(names)).ljust(128 * 128, b"\0")
-    header = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, blocks - 1, 34,
-                         blocks - 34, b"disk" * 4, 2, 128, 128, zlib.crc32(entries))
-    header = header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:]
-    if damaged:
-        header = header[:40] + b"damage" + header[46:]
-    image = bytes(512) + header.ljust(512, b"\0") + entries
-    (directory / "disk.img").write_bytes(image.ljust(blocks * 512, b"\0"))
 
 
 DISK = "disk: {file: disk.img}\n"

@@ -10,7 +10,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from conftest import ROOT, image
+from conftest import ROOT, image, partitioned
 
 DEMO = ROOT / "systems" / "virtio_demo.yaml"
 SYSTEMS = sorted((ROOT / "systems").glob("*.yaml"))
@@ -238,7 +238,8 @@ def test_guest_layout(generate):
 def test_images_are_stored_once(generate):
     result = generate("vms: {a: , b: , c: {initramfs: none}}\n", "--prefill")
     filled = [r for r in system_of(result).iter("memory_region") if r.get("prefill_path")]
-    assert [os.path.basename(r.get("prefill_path")) for r in filled] == ["Image", "initrd"]
+    assert [os.path.realpath(result.output / r.get("prefill_path")) for r in filled] == [
+        str(generate.directory / "Image"), str(generate.directory / "initrd")]
     users = [pd.get("name") for pd in system_of(result).iter("protection_domain")
              for m in pd.findall("map") if m.get("mr") == filled[0].get("name")]
     assert users == ["vmm_a", "vmm_b", "vmm_c"]
@@ -250,25 +251,145 @@ def test_images_are_embedded_without_prefill(generate):
     result = generate("vms: [a]\n")
     assert "prefill" not in result.read("system.system")
     assembler = result.read("config/vmm_a_images.S")
-    for name in ("a.dtb", "a.secret", str(generate.directory / "Image"), str(generate.directory / "initrd")):
-        assert f'.incbin "{name}"' in assembler
+    names = re.findall(r'\.incbin "([\w.-]+)"', assembler)
+    assert [os.path.realpath(result.output / name) for name in names] == [
+        str(path) for path in (result.output / "a.dtb", result.output / "a.secret",
+                               generate.directory / "Image", generate.directory / "initrd")]
     (result.output / "a.secret").write_bytes(bytes(32))
     subprocess.run(["gcc", "-c", f"-I{result.output}", result.output / "config/vmm_a_images.S",
                     "-o", generate.directory / "a.o"], check=True)
 
 
-def test_files_with_odd_names(generate):
-    odd = generate.directory / "a & <b>"
-    odd.mkdir()
-    (odd / "$Image").write_bytes(image())
-    result = generate("vms:\n  a: {kernel: 'a & <b>/$Image'}\n", "--prefill")
-    assert result.status == 0
-    region = [r for r in system_of(result).iter("memory_region") if r.get("prefill_path")][0]
-    assert region.get("prefill_path") == str(odd / "$Image")
-    assert summary_of(result)["vms"][0]["kernel"] == str(odd / "$Image")
-    makefile = generate.directory / "check.mk"
-    makefile.write_text("include out/system.mk\nall: $(IMAGES)\n")
-    subprocess.run(["make", "-f", makefile, "all"], cwd=generate.directory, check=True)
+# Each is code to somebody: to make, once or in an eval, to a shell, in quotes or not, to XML, to C and
+# the assembler, to QEMU's options, to Graphviz.
+CODE = ["$(shell touch ran)", "$$(shell touch ran)", "`touch${IFS}ran`", "; touch ran;", "'; touch ran; '",
+        '"; touch ran; "', '" ><x y="', "\\", "\\\\", "x,if=none", " b", "#", ": b", "%", "b=c", "*", "~",
+        "--><x>", "*+ int x; +*", '";.incbin "b', ">];x [label=<b", "{a,b}", "ü"]
+
+
+def strings_of(code):
+    """A name with the code in it, and the name as YAML."""
+    name = f"MARK{code}MARK"
+    return name, "'" + name.replace("'", "''") + "'"
+
+
+def files_with(result, text):
+    return sorted(path.name for path in result.output.rglob("*")
+                  if path.is_file() and not path.is_symlink() and text in path.read_bytes())
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_names_of_files_are_no_code(generate, code):
+    """They reach no other program than those that read JSON; all others get a link's name."""
+    name, word = strings_of(code)
+    (generate.directory / name).write_bytes(image())
+    (generate.directory / (name + "i")).write_bytes(b"070701")
+    with open(generate.directory / (name + "d"), "wb") as file:
+        file.truncate(8 << 20)
+    text = (f"disk: {{file: {word[:-1]}d'}}\nvms:\n"
+            f"  a: {{kernel: {word}, initramfs: {word[:-1]}i', disks: [1 MiB]}}\n")
+    for prefill in ((), ("--prefill",)):
+        result = generate(text, *prefill)
+        assert result.errors == []
+        assert files_with(result, b"MARK") == ["picture.dot", "system.json"][not prefill:]
+        vm = summary_of(result)["vms"][0]
+        assert (vm["kernel"], vm["initramfs"]) == (str(generate.directory / name),
+                                                   str(generate.directory / name) + "i")
+        assert os.path.basename(summary_of(result)["disk"]["file"]) == name + "d"
+        disk = re.search(r"^if=none,id=disk,format=raw,file=([\w.-]+)$", result.read("qemu.args"), re.M)
+        assert os.path.realpath(result.output / disk[1]) == str(generate.directory / name) + "d"
+        (result.output / "a.secret").write_bytes(bytes(32))
+        makefile = generate.directory / "check.mk"
+        makefile.write_text("include out/system.mk\nall: $(addprefix out/,$(IMAGES) $(EMBED_vmm_a) "
+                            "$(SYSTEM_INPUTS) $(DISK))\n")
+        subprocess.run(["make", "-f", makefile, "all"], cwd=generate.directory, check=True)
+        subprocess.run(["gcc", "-c", f"-I{result.output}", result.output / "config/vmm_a_images.S",
+                        "-o", generate.directory / "a.o"], check=True)
+        picture = subprocess.run(["dot", "-Tplain", result.output / "picture.dot"], check=True,
+                                 capture_output=True, text=True).stdout
+        assert not any(line.startswith("node x ") for line in picture.splitlines())
+        assert not list(generate.directory.rglob("ran"))
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_texts_are_no_code(generate, code):
+    """Descriptions and kernel arguments are data wherever they come."""
+    name, word = strings_of(code)
+    result = generate(f"description: {word}\nvms:\n  a: {{cmdline: {word}}}\n")
+    assert result.errors == []
+    assert files_with(result, b"MARK") == ["a.dtb", "system.json"]
+    assert summary_of(result)["description"] == name
+
+
+def test_names_of_partitions_are_no_code(generate):
+    """Of all strings these alone are C's; a compiler reads them back as they were."""
+    for first in range(0, len(CODE), 4):
+        part = CODE[first:first + 4]
+        partitioned(generate.directory, *part)
+        slices = ", ".join("{partition: '%s'}" % name.replace("'", "''") for name in part)
+        result = generate(f"disk: {{file: disk.img}}\nvms: {{a: {{disks: [{slices}]}}}}\n")
+        assert result.errors == []
+        (generate.directory / "show.c").write_text(
+            '#include <stdio.h>\n#include "block/config.h"\nint main(void) { for (unsigned i = 0; i < '
+            'block_config.client_count; i++) puts(block_config.clients[i].partition); }\n')
+        subprocess.run(["gcc", *WARNINGS, generate.directory / "show.c",
+                        result.output / "config/block.c", "-o", generate.directory / "show"], check=True)
+        shown = subprocess.run([generate.directory / "show"], check=True, capture_output=True, text=True)
+        assert shown.stdout.splitlines() == part
+        picture = subprocess.run(["dot", "-Tplain", result.output / "picture.dot"], check=True,
+                                 capture_output=True, text=True).stdout
+        assert not any(line.startswith("node x ") for line in picture.splitlines())
+
+
+@pytest.mark.parametrize("name", ["a b", "a$(shell touch ran)", "a*", "*", "a;b", "a'b", "x*+ int y; +*",
+                                  "-x", "--", "a:b", "a=b", "a%b", "a,b", "ä"])
+def test_names_of_systems_and_boards_are_names(generate, name):
+    """What is made for them is called so, and make reads it."""
+    path = generate.directory / f"{name}.yaml"
+    path.write_text("vms: [a]\n")
+    result = generate.path(f"./{name}.yaml")
+    assert result.status == 1 and not result.output.exists()
+    assert len(result.errors) == 1 and f"the file's name '{name}': letters, digits" in result.errors[0]
+    described = generate.run("--describe", f"./{name}.yaml")
+    assert described.status == 1 and described.stdout == ""
+    path.write_bytes(generate.board.read_bytes())
+    generate.board = path
+    errors = generate.errors("vms: [a]\n")
+    assert len(errors) == 1 and f"the file's name '{name}': letters, digits" in errors[0]
+
+
+@pytest.mark.parametrize("control", [r"\e[2J", r"\x9b2J", r"\x07", r"\u202e", r"\u2066", r"\u2028", r"\x7f",
+                                     r"\r", r"\n", r"\t"])
+def test_nothing_reaches_the_terminal_but_text(generate, control):
+    """Neither by a description in `make systems`, nor by a message that quotes what is wrong."""
+    for text in (f'description: "a{control}b"\nvms: [a]\n', f'vms: {{"a{control}b": }}\n',
+                 f'vms: {{a: {{"x{control}y": 1}}}}\n', f'vms: {{a: {{ip: "x{control}y"}}}}\n',
+                 f'vms: {{a: {{kernel: "x{control}y"}}}}\n'):
+        (generate.directory / "sys.yaml").write_text(text)
+        process = subprocess.run([generate.program, "sys.yaml", "--board", generate.board, "--output",
+                                  "out", "--kernel", "Image"], cwd=generate.directory,
+                                 capture_output=True, check=False)
+        assert process.returncode == 1
+        said = process.stderr.decode()
+        assert said.count("\n") == 1 and said.endswith("\n"), said
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", said[:-1])
+        assert "?" in said
+
+
+def test_a_name_that_leads_to_another_file_makes_all_new(generate):
+    """Make compares times, and the other file may be older."""
+    def link():
+        result = generate("vms: {a: {kernel: k}}\n", "--prefill")
+        return system_of(result).find("memory_region[@prefill_path]").get("prefill_path")
+    for name in ("one", "two"):
+        (generate.directory / name).write_bytes(image())
+    (generate.directory / "k").symlink_to("one")
+    first = link()
+    (generate.directory / "k").unlink()
+    (generate.directory / "k").symlink_to("two")
+    second = link()
+    assert first != second
+    assert os.path.realpath(generate.directory / "out" / second) == str(generate.directory / "two")
 
 
 def test_disks(generate):
@@ -306,13 +427,14 @@ def test_make_fragment(generate):
     result = generate("vms: [a, b]\n")
     makefile = generate.directory / "show.mk"
     makefile.write_text("IMAGE := loader.img\ninclude out/system.mk\nshow:\n"
-                        "\t@echo '$(PDS)|$(foreach p,$(PDS),$(KIND_$(p)))|$(VMS)|$(MEMORY)'\n"
-                        "\t@echo '$(QEMU_ARGS)'\n")
+                        "\t@echo '$(PDS)|$(foreach p,$(PDS),$(KIND_$(p)))|$(VMS)'\n"
+                        "\t@echo '$(EMBED_vmm_b)'\n")
     shown = subprocess.run(["make", "-s", "-f", makefile], cwd=generate.directory, check=True,
                            capture_output=True, text=True).stdout.splitlines()
     assert shown[0] == ("timer uart console switch_net0 vmm_a vmm_b turn|drivers/timer drivers/uart "
-                        "console switch vmm vmm turn|a b|2048M")
-    assert shown[1].split() == result.read("qemu.args").split()
+                        "console switch vmm vmm turn|a b")
+    assert shown[1].split() == ["b.dtb", "b.secret", *re.findall(r'incbin "((?:kernel|initramfs)-\w+)"',
+                                                      result.read("config/vmm_b_images.S"))]
 
 
 def test_turns_are_passed_on_among_equals(generate):
@@ -527,3 +649,27 @@ def test_card_and_disk_in_one_page(generate):
     generate.board.write_text(board)
     errors = generate.errors("vms: [a]\n")
     assert len(errors) == 1 and "in the same 4 KiB page as the disk's" in errors[0]
+
+
+def in_the_way(command, names, victim):
+    """A shell's script that first puts links to `victim` where a program of its process id may write."""
+    links = "".join(f"ln -s {victim} {name}; " for name in names)
+    return ["sh", "-c", f'{links} exec "$@"', "sh", *map(str, command)]
+
+
+def test_nobody_can_guess_a_temporary_name(generate):
+    """In a directory of others' too nothing is written through a link that waits there."""
+    (generate.directory / "victim").write_text("mine")
+    (generate.directory / "out").mkdir()
+    generate("vms: [a]\n")
+    for path in (generate.directory / "out").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.write_text("older")
+    names = [f"out/{name}.new$$" for name in ("system.mk", "system.system", "system.json")]
+    subprocess.run(in_the_way([generate.program, "sys.yaml", "--board", generate.board, "--output", "out",
+                               "--kernel", "Image"], names, generate.directory / "victim"),
+                   cwd=generate.directory, check=True)
+    assert (generate.directory / "victim").read_text() == "mine"
+    assert "BOARD" in (generate.directory / "out/system.mk").read_text()
+    left = [path.name for path in (generate.directory / "out").iterdir()]
+    assert not [name for name in left if re.search(r"\.[0-9a-f]{16}$", name)]
