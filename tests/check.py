@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Run all tests, one suite after the other, and say in one line at the end how they went.
+"""Run all tests, and say in one line at the end how they went.
 
 Each suite is a command. What it prints is shown as it comes, except its own summary, which is taken
 from there: a line `N passed, N failed`, or pytest's report in XML. A suite that fails without saying
 what failed, or runs no tests, counts as one failure.
+
+The systems, of which one processor runs one, take as long as all the rest. So there are two lanes,
+one beside the other, each of which runs its suites in turn; a line says first which it is from.
 """
 
 import argparse
+import concurrent.futures
+import itertools
 import os
 import pathlib
 import re
@@ -18,22 +23,30 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+FAILED = re.compile(r"^  FAILED  ")
 FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 
 class Suite:
-    """A command and, if it is pytest's, where its report goes."""
+    """A command and, if it is pytest's, where its report goes. `tag` is for its lines."""
 
-    def __init__(self, name, command, environment=None, report=None):
+    def __init__(self, tag, name, command, environment=None, report=None):
+        self.tag = tag
         self.name = name
         self.command = command
         self.environment = environment or {}
         self.report = report
+        self.failures = []  # which tests, as far as the suite says so
+
+    def say(self, line):
+        # In one piece: another lane says something, too.
+        sys.stdout.write(f"{self.tag:7} | {line}\n")
+        sys.stdout.flush()
 
     def run(self):
         """Returns (passed, failed)."""
-        print(f"\n---- {self.name}", flush=True)
+        self.say(f"---- {self.name}")
         if self.report:
             self.report.parent.mkdir(parents=True, exist_ok=True)
             self.report.unlink(missing_ok=True)
@@ -47,19 +60,22 @@ class Suite:
                 summary = SUMMARY.match(line.rstrip("\n"))
                 if summary:
                     counts = int(summary[1]), int(summary[2])
-                elif not (self.report and PYTEST_FRAME.match(line)):
-                    print(line, end="", flush=True)
+                    continue
+                if FAILED.match(line):
+                    self.failures.append(line.split(maxsplit=1)[1].rstrip("\n"))
+                if not (self.report and PYTEST_FRAME.match(line)):
+                    self.say(line.rstrip("\n"))
         if self.report:
             counts = self.pytest_counts()
         passed, failed = counts or (0, 0)
         if failed == 0 and process.returncode != 0:
-            print(f"  FAILED  {self.name}: ended with status {process.returncode}")
+            self.failures.append(f"ended with status {process.returncode}")
             failed = 1
         elif passed + failed == 0:
-            print(f"  FAILED  {self.name}: ran no tests")
+            self.failures.append("ran no tests")
             failed = 1
-        print(f"---- {self.name}: {passed} of {passed + failed} in "
-              f"{time.monotonic() - begin:.0f} s", flush=True)
+        self.say(f"---- {self.name}: {passed} of {passed + failed} in "
+                 f"{time.monotonic() - begin:.0f} s")
         return passed, failed
 
     def pytest_counts(self):
@@ -70,40 +86,47 @@ class Suite:
             skipped = int(suite.get("skipped", 0))
             tests += int(suite.get("tests", 0)) - skipped
             failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            self.failures += [case.get("name") for case in suite.iter("testcase")
+                              if case.find("failure") is not None or case.find("error") is not None]
         return tests - failed, failed
 
 
-def pytest(name, directory, build, environment=None, tag=""):
-    report = build / "check" / f"{pathlib.Path(directory).name}{tag}.xml"
-    return Suite(name, [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v",
+def pytest(tag, name, directory, build, environment=None, suffix=""):
+    report = build / "check" / f"{pathlib.Path(directory).name}{suffix}.xml"
+    return Suite(tag, name, [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v",
                         "--tb=short", "--no-header", f"--junitxml={report}", directory],
                  {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report)
 
 
-def suites(options):
+def lanes(options):
+    """Two lists of suites."""
     build = pathlib.Path(options.build)
     jobs = f"-j{os.cpu_count() or 2}"
     environment = {"BUILD_DIR": str(build), "MICROKIT_SDK": options.sdk, "QEMU": options.qemu,
                    "LINUX": options.linux, "INITRD": options.initrd}
 
-    def make(name, directory, *variables):
-        return Suite(name, [options.make, jobs, "--no-print-directory", "-C", directory,
-                            f"BUILD_DIR={build}", f"MICROKIT_SDK={options.sdk}",
-                            f"SDK={options.sdk}", *variables])
+    def make(tag, name, directory, *variables):
+        return Suite(tag, name, [options.make, jobs, "--no-print-directory", "-C", directory,
+                                 f"BUILD_DIR={build}", f"MICROKIT_SDK={options.sdk}",
+                                 f"SDK={options.sdk}", *variables])
 
-    yield make("unit tests", "tests/unit")
-    yield make("fuzzing", "tests/fuzz", f"SECONDS={FUZZING}")
-    for directory, name in (("tests/tool", "the microkit tool"), ("tests/tools", "the generator"),
-                            ("tests/guest", "the guests' files"),
-                            ("tests/kernel", "the bundled kernel")):
-        if (ROOT / directory / "Makefile").exists():
-            yield make(name, directory)
-        elif (ROOT / directory).exists():
-            yield pytest(name, directory, build, environment)
-    yield pytest("systems", "tests/system", build, environment)
+    parts = [make("unit", "unit tests", "tests/unit"),
+             make("fuzz", "fuzzing", "tests/fuzz", f"SECONDS={FUZZING}"),
+             pytest("tool", "the microkit tool", "tests/tool", build, environment),
+             pytest("tools", "the generator", "tests/tools", build, environment),
+             pytest("guest", "the guests' files", "tests/guest", build, environment),
+             pytest("kernel", "the bundled kernel", "tests/kernel", build, environment)]
+    systems = [pytest("systems", "systems", "tests/system", build, environment)]
     if options.also:
-        yield pytest(f"systems on {options.also}", "tests/system", build,
-                     {**environment, "MICROKIT_SDK": options.also}, "-also")
+        systems.append(pytest("also", f"systems on {options.also}", "tests/system", build,
+                              {**environment, "MICROKIT_SDK": options.also}, "-also"))
+    return parts, systems
+
+
+def run_lane(lane):
+    """(passed, failed) of all its suites."""
+    counts = [suite.run() for suite in lane]
+    return sum(passed for passed, _ in counts), sum(failed for _, failed in counts)
 
 
 def main():
@@ -120,12 +143,15 @@ def main():
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
 
-    passed = failed = 0
-    for suite in suites(options):
-        counts = suite.run()
-        passed += counts[0]
-        failed += counts[1]
-    print(f"\n{passed} passed, {failed} failed", flush=True)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        both = lanes(options)
+        counts = list(pool.map(run_lane, both))
+    passed, failed = (sum(column) for column in zip(*counts))
+    print()
+    for suite in itertools.chain(*both):
+        for failure in suite.failures:
+            print(f"FAILED {suite.name}: {failure}")
+    print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
