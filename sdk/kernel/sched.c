@@ -249,8 +249,8 @@ static bool refill(struct cpu *cpu, struct thread *thread, bool *turn_lost)
     struct sched_context *sc = thread->sc;
 
     *turn_lost = false;
-    if (sc->remaining != 0) {
-        return true;
+    if (sc->remaining != 0 || (!sc->limited && sc != &thread->own)) {
+        return true; /* a turn that is over is its owner's to lose, when it has its time back */
     }
     if (must_wait(sc, timer_now())) {
         release_insert(cpu, thread);
@@ -303,7 +303,13 @@ void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *t
 {
     struct thread *standby = cpu->standby;
 
-    if (from != cpu->next || to->sc->remaining == 0 || to->priority < cpu->ready_top) {
+    if (from != cpu->next) {
+        /* It may have no context any more, and so must leave whatever queue it is in first. */
+        sched_remove(cpu, from);
+        sched_ready(cpu, to);
+        return;
+    }
+    if (to->sc->remaining == 0 || to->priority < cpu->ready_top) {
         sched_ready(cpu, to);
         sched_remove(cpu, from);
         return;

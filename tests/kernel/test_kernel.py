@@ -137,7 +137,7 @@ NEVER = {"irq_no_more_than_due", "fault_expected"}
 # What others do not have: prefilled regions and vCPUs of any id in the oldest; this system call ABI.
 BUNDLED_ONLY = {"memory", "vcpu", "hostile", "sysregs"}
 SYSTEMS = [pytest.param(name, marks=only_bundled) if name in BUNDLED_ONLY else name
-           for name in ("api", "irq", "sched", "passive", "faults", "memory", "vcpu", "hostile",
+           for name in ("api", "irq", "sched", "passive", "lent", "faults", "memory", "vcpu", "hostile",
                         "sysregs")]
 
 
