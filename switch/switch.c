@@ -160,6 +160,10 @@ static bool serve_port(struct port *port, uint64_t now)
     return true;
 }
 
+/* No turn takes longer than this part of a second; what does has waited for its budget meanwhile.
+ */
+#define CHARGES_PER_SECOND 1000u
+
 /*
  * The switch has worked on what this port sends for so long. With `vhost` its monitor does not see
  * that; a monitor that has rings notifies the switch within an event of its own, and waits for it.
@@ -167,7 +171,9 @@ static bool serve_port(struct port *port, uint64_t now)
 static void charge(struct port *port, uint64_t ticks)
 {
     if (port->work != NULL) {
-        port->worked += (uint32_t)ticks;
+        uint64_t most = cpu_counter_frequency() / CHARGES_PER_SECOND;
+
+        port->worked += (uint32_t)(ticks < most ? ticks : most);
         __atomic_store_n(port->work, port->worked, __ATOMIC_RELAXED);
     }
 }

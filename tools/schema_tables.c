@@ -12,7 +12,7 @@
  * Processor time of the programs that serve machines, as one would write it: so much of each
  * period. Budgets that equal their periods are no limits.
  */
-#define MONITOR_BUDGET "1 ms"
+#define MONITOR_BUDGET "2 ms"
 #define MONITOR_PERIOD "4 ms"
 #define SWITCH_BUDGET  "1 ms"
 #define SWITCH_PERIOD  "4 ms"

@@ -131,6 +131,6 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     answer = fault_handle(vcpu, msginfo);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    throttle_spent(begin, cpu_counter());
-    return answer && !throttle_holds();
+    throttle_exited(vcpu, begin, cpu_counter());
+    return answer && vcpu_state(vcpu) != VCPU_HELD;
 }

@@ -572,9 +572,10 @@ def shares_of(result):
             for pd in system_of(result).iter("protection_domain")}
 
 
-def test_programs_have_a_quarter_each(generate):
+def test_programs_have_budgets_by_themselves(generate):
     shares = shares_of(generate("switches: {net0: {uplink: yes}}\nvms:\n  a: {disks: [1 MiB]}\n"))
-    for name in ("vmm_a", "switch_net0", "block", "console"):
+    assert shares["vmm_a"] == (2000, 4000)
+    for name in ("switch_net0", "block", "console"):
         assert shares[name] == (1000, 4000)
     assert shares["net_driver"] == (500, 1000)
 

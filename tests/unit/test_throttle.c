@@ -71,13 +71,36 @@ static void begin(uint32_t budget_us, uint32_t period_us, bool has_equals)
     throttle_init(&config);
 }
 
-/* An event of so many ticks, after the guest has run for as long. */
-static void event(uint64_t ticks)
+/* An exit of so many ticks, after the guest has run for as long. */
+static void exit_of(uint8_t vcpu, uint64_t ticks)
 {
     uint64_t start = fake.counter += ticks;
 
     fake.counter += ticks;
+    throttle_exited(vcpu, start, fake.counter);
+}
+
+static void event(uint64_t ticks)
+{
+    exit_of(0, ticks);
+}
+
+static void notification(uint64_t ticks)
+{
+    uint64_t start = fake.counter;
+
+    fake.counter += ticks;
     throttle_spent(start, fake.counter);
+}
+
+/* The equals have had a turn, of so many ticks. */
+static bool turn_passes(uint64_t ticks)
+{
+    uint64_t start = fake.counter += ticks;
+    bool over = throttle_turn_over(start);
+
+    throttle_spent(start, fake.counter);
+    return over;
 }
 
 static void held_after_a_turns_worth(void **state)
@@ -101,8 +124,7 @@ static void released_when_its_equals_had_their_turn(void **state)
     (void)state;
     begin(2000, 2000, true);
     event(TURN);
-    fake.counter += TURN;
-    assert_true(throttle_turn_over(fake.counter));
+    assert_true(turn_passes(TURN));
     assert_false(throttle_holds());
     assert_int_equal(states[0], VCPU_ON);
     assert_int_equal(states[1], VCPU_PARKED);
@@ -114,17 +136,81 @@ static void released_when_its_equals_had_their_turn(void **state)
     assert_true(throttle_holds());
 }
 
-static void long_event_is_paid_in_turns(void **state)
+/* Whatever the clock says: others ran meanwhile, or the emulator stood still. */
+static void event_is_worth_a_turn_at_most(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
-    event(3 * TURN + 5);
-    for (unsigned turn = 1; turn <= 3; turn++) {
+    event(1000 * TURN);
+    assert_true(throttle_holds());
+    assert_true(turn_passes(TURN));
+}
+
+static void debts_are_paid_in_turns_and_bounded(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    for (unsigned i = 0; i < 100; i++) {
+        event(TURN);
+    }
+    for (unsigned turn = 1; turn <= 4; turn++) {
         assert_int_equal(fake_notified(TURN_CHANNEL), turn);
-        fake.counter += TURN + 77 * US;
-        assert_int_equal(throttle_turn_over(fake.counter), turn == 3);
+        assert_int_equal(turn_passes(TURN + 77 * US), turn == 4);
     }
     assert_false(throttle_holds());
+}
+
+/* What ends a hold is not charged for: else it might never end. */
+static void holds_own_events_are_free(void **state)
+{
+    uint64_t start;
+
+    (void)state;
+    begin(50, 1000, false);
+    event(50 * 63);
+    assert_true(throttle_holds());
+    start = fake.counter = hold_until;
+    fake.counter += TURN;
+    assert_true(throttle_time_over(fake.counter));
+    throttle_spent(start, fake.counter);
+    exit_of(0, 10);
+    assert_false(throttle_holds());
+}
+
+/* One that computes is not stopped: the kernel may have an event of its for the monitor. */
+static void vcpu_is_held_at_its_exit(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    notification(TURN);
+    assert_false(throttle_holds());
+    assert_int_equal(states[0], VCPU_ON);
+    event(1);
+    assert_true(throttle_holds());
+    assert_int_equal(states[0], VCPU_HELD);
+}
+
+static void machine_without_a_running_vcpu_pays_at_once(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    states[0] = VCPU_PARKED;
+    notification(TURN);
+    assert_true(throttle_holds());
+    assert_int_equal(states[0], VCPU_PARKED);
+    assert_int_equal(fake_notified(TURN_CHANNEL), 1);
+}
+
+/* A reset program goes on: its exits are to be answered. */
+static void only_running_vcpus_are_held(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    states[0] = VCPU_RESETTING;
+    event(TURN);
+    event(TURN);
+    assert_true(throttle_holds());
+    assert_int_equal(states[0], VCPU_RESETTING);
 }
 
 /* Of an equal's slice half was left: that much is paid, no more. */
@@ -132,9 +218,9 @@ static void part_of_a_turn_pays_a_part(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
-    event(TURN + TURN / 4);
-    fake.counter += TURN / 2;
-    assert_true(throttle_turn_over(fake.counter));
+    event(TURN - 1);
+    event(TURN / 4 + 1);
+    assert_true(turn_passes(TURN / 2));
     event(TURN / 4); /* which makes a turn's worth again */
     assert_true(throttle_holds());
 }
@@ -144,8 +230,7 @@ static void costs_nothing_where_nobody_waits(void **state)
     (void)state;
     begin(2000, 2000, true);
     event(10 * TURN);
-    fake.counter += 10 * US;
-    assert_true(throttle_turn_over(fake.counter));
+    assert_true(turn_passes(10 * US));
     event(TURN - 1);
     assert_false(throttle_holds());
 }
@@ -191,20 +276,21 @@ static void vcpus_started_while_held_are_held(void **state)
     begin(2000, 2000, true);
     event(TURN);
     states[2] = VCPU_ON;
-    event(1);
+    exit_of(2, 1);
     assert_int_equal(states[2], VCPU_HELD);
-    fake.counter += TURN;
-    assert_true(throttle_turn_over(fake.counter));
+    assert_true(turn_passes(TURN));
     assert_int_equal(states[2], VCPU_ON);
 }
 
+/* The kick comes after the work, and other exits in between: it is paid for all the same. */
 static void others_work_counts(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
     fake.counter += TURN;
+    exit_of(0, 0);
     throttle_add(TURN - 1);
-    throttle_spent(fake.counter, fake.counter);
+    exit_of(0, 0);
     assert_false(throttle_holds());
     event(1);
     assert_true(throttle_holds());
@@ -218,13 +304,27 @@ static void others_work_is_believed_up_to_the_time_that_has_passed(void **state)
     for (unsigned i = 1; i < 10; i++) {
         fake.counter += TURN / 10;
         throttle_add(UINT32_MAX);
-        throttle_spent(fake.counter, fake.counter);
+        exit_of(0, 0);
         assert_false(throttle_holds());
     }
     fake.counter += TURN / 10;
     throttle_add(UINT32_MAX);
-    throttle_spent(fake.counter, fake.counter);
+    exit_of(0, 0);
     assert_true(throttle_holds());
+}
+
+/* Whoever ran, or stood still, while the monitor measured: an event is no dearer for it. */
+static void slow_start_makes_events_no_dearer(void **state)
+{
+    (void)state;
+    for (unsigned slow = 1; slow < 100; slow += 7) {
+        begin(2000, 2000, true);
+        fake.slow_reads = slow;
+        throttle_init(&config);
+        fake.slow_reads = 0;
+        event(TURN - TURN / 90);
+        assert_false(throttle_holds());
+    }
 }
 
 int main(void)
@@ -232,13 +332,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(held_after_a_turns_worth),
         cmocka_unit_test(released_when_its_equals_had_their_turn),
-        cmocka_unit_test(long_event_is_paid_in_turns),
+        cmocka_unit_test(event_is_worth_a_turn_at_most),
+        cmocka_unit_test(debts_are_paid_in_turns_and_bounded),
+        cmocka_unit_test(holds_own_events_are_free),
+        cmocka_unit_test(vcpu_is_held_at_its_exit),
+        cmocka_unit_test(machine_without_a_running_vcpu_pays_at_once),
+        cmocka_unit_test(only_running_vcpus_are_held),
         cmocka_unit_test(part_of_a_turn_pays_a_part),
         cmocka_unit_test(costs_nothing_where_nobody_waits),
         cmocka_unit_test(no_equals_no_hold),
         cmocka_unit_test(limit_holds_for_machine_and_monitor),
         cmocka_unit_test(vcpus_started_while_held_are_held),
         cmocka_unit_test(others_work_counts),
+        cmocka_unit_test(slow_start_makes_events_no_dearer),
         cmocka_unit_test(others_work_is_believed_up_to_the_time_that_has_passed),
     };
 
