@@ -128,9 +128,11 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
         return seL4_False;
     }
     pace_begin(begin);
+    vcpu_defer(throttle_exits(begin) ? vcpu : VCPU_NONE);
     answer = fault_handle(vcpu, msginfo);
+    vcpu_defer(VCPU_NONE);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    throttle_exited(vcpu, begin, cpu_counter());
+    throttle_exited(vcpu, answer, begin, cpu_counter());
     return answer && vcpu_state(vcpu) != VCPU_HELD;
 }

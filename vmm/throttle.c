@@ -188,13 +188,18 @@ void throttle_spent(uint64_t begin, uint64_t end)
     }
 }
 
-void throttle_exited(uint8_t vcpu, uint64_t begin, uint64_t end)
+bool throttle_exits(uint64_t now)
+{
+    if (!throttle.holds && owes()) {
+        pay(now);
+    }
+    return throttle.holds;
+}
+
+void throttle_exited(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
 {
     charge(begin, end);
-    if (!throttle.holds && owes()) {
-        pay(end);
-    }
-    if (throttle.holds && vcpu_state(vcpu) == VCPU_ON) {
+    if (throttle.holds && waits && vcpu_state(vcpu) == VCPU_ON) {
         vcpu_hold(vcpu);
     }
 }

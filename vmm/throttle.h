@@ -35,10 +35,16 @@ void throttle_init(const struct vmm_config *config);
 void throttle_spent(uint64_t begin, uint64_t end);
 
 /*
- * The same of an exit of this vCPU. If it is on and the machine is to be held it is held: its
- * state is VCPU_HELD, and its fault is not to be answered.
+ * A vCPU exits. Returns whether the machine is held: then the vCPU is not to be resumed while its
+ * exit is handled (vcpu_defer).
  */
-void throttle_exited(uint8_t vcpu, uint64_t begin, uint64_t end);
+bool throttle_exits(uint64_t now);
+
+/*
+ * The exit of this vCPU has been handled, and `waits` for an answer or does not. If it is on,
+ * waits, and the machine is held, it is held: its state is VCPU_HELD, and it is not to be answered.
+ */
+void throttle_exited(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end);
 
 /*
  * Another PD says that it has worked for the machine for so many ticks of the counter. It is

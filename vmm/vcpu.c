@@ -15,7 +15,8 @@
 
 static struct {
     uint32_t count;
-    uint32_t woken; /* bit v: vCPU v is parked and shall not be any longer */
+    uint8_t deferred; /* this one is held where it would be resumed, or VCPU_NONE */
+    uint32_t woken;   /* bit v: vCPU v is parked and shall not be any longer */
     enum vcpu_state state[VMM_MAX_VCPUS];
 } vcpus;
 
@@ -42,6 +43,10 @@ static void read_words(uint8_t vcpu, unsigned count)
 
 static void write_words(uint8_t vcpu, bool resume, unsigned count)
 {
+    if (resume && vcpus.deferred == vcpu && vcpus.state[vcpu] == VCPU_ON) {
+        vcpus.state[vcpu] = VCPU_HELD;
+        resume = false;
+    }
     seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume, 0, count, &scratch.context);
 }
 
@@ -49,6 +54,7 @@ void vcpu_init(uint32_t count)
 {
     vcpus.count = count;
     vcpus.woken = 0;
+    vcpus.deferred = VCPU_NONE;
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
         vcpus.state[i] = VCPU_OFF;
     }
@@ -144,6 +150,11 @@ bool vcpu_start_woken(void)
         vcpu_continue(vcpu);
     }
     return any;
+}
+
+void vcpu_defer(uint8_t vcpu)
+{
+    vcpus.deferred = vcpu;
 }
 
 void vcpu_hold(uint8_t vcpu)

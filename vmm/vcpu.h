@@ -69,6 +69,13 @@ void vcpu_park(uint8_t vcpu);
 void vcpu_wake(uint8_t vcpu);
 bool vcpu_start_woken(void);
 
+/*
+ * While the exit of this vCPU is handled: where it would be resumed it is held. VCPU_NONE: no more.
+ * To stop it after it has been resumed could withdraw an event that it has caused in between.
+ */
+#define VCPU_NONE UINT8_MAX
+void vcpu_defer(uint8_t vcpu);
+
 /* Stop a vCPU that is on, whether or not its exit has been finished, until it is released. */
 void vcpu_hold(uint8_t vcpu);
 void vcpu_release(uint8_t vcpu);

@@ -77,7 +77,10 @@ static void exit_of(uint8_t vcpu, uint64_t ticks)
     uint64_t start = fake.counter += ticks;
 
     fake.counter += ticks;
-    throttle_exited(vcpu, start, fake.counter);
+    throttle_exited(vcpu, true, start, fake.counter);
+    if (throttle_exits(fake.counter)) { /* the next one is held at once */
+        throttle_exited(vcpu, true, fake.counter, fake.counter);
+    }
 }
 
 static void event(uint64_t ticks)
