@@ -169,7 +169,7 @@ def boot_with(booter, command, old, new):
     """Boot with another word in QEMU's arguments."""
     directory = command.parent
     arguments = (directory / "qemu.args").read_text().split("\n")
-    arguments = [word.replace(old, new).replace("file=loader.img", f"file={directory}/loader.img")
+    arguments = [re.sub("file=(loader.img|disk-)", rf"file={directory}/\1", word.replace(old, new))
                  for word in arguments if word]
     assert any(new in word for word in arguments)
     return booter.start(os.environ.get("QEMU") or "qemu-system-aarch64", arguments, 120)
