@@ -128,7 +128,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
         return seL4_False;
     }
     pace_begin(begin);
-    vcpu_defer(throttle_exits(begin) ? vcpu : VCPU_NONE);
+    vcpu_defer(throttle_exits() ? vcpu : VCPU_NONE);
     answer = fault_handle(vcpu, msginfo);
     vcpu_defer(VCPU_NONE);
     start_woken();

@@ -43,6 +43,7 @@ static struct {
     uint64_t last;    /* when the event before ended */
     bool limited;     /* it pays by periods, not by turns */
     bool holds;
+    bool due;       /* it begins to pay when the exit has been handled */
     uint64_t free;  /* up to this time the event is the hold's own */
     uint64_t asked; /* when turn was asked, */
     uint64_t until; /* or when the hold is over, if limited */
@@ -85,6 +86,7 @@ void throttle_init(const struct vmm_config *config)
     throttle.unused = 0;
     throttle.last = cpu_counter();
     throttle.holds = false;
+    throttle.due = false;
     throttle.free = 0;
 }
 
@@ -188,16 +190,18 @@ void throttle_spent(uint64_t begin, uint64_t end)
     }
 }
 
-bool throttle_exits(uint64_t now)
+bool throttle_exits(void)
 {
-    if (!throttle.holds && owes()) {
-        pay(now);
-    }
-    return throttle.holds;
+    throttle.due = !throttle.holds && owes();
+    return throttle.holds || throttle.due;
 }
 
 void throttle_exited(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
 {
+    if (throttle.due && !throttle.holds) {
+        pay(end);
+    }
+    throttle.due = false;
     charge(begin, end);
     if (throttle.holds && waits && vcpu_state(vcpu) == VCPU_ON) {
         vcpu_hold(vcpu);

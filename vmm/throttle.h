@@ -35,10 +35,11 @@ void throttle_init(const struct vmm_config *config);
 void throttle_spent(uint64_t begin, uint64_t end);
 
 /*
- * A vCPU exits. Returns whether the machine is held: then the vCPU is not to be resumed while its
- * exit is handled (vcpu_defer).
+ * A vCPU exits. Returns whether the machine is held, or will be by throttle_exited: then the vCPU
+ * is not to be resumed while its exit is handled (vcpu_defer). Calls nobody: the message registers
+ * still hold what the exit is about.
  */
-bool throttle_exits(uint64_t now);
+bool throttle_exits(void);
 
 /*
  * The exit of this vCPU has been handled, and `waits` for an answer or does not. If it is on,

@@ -73,13 +73,13 @@ enum vcpu_state vcpu_state(uint8_t vcpu)
 static void reset_system_registers(uint8_t vcpu, uint64_t counter_offset)
 {
     static const uint8_t zeroed[] = {
-        seL4_VCPUReg_CPACR,    seL4_VCPUReg_TTBR0,     seL4_VCPUReg_TTBR1,
-        seL4_VCPUReg_TCR,      seL4_VCPUReg_MAIR,      seL4_VCPUReg_AMAIR,
-        seL4_VCPUReg_CIDR,     seL4_VCPUReg_AFSR0,     seL4_VCPUReg_AFSR1,
-        seL4_VCPUReg_ESR,      seL4_VCPUReg_FAR,       seL4_VCPUReg_PAR,
-        seL4_VCPUReg_VBAR,     seL4_VCPUReg_ACTLR,     seL4_VCPUReg_TPIDR_EL1,
-        seL4_VCPUReg_SP_EL1,   seL4_VCPUReg_ELR_EL1,   seL4_VCPUReg_SPSR_EL1,
-        seL4_VCPUReg_CNTV_CTL, seL4_VCPUReg_CNTV_CVAL, seL4_VCPUReg_CNTKCTL_EL1,
+        seL4_VCPUReg_CPACR,     seL4_VCPUReg_TTBR0,       seL4_VCPUReg_TTBR1,
+        seL4_VCPUReg_TCR,       seL4_VCPUReg_MAIR,        seL4_VCPUReg_AMAIR,
+        seL4_VCPUReg_CIDR,      seL4_VCPUReg_AFSR0,       seL4_VCPUReg_AFSR1,
+        seL4_VCPUReg_ESR,       seL4_VCPUReg_FAR,         seL4_VCPUReg_VBAR,
+        seL4_VCPUReg_ACTLR,     seL4_VCPUReg_TPIDR_EL1,   seL4_VCPUReg_SP_EL1,
+        seL4_VCPUReg_ELR_EL1,   seL4_VCPUReg_SPSR_EL1,    seL4_VCPUReg_CNTV_CTL,
+        seL4_VCPUReg_CNTV_CVAL, seL4_VCPUReg_CNTKCTL_EL1,
     };
 
     for (unsigned i = 0; i < sizeof(zeroed); i++) {

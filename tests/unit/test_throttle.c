@@ -78,7 +78,7 @@ static void exit_of(uint8_t vcpu, uint64_t ticks)
 
     fake.counter += ticks;
     throttle_exited(vcpu, true, start, fake.counter);
-    if (throttle_exits(fake.counter)) { /* the next one is held at once */
+    if (throttle_exits()) { /* the next one is held at once */
         throttle_exited(vcpu, true, fake.counter, fake.counter);
     }
 }

@@ -787,6 +787,29 @@ static void a_fault_that_would_be_answered_is_held_as_well(void **state)
     assert_true(fake.vcpu[0].running);
 }
 
+/* Asking the timer driver takes the message registers, which hold what the exit is about. */
+static void a_limited_machine_is_held_at_an_exit_that_is_handled(void **state)
+{
+    uint64_t millisecond, pc;
+    unsigned held = 0;
+
+    (void)state;
+    fake_vm_start_limited(1, 3000, 10000);
+    millisecond = fake.frequency / 1000;
+    fake_vm.device_cost = millisecond;
+    pc = fake.vcpu[0].context.pc;
+    for (unsigned i = 1; i <= 20; i++) {
+        store(0, 0);
+        assert_int_equal(fake_vm.device_writes, i);
+        assert_int_equal(fake.vcpu[0].context.pc, pc + 4 * i);
+        while (!fake.vcpu[0].running) {
+            held++;
+            time_passes(10 * millisecond);
+        }
+    }
+    assert_in_range(held, 5, 20);
+}
+
 static void pass_and_expect_reminders(uint64_t ticks, unsigned reminders)
 {
     time_passes(ticks);
@@ -944,6 +967,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_exits_is_not_held_where_nobody_waits),
         cmocka_unit_test(all_vcpus_of_a_machine_are_held_together),
         cmocka_unit_test(a_fault_that_would_be_answered_is_held_as_well),
+        cmocka_unit_test(a_limited_machine_is_held_at_an_exit_that_is_handled),
         cmocka_unit_test(a_parked_vm_can_be_reset_and_stopped),
         cmocka_unit_test(parking_sends_an_unfinished_line),
     };

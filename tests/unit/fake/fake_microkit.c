@@ -185,9 +185,15 @@ void microkit_pd_stop(microkit_child pd)
 
 microkit_msginfo microkit_ppcall(microkit_channel ch, microkit_msginfo msginfo)
 {
+    microkit_msginfo reply;
+
     check_channel(ch);
     fake.ppcalls[ch]++;
-    return fake.ppcall ? fake.ppcall(ch, msginfo) : microkit_msginfo_new(0, 0);
+    reply = fake.ppcall ? fake.ppcall(ch, msginfo) : microkit_msginfo_new(0, 0);
+    for (seL4_Uint8 mr = (seL4_Uint8)microkit_msginfo_get_count(reply); mr < FAKE_MRS; mr++) {
+        microkit_mr_set(mr, FAKE_LOST); /* what an earlier message has left is gone */
+    }
+    return reply;
 }
 
 microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count)

@@ -40,6 +40,8 @@ static const uint8_t kernel[256] = {
 static const uint8_t secret[VMM_SECRET_SIZE] = {1, 2, 3};
 static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 
+#define TURN_US 2000u
+
 #define CONFIG(equals, vcpus, held)                                                                \
     {                                                                                              \
         .name = "vm7", .start_held = held, .vcpu_count = vcpus, .has_others = true, .ram = ram,    \
@@ -47,7 +49,7 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
         .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
         .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
         .secret = secret, .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                \
-        .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = 2000, .period_us = 2000,              \
+        .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,        \
         .has_equals = equals, .turn_channel = FAKE_VM_TURN_CHANNEL,                                \
         .console = {                                                                               \
             .present = true,                                                                       \
@@ -144,11 +146,10 @@ static void open_rings(void)
     ring_await_data(&console_reads);
 }
 
-static void start(bool equals, uint32_t vcpus, bool held)
+static void start(struct vmm_config wanted)
 {
     static struct vmm_config config;
     static bool laid_out;
-    struct vmm_config wanted = CONFIG(equals, vcpus, held);
 
     fake_reset();
     fake.ppcall = timer_call;
@@ -169,11 +170,11 @@ static void start(bool equals, uint32_t vcpus, bool held)
     config = wanted;
     console_port_init(&config.console);
     log_init("vmm vm7", console_port_output(), config.console.channel);
-    vcpu_init(vcpus);
-    vgic_init(vcpus);
+    vcpu_init(config.vcpu_count);
+    vgic_init(config.vcpu_count);
     timer_init(config.timer_channel);
     throttle_init(&config);
-    pace_init(true, equals);
+    pace_init(true, config.has_equals);
     pace_begin(fake.counter);
     pl011_init(config.console.pl011_intid);
     vm_init(&config);
@@ -181,12 +182,21 @@ static void start(bool equals, uint32_t vcpus, bool held)
 
 void fake_vm_start(uint32_t vcpus, bool held)
 {
-    start(true, vcpus, held);
+    start((struct vmm_config)CONFIG(true, vcpus, held));
+}
+
+void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_us)
+{
+    struct vmm_config config = CONFIG(true, vcpus, false);
+
+    config.budget_us = budget_us;
+    config.period_us = period_us;
+    start(config);
 }
 
 void fake_vm_start_without_equals(uint32_t vcpus, bool held)
 {
-    start(false, vcpus, held);
+    start((struct vmm_config)CONFIG(false, vcpus, held));
 }
 
 const char *fake_vm_output(void)

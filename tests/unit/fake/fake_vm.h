@@ -46,6 +46,9 @@ extern struct fake_vm fake_vm;
 
 void fake_vm_start(uint32_t vcpus, bool held);
 
+/* The same, of a machine that has so many microseconds in each period. */
+void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_us);
+
 /* The same among machines of other priorities. */
 void fake_vm_start_without_equals(uint32_t vcpus, bool held);
 

@@ -81,6 +81,7 @@ void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word v
 #define FAKE_LIST_REGISTERS 4
 #define FAKE_DEBUG_SIZE     65536
 #define FAKE_MRS            64
+#define FAKE_LOST           0xdeadbeef /* what a call leaves in registers beyond its answer */
 #define FAKE_SLOW_READ      10000000u
 
 enum fake_lr_state { FAKE_LR_FREE = 0, FAKE_LR_PENDING, FAKE_LR_ACTIVE };
@@ -130,9 +131,9 @@ struct fake {
     uint64_t frequency;
     uint64_t flushed_bytes;
     void (*on_flush)(const void *start, size_t size); /* NULL: nothing */
-    uint64_t flushed_per_tick; /* 0: it takes no time */
-    uint64_t forgotten_bytes; /* of the instruction cache, */
-    const void *forgotten_at; /* last from here on */
+    uint64_t flushed_per_tick;                        /* 0: it takes no time */
+    uint64_t forgotten_bytes;                         /* of the instruction cache, */
+    const void *forgotten_at;                         /* last from here on */
 };
 
 extern struct fake fake;

@@ -11,6 +11,9 @@
 #include <sel4/types.h>
 #include <sel4/faults.h>
 
+/* Not all of the SDKs that Braid runs on have these. */
+#pragma GCC poison seL4_VCPUReg_PAR seL4_VCPUReg_ISR
+
 seL4_Error seL4_TCB_ReadRegisters(seL4_CPtr tcb, seL4_Bool suspend_source, seL4_Uint8 arch_flags,
                                   seL4_Word count, seL4_UserContext *context);
 seL4_Error seL4_TCB_WriteRegisters(seL4_CPtr tcb, seL4_Bool resume_target, seL4_Uint8 arch_flags,
