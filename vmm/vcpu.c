@@ -43,11 +43,12 @@ static void read_words(uint8_t vcpu, unsigned count)
 
 static void write_words(uint8_t vcpu, bool resume, unsigned count)
 {
-    if (resume && vcpus.deferred == vcpu && vcpus.state[vcpu] == VCPU_ON) {
-        vcpus.state[vcpu] = VCPU_HELD;
-        resume = false;
+    bool defer = resume && vcpus.deferred == vcpu && vcpus.state[vcpu] == VCPU_ON;
+
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume && !defer, 0, count, &scratch.context);
+    if (defer) {
+        vcpu_hold(vcpu);
     }
-    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume, 0, count, &scratch.context);
 }
 
 void vcpu_init(uint32_t count)

@@ -59,21 +59,25 @@ unsigned fake_notified(microkit_channel ch)
 
 seL4_Bool fake_fault(microkit_child vcpu, seL4_Word label, seL4_Word count, const seL4_Word *mrs)
 {
+    struct fake_vcpu *v = vcpu_of(vcpu);
     microkit_msginfo reply = {{0}};
-
+    unsigned ended = v->stops + v->restarts;
+    bool ran = v->running;
     seL4_Bool answered;
 
-    vcpu_of(vcpu)->running = false;
+    v->running = false;
     for (seL4_Word i = 0; i < count; i++) {
         fake.mr[i] = mrs[i];
     }
     answered = fault(vcpu, microkit_msginfo_new(label, (seL4_Uint16)count), &reply);
     if (answered) {
-        if (vcpu_of(vcpu)->running) {
+        if (v->running) {
             fail_msg("vCPU %u was restarted and its fault answered, too", vcpu);
         }
-        vcpu_of(vcpu)->running = true;
-        vcpu_of(vcpu)->replies++;
+        v->running = true;
+        v->replies++;
+    } else if (ran && v->stops + v->restarts == ended) {
+        fail_msg("the fault of vCPU %u was neither answered nor withdrawn", vcpu);
     }
     return answered;
 }
