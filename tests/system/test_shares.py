@@ -86,8 +86,8 @@ def system(request):
     booter.stop()
 
 
-@pytest.mark.parametrize("key", "csfdk", ids=["computes", "calls", "faults", "interrupts_itself",
-                                              "floods_its_network"])
+@pytest.mark.parametrize("key", "csfdkb", ids=["computes", "calls", "faults", "interrupts_itself",
+                                               "floods_its_network", "floods_and_calls"])
 def test_equal_has_its_half_beside_one_that(system, key):
     begin(system, FLOOD, key)
     begin(system, METER, "m")

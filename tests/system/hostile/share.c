@@ -12,6 +12,7 @@
  *     c  compute       f  access an address where nothing is
  *     s  SMC           d  write to the distributor, which sends an interrupt to itself
  *     k  kick its network card, with a frame to all each time
+ *     b  both that and SMC
  *     o  power off
  *
  * With "restart" among its boot arguments it resets its machine at once, each time.
@@ -83,7 +84,7 @@ static void measure(void)
     print(" us\r\n");
 }
 
-static void flood_network(void)
+static void flood_network(bool calls)
 {
     uint16_t sent = 0;
 
@@ -100,6 +101,9 @@ static void flood_network(void)
         for (unsigned i = 0; i < 100; i++) {
             if ((uint16_t)(sent - used[TX].index) < FRAMES) {
                 offer(TX, sent++ % FRAMES);
+            }
+            if (calls) {
+                (void)smc(0xdead, 0, 0, 0);
             }
         }
     }
@@ -188,7 +192,10 @@ void hostile(const char *device_tree)
             interrupt_itself();
             break;
         case 'k':
-            flood_network();
+            flood_network(false);
+            break;
+        case 'b':
+            flood_network(true);
             break;
         case 'o':
             (void)smc(PSCI_SYSTEM_OFF, 0, 0, 0);
