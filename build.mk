@@ -97,7 +97,7 @@ TARGET_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -mcpu=cortex-a53 -mstri
     -fdata-sections -nostdinc -isystem $(shell $(CROSS)gcc -print-file-name=include) \
     -isystem $(PICOLIBC)/include
 # Behind picolibc's come the cross compiler's own headers, for Linux's UAPI: linux/virtio_*.h.
-TARGET_CPPFLAGS := -I$(ROOT) -I$(ROOT)/lib -isystem $(BOARD_DIR)/include \
+TARGET_CPPFLAGS := -I$(ROOT) -isystem $(BOARD_DIR)/include \
     -idirafter /usr/$(patsubst %-,%,$(CROSS))/include $(if $(EXITS),-DVMM_COUNT_EXITS)
 $(eval $(call remember,$(OBJ)/settings,$(CROSS) $(TARGET_CFLAGS) $(TARGET_CPPFLAGS)))
 

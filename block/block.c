@@ -8,7 +8,6 @@
 
 #include <microkit.h>
 #include <stddef.h>
-
 #include "client.h"
 #include "config.h"
 #include "driver.h"

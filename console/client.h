@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
 #include "config.h"
 #include "escape.h"
 #include "lib/ring.h"
@@ -53,8 +52,8 @@ void client_skip(struct client *client, uint32_t keep);
 void client_rewind_line(struct client *client);
 
 /*
- * Pass one byte of input on; false if there is no room for it, and the client will notify when there
- * is. The caller wakes the client.
+ * Pass one byte of input on; false if there is no room for it, and the client will notify when
+ * there is. The caller wakes the client.
  */
 bool client_put(struct client *client, uint8_t byte);
 

@@ -13,7 +13,6 @@
 #include <microkit.h>
 #include <stddef.h>
 #include <string.h>
-
 #include "client.h"
 #include "config.h"
 #include "drivers/timer/protocol.h"

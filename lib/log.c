@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
 #include "cpu.h"
 
 #define LINE_MAX_LENGTH 240u /* with prefix and newline */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "net_filter.h"
+
 #include <linux/if_ether.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
-#include "net_filter.h"
 
 #define BROADCAST     0xffffffffffffULL
 #define MULTICAST_BIT 1u      /* of the first byte */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "net_header.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-#include "net_header.h"
 #include "net_port.h"
 #include "offload.h"
 

@@ -14,13 +14,13 @@
 
 #include <stdint.h>
 
-#define NET_PORT_UP       (1u << 0) /* the guest receives */
-#define NET_PORT_CSUM     (1u << 1) /* takes frames with partial checksums */
-#define NET_PORT_TSO4     (1u << 2)
-#define NET_PORT_TSO6     (1u << 3)
-#define NET_PORT_ECN      (1u << 4)
-#define NET_PORT_USO      (1u << 5)
-#define NET_PORT_PROMISC  (1u << 6) /* wants every frame the switch would let it see */
+#define NET_PORT_UP      (1u << 0) /* the guest receives */
+#define NET_PORT_CSUM    (1u << 1) /* takes frames with partial checksums */
+#define NET_PORT_TSO4    (1u << 2)
+#define NET_PORT_TSO6    (1u << 3)
+#define NET_PORT_ECN     (1u << 4)
+#define NET_PORT_USO     (1u << 5)
+#define NET_PORT_PROMISC (1u << 6) /* wants every frame the switch would let it see */
 
 #define NET_FRAME_MIN     14u    /* an Ethernet header */
 #define NET_FRAME_MAX     1518u  /* without segmentation: 1500 + header + VLAN tag */

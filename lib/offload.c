@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "offload.h"
+
 #include <linux/if_ether.h>
 #include <stddef.h>
 #include <string.h>
-#include "offload.h"
 
 #define HEADER ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 

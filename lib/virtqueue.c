@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "virtqueue.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include "virtqueue.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "virtqueues are little endian, and nothing here swaps bytes"

@@ -15,14 +15,14 @@ struct switch_port_config {
     const char *name; /* the VM's, or "uplink" */
     enum switch_path path;
     uint8_t channel;
-    bool mac_fixed;     /* frames from any other source address than `mac` are dropped */
+    bool mac_fixed; /* frames from any other source address than `mac` are dropped */
     uint8_t mac[6];
-    uint64_t may_reach; /* bit p: frames from here may go to port p */
-    uint16_t access_vlan;          /* 1..4094, or SWITCH_VLAN_NONE */
-    const uint16_t *trunk_vlans;   /* a trunk port's VLANs, ended by 0; NULL if not a trunk */
-    uint32_t flood_limit;          /* uplink: frames for several ports let in per second; 0: any */
-    void *vhost_page;   /* vhost: see lib/vhost.h */
-    void *ram;          /* vhost: the guest's RAM in this PD */
+    uint64_t may_reach;          /* bit p: frames from here may go to port p */
+    uint16_t access_vlan;        /* 1..4094, or SWITCH_VLAN_NONE */
+    const uint16_t *trunk_vlans; /* a trunk port's VLANs, ended by 0; NULL if not a trunk */
+    uint32_t flood_limit;        /* uplink: frames for several ports let in per second; 0: any */
+    void *vhost_page;            /* vhost: see lib/vhost.h */
+    void *ram;                   /* vhost: the guest's RAM in this PD */
     uint64_t ram_gpa;
     uint64_t ram_size;
     void *from_port;    /* ring region: port -> switch (isolated, uplink) */

@@ -4,7 +4,6 @@
 /* What becomes of a frame: IEEE 802.1Q's relay, with permissions. */
 
 #include <stdint.h>
-
 #include "port.h"
 #include "table.h"
 

@@ -23,8 +23,8 @@ bool limit_take(struct limit *limit, uint64_t now)
         return true;
     }
     limit->last = now;
-    limit->saved = passed > limit->capacity - limit->saved ? limit->capacity
-                                                           : limit->saved + passed;
+    limit->saved =
+        passed > limit->capacity - limit->saved ? limit->capacity : limit->saved + passed;
     if (limit->saved < limit->cost) {
         return false;
     }

@@ -16,7 +16,7 @@ struct limit {
     uint64_t last;     /* when that was */
 };
 
-/* `rate` times per second, 0 for any number; `frequency` is that of the clock `now` is read from. */
+/* `rate` times per second, 0 for any number; `frequency` is that of the clock of `now`. */
 void limit_init(struct limit *limit, uint32_t rate, uint64_t frequency, uint64_t now);
 
 /* Whether it may happen now, and counts it. */

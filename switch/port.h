@@ -12,7 +12,6 @@
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
-
 #include "config.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"

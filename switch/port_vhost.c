@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <string.h>
-
 #include "lib/guest_memory.h"
 #include "lib/log.h"
 #include "lib/net_buffers.h"

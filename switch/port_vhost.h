@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
 #include "port.h"
 
 /* Attach to a port whose `config` is set. Returns NULL, or why that cannot be. */

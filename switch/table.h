@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
 #include "config.h"
 
 #define TABLE_QUOTA        64u   /* addresses learnt from a VM's port */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "buffer.h"
-#include "memory.h"
-#include "value.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +11,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "memory.h"
+#include "value.h"
 
 struct output {
     const char *name;
@@ -172,9 +172,9 @@ static bool fill(const char *temporary, const struct buffer *content)
 static bool write_output(const char *path, const struct output *output)
 {
     const char *temporary = temporary_name(path);
-    bool made = temporary != NULL && (output->content != NULL
-                                          ? fill(temporary, output->content)
-                                          : symlink(output->target, temporary) == 0);
+    bool made =
+        temporary != NULL && (output->content != NULL ? fill(temporary, output->content)
+                                                      : symlink(output->target, temporary) == 0);
 
     if (made && rename(temporary, path) == 0) {
         return true;

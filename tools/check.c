@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check.h"
+
+#include <inttypes.h>
+#include <string.h>
 #include "check_disks.h"
 #include "check_network.h"
 #include "diagnostics.h"
 #include "layout.h"
-
-#include <inttypes.h>
-#include <string.h>
 
 /* The board's file is at fault if a machine does not fit into memory that is all its own. */
 static uint64_t memory_for_vms(const struct system *system)
@@ -153,8 +153,10 @@ static void check_priorities(const struct system *system)
         }
         if (is_first && layout_equals(system, priority) > 1 && ++shared > TURNS_MAX) {
             error_at(system->path, setting_line(&vm->settings.priority, vm->line), vm->where,
-                     "priority %" PRIu64 ": %d priorities at most are several machines': give these "
-                     "one of the others", priority, TURNS_MAX);
+                     "priority %" PRIu64
+                     ": %d priorities at most are several machines': give these "
+                     "one of the others",
+                     priority, TURNS_MAX);
             return;
         }
     }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check_disks.h"
-#include "block/gpt.h"
-#include "diagnostics.h"
-#include "image.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "block/gpt.h"
+#include "diagnostics.h"
+#include "image.h"
 
 /* Slices begin behind what a partition table would take, and leave room for its copy. */
 #define DISK_MARGIN MIB

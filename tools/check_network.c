@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check_network.h"
-#include "check_uplink.h"
-#include "diagnostics.h"
 
 #include <string.h>
+#include "check_uplink.h"
+#include "diagnostics.h"
 
 #define VLAN_MAX 4094
 

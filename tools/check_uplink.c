@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check_uplink.h"
-#include "diagnostics.h"
-#include "image.h"
 
 #include <ctype.h>
 #include <string.h>
+#include "diagnostics.h"
+#include "image.h"
 
 #define VLAN_MAX 4094
 #define PORT_MAX 65535

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "diagnostics.h"
-#include "memory.h"
-#include "value.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "memory.h"
+#include "value.h"
 
 struct diagnostic {
     const char *file;
@@ -66,7 +66,7 @@ static int compare(const void *left, const void *right)
     return a->order < b->order ? -1 : 1;
 }
 
-/* Whatever names and values it quotes, a message does to the terminal nothing but to stand there. */
+/* A message is plain text to the terminal, whatever names and values it quotes. */
 static void print_plain(const char *text)
 {
     while (*text != '\0') {

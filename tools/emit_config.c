@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "emit.h"
-
 #include <inttypes.h>
-
+#include "emit.h"
 #include "vmm/config.h"
 
 #define FIELD_POINTER "(void *)0x%" PRIx64
@@ -146,8 +144,7 @@ static void emit_port(const struct layout *layout, const struct network *network
                  "            .mac_fixed = %s,\n"
                  "            .mac = {",
                  port->vm->name, vhost ? "SWITCH_PATH_VHOST" : "SWITCH_PATH_ISOLATED",
-                 link->server_channel,
-                 port->settings.any_mac.number ? "false" : "true");
+                 link->server_channel, port->settings.any_mac.number ? "false" : "true");
     emit_mac(port->mac, out);
     buffer_print(out,
                  "},\n"
@@ -298,9 +295,8 @@ static void emit_vm_interface(const struct vm_layout *place, const struct interf
                  "            .mac = {",
                  link->client_channel);
     emit_mac(interface->mac, out);
-    buffer_print(out,
-                 "},\n"
-                 "            .mtu = 1500,\n");
+    buffer_print(out, "},\n"
+                      "            .mtu = 1500,\n");
     if (interface_is_vhost(interface)) {
         buffer_print(out,
                      "            .vhost = true,\n"
@@ -363,9 +359,9 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
                  "    .ram_gpa = 0x%llx,\n"
                  "    .ram_size = 0x%" PRIx64 ",\n"
                  "    .ram_piece = 0x%" PRIx64 ",\n",
-                 vm->name, vm->settings.start.number ? "true" : "false",
-                 vm->settings.vcpus.number, 
-                 layout->system->vms.count > 1 ? "true" : "false", place->ram, GUEST_RAM, vm->settings.memory.number,
+                 vm->name, vm->settings.start.number ? "true" : "false", vm->settings.vcpus.number,
+                 layout->system->vms.count > 1 ? "true" : "false", place->ram, GUEST_RAM,
+                 vm->settings.memory.number,
                  vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);
     emit_image("kernel", "embedded_kernel", &place->kernel, out);
     emit_image("initrd", "embedded_initramfs", &place->initramfs, out);
@@ -534,10 +530,9 @@ static void emit_card_driver(const struct layout *layout, struct buffer *out)
                  "    .log_size = 0x%" PRIx64 ",\n"
                  "    .log_channel = %u,\n"
                  "};\n",
-                 place->registers, place->driver->irqs.items[0].channel,
-                 place->link.client_channel, place->link.client_up, place->link.client_down,
-                 place->link.ring_up, place->dma, place->log.client_up, place->log.ring_up,
-                 place->log.client_channel);
+                 place->registers, place->driver->irqs.items[0].channel, place->link.client_channel,
+                 place->link.client_up, place->link.client_down, place->link.ring_up, place->dma,
+                 place->log.client_up, place->log.ring_up, place->log.client_channel);
 }
 
 static void emit_turn(const struct turn_layout *turn, struct buffer *out)

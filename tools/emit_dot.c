@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "emit.h"
-
 #include <inttypes.h>
 #include <string.h>
+#include "emit.h"
 
 #define FONT "Helvetica,Arial,sans-serif"
 
@@ -64,7 +63,8 @@ static void emit_images(const struct layout *layout, struct buffer *out)
     }
     buffer_print(out, "</font>>];\n");
     for (size_t i = 0; i < system->vms.count; i++) {
-        buffer_print(out, "    vmm_%zu:m -> images [dir=back, style=dotted, color=\"#9673a6\"];\n", i);
+        buffer_print(out, "    vmm_%zu:m -> images [dir=back, style=dotted, color=\"#9673a6\"];\n",
+                     i);
     }
 }
 
@@ -95,19 +95,18 @@ static void emit_services(const struct layout *layout, struct buffer *out)
         buffer_print(out, "    turn_%zu -> timer [style=dashed, color=\"#b85450\"];\n", i);
     }
     emit_service(layout->uart, "uart", "#f8cecc", "#b85450", out);
-    buffer_print(out,
-                 "    uart_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
-                 "label=<UART<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64
-                 "</font>>];\n"
-                 "    timer_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
-                 "label=<timer<br/><font point-size=\"9\">INTID %" PRIu64 "</font>>];\n"
-                 "    uart -> uart_device [color=\"#666666\"];\n"
-                 "    timer -> timer_device [color=\"#666666\"];\n"
-                 "    console -> uart [dir=both, color=\"#d6b656\", label=\" 2 x %s\"];\n"
-                 "    console -> timer [style=dashed, color=\"#b85450\"];\n",
-                 board->uart.address.number, board->uart.interrupt.number,
-                 board->timer.interrupt.number,
-                 value_format(VALUE_SIZE, layout->uart_link.ring_up));
+    buffer_print(
+        out,
+        "    uart_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+        "label=<UART<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64 "</font>>];\n"
+        "    timer_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+        "label=<timer<br/><font point-size=\"9\">INTID %" PRIu64 "</font>>];\n"
+        "    uart -> uart_device [color=\"#666666\"];\n"
+        "    timer -> timer_device [color=\"#666666\"];\n"
+        "    console -> uart [dir=both, color=\"#d6b656\", label=\" 2 x %s\"];\n"
+        "    console -> timer [style=dashed, color=\"#b85450\"];\n",
+        board->uart.address.number, board->uart.interrupt.number, board->timer.interrupt.number,
+        value_format(VALUE_SIZE, layout->uart_link.ring_up));
 }
 
 static void emit_port_label(const struct interface *interface, const struct link *link,
@@ -149,16 +148,20 @@ static void emit_links(const struct layout *layout, struct buffer *out)
                      place->console.ring_down == 0 ? "forward" : "both");
         buffer_print(out, "    vmm_%zu:m -> timer [style=dashed, color=\"#b85450\"];\n", i);
         for (size_t k = 0; k < layout->turn_count; k++) {
-            if (place->has_equals && layout->turns[k].pd->priority == vm->settings.priority.number) {
-                buffer_print(out, "    vmm_%zu:m -> turn_%zu [dir=both, style=dotted, "
-                                  "color=\"#b85450\"];\n", i, k);
+            if (place->has_equals &&
+                layout->turns[k].pd->priority == vm->settings.priority.number) {
+                buffer_print(out,
+                             "    vmm_%zu:m -> turn_%zu [dir=both, style=dotted, "
+                             "color=\"#b85450\"];\n",
+                             i, k);
             }
         }
     }
     for (size_t i = 0; i < system->networks.count; i++) {
         if (layout->switches[i] != NULL) {
-            buffer_print(out, "    switch_%zu -> console [style=dotted, color=\"#d6b656\", "
-                              "label=\" log\"];\n",
+            buffer_print(out,
+                         "    switch_%zu -> console [style=dotted, color=\"#d6b656\", "
+                         "label=\" log\"];\n",
                          i);
         }
     }
@@ -174,15 +177,14 @@ static void emit_disk(const struct layout *layout, struct buffer *out)
     }
     emit_service(layout->disk.block, "block", "#ffe6cc", "#d79b00", out);
     emit_service(layout->disk.driver, "block_driver", "#f8cecc", "#b85450", out);
-    buffer_print(out,
-                 "    disk_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
-                 "label=<disk, %s<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64
-                 "</font>>];\n"
-                 "    block_driver -> disk_device [color=\"#666666\"];\n"
-                 "    block -> block_driver [dir=both, color=\"#4d9a9a\", penwidth=2];\n"
-                 "    block -> console [style=dotted, color=\"#d6b656\"];\n",
-                 layout_mebibytes(system->disk.size), board->address.number,
-                 board->interrupt.number);
+    buffer_print(
+        out,
+        "    disk_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
+        "label=<disk, %s<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64 "</font>>];\n"
+        "    block_driver -> disk_device [color=\"#666666\"];\n"
+        "    block -> block_driver [dir=both, color=\"#4d9a9a\", penwidth=2];\n"
+        "    block -> console [style=dotted, color=\"#d6b656\"];\n",
+        layout_mebibytes(system->disk.size), board->address.number, board->interrupt.number);
     for (size_t i = 0; i < system->vms.count; i++) {
         const struct vm *vm = system->vms.items[i];
         for (unsigned k = 0; k < vm->slice_count; k++) {
@@ -228,7 +230,8 @@ void emit_dot(const struct layout *layout, struct buffer *out)
     buffer_print(out,
                  "digraph system {\n"
                  "    graph [label=<<b>%s</b><br/><font point-size=\"10\">green: virtual machine; "
-                 "blue: its monitor; thick: frames; thin: console; dashed: calls of the timer; dotted, red: whose turn it is; "
+                 "blue: its monitor; thick: frames; thin: console; dashed: calls of the timer; "
+                 "dotted, red: whose turn it is; "
                  "sizes are those of the rings</font>>, labelloc=t, fontname=\"" FONT "\", "
                  "rankdir=TB, nodesep=0.35, ranksep=0.55];\n"
                  "    node [shape=box, style=filled, fontname=\"" FONT "\", fontsize=12];\n"

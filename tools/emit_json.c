@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "emit.h"
-
 #include <inttypes.h>
 #include <string.h>
+#include "emit.h"
 
 static void add_string(struct buffer *out, const char *name, const char *value, const char *end)
 {
@@ -94,8 +93,8 @@ static void emit_uplink(const struct uplink *uplink, struct buffer *out)
     for (size_t i = 0; i < uplink->forwards.count; i++) {
         const struct forward *forward = &uplink->forwards.items[i];
 
-        buffer_print(out, "%s{\"protocol\": \"%s\", \"host_port\": %u, ", comma,
-                     forward->protocol, forward->host_port);
+        buffer_print(out, "%s{\"protocol\": \"%s\", \"host_port\": %u, ", comma, forward->protocol,
+                     forward->host_port);
         add_string(out, "address", value_format(VALUE_IPV4, forward->address), ", ");
         buffer_print(out, "\"port\": %u}", forward->port);
         comma = ", ";
@@ -177,8 +176,8 @@ static void emit_pd(const struct pd *pd, struct buffer *out)
     buffer_print(out, "\"maps\": [");
     for (size_t i = 0; i < pd->maps.count; i++) {
         const struct map *map = &pd->maps.items[i];
-        buffer_print(out, "%s\n      {\"region\": \"%s\", \"vaddr\": %" PRIu64
-                          ", \"perms\": \"%s\"}",
+        buffer_print(out,
+                     "%s\n      {\"region\": \"%s\", \"vaddr\": %" PRIu64 ", \"perms\": \"%s\"}",
                      i == 0 ? "" : ",", map->region->name, map->vaddr, map->perms);
     }
     buffer_print(out, "]}");
@@ -198,10 +197,10 @@ static void emit_region(const struct region *region, struct buffer *out)
 
 static void emit_channel(const struct channel *channel, struct buffer *out)
 {
-    buffer_print(out, "    [{\"pd\": \"%s\", \"id\": %u, \"calls\": %s}, {\"pd\": \"%s\", \"id\": %u}]",
-                 channel->ends[0].pd->name, channel->ends[0].id,
-                 channel->ends[0].calls ? "true" : "false", channel->ends[1].pd->name,
-                 channel->ends[1].id);
+    buffer_print(
+        out, "    [{\"pd\": \"%s\", \"id\": %u, \"calls\": %s}, {\"pd\": \"%s\", \"id\": %u}]",
+        channel->ends[0].pd->name, channel->ends[0].id, channel->ends[0].calls ? "true" : "false",
+        channel->ends[1].pd->name, channel->ends[1].id);
 }
 
 void emit_json(const struct layout *layout, struct buffer *out)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "emit.h"
-
 #include <inttypes.h>
 #include <string.h>
+#include "emit.h"
 
 /*
  * No text of the user's but names, which are letters, digits, '-' and '_' (and '.' in those of the
@@ -14,13 +13,15 @@ static const char head[] =
     "# BOARD          the SDK's name of the board\n"
     "# PDS            the protection domains; system.system wants PD.elf of each\n"
     "# KIND_PD        the directory of a PD's sources; config/PD.c is its configuration\n"
-    "# EMBED_PD       the files that config/PD_images.S puts into that PD (as -I DIR); unset: it has\n"
+    "# EMBED_PD       the files that config/PD_images.S puts into that PD (as -I DIR); unset: it "
+    "has\n"
     "#                no such file\n"
     "# IMAGES         the files that system.system fills memory regions with\n"
     "# SYSTEM_INPUTS  what all this was made from beside system and board; if one changes, run\n"
     "#                braid-gen again\n"
     "# VMS            the machines\n"
-    "# DISK           the disk's image; disk.img is to be made (system.json says of what), another\n"
+    "# DISK           the disk's image; disk.img is to be made (system.json says of what), "
+    "another\n"
     "#                one is the user's; unset: no disk\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
     "directory is\n"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "emit.h"
-
 #include <inttypes.h>
+#include "emit.h"
 
 static void emit_region(const struct region *region, struct buffer *out)
 {

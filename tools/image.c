@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "image.h"
-#include "diagnostics.h"
 
-#include <errno.h>
 #include <endian.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "diagnostics.h"
 
 /* The head of an arm64 Image, little endian. */
 struct image_header {

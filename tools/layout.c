@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "layout.h"
+
+#include <inttypes.h>
+#include <string.h>
 #include "block/protocol.h"
 #include "drivers/block/config.h"
 #include "drivers/net/config.h"
@@ -8,9 +11,6 @@
 #include "emit.h"
 #include "lib/ring.h"
 #include "lib/vhost.h"
-
-#include <inttypes.h>
-#include <string.h>
 
 #define PAGE       0x1000ULL
 #define LARGE_PAGE (2 * MIB)
@@ -59,7 +59,8 @@
 #define CARD_SWITCH_CHANNEL       1u
 #define CARD_LOG_CHANNEL          2u
 
-_Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL, "console's channel ids");
+_Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL,
+               "console's channel ids");
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
 _Static_assert(MONITOR_TURN_CHANNEL < 62, "a monitor's channel ids");
 _Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
@@ -140,7 +141,8 @@ uint64_t layout_overhead(const struct system *system)
         }
     }
     sum += system->uplink.network == NULL ? 0 : NET_DRIVER_DMA_SIZE;
-    sum += system->disk.slice_count * (2 * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
+    sum +=
+        system->disk.slice_count * (2 * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
     sum += system->vms.count *
            (2 * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + PAGE);
     return sum;
@@ -205,8 +207,8 @@ static struct region *add_region(struct layout *layout, const char *name, uint64
 {
     struct region *region = memory_new(sizeof(*region));
 
-    *region = (struct region){
-        .name = name, .size = size, .page_size = page_size, .purpose = purpose};
+    *region =
+        (struct region){.name = name, .size = size, .page_size = page_size, .purpose = purpose};
     *list_add(&layout->regions) = region;
     return region;
 }
@@ -270,8 +272,8 @@ static struct link add_link(struct layout *layout, const char *name, struct pd *
                         .ring_down = ring_down,
                         .client_channel = client_id,
                         .server_channel = server_id};
-    const struct region *up = add_region(layout, memory_format("%s_up", name),
-                                         RING_HEADER_SIZE + ring_up, PAGE, "ring");
+    const struct region *up =
+        add_region(layout, memory_format("%s_up", name), RING_HEADER_SIZE + ring_up, PAGE, "ring");
 
     link.client_up = map_next(client, up, "rw", true);
     link.server_up = map_next(server, up, "rw", true);
@@ -298,16 +300,15 @@ static void lay_out_services(struct layout *layout)
     layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE);
     limit(layout->console, &layout->system->console.budget, &layout->system->console.period);
 
-    *list_add(&layout->timer->irqs) = (struct irq){
-        .irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
-    *list_add(&layout->uart->irqs) = (struct irq){
-        .irq = (unsigned)board->uart.interrupt.number, .channel = UART_IRQ_CHANNEL};
-    const struct region *registers = add_device(layout, "uart_registers",
-                                                board->uart.address.number, PAGE, "UART registers");
+    *list_add(&layout->timer->irqs) =
+        (struct irq){.irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
+    *list_add(&layout->uart->irqs) =
+        (struct irq){.irq = (unsigned)board->uart.interrupt.number, .channel = UART_IRQ_CHANNEL};
+    const struct region *registers =
+        add_device(layout, "uart_registers", board->uart.address.number, PAGE, "UART registers");
     layout->uart_registers = map_next(layout->uart, registers, "rw", false);
-    layout->uart_link =
-        add_link(layout, "uart", layout->console, CONSOLE_UART_CHANNEL, layout->uart,
-                 UART_CLIENT_CHANNEL, UART_RING, UART_RING);
+    layout->uart_link = add_link(layout, "uart", layout->console, CONSOLE_UART_CHANNEL,
+                                 layout->uart, UART_CLIENT_CHANNEL, UART_RING, UART_RING);
 }
 
 static void lay_out_network(struct layout *layout, const struct network *network)
@@ -315,8 +316,8 @@ static void lay_out_network(struct layout *layout, const struct network *network
     if (network->port_count == 0) {
         return;
     }
-    struct pd *pd = add_pd(layout, memory_format("switch_%s", network->name), "switch",
-                           PRIORITY_SWITCH);
+    struct pd *pd =
+        add_pd(layout, memory_format("switch_%s", network->name), "switch", PRIORITY_SWITCH);
     unsigned client = (unsigned)(layout->system->vms.count + network->index);
 
     pd->network = network;
@@ -348,16 +349,16 @@ static void lay_out_disk_driver(struct layout *layout, unsigned client)
                           PRIORITY_DISK);
     *list_add(&disk->driver->irqs) =
         (struct irq){.irq = (unsigned)board->interrupt.number, .channel = DISK_IRQ_CHANNEL};
-    disk->registers = map_next(disk->driver,
-                               add_device(layout, "disk_registers", page, PAGE, "disk registers"),
-                               "rw", false) +
-                      board->address.number % PAGE;
+    disk->registers =
+        map_next(disk->driver, add_device(layout, "disk_registers", page, PAGE, "disk registers"),
+                 "rw", false) +
+        board->address.number % PAGE;
     const struct region *dma =
         add_region(layout, "disk_dma", BLOCK_DRIVER_DMA_SIZE, PAGE, "disk queue");
     disk->dma = map_next(disk->driver, dma, "rw", true);
     *list_add(&disk->driver->setvars) = (struct setvar){.symbol = "dma_paddr", .region = dma};
-    disk->driver_log = add_link(layout, "disk_log", disk->driver, DISK_LOG_CHANNEL,
-                                layout->console, CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+    disk->driver_log = add_link(layout, "disk_log", disk->driver, DISK_LOG_CHANNEL, layout->console,
+                                CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
 }
 
 static void lay_out_disk(struct layout *layout)
@@ -451,12 +452,11 @@ static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *
     place->first_data_region = layout->disk.data_regions.count;
     for (uint64_t offset = 0, i = 0; offset < size; offset += piece_max, i++) {
         uint64_t piece = size - offset < piece_max ? size - offset : piece_max;
-        struct region *region =
-            add_region(layout, memory_format("%s_ram%u", vm->name, (unsigned)i), piece, LARGE_PAGE,
-                       "guest RAM");
+        struct region *region = add_region(layout, memory_format("%s_ram%u", vm->name, (unsigned)i),
+                                           piece, LARGE_PAGE, "guest RAM");
         place_ram(layout, region);
-        *list_add(&pd->maps) = (struct map){
-            .region = region, .vaddr = PD_RAM + offset, .perms = "rw", .cached = true};
+        *list_add(&pd->maps) =
+            (struct map){.region = region, .vaddr = PD_RAM + offset, .perms = "rw", .cached = true};
         map_guest(place, region, GUEST_RAM + offset, "rwx", true);
         if (vm->slice_count != 0) {
             add_data_region(layout, region);
@@ -478,9 +478,9 @@ static const struct region *image_region(struct layout *layout, const struct ima
         index++;
     }
     uint64_t page = image->size >= LARGE_PAGE ? LARGE_PAGE : PAGE;
-    struct region *region = add_region(
-        layout, memory_format("%s%u", image->is_kernel ? "kernel" : "initramfs", index),
-        round_up(image->size, page), page, image->is_kernel ? "kernel" : "initramfs");
+    struct region *region =
+        add_region(layout, memory_format("%s%u", image->is_kernel ? "kernel" : "initramfs", index),
+                   round_up(image->size, page), page, image->is_kernel ? "kernel" : "initramfs");
     region->prefill = image;
     return region;
 }
@@ -583,9 +583,8 @@ static void lay_out_interface(struct layout *layout, struct pd *pd, struct vm_la
             add_link(layout, name, pd, MONITOR_INTERFACE_CHANNEL + interface->index,
                      layout->switches[interface->network->index], interface->port, ring, ring);
     }
-    place->interface_devices[interface->index] =
-        lay_out_device(layout, pd, place, memory_format("%s_registers", name),
-                       SLOT_INTERFACE + interface->index);
+    place->interface_devices[interface->index] = lay_out_device(
+        layout, pd, place, memory_format("%s_registers", name), SLOT_INTERFACE + interface->index);
 }
 
 /* `number` counts the disks of all machines. */
@@ -604,8 +603,7 @@ static void lay_out_slice(struct layout *layout, struct pd *pd, struct vm_layout
 static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv)
 {
     struct vm_layout *place = &layout->vms[vm->index];
-    struct pd *pd =
-        add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR);
+    struct pd *pd = add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR);
 
     pd->vm = vm;
     limit(pd, &vm->settings.of_monitor.budget, &vm->settings.of_monitor.period);
@@ -613,17 +611,17 @@ static void lay_out_vm(struct layout *layout, const struct vm *vm, const struct 
     lay_out_ram(layout, pd, place, vm);
     lay_out_images(layout, pd, place, vm);
     map_guest(place, gicv, GUEST_GICC, "rw", false);
-    const struct region *reset = add_region(layout, memory_format("%s_reset", vm->name), PAGE, PAGE,
-                                            "reset program");
+    const struct region *reset =
+        add_region(layout, memory_format("%s_reset", vm->name), PAGE, PAGE, "reset program");
     place->reset = map_next(pd, reset, "rw", true);
     map_guest(place, reset, GUEST_RESET, "rx", true);
     add_channel(layout, pd, MONITOR_TIMER_CHANNEL, true, layout->timer, vm->index);
     place->timer_channel = MONITOR_TIMER_CHANNEL;
 
-    place->console = add_link(layout, memory_format("%s_console", vm->name), pd,
-                              MONITOR_CONSOLE_CHANNEL, layout->console,
-                              CONSOLE_CLIENT_CHANNEL + vm->index, CONSOLE_OUTPUT_RING,
-                              vm->settings.console.number ? CONSOLE_INPUT_RING : 0);
+    place->console =
+        add_link(layout, memory_format("%s_console", vm->name), pd, MONITOR_CONSOLE_CHANNEL,
+                 layout->console, CONSOLE_CLIENT_CHANNEL + vm->index, CONSOLE_OUTPUT_RING,
+                 vm->settings.console.number ? CONSOLE_INPUT_RING : 0);
     if (vm->settings.console.number) {
         place->console_device = lay_out_device(
             layout, pd, place, memory_format("%s_console_registers", vm->name), SLOT_CONSOLE);
@@ -684,9 +682,8 @@ struct layout *layout_make(const struct system *system)
     }
     lay_out_disk(layout);
     lay_out_uplink(layout);
-    const struct region *gicv =
-        add_device(layout, "gicv", system->board.gic.vcpu_interface.number, GUEST_GICC_SIZE,
-                   "virtual CPU interface");
+    const struct region *gicv = add_device(layout, "gicv", system->board.gic.vcpu_interface.number,
+                                           GUEST_GICC_SIZE, "virtual CPU interface");
     for (size_t i = 0; i < system->vms.count; i++) {
         lay_out_vm(layout, system->vms.items[i], gicv);
     }

@@ -9,26 +9,27 @@
 #include "model.h"
 
 /* What Microkit allows, and what the bundled kernel has tables for (sdk/kernel/system.h). */
-#define THREADS_MAX     255 /* programs and vCPUs */
-#define TURNS_MAX       3   /* priorities that several machines share */
-#define PROGRAMS_ALWAYS (6 + TURNS_MAX) /* timer, uart, console; with disks block and its driver;
-                                         * the card's; for equals, what passes turns on */
+#define THREADS_MAX 255 /* programs and vCPUs */
+#define TURNS_MAX   3   /* priorities that several machines share */
+#define PROGRAMS_ALWAYS                                                                            \
+    (6 + TURNS_MAX) /* timer, uart, console; with disks block and its driver;                      \
+                     * the card's; for equals, what passes turns on */
 
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
 /* A guest's view, as QEMU's virt machine has it. See docs/architecture.md. */
-#define GUEST_GICD           0x08000000ULL
-#define GUEST_GICD_SIZE      0x10000ULL
-#define GUEST_GICC           0x08010000ULL
-#define GUEST_GICC_SIZE      0x2000ULL
-#define GUEST_RESET          0x08020000ULL /* the monitor's program */
-#define GUEST_PL011          0x09000000ULL
-#define GUEST_PL011_INTID    33u
-#define GUEST_VIRTIO         0x0a000000ULL
-#define GUEST_VIRTIO_STRIDE  0x1000ULL
-#define GUEST_VIRTIO_INTID   48u
-#define GUEST_RAM            0x40000000ULL
-#define GUEST_SPI_BASE       32u
+#define GUEST_GICD          0x08000000ULL
+#define GUEST_GICD_SIZE     0x10000ULL
+#define GUEST_GICC          0x08010000ULL
+#define GUEST_GICC_SIZE     0x2000ULL
+#define GUEST_RESET         0x08020000ULL /* the monitor's program */
+#define GUEST_PL011         0x09000000ULL
+#define GUEST_PL011_INTID   33u
+#define GUEST_VIRTIO        0x0a000000ULL
+#define GUEST_VIRTIO_STRIDE 0x1000ULL
+#define GUEST_VIRTIO_INTID  48u
+#define GUEST_RAM           0x40000000ULL
+#define GUEST_SPI_BASE      32u
 
 /* Places on a guest's virtio bus. They stay when others come or go. */
 #define SLOT_CONSOLE   0u
@@ -39,10 +40,10 @@ struct region {
     const char *name;
     uint64_t size;
     uint64_t page_size;
-    bool fixed;           /* at `address`: a device's registers */
+    bool fixed; /* at `address`: a device's registers */
     uint64_t address;
     const struct image *prefill; /* NULL: zeroed */
-    const char *purpose;  /* for people */
+    const char *purpose;         /* for people */
 };
 
 struct map {
@@ -92,8 +93,8 @@ struct vm_layout {
     unsigned timer_channel;
     bool has_equals; /* other machines of its priority; then: */
     unsigned turn_channel;
-    uint64_t ram;   /* in the monitor */
-    uint64_t reset; /* the page at GUEST_RESET, in the monitor */
+    uint64_t ram;                 /* in the monitor */
+    uint64_t reset;               /* the page at GUEST_RESET, in the monitor */
     struct LIST(struct map) maps; /* the guest's */
     struct guest_image kernel;
     struct guest_image initramfs;
@@ -117,9 +118,9 @@ struct disk_layout {
     struct link link; /* block is the client, the driver the server */
     struct link block_log;
     struct link driver_log;
-    uint64_t registers; /* in the driver */
-    uint64_t dma;       /* in the driver */
-    uint64_t buffer;    /* in block */
+    uint64_t registers;                              /* in the driver */
+    uint64_t dma;                                    /* in the driver */
+    uint64_t buffer;                                 /* in block */
     struct LIST(const struct region *) data_regions; /* the first one is block's buffer */
 };
 
@@ -141,18 +142,18 @@ struct turn_layout {
 
 struct pd {
     const char *name;
-    const char *kind;     /* the directory of its sources */
+    const char *kind; /* the directory of its sources */
     unsigned priority;
     uint64_t stack_size;
-    uint64_t budget;      /* microseconds of each `period`; 0: any */
+    uint64_t budget; /* microseconds of each `period`; 0: any */
     uint64_t period;
     struct LIST(struct map) maps;
     struct LIST(struct irq) irqs;
     struct LIST(struct setvar) setvars;
-    const struct vm *vm;  /* a monitor's; NULL otherwise */
+    const struct vm *vm;           /* a monitor's; NULL otherwise */
     const struct network *network; /* a switch's; NULL otherwise */
     uint64_t next_vaddr;
-    uint64_t next_ram;    /* where a switch has the next machine's memory */
+    uint64_t next_ram; /* where a switch has the next machine's memory */
 };
 
 struct channel_end {
@@ -173,21 +174,21 @@ struct layout {
     struct pd *timer;
     struct pd *uart;
     struct pd *console;
-    struct pd *switches[MEMBERS_MAX];  /* by the networks' indices; NULL: nobody is on it */
+    struct pd *switches[MEMBERS_MAX]; /* by the networks' indices; NULL: nobody is on it */
     struct pd *monitors[MEMBERS_MAX];
     struct turn_layout turns[TURNS_MAX];
     size_t turn_count;
-    struct vm_layout *vms;             /* by the VMs' indices */
-    size_t timer_client_count;         /* on the timer's channels from 0: monitors, console */
+    struct vm_layout *vms;     /* by the VMs' indices */
+    size_t timer_client_count; /* on the timer's channels from 0: monitors, console */
     unsigned console_timer_channel;
-    struct link uart_link;             /* console is the client */
-    uint64_t uart_registers;           /* in the driver */
+    struct link uart_link;              /* console is the client */
+    uint64_t uart_registers;            /* in the driver */
     struct link log_links[MEMBERS_MAX]; /* of the switches */
     struct disk_layout disk;
     struct uplink_layout uplink;
     unsigned disk_client_count;
-    uint64_t memory_needed;            /* of the board, in bytes */
-    uint64_t guest_memory_used;        /* of the board's guest_memory, in bytes */
+    uint64_t memory_needed;     /* of the board, in bytes */
+    uint64_t guest_memory_used; /* of the board's guest_memory, in bytes */
 };
 
 /* How many machines have that priority. */

@@ -2,16 +2,15 @@
 
 /* braid-gen: from a system file and a board file, everything that is derived from them. */
 
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include "check.h"
 #include "diagnostics.h"
 #include "emit.h"
 #include "image.h"
 #include "read.h"
-
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define EXIT_USAGE 2
 

@@ -200,8 +200,8 @@ struct board {
 
 /* A file that becomes part of the boot image. One that several VMs use is here once. */
 struct image {
-    const char *path;     /* where it was found; absolute */
-    const char *link;     /* what it is called in the output directory */
+    const char *path; /* where it was found; absolute */
+    const char *link; /* what it is called in the output directory */
     uint64_t size;
     bool is_kernel;       /* then it is an arm64 Image with: */
     uint64_t text_offset; /* bytes from a 2 MiB boundary */
@@ -210,11 +210,11 @@ struct image {
 
 struct interface {
     struct vm *vm;
-    unsigned index;      /* among the VM's */
-    const char *where;   /* for errors */
+    unsigned index;    /* among the VM's */
+    const char *where; /* for errors */
     int line;
     struct network *network;
-    unsigned port;       /* on that switch */
+    unsigned port; /* on that switch */
     uint64_t mac;
     struct interface_settings settings;
     uint16_t trunk[4096]; /* VLANs of a trunk port, ended by 0 */
@@ -224,24 +224,24 @@ struct interface {
 /* One of a VM's disks: a part of the board's disk. */
 struct slice {
     const struct vm *vm;
-    unsigned index;       /* among the VM's */
-    const char *where;    /* for errors */
+    unsigned index;    /* among the VM's */
+    const char *where; /* for errors */
     int line;
     struct slice_settings settings;
     enum block_part part;
-    uint64_t offset;      /* BLOCK_PART_RANGE: bytes */
+    uint64_t offset; /* BLOCK_PART_RANGE: bytes */
     uint64_t size;
-    uint32_t number;      /* BLOCK_PART_NUMBER */
-    const char *content;  /* where the directory or archive was found; NULL: nothing to put in */
+    uint32_t number;     /* BLOCK_PART_NUMBER */
+    const char *content; /* where the directory or archive was found; NULL: nothing to put in */
 };
 
 struct vm {
     const char *name;
     const char *where;
-    const char *group;   /* the name in the file: that of all `count` alike machines */
+    const char *group; /* the name in the file: that of all `count` alike machines */
     int line;
-    unsigned index;      /* among the VMs */
-    unsigned copy;       /* among the machines of its group */
+    unsigned index; /* among the VMs */
+    unsigned copy;  /* among the machines of its group */
     struct vm_settings settings;
     struct image *kernel;
     struct image *initramfs; /* NULL: none */
@@ -266,7 +266,7 @@ struct disk {
 struct forward {
     const char *protocol; /* "tcp" or "udp" */
     unsigned host_port;
-    uint32_t address;     /* IPv4, the machine's */
+    uint32_t address; /* IPv4, the machine's */
     unsigned port;
 };
 
@@ -275,9 +275,9 @@ struct uplink {
     struct network *network; /* NULL: no switch has it */
     const char *where;       /* for errors */
     int line;
-    unsigned port;           /* on that switch: behind the machines' */
+    unsigned port; /* on that switch: behind the machines' */
     struct uplink_settings settings;
-    uint16_t vlans[4096];    /* that go with tags, ended by 0; none: tags mean nothing */
+    uint16_t vlans[4096]; /* that go with tags, ended by 0; none: tags mean nothing */
     struct LIST(struct forward) forwards;
 };
 
@@ -291,7 +291,7 @@ struct network {
     unsigned port_count;
     struct interface *ports[SWITCH_MAX_PORTS];
     uint64_t may_reach[SWITCH_MAX_PORTS];
-    int mirror_port;     /* -1: none */
+    int mirror_port;             /* -1: none */
     const struct uplink *uplink; /* NULL: none */
 };
 
@@ -319,10 +319,10 @@ struct options {
     const char *system_path;
     const char *board_path;
     const char *output;
-    const char *kernel;    /* NULL: every VM names its own */
+    const char *kernel; /* NULL: every VM names its own */
     const char *initrd;
-    const char *memory;    /* of the board, if its file's word does not hold */
-    bool prefill;          /* the SDK fills memory regions from files */
+    const char *memory; /* of the board, if its file's word does not hold */
+    bool prefill;       /* the SDK fills memory regions from files */
     struct LIST(const char *) search;
 };
 

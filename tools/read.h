@@ -20,5 +20,6 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
 /* "systems/two.yaml" -> "two". */
 const char *name_of_path(const char *path);
 
-/* Report such a name that is none (then false): it becomes part of other files' names and of what make reads. */
+/* Report such a name that is none (then false): it becomes part of other files' names and of what
+ * make reads. */
 bool check_name_of_path(const char *path, const char *name);

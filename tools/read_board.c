@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
 #include "diagnostics.h"
 #include "read.h"
-
-#include <string.h>
 
 #define PAGE 4096u
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
 #include "diagnostics.h"
 #include "read.h"
-
-#include <string.h>
 
 /* What a reader of a mapping of named things, or of a list of them, is called with. */
 typedef void member_reader(struct system *system, struct yaml_file *file, yaml_node_t *name,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "schema.h"
-#include "diagnostics.h"
-#include "memory.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include "diagnostics.h"
+#include "memory.h"
 
 static struct setting *setting_of(const struct schema_key *key, void *record)
 {
@@ -201,20 +201,13 @@ void schema_read(const struct schema *schema, struct yaml_file *file, yaml_node_
 static const char *kind_name(const struct schema_key *key)
 {
     static const char *const names[] = {
-        [VALUE_TEXT] = "text",
-        [VALUE_NAME] = "name",
-        [VALUE_STEM] = "name",
-        [VALUE_HOSTNAME] = "host name",
-        [VALUE_PATH] = "file",
-        [VALUE_SIZE] = "size",
-        [VALUE_DURATION] = "time",
-        [VALUE_COUNT] = "number",
-        [VALUE_HEX] = "address",
-        [VALUE_SWITCHED] = "yes or no",
-        [VALUE_CHOICE] = "word",
-        [VALUE_MAC] = "MAC address",
-        [VALUE_IPV4] = "IPv4 address",
-        [VALUE_IPV4_NET] = "IPv4 address/prefix, or `dhcp`",
+        [VALUE_TEXT] = "text",         [VALUE_NAME] = "name",
+        [VALUE_STEM] = "name",         [VALUE_HOSTNAME] = "host name",
+        [VALUE_PATH] = "file",         [VALUE_SIZE] = "size",
+        [VALUE_DURATION] = "time",     [VALUE_COUNT] = "number",
+        [VALUE_HEX] = "address",       [VALUE_SWITCHED] = "yes or no",
+        [VALUE_CHOICE] = "word",       [VALUE_MAC] = "MAC address",
+        [VALUE_IPV4] = "IPv4 address", [VALUE_IPV4_NET] = "IPv4 address/prefix, or `dhcp`",
     };
     const char *list = "";
 

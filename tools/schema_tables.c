@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model.h"
-
 #include <stddef.h>
+#include "model.h"
 
 /* The language of system and board files. What each key's fields mean: schema.h. */
 
-#define AT(record, field)  offsetof(struct record##_settings, field)
-#define TABLE(name)        .keys = name, .count = sizeof(name) / sizeof(name[0])
+#define AT(record, field) offsetof(struct record##_settings, field)
+#define TABLE(name)       .keys = name, .count = sizeof(name) / sizeof(name[0])
 
 /*
  * Processor time of the programs that serve machines, as one would write it: so much of each
@@ -26,32 +25,57 @@
 
 /* The two keys of such a program. */
 #define SHARE_KEYS(record, of_what, its_budget, its_period)                                        \
-    {.name = "budget", .kind = VALUE_DURATION, .offset = AT(record, budget),                       \
-     .fallback = its_budget, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                           \
+    {.name = "budget",                                                                             \
+     .kind = VALUE_DURATION,                                                                       \
+     .offset = AT(record, budget),                                                                 \
+     .fallback = its_budget,                                                                       \
+     .minimum = SHARE_MIN,                                                                         \
+     .maximum = SHARE_MAX,                                                                         \
      .purpose = "Processor time of " of_what " in each period, at most; equal to the period: no "  \
                 "limit."},                                                                         \
-    {.name = "period", .kind = VALUE_DURATION, .offset = AT(record, period),                       \
-     .fallback = its_period, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                           \
-     .purpose = "When that budget is full again. Not without `budget`."}
+    {                                                                                              \
+        .name = "period", .kind = VALUE_DURATION, .offset = AT(record, period),                    \
+        .fallback = its_period, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                        \
+        .purpose = "When that budget is full again. Not without `budget`."                         \
+    }
 
 static const char *const path_words[] = {"isolated", "vhost", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
 
 static const struct schema_key system_keys[] = {
-    {.name = "description", .kind = VALUE_TEXT, .offset = AT(system, description), .fallback = "",
-     .derived = "empty", .purpose = "One line on what the system is, for `make systems`."},
-    {.name = "vms", .kind = VALUE_NODE, .offset = AT(system, vms), .required = true,
+    {.name = "description",
+     .kind = VALUE_TEXT,
+     .offset = AT(system, description),
+     .fallback = "",
+     .derived = "empty",
+     .purpose = "One line on what the system is, for `make systems`."},
+    {.name = "vms",
+     .kind = VALUE_NODE,
+     .offset = AT(system, vms),
+     .required = true,
      .shape = "mapping or list",
      .purpose = "The machines: a mapping from names to settings, or a list of names."},
-    {.name = "defaults", .kind = VALUE_NODE, .offset = AT(system, defaults), .shape = "mapping",
+    {.name = "defaults",
+     .kind = VALUE_NODE,
+     .offset = AT(system, defaults),
+     .shape = "mapping",
      .purpose = "Settings that every machine starts from; its own win."},
-    {.name = "switches", .kind = VALUE_NODE, .offset = AT(system, switches),
-     .shape = "mapping or list", .derived = "one, `net0`",
+    {.name = "switches",
+     .kind = VALUE_NODE,
+     .offset = AT(system, switches),
+     .shape = "mapping or list",
+     .derived = "one, `net0`",
      .purpose = "The switches: a mapping from names to settings, or a list of names."},
-    {.name = "disk", .kind = VALUE_NODE, .offset = AT(system, disk), .shape = "mapping",
+    {.name = "disk",
+     .kind = VALUE_NODE,
+     .offset = AT(system, disk),
+     .shape = "mapping",
      .derived = "made as large as the machines' disks",
      .purpose = "The board's disk, of which machines have parts."},
-    {.name = "console", .kind = VALUE_NODE, .offset = AT(system, console), .shape = "mapping",
+    {.name = "console",
+     .kind = VALUE_NODE,
+     .offset = AT(system, console),
+     .shape = "mapping",
      .derived = "see below",
      .purpose = "The program that shares the serial line."},
 };
@@ -63,11 +87,18 @@ const struct schema system_schema = {
 };
 
 static const struct schema_key disk_keys[] = {
-    {.name = "file", .kind = VALUE_PATH, .offset = AT(disk, file), .derived = "one is made",
+    {.name = "file",
+     .kind = VALUE_PATH,
+     .offset = AT(disk, file),
+     .derived = "one is made",
      .purpose = "An image of a disk that is there already; a relative path starts at the system "
                 "file's directory."},
-    {.name = "size", .kind = VALUE_SIZE, .offset = AT(disk, size), .multiple = MIB,
-     .derived = "the file's, or what is needed", .purpose = "The disk's size."},
+    {.name = "size",
+     .kind = VALUE_SIZE,
+     .offset = AT(disk, size),
+     .multiple = MIB,
+     .derived = "the file's, or what is needed",
+     .purpose = "The disk's size."},
     SHARE_KEYS(disk, "the program that shares the disk", BLOCK_BUDGET, BLOCK_PERIOD),
 };
 
@@ -89,15 +120,25 @@ const struct schema console_schema = {
 };
 
 static const struct schema_key slice_keys[] = {
-    {.name = "size", .kind = VALUE_SIZE, .offset = AT(slice, size), .multiple = MIB,
+    {.name = "size",
+     .kind = VALUE_SIZE,
+     .offset = AT(slice, size),
+     .multiple = MIB,
      .minimum = MIB,
      .purpose = "So much of the board's disk, behind the machines' earlier disks."},
-    {.name = "partition", .kind = VALUE_TEXT, .offset = AT(slice, partition),
+    {.name = "partition",
+     .kind = VALUE_TEXT,
+     .offset = AT(slice, partition),
      .purpose = "Instead of a size: a partition of the board's disk (GPT), by its name or number."},
-    {.name = "read_only", .kind = VALUE_SWITCHED, .offset = AT(slice, read_only), .fallback = "no",
+    {.name = "read_only",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(slice, read_only),
+     .fallback = "no",
      .purpose = "Whether the machine may only read. A partition may have many readers or one "
                 "machine that writes."},
-    {.name = "content", .kind = VALUE_PATH, .offset = AT(slice, content),
+    {.name = "content",
+     .kind = VALUE_PATH,
+     .offset = AT(slice, content),
      .purpose = "A directory or tar archive: the disk is made with an ext4 file system of it. A "
                 "relative path starts at the system file's directory."},
 };
@@ -109,26 +150,50 @@ const struct schema slice_schema = {
 };
 
 static const struct schema_key interface_keys[] = {
-    {.name = "switch", .kind = VALUE_NAME, .offset = AT(interface, on_switch),
-     .derived = "the first switch", .purpose = "The switch that the interface is plugged into."},
-    {.name = "ip", .kind = VALUE_IPV4_NET, .offset = AT(interface, ip), .own = true,
+    {.name = "switch",
+     .kind = VALUE_NAME,
+     .offset = AT(interface, on_switch),
+     .derived = "the first switch",
+     .purpose = "The switch that the interface is plugged into."},
+    {.name = "ip",
+     .kind = VALUE_IPV4_NET,
+     .offset = AT(interface, ip),
+     .own = true,
      .purpose = "Address and prefix length, set in the guest at boot. With `count`, of the first "
                 "machine; the others follow. `dhcp`: the guest asks for one."},
-    {.name = "gateway", .kind = VALUE_IPV4, .offset = AT(interface, gateway),
+    {.name = "gateway",
+     .kind = VALUE_IPV4,
+     .offset = AT(interface, gateway),
      .purpose = "Default route; an address in the network of `ip`."},
-    {.name = "mac", .kind = VALUE_MAC, .offset = AT(interface, mac), .own = true,
+    {.name = "mac",
+     .kind = VALUE_MAC,
+     .offset = AT(interface, mac),
+     .own = true,
      .derived = "computed",
-     .purpose = "Hardware address. The computed one depends on the names of the system, the machine "
-                "and the interface's place only."},
-    {.name = "any_mac", .kind = VALUE_SWITCHED, .offset = AT(interface, any_mac), .fallback = "no",
+     .purpose =
+         "Hardware address. The computed one depends on the names of the system, the machine "
+         "and the interface's place only."},
+    {.name = "any_mac",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(interface, any_mac),
+     .fallback = "no",
      .purpose = "Whether the guest may send from other hardware addresses, as a bridge does. "
                 "Otherwise the switch drops such frames."},
-    {.name = "vlan", .kind = VALUE_COUNT, .offset = AT(interface, vlan), .minimum = 1,
+    {.name = "vlan",
+     .kind = VALUE_COUNT,
+     .offset = AT(interface, vlan),
+     .minimum = 1,
      .maximum = 4094,
      .purpose = "Access port: the guest sends and gets untagged frames of this VLAN."},
-    {.name = "trunk", .kind = VALUE_NODE, .offset = AT(interface, trunk), .shape = "list of numbers",
+    {.name = "trunk",
+     .kind = VALUE_NODE,
+     .offset = AT(interface, trunk),
+     .shape = "list of numbers",
      .purpose = "Trunk port: the guest sends and gets tagged frames of these VLANs (1 to 4094)."},
-    {.name = "path", .kind = VALUE_CHOICE, .offset = AT(interface, path), .fallback = "isolated",
+    {.name = "path",
+     .kind = VALUE_CHOICE,
+     .offset = AT(interface, path),
+     .fallback = "isolated",
      .choices = path_words,
      .purpose = "Data path. `isolated`: the switch sees the frames, not the machine's memory. "
                 "`vhost`: it has the memory, and copies each frame once instead of three times."},
@@ -142,55 +207,119 @@ const struct schema interface_schema = {
 };
 
 static const struct schema_key vm_keys[] = {
-    {.name = "name", .kind = VALUE_NAME, .offset = AT(vm, name), .own = true,
-     .derived = "the key in `vms`", .purpose = "For machines that are items of a list."},
-    {.name = "count", .kind = VALUE_COUNT, .offset = AT(vm, count), .own = true, .minimum = 1,
-     .maximum = MEMBERS_MAX - 1, .derived = "one machine of that name",
+    {.name = "name",
+     .kind = VALUE_NAME,
+     .offset = AT(vm, name),
+     .own = true,
+     .derived = "the key in `vms`",
+     .purpose = "For machines that are items of a list."},
+    {.name = "count",
+     .kind = VALUE_COUNT,
+     .offset = AT(vm, count),
+     .own = true,
+     .minimum = 1,
+     .maximum = MEMBERS_MAX - 1,
+     .derived = "one machine of that name",
      .purpose = "So many machines alike, named `name0`, `name1`, ..."},
-    {.name = "memory", .kind = VALUE_SIZE, .offset = AT(vm, memory), .fallback = "256 MiB",
-     .minimum = 8 * MIB, .multiple = 2 * MIB, .purpose = "The machine's RAM."},
-    {.name = "vcpus", .kind = VALUE_COUNT, .offset = AT(vm, vcpus), .fallback = "1", .minimum = 1,
-     .maximum = VMM_MAX_VCPUS, .purpose = "Virtual processors."},
-    {.name = "kernel", .kind = VALUE_PATH, .offset = AT(vm, kernel),
+    {.name = "memory",
+     .kind = VALUE_SIZE,
+     .offset = AT(vm, memory),
+     .fallback = "256 MiB",
+     .minimum = 8 * MIB,
+     .multiple = 2 * MIB,
+     .purpose = "The machine's RAM."},
+    {.name = "vcpus",
+     .kind = VALUE_COUNT,
+     .offset = AT(vm, vcpus),
+     .fallback = "1",
+     .minimum = 1,
+     .maximum = VMM_MAX_VCPUS,
+     .purpose = "Virtual processors."},
+    {.name = "kernel",
+     .kind = VALUE_PATH,
+     .offset = AT(vm, kernel),
      .derived = "the distribution's",
      .purpose = "An arm64 `Image`. A relative path starts at the system file's directory."},
-    {.name = "initramfs", .kind = VALUE_PATH, .offset = AT(vm, initramfs),
+    {.name = "initramfs",
+     .kind = VALUE_PATH,
+     .offset = AT(vm, initramfs),
      .derived = "ours, with the default kernel; else none",
      .purpose = "A cpio archive, compressed as the kernel likes; or `none`."},
-    {.name = "cmdline", .kind = VALUE_TEXT, .offset = AT(vm, cmdline), .fallback = "",
-     .derived = "empty", .purpose = "Further kernel arguments, put behind ours."},
-    {.name = "hostname", .kind = VALUE_HOSTNAME, .offset = AT(vm, hostname), .own = true,
-     .derived = "the machine's name", .purpose = "The guest's host name."},
-    {.name = "router", .kind = VALUE_SWITCHED, .offset = AT(vm, router), .fallback = "no",
+    {.name = "cmdline",
+     .kind = VALUE_TEXT,
+     .offset = AT(vm, cmdline),
+     .fallback = "",
+     .derived = "empty",
+     .purpose = "Further kernel arguments, put behind ours."},
+    {.name = "hostname",
+     .kind = VALUE_HOSTNAME,
+     .offset = AT(vm, hostname),
+     .own = true,
+     .derived = "the machine's name",
+     .purpose = "The guest's host name."},
+    {.name = "router",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(vm, router),
+     .fallback = "no",
      .purpose = "Whether the guest forwards IP packets between its interfaces."},
-    {.name = "console", .kind = VALUE_SWITCHED, .offset = AT(vm, console), .fallback = "yes",
+    {.name = "console",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(vm, console),
+     .fallback = "yes",
      .purpose = "Whether the machine has a console (`hvc0`)."},
-    {.name = "start", .kind = VALUE_CHOICE, .offset = AT(vm, start), .fallback = "boot",
-     .choices = start_words, .purpose = "`held`: it waits to be started from the console."},
-    {.name = "priority", .kind = VALUE_COUNT, .offset = AT(vm, priority), .fallback = "50",
-     .minimum = 1, .maximum = 99,
+    {.name = "start",
+     .kind = VALUE_CHOICE,
+     .offset = AT(vm, start),
+     .fallback = "boot",
+     .choices = start_words,
+     .purpose = "`held`: it waits to be started from the console."},
+    {.name = "priority",
+     .kind = VALUE_COUNT,
+     .offset = AT(vm, priority),
+     .fallback = "50",
+     .minimum = 1,
+     .maximum = 99,
      .purpose = "A higher machine runs whenever it can; equal ones take turns."},
-    {.name = "budget", .kind = VALUE_DURATION, .offset = AT(vm, budget), .derived = "the period",
-     .minimum = SHARE_MIN, .maximum = SHARE_MAX,
+    {.name = "budget",
+     .kind = VALUE_DURATION,
+     .offset = AT(vm, budget),
+     .derived = "the period",
+     .minimum = SHARE_MIN,
+     .maximum = SHARE_MAX,
      .purpose = "Processor time in each period, at most."},
-    {.name = "period", .kind = VALUE_DURATION, .offset = AT(vm, period), .fallback = "2 ms",
-     .minimum = SHARE_MIN, .maximum = SHARE_MAX,
+    {.name = "period",
+     .kind = VALUE_DURATION,
+     .offset = AT(vm, period),
+     .fallback = "2 ms",
+     .minimum = SHARE_MIN,
+     .maximum = SHARE_MAX,
      .purpose = "When the budget is full again; the time slice among equals."},
-    {.name = "monitor", .kind = VALUE_NODE, .offset = AT(vm, monitor), .shape = "mapping",
+    {.name = "monitor",
+     .kind = VALUE_NODE,
+     .offset = AT(vm, monitor),
+     .shape = "mapping",
      .derived = "see below",
      .purpose = "The program that runs the machine: its virtual devices and interrupts."},
-    {.name = "disks", .kind = VALUE_NODE, .offset = AT(vm, disks),
-     .shape = "list of sizes and mappings", .derived = "no disk",
+    {.name = "disks",
+     .kind = VALUE_NODE,
+     .offset = AT(vm, disks),
+     .shape = "list of sizes and mappings",
+     .derived = "no disk",
      .purpose = "The machine's disks, in the guest's order: `vda`, `vdb`, ..."},
-    {.name = "interfaces", .kind = VALUE_NODE, .offset = AT(vm, interfaces), .own = true,
-     .shape = "list of mappings, or `none`", .derived = "one interface",
+    {.name = "interfaces",
+     .kind = VALUE_NODE,
+     .offset = AT(vm, interfaces),
+     .own = true,
+     .shape = "list of mappings, or `none`",
+     .derived = "one interface",
      .purpose = "The interfaces of a machine with several, or with none."},
 };
 
 const struct schema vm_schema = {
     .heading = "A machine",
-    .purpose = "Under a name in `vms`; most also under `defaults`. `vm0:` with nothing behind it is "
-               "a complete machine.",
+    .purpose =
+        "Under a name in `vms`; most also under `defaults`. `vm0:` with nothing behind it is "
+        "a complete machine.",
     TABLE(vm_keys),
     .also = &interface_schema,
     .also_offset = AT(vm, interface),
@@ -207,24 +336,42 @@ const struct schema monitor_schema = {
 };
 
 static const struct schema_key uplink_keys[] = {
-    {.name = "to", .kind = VALUE_NAME, .offset = AT(uplink, to),
+    {.name = "to",
+     .kind = VALUE_NAME,
+     .offset = AT(uplink, to),
      .derived = "QEMU's user network",
      .purpose = "Another system, whose file lies beside this one, for a board of its own: a cable "
                 "joins both. It names this one in its `to`; `make run` starts both."},
-    {.name = "vlans", .kind = VALUE_NODE, .offset = AT(uplink, vlans), .shape = "list of numbers",
+    {.name = "vlans",
+     .kind = VALUE_NODE,
+     .offset = AT(uplink, vlans),
+     .shape = "list of numbers",
      .derived = "all of the switch's",
-     .purpose = "The VLANs (1 to 4094) whose frames go out and come in, with tags. Frames without a "
-                "tag are those of the ports on no VLAN."},
-    {.name = "native", .kind = VALUE_COUNT, .offset = AT(uplink, native), .minimum = 1,
+     .purpose =
+         "The VLANs (1 to 4094) whose frames go out and come in, with tags. Frames without a "
+         "tag are those of the ports on no VLAN."},
+    {.name = "native",
+     .kind = VALUE_COUNT,
+     .offset = AT(uplink, native),
+     .minimum = 1,
      .maximum = 4094,
-     .purpose = "The VLAN that frames without a tag are on; then the ports on no VLAN are not joined "
-                "to the outside."},
-    {.name = "forward", .kind = VALUE_NODE, .offset = AT(uplink, forward), .shape = "list",
-     .purpose = "Ports of the host that lead to a machine's, with QEMU's user network: each item is "
-                "like `tcp:2222->vm0:22`. They listen on 127.0.0.1."},
-    {.name = "flood", .kind = VALUE_COUNT, .offset = AT(uplink, flood), .fallback = "1000",
+     .purpose =
+         "The VLAN that frames without a tag are on; then the ports on no VLAN are not joined "
+         "to the outside."},
+    {.name = "forward",
+     .kind = VALUE_NODE,
+     .offset = AT(uplink, forward),
+     .shape = "list",
+     .purpose =
+         "Ports of the host that lead to a machine's, with QEMU's user network: each item is "
+         "like `tcp:2222->vm0:22`. They listen on 127.0.0.1."},
+    {.name = "flood",
+     .kind = VALUE_COUNT,
+     .offset = AT(uplink, flood),
+     .fallback = "1000",
      .maximum = 1000000,
-     .purpose = "Broadcasts and multicasts that are let in from outside per second; 0: any number."},
+     .purpose =
+         "Broadcasts and multicasts that are let in from outside per second; 0: any number."},
     SHARE_KEYS(uplink, "the card's driver", CARD_BUDGET, CARD_PERIOD),
 };
 
@@ -235,25 +382,48 @@ const struct schema uplink_schema = {
 };
 
 static const struct schema_key switch_keys[] = {
-    {.name = "name", .kind = VALUE_NAME, .offset = AT(switch, name),
-     .derived = "the key in `switches`", .purpose = "For switches that are items of a list."},
-    {.name = "allow", .kind = VALUE_NODE, .offset = AT(switch, allow), .shape = "list",
+    {.name = "name",
+     .kind = VALUE_NAME,
+     .offset = AT(switch, name),
+     .derived = "the key in `switches`",
+     .purpose = "For switches that are items of a list."},
+    {.name = "allow",
+     .kind = VALUE_NODE,
+     .offset = AT(switch, allow),
+     .shape = "list",
      .derived = "all may talk to all",
      .purpose = "Who may talk: each item is a list of machines that reach one another, or "
                 "`a -> b` for frames from a to b only. Nobody else reaches anybody."},
-    {.name = "deny", .kind = VALUE_NODE, .offset = AT(switch, deny), .shape = "list",
+    {.name = "deny",
+     .kind = VALUE_NODE,
+     .offset = AT(switch, deny),
+     .shape = "list",
      .purpose = "Who may not, written likewise; all others may. Not together with `allow`."},
-    {.name = "mirror", .kind = VALUE_NAME, .offset = AT(switch, mirror),
+    {.name = "mirror",
+     .kind = VALUE_NAME,
+     .offset = AT(switch, mirror),
      .purpose = "A machine whose port gets a copy of every frame."},
-    {.name = "uplink", .kind = VALUE_NODE, .offset = AT(switch, uplink),
-     .shape = "yes, no or mapping", .derived = "no",
-     .purpose = "Whether the board's network card is a port of this switch; `allow` and `deny` know "
-                "it as `uplink`."},
-    {.name = "ageing", .kind = VALUE_DURATION, .offset = AT(switch, ageing), .fallback = "300 s",
-     .multiple = 1000000, .maximum = 86400ULL * 1000000,
+    {.name = "uplink",
+     .kind = VALUE_NODE,
+     .offset = AT(switch, uplink),
+     .shape = "yes, no or mapping",
+     .derived = "no",
+     .purpose =
+         "Whether the board's network card is a port of this switch; `allow` and `deny` know "
+         "it as `uplink`."},
+    {.name = "ageing",
+     .kind = VALUE_DURATION,
+     .offset = AT(switch, ageing),
+     .fallback = "300 s",
+     .multiple = 1000000,
+     .maximum = 86400ULL * 1000000,
      .purpose = "A learnt address is forgotten after this time; 0: never."},
-    {.name = "queue", .kind = VALUE_SIZE, .offset = AT(switch, queue), .fallback = "512 KiB",
-     .minimum = 256 << 10, .maximum = 16 * MIB,
+    {.name = "queue",
+     .kind = VALUE_SIZE,
+     .offset = AT(switch, queue),
+     .fallback = "512 KiB",
+     .minimum = 256 << 10,
+     .maximum = 16 * MIB,
      .purpose = "Each port's queue, in each direction; a power of two."},
     SHARE_KEYS(switch, "the switch", SWITCH_BUDGET, SWITCH_PERIOD),
 };
@@ -265,40 +435,91 @@ const struct schema switch_schema = {
 };
 
 static const struct schema_key board_keys[] = {
-    {.name = "description", .kind = VALUE_TEXT, .offset = AT(board, description), .fallback = "",
-     .derived = "empty", .purpose = "One line on what the board is."},
-    {.name = "memory_base", .kind = VALUE_HEX, .offset = AT(board, memory_base), .required = true,
+    {.name = "description",
+     .kind = VALUE_TEXT,
+     .offset = AT(board, description),
+     .fallback = "",
+     .derived = "empty",
+     .purpose = "One line on what the board is."},
+    {.name = "memory_base",
+     .kind = VALUE_HEX,
+     .offset = AT(board, memory_base),
+     .required = true,
      .purpose = "Physical address of the RAM."},
-    {.name = "memory", .kind = VALUE_SIZE, .offset = AT(board, memory_size), .required = true,
-     .multiple = 2 * MIB, .purpose = "The RAM's size, at most."},
-    {.name = "reserved", .kind = VALUE_SIZE, .offset = AT(board, memory_reserved),
-     .fallback = "32 MiB", .multiple = 2 * MIB,
+    {.name = "memory",
+     .kind = VALUE_SIZE,
+     .offset = AT(board, memory_size),
+     .required = true,
+     .multiple = 2 * MIB,
+     .purpose = "The RAM's size, at most."},
+    {.name = "reserved",
+     .kind = VALUE_SIZE,
+     .offset = AT(board, memory_reserved),
+     .fallback = "32 MiB",
+     .multiple = 2 * MIB,
      .purpose = "Of it, what the microkernel, the loader and our own programs take."},
-    {.name = "region_max", .kind = VALUE_SIZE, .offset = AT(board, region_max),
-     .fallback = "64 MiB", .minimum = 2 * MIB, .multiple = 2 * MIB,
+    {.name = "region_max",
+     .kind = VALUE_SIZE,
+     .offset = AT(board, region_max),
+     .fallback = "64 MiB",
+     .minimum = 2 * MIB,
+     .multiple = 2 * MIB,
      .purpose = "The largest piece in which a guest's RAM is asked of the microkernel."},
-    {.name = "guest_memory_base", .kind = VALUE_HEX, .offset = AT(board, guest_memory_base),
+    {.name = "guest_memory_base",
+     .kind = VALUE_HEX,
+     .offset = AT(board, guest_memory_base),
      .purpose = "Physical address of RAM that the microkernels leave to guests."},
-    {.name = "guest_memory", .kind = VALUE_SIZE, .offset = AT(board, guest_memory),
-     .fallback = "0 MiB", .multiple = 2 * MIB,
+    {.name = "guest_memory",
+     .kind = VALUE_SIZE,
+     .offset = AT(board, guest_memory),
+     .fallback = "0 MiB",
+     .multiple = 2 * MIB,
      .purpose = "Its size. Guests' RAM goes there first, by fixed addresses, and then wherever the "
                 "SDK's tool finds room."},
-    {.name = "image_address", .kind = VALUE_HEX, .offset = AT(board, image_address),
-     .required = true, .purpose = "Where the boot image is loaded and entered."},
-    {.name = "cpu", .kind = VALUE_TEXT, .offset = AT(board, cpu), .required = true,
+    {.name = "image_address",
+     .kind = VALUE_HEX,
+     .offset = AT(board, image_address),
+     .required = true,
+     .purpose = "Where the boot image is loaded and entered."},
+    {.name = "cpu",
+     .kind = VALUE_TEXT,
+     .offset = AT(board, cpu),
+     .required = true,
      .purpose = "The processor as a device tree names it, like `arm,cortex-a53`."},
-    {.name = "uart", .kind = VALUE_NODE, .offset = AT(board, uart), .required = true,
-     .shape = "mapping", .purpose = "The serial line that all consoles share."},
-    {.name = "timer", .kind = VALUE_NODE, .offset = AT(board, timer), .required = true,
-     .shape = "mapping", .purpose = "The clock that wakes sleeping machines."},
-    {.name = "gic", .kind = VALUE_NODE, .offset = AT(board, gic), .required = true,
-     .shape = "mapping", .purpose = "The interrupt controller."},
-    {.name = "disk", .kind = VALUE_NODE, .offset = AT(board, disk), .shape = "mapping",
+    {.name = "uart",
+     .kind = VALUE_NODE,
+     .offset = AT(board, uart),
+     .required = true,
+     .shape = "mapping",
+     .purpose = "The serial line that all consoles share."},
+    {.name = "timer",
+     .kind = VALUE_NODE,
+     .offset = AT(board, timer),
+     .required = true,
+     .shape = "mapping",
+     .purpose = "The clock that wakes sleeping machines."},
+    {.name = "gic",
+     .kind = VALUE_NODE,
+     .offset = AT(board, gic),
+     .required = true,
+     .shape = "mapping",
+     .purpose = "The interrupt controller."},
+    {.name = "disk",
+     .kind = VALUE_NODE,
+     .offset = AT(board, disk),
+     .shape = "mapping",
      .purpose = "The disk that machines share."},
-    {.name = "network", .kind = VALUE_NODE, .offset = AT(board, network), .shape = "mapping",
+    {.name = "network",
+     .kind = VALUE_NODE,
+     .offset = AT(board, network),
+     .shape = "mapping",
      .purpose = "The network card."},
-    {.name = "qemu", .kind = VALUE_NODE, .offset = AT(board, qemu), .required = true,
-     .shape = "mapping", .purpose = "How QEMU emulates the board."},
+    {.name = "qemu",
+     .kind = VALUE_NODE,
+     .offset = AT(board, qemu),
+     .required = true,
+     .shape = "mapping",
+     .purpose = "How QEMU emulates the board."},
 };
 
 const struct schema board_schema = {
@@ -308,12 +529,23 @@ const struct schema board_schema = {
 };
 
 static const struct schema_key uart_keys[] = {
-    {.name = "driver", .kind = VALUE_NAME, .offset = AT(uart, driver), .fallback = "uart",
+    {.name = "driver",
+     .kind = VALUE_NAME,
+     .offset = AT(uart, driver),
+     .fallback = "uart",
      .purpose = "The directory under `drivers/`."},
-    {.name = "address", .kind = VALUE_HEX, .offset = AT(uart, address), .required = true,
+    {.name = "address",
+     .kind = VALUE_HEX,
+     .offset = AT(uart, address),
+     .required = true,
      .purpose = "Physical address of its registers (one 4 KiB page)."},
-    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(uart, interrupt), .required = true,
-     .minimum = 16, .maximum = 1019, .purpose = "The GIC's number (INTID) of its interrupt."},
+    {.name = "interrupt",
+     .kind = VALUE_COUNT,
+     .offset = AT(uart, interrupt),
+     .required = true,
+     .minimum = 16,
+     .maximum = 1019,
+     .purpose = "The GIC's number (INTID) of its interrupt."},
 };
 
 const struct schema uart_schema = {
@@ -323,10 +555,18 @@ const struct schema uart_schema = {
 };
 
 static const struct schema_key timer_keys[] = {
-    {.name = "driver", .kind = VALUE_NAME, .offset = AT(timer, driver), .fallback = "timer",
+    {.name = "driver",
+     .kind = VALUE_NAME,
+     .offset = AT(timer, driver),
+     .fallback = "timer",
      .purpose = "The directory under `drivers/`."},
-    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(timer, interrupt), .required = true,
-     .minimum = 16, .maximum = 1019, .purpose = "The GIC's number (INTID) of its interrupt."},
+    {.name = "interrupt",
+     .kind = VALUE_COUNT,
+     .offset = AT(timer, interrupt),
+     .required = true,
+     .minimum = 16,
+     .maximum = 1019,
+     .purpose = "The GIC's number (INTID) of its interrupt."},
 };
 
 const struct schema timer_schema = {
@@ -336,7 +576,9 @@ const struct schema timer_schema = {
 };
 
 static const struct schema_key gic_keys[] = {
-    {.name = "vcpu_interface", .kind = VALUE_HEX, .offset = AT(gic, vcpu_interface),
+    {.name = "vcpu_interface",
+     .kind = VALUE_HEX,
+     .offset = AT(gic, vcpu_interface),
      .required = true,
      .purpose = "Physical address of the virtual CPU interface (GICV, 8 KiB), which guests use "
                 "directly."},
@@ -349,14 +591,27 @@ const struct schema gic_schema = {
 };
 
 static const struct schema_key board_disk_keys[] = {
-    {.name = "driver", .kind = VALUE_NAME, .offset = AT(board_disk, driver), .fallback = "block",
+    {.name = "driver",
+     .kind = VALUE_NAME,
+     .offset = AT(board_disk, driver),
+     .fallback = "block",
      .purpose = "The directory under `drivers/`."},
-    {.name = "address", .kind = VALUE_HEX, .offset = AT(board_disk, address), .required = true,
+    {.name = "address",
+     .kind = VALUE_HEX,
+     .offset = AT(board_disk, address),
+     .required = true,
      .purpose = "Physical address of its registers; the driver gets the 4 KiB page they are in."},
-    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(board_disk, interrupt),
-     .required = true, .minimum = 16, .maximum = 1019,
+    {.name = "interrupt",
+     .kind = VALUE_COUNT,
+     .offset = AT(board_disk, interrupt),
+     .required = true,
+     .minimum = 16,
+     .maximum = 1019,
      .purpose = "The GIC's number (INTID) of its interrupt."},
-    {.name = "qemu", .kind = VALUE_TEXT, .offset = AT(board_disk, qemu), .fallback = "",
+    {.name = "qemu",
+     .kind = VALUE_TEXT,
+     .offset = AT(board_disk, qemu),
+     .fallback = "",
      .derived = "empty",
      .purpose = "QEMU's arguments that put the drive `disk` there, separated by blanks."},
 };
@@ -368,14 +623,27 @@ const struct schema board_disk_schema = {
 };
 
 static const struct schema_key board_network_keys[] = {
-    {.name = "driver", .kind = VALUE_NAME, .offset = AT(board_network, driver), .fallback = "net",
+    {.name = "driver",
+     .kind = VALUE_NAME,
+     .offset = AT(board_network, driver),
+     .fallback = "net",
      .purpose = "The directory under `drivers/`."},
-    {.name = "address", .kind = VALUE_HEX, .offset = AT(board_network, address), .required = true,
+    {.name = "address",
+     .kind = VALUE_HEX,
+     .offset = AT(board_network, address),
+     .required = true,
      .purpose = "Physical address of its registers; the driver gets the 4 KiB page they are in."},
-    {.name = "interrupt", .kind = VALUE_COUNT, .offset = AT(board_network, interrupt),
-     .required = true, .minimum = 16, .maximum = 1019,
+    {.name = "interrupt",
+     .kind = VALUE_COUNT,
+     .offset = AT(board_network, interrupt),
+     .required = true,
+     .minimum = 16,
+     .maximum = 1019,
      .purpose = "The GIC's number (INTID) of its interrupt."},
-    {.name = "qemu", .kind = VALUE_TEXT, .offset = AT(board_network, qemu), .fallback = "",
+    {.name = "qemu",
+     .kind = VALUE_TEXT,
+     .offset = AT(board_network, qemu),
+     .fallback = "",
      .derived = "empty",
      .purpose = "QEMU's arguments that join the card there to the netdev `uplink`."},
 };
@@ -387,12 +655,22 @@ const struct schema board_network_schema = {
 };
 
 static const struct schema_key qemu_keys[] = {
-    {.name = "machine", .kind = VALUE_TEXT, .offset = AT(qemu, machine), .required = true,
+    {.name = "machine",
+     .kind = VALUE_TEXT,
+     .offset = AT(qemu, machine),
+     .required = true,
      .purpose = "QEMU's `-machine`."},
-    {.name = "cpu", .kind = VALUE_TEXT, .offset = AT(qemu, cpu), .required = true,
+    {.name = "cpu",
+     .kind = VALUE_TEXT,
+     .offset = AT(qemu, cpu),
+     .required = true,
      .purpose = "QEMU's `-cpu`."},
-    {.name = "arguments", .kind = VALUE_TEXT, .offset = AT(qemu, arguments), .fallback = "",
-     .derived = "empty", .purpose = "Further arguments, separated by blanks."},
+    {.name = "arguments",
+     .kind = VALUE_TEXT,
+     .offset = AT(qemu, arguments),
+     .fallback = "",
+     .derived = "empty",
+     .purpose = "Further arguments, separated by blanks."},
 };
 
 const struct schema qemu_schema = {

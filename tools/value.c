@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "value.h"
-#include "memory.h"
 
 #include <ctype.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include "memory.h"
 
 #define NAME_LENGTH_MAX     31
 #define HOSTNAME_LENGTH_MAX 63
@@ -187,7 +187,7 @@ uint64_t text_hash(uint64_t hash, const char *text)
 static size_t decode(const unsigned char *text, uint32_t *character)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = text[0] < 0x80           ? 1
+    size_t length = text[0] < 0x80             ? 1
                     : (text[0] & 0xe0) == 0xc0 ? 2
                     : (text[0] & 0xf0) == 0xe0 ? 3
                     : (text[0] & 0xf8) == 0xf0 ? 4
@@ -242,7 +242,8 @@ const char *value_parse(enum value_kind kind, const char *const *choices, const 
                    ? NULL
                    : "not a name: a letter, then letters, digits, '-' or '_', 31 at most";
     case VALUE_STEM:
-        return is_stem(text) ? NULL : "letters, digits, '-', '_' and '.' only, the first no '-' or '.'";
+        return is_stem(text) ? NULL
+                             : "letters, digits, '-', '_' and '.' only, the first no '-' or '.'";
     case VALUE_HOSTNAME:
         return is_name(text, HOSTNAME_LENGTH_MAX, "-")
                    ? NULL

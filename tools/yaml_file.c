@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "yaml_file.h"
-#include "buffer.h"
-#include "diagnostics.h"
-#include "memory.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "buffer.h"
+#include "diagnostics.h"
+#include "memory.h"
 
 /*
  * A system file has a few hundred lines. These bounds are far beyond what one needs, and keep what
- * the file costs proportional to its size; libyaml's own work is not (nested brackets, anchors, tags).
+ * the file costs proportional to its size; libyaml's own work is not (nested brackets, anchors,
+ * tags).
  */
 #define FILE_SIZE_MAX (4ul << 20) /* bytes; stops a mistaken disk image, and a pipe without end */
 #define DEPTH_MAX     32u         /* lists and mappings within each other */
 #define ANCHORS_MAX   100u
 #define VALUES_MAX    500000u /* all nodes, those that an alias stands for counted again */
-#define TAGS_MAX      16u      /* %TAG directives */
+#define TAGS_MAX      16u     /* %TAG directives */
 
 static void report_syntax(const struct yaml_file *file, const yaml_parser_t *parser)
 {
@@ -110,7 +111,8 @@ static bool add_anchor(struct survey *survey, const yaml_event_t *event, const y
         return true;
     }
     if (survey->anchor_count == ANCHORS_MAX) {
-        return too_much(survey, event, memory_format("more than %u anchors ('&name')", ANCHORS_MAX));
+        return too_much(survey, event,
+                        memory_format("more than %u anchors ('&name')", ANCHORS_MAX));
     }
     *anchor = &survey->anchors[survey->anchor_count++];
     **anchor = (struct anchor){.name = memory_copy((const char *)name, strlen((const char *)name))};
@@ -131,9 +133,9 @@ static bool begin_node(struct survey *survey, const yaml_event_t *event, const y
     struct anchor *anchor;
 
     if (survey->depth == DEPTH_MAX) {
-        return too_much(survey, event,
-                        memory_format("more than %u lists and mappings within each other",
-                                      DEPTH_MAX));
+        return too_much(
+            survey, event,
+            memory_format("more than %u lists and mappings within each other", DEPTH_MAX));
     }
     if (!add_values(survey, event, 1) || !add_anchor(survey, event, name, &anchor)) {
         return false;

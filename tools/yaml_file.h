@@ -12,9 +12,10 @@ struct yaml_file {
 };
 
 /*
- * Read one document of up to 4 MiB, and of bounded depth and so on. NULL if there is none to work with; then the errors have been reported. The
- * file, its nodes and their texts live until yaml_files_free. Keys that are given twice in one
- * mapping are not found here: the readers of mappings see them.
+ * Read one document of up to 4 MiB, and of bounded depth and so on. NULL if there is none to work
+ * with; then the errors have been reported. The file, its nodes and their texts live until
+ * yaml_files_free. Keys that are given twice in one mapping are not found here: the readers of
+ * mappings see them.
  */
 struct yaml_file *yaml_file_load(const char *path);
 void yaml_files_free(void);

@@ -19,7 +19,6 @@
  */
 
 #include <microkit.h>
-
 #include "config.h"
 #include "drivers/timer/protocol.h"
 

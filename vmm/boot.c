@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 #include <string.h>
-#include "cpu.h"
 #include "entropy.h"
+#include "lib/cpu.h"
 
 /* The head of an arm64 Image (booting.rst, "Call the kernel image"). */
 struct image_header {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config.h"
-#include "guest_memory.h"
+#include "lib/guest_memory.h"
 
 /*
  * Look at the images and where they are to go. Returns NULL if the guest can be booted, or what is

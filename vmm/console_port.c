@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include <stddef.h>
 #include "console_port.h"
-#include "ring.h"
+
+#include <stddef.h>
+#include "lib/ring.h"
 
 static const struct vmm_console_config *port;
 static bool has_output; /* a machine without a console has it for its monitor's messages */

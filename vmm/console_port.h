@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config.h"
-#include "ring.h"
+#include "lib/ring.h"
 
 /* Attach to the rings of `config`, which is kept; without a console the guest's output vanishes. */
 void console_port_init(const struct vmm_console_config *config);

@@ -3,8 +3,8 @@
 #include "entropy.h"
 
 #include <string.h>
-#include "chacha20.h"
-#include "cpu.h"
+#include "lib/chacha20.h"
+#include "lib/cpu.h"
 
 #define SAMPLES      64u
 #define SCRATCH_SIZE 4096u

@@ -5,7 +5,7 @@
 #ifdef VMM_COUNT_EXITS
 
 #include <string.h>
-#include "log.h"
+#include "lib/log.h"
 
 /* So many addresses are told apart, those that come first; what is rarer than this is not printed.
  */

@@ -5,7 +5,7 @@
 #include "abort.h"
 #include "exits.h"
 #include "idle.h"
-#include "log.h"
+#include "lib/log.h"
 #include "mmio.h"
 #include "pl011.h"
 #include "psci.h"

@@ -2,12 +2,12 @@
 
 #include "idle.h"
 
-#include "cpu.h"
+#include "lib/cpu.h"
 #include "pl011.h"
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
-#include "virtio/virtio.h"
+#include "vmm/virtio/virtio.h"
 
 #define INSTRUCTION_SIZE 4u
 

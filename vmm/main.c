@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include "config.h"
 #include "console_port.h"
-#include "cpu.h"
 #include "fault.h"
-#include "log.h"
+#include "lib/cpu.h"
+#include "lib/log.h"
 #include "mmio.h"
 #include "pace.h"
 #include "pl011.h"
@@ -16,8 +16,8 @@
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
-#include "virtio/virtio.h"
 #include "vm.h"
+#include "vmm/virtio/virtio.h"
 
 static void init_messages(void)
 {

@@ -2,7 +2,7 @@
 
 #include "pace.h"
 
-#include "cpu.h"
+#include "lib/cpu.h"
 #include "throttle.h"
 #include "timer.h"
 

@@ -6,7 +6,7 @@
 #include "console_port.h"
 #include "drivers/uart/pl011.h"
 #include "vgic.h"
-#include "virtio/virtio.h"
+#include "vmm/virtio/virtio.h"
 
 /* What a driver of the real one has no use for. */
 #define UARTILPR      0x020u

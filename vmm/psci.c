@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 #include "idle.h"
-#include "log.h"
+#include "lib/log.h"
 #include "vcpu.h"
 #include "vm.h"
 

@@ -3,7 +3,7 @@
 #include "reset_program.h"
 
 #include <string.h>
-#include "cpu.h"
+#include "lib/cpu.h"
 #include "vgic.h"
 
 #define INTERFACE_OFFSET 0x200u

@@ -3,7 +3,7 @@
 #include "throttle.h"
 
 #include <microkit.h>
-#include "cpu.h"
+#include "lib/cpu.h"
 #include "timer.h"
 #include "vcpu.h"
 

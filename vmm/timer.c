@@ -3,8 +3,8 @@
 #include "timer.h"
 
 #include <microkit.h>
-#include "cpu.h"
 #include "drivers/timer/protocol.h"
+#include "lib/cpu.h"
 #include "vcpu.h"
 #include "vgic.h"
 

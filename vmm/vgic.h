@@ -60,7 +60,8 @@ void vgic_vcpu_off(uint8_t vcpu);
  */
 void vgic_occupants(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS]);
 
-/* The list registers of this vCPU, which is not on, have been emptied behind the distributor's back. */
+/* The list registers of this vCPU, which is not on, have been emptied behind the distributor's
+ * back. */
 void vgic_forget_occupants(uint8_t vcpu);
 
 /* The distributor's registers; an mmio_handler. */

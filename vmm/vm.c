@@ -4,10 +4,10 @@
 
 #include "boot.h"
 #include "console_port.h"
-#include "cpu.h"
 #include "entropy.h"
 #include "exits.h"
-#include "log.h"
+#include "lib/cpu.h"
+#include "lib/log.h"
 #include "pace.h"
 #include "pl011.h"
 #include "reset_program.h"
@@ -15,7 +15,7 @@
 #include "timer.h"
 #include "vcpu.h"
 #include "vgic.h"
-#include "virtio/virtio.h"
+#include "vmm/virtio/virtio.h"
 
 /* How much of a second is loaded in one event. Steps are short, so that it is hardly more. */
 #define PIECES_PER_SECOND 1000u

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config.h"
-#include "guest_memory.h"
+#include "lib/guest_memory.h"
 
 /*
  * Check what is to be booted and start it, unless it is to be held. Called once, after all devices

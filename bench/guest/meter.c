@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What no program of the guests' packages measures: requests per second over one TCP connection, a
- * disk's throughput past the page cache, and a stream to or from a server that only swallows or pours.
+ * disk's throughput past the page cache, and a stream to or from a server that only swallows or
+ * pours.
  *
- *     meter serve PORT                        answer each byte with a byte, for one client after another
- *     meter request ADDRESS PORT SECONDS      "N per second"
- *     meter disk DEVICE read|write BLOCK COUNT [random]      "N bytes/s, N per second"
- *     meter send|receive ADDRESS PORT MIB     "N bytes/s"
+ *     meter serve PORT                        answer each byte with a byte, for one client after
+ * another meter request ADDRESS PORT SECONDS      "N per second" meter disk DEVICE read|write BLOCK
+ * COUNT [random]      "N bytes/s, N per second" meter send|receive ADDRESS PORT MIB     "N bytes/s"
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

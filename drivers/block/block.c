@@ -9,7 +9,6 @@
 #include <microkit.h>
 #include <stddef.h>
 #include <string.h>
-
 #include "block/protocol.h"
 #include "config.h"
 #include "lib/log.h"

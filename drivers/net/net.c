@@ -15,7 +15,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-
 #include "config.h"
 #include "lib/log.h"
 #include "lib/net_port.h"

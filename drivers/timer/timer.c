@@ -3,9 +3,8 @@
 /* The timer driver: one deadline for each client, the earliest in the hardware. */
 
 #include <microkit.h>
-
-#include "config.h"
 #include "cntp.h"
+#include "config.h"
 #include "lib/cpu.h"
 #include "protocol.h"
 

@@ -8,7 +8,6 @@
 
 #include <microkit.h>
 #include <stddef.h>
-
 #include "config.h"
 #include "lib/log.h"
 #include "lib/ring.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "fault.h"
+
 #include "ipc.h"
 #include "registers.h"
 #include "uart.h"

@@ -6,8 +6,8 @@
  * or, for a PD without one, a report on the UART. Either way only that thread stops.
  */
 
-#include <stdbool.h>
 #include <sel4/faults.h>
+#include <stdbool.h>
 #include "cpu.h"
 #include "sched.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "cpu.h"
 #include "fpu.h"
+
+#include "cpu.h"
 
 void fpu_give(struct cpu *cpu, struct thread *thread)
 {

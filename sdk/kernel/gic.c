@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 #include "gic.h"
+
 #include "uart.h"
 
 #define GICD_CTLR       0x000u

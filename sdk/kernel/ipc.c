@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "fault.h"
 #include "ipc.h"
+
+#include "fault.h"
 #include "notification.h"
 
 static inline void copy_words(struct thread *to, const struct thread *from, uint64_t info)

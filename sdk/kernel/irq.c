@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "irq.h"
+
 #include "cpu.h"
 #include "gic.h"
-#include "irq.h"
 #include "notification.h"
 #include "sched.h"
 #include "uart.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "mmu.h"
+
 #include "arch.h"
 #include "board.h"
 #include "cpu.h"
-#include "mmu.h"
 #include "uart.h"
 
 /* Descriptors of VMSAv8-64, 4 KiB granule (Arm DDI 0487, D8.3). */

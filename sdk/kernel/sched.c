@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "sched.h"
+
 #include "fpu.h"
 #include "irq.h"
-#include "sched.h"
 #include "timer.h"
 #include "vcpu_switch.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "sysreg.h"
+
 #include "arch.h"
 #include "registers.h"
-#include "sysreg.h"
 
 /* The syndrome of a trapped MSR, MRS or system instruction (Arm DDI 0487, D17.2.37). */
 #define ISS_READ     BIT(0)

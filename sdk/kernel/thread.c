@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "thread.h"
+
 #include "cpu.h"
 #include "fault.h"
 #include "ipc.h"
 #include "registers.h"
 #include "sched.h"
-#include "thread.h"
 #include "timer.h"
 
 struct thread threads[SYSTEM_MAX_THREADS];

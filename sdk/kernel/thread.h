@@ -3,10 +3,10 @@
 
 /* A thread: a PD's, or a vCPU. There are as many as the boot image names, from boot on. */
 
+#include <sel4/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sel4/types.h>
 #include "fpu.h"
 #include "system.h"
 #include "vcpu.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "trap.h"
+
 #include "fault.h"
 #include "irq.h"
 #include "sysreg.h"
-#include "trap.h"
 #include "uart.h"
 
 #define PAR_F    BIT(0) /* the translation has failed */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "uart.h"
+
 #include <stdarg.h>
 #include "arch.h"
 #include "board.h"
-#include "uart.h"
 
 #define UARTDR  0x00u
 #define UARTFR  0x18u

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "vcpu.h"
+
 #include "cpu.h"
 #include "fault.h"
-#include "vcpu.h"
 #include "vcpu_switch.h"
 
 #define VIRQ_MAX_INTID    1019u /* above are no interrupts (IHI 0048B, 2.2.1) */

@@ -6,10 +6,10 @@
  * place; what a PD would feel of them is exchanged on every switch between the two.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sel4/constants.h>
 #include <sel4/errors.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include "gic.h"
 
 struct cpu;

@@ -2,7 +2,6 @@
 #include "allocator.h"
 
 #include <string.h>
-
 #include "xalloc.h"
 
 void allocator_init(struct allocator *allocator, uint64_t base, uint64_t size)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include "diag.h"
 #include "sdk.h"
 #include "xalloc.h"

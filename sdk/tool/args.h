@@ -4,7 +4,6 @@
 /* The command line. */
 
 #include <stdbool.h>
-
 #include "image.h"
 
 struct args {

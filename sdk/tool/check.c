@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "sdf.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
+#include "sdf.h"
 #include "xalloc.h"
 
 /* A name and where it is given. */

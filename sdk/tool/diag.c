@@ -30,8 +30,8 @@ void diag_keep_files(void)
     removal_count = 0;
 }
 
-/* One line, whatever names and values from the input it quotes: control characters become '?', those
- * of 8 bits too, alone or as U+0080 to U+009F. */
+/* One line, whatever names and values from the input it quotes: control characters become '?',
+ * those of 8 bits too, alone or as U+0080 to U+009F. */
 static void print_line(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c; c++) {

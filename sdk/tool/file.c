@@ -11,7 +11,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
 #include "diag.h"
 #include "xalloc.h"
 
@@ -178,10 +177,9 @@ struct output *file_output(const char *path, const char *what)
 
 FILE *file_open(struct output *output)
 {
-    int descriptor =
-        output->temporary
-            ? open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-            : open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int descriptor = output->temporary
+                         ? open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                         : open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
     if (descriptor < 0)
         failed(output);

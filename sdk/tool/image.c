@@ -4,8 +4,7 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../kernel/system.h"
+#include "sdk/kernel/system.h"
 #include "xalloc.h"
 
 /* Bytes of the image at a physical address. */

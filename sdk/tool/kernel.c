@@ -2,8 +2,7 @@
 #include "kernel.h"
 
 #include <inttypes.h>
-
-#include "../kernel/system.h"
+#include "sdk/kernel/system.h"
 
 #define KERNEL_SIZE_MAX UINT64_C(0x1000000) /* 16 MiB */
 

@@ -4,10 +4,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../kernel/system.h"
 #include "patch.h"
 #include "placement.h"
+#include "sdk/kernel/system.h"
 #include "xalloc.h"
 
 /*

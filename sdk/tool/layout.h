@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #include "allocator.h"
 #include "board.h"
 #include "program.h"

@@ -11,8 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-
-#include "../kernel/system.h"
 #include "args.h"
 #include "board.h"
 #include "diag.h"
@@ -24,6 +22,7 @@
 #include "report.h"
 #include "sdf.h"
 #include "sdk.h"
+#include "sdk/kernel/system.h"
 #include "xalloc.h"
 
 static struct program *find_program(const struct args *args, const struct sdf_pd *pd,

@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../kernel/system.h"
 #include "allocator.h"
+#include "sdk/kernel/system.h"
 #include "xalloc.h"
 
 #define MIB(bytes) (((bytes) + 0xfffff) >> 20)

@@ -6,7 +6,6 @@
 #include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include "file.h"
 #include "xalloc.h"
 

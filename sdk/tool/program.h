@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #include "diag.h"
 
 #define PROGRAM_EXECUTE 1u

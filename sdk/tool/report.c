@@ -4,8 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../kernel/system.h"
+#include "sdk/kernel/system.h"
 #include "xalloc.h"
 
 static void put_range(FILE *stream, uint64_t base, uint64_t size, const char *text)

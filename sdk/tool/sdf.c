@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
 #include "xalloc.h"
 #include "xml.h"
 

@@ -2,7 +2,6 @@
 #include "stage2.h"
 
 #include <string.h>
-
 #include "xalloc.h"
 
 #define ENTRIES 512u

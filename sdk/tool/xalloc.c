@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include "diag.h"
 
 /* Every allocation is on this list, so that leak checkers see it as reachable. */

@@ -6,7 +6,6 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <string.h>
-
 #include "xalloc.h"
 
 /*
@@ -129,8 +128,7 @@ void xml_parse(const struct file *file, struct xml_element *root)
 {
     source = file;
     if (file->size > FILE_SIZE_MAX)
-        diag_fatal("%s: a description of %zu bytes: at most 1 MiB is read", file->path,
-                   file->size);
+        diag_fatal("%s: a description of %zu bytes: at most 1 MiB is read", file->path, file->size);
     if (!file->size)
         diag_line(1, "no well-formed XML: the file is empty");
 

@@ -8,6 +8,7 @@
  * that client's memory, does not write where only reading is allowed, and every call ends.
  */
 
+#include <microkit.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,8 +17,6 @@
 #include "block/protocol.h"
 #include "input.h"
 #include "lib/ring.h"
-
-#include <microkit.h>
 
 #define CLIENTS              2u
 #define DRIVER               60u

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "offload.h"
+#include "lib/offload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

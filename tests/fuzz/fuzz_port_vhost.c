@@ -15,9 +15,8 @@
 #include "input.h"
 
 /* Its state lives as long as its PD; here it must not outlive an input. */
-#include "switch/port_vhost.c"
-
 #include "switch/forward.h"
+#include "switch/port_vhost.c"
 
 #define RAM_GPA  0x40000000ull
 #define RAM_SIZE 16384u

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "input.h"
-#include "virtqueue.h"
+#include "lib/virtqueue.h"
 
 #define RAM_GPA  0x40000000ull
 #define RAM_SIZE 8192u

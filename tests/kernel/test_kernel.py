@@ -76,7 +76,7 @@ def build(name, config):
     board = SDK / "board" / BOARD / config
     out.mkdir(parents=True, exist_ok=True)
     for program in source.glob("*.c"):
-        run([f"{CROSS}gcc", *CFLAGS, f"-I{board}/include", program,
+        run([f"{CROSS}gcc", *CFLAGS, f"-I{ROOT}", f"-I{board}/include", program,
              *source.glob(f"{program.stem}_*.S"), "-o", out / f"{program.stem}.elf",
              f"-L{board}/lib", f"-Wl,-T,{board}/lib/microkit.ld", "-lmicrokit",
              f"-L{PICOLIBC}", "-lc", "-lgcc"])

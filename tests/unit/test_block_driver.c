@@ -6,6 +6,10 @@
  * The disk's driver between a client that may be hostile and a disk that may be broken.
  */
 
+#include <linux/virtio_blk.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,16 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_blk.h>
-#include <linux/virtio_mmio.h>
-#include <linux/virtio_ring.h>
-#include <microkit.h>
 #include "block/protocol.h"
 #include "drivers/block/config.h"
-#include "fake/block_request.h"
-#include "fake/virtio_device.h"
 #include "lib/ring.h"
+#include "tests/unit/fake/block_request.h"
+#include "tests/unit/fake/virtio_device.h"
 
 #define IRQ          0
 #define CLIENT       1

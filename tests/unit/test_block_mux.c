@@ -7,6 +7,7 @@
  * test plays both: it sees what reaches the driver, and does it or does something else.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,13 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "block/config.h"
 #include "block/gpt.h"
 #include "block/protocol.h"
-#include "fake/block_request.h"
 #include "lib/ring.h"
+#include "tests/unit/fake/block_request.h"
 
 #define DRIVER  60
 #define CLIENTS 3

@@ -6,6 +6,7 @@
  * that lie upon one another.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "vmm/boot.h"
 
 #define RAM_GPA  0x40000000u

@@ -7,6 +7,7 @@
  * terminal and the clients get comes out.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "console/client.h"
 #include "console/config.h"
 #include "console/view.h"

@@ -5,6 +5,7 @@
  * ChaCha20 as it is published, and the guests' seeds: who knows all but the secret knows nothing.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "lib/chacha20.h"
 #include "vmm/entropy.h"
 

@@ -14,9 +14,8 @@
 #include <cmocka.h>
 
 #define VMM_COUNT_EXITS 1
-#include "vmm/exits.c"
-
 #include <microkit.h>
+#include "vmm/exits.c"
 
 static int setup(void **state)
 {

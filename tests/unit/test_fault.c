@@ -10,6 +10,7 @@
  * exceptions that the guest gets for them.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,9 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
-#include "fake/fake_vm.h"
+#include "tests/unit/fake/fake_vm.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 

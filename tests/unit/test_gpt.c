@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
 #include "block/gpt.h"
 
 #define DISK_BLOCKS 10000u

@@ -5,6 +5,7 @@
  * Messages: whole lines or none, cut and made printable, limited when somebody provokes them.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
-#include "log.h"
+#include "lib/log.h"
 
 #define SIZE    4096u
 #define CHANNEL 7u

@@ -6,6 +6,7 @@
  * and those known to be too few are not looked at for each frame again.
  */
 
+#include <linux/virtio_config.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,11 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_config.h>
-#include "fake/virtio_driver.h"
 #include "lib/net_buffers.h"
 #include "lib/net_port.h"
+#include "tests/unit/fake/virtio_driver.h"
 
 #define RAM_GPA  0x40000000ull
 #define RAM_SIZE 0x200000ull

@@ -7,6 +7,11 @@
  * The card's driver between a switch that may be hostile and a card that may be broken.
  */
 
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,16 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_ids.h>
-#include <linux/virtio_mmio.h>
-#include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
-#include <microkit.h>
 #include "drivers/net/config.h"
-#include "fake/virtio_device.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "tests/unit/fake/virtio_device.h"
 
 enum { RX, TX };
 

@@ -20,10 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "fake/virtio_bus.h"
-#include "net_port.h"
-#include "vhost.h"
+#include "lib/net_port.h"
+#include "lib/vhost.h"
+#include "tests/unit/fake/virtio_bus.h"
 #include "vmm/virtio/net.h"
 
 #define RAM_GPA  0x40000000ull

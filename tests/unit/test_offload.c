@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "offload.h"
+#include "lib/offload.h"
 
 #define HEADER sizeof(struct virtio_net_hdr_v1)
 #define ALL                                                                                        \

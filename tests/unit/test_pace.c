@@ -5,13 +5,12 @@
  * How long a monitor pauses between pieces of work: as long as somebody else may be waiting.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "vmm/pace.h"
 #include "vmm/throttle.h"
 #include "vmm/timer.h"

@@ -7,6 +7,7 @@
  * input that belongs to somebody else.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,9 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
-#include "ring.h"
+#include "lib/ring.h"
 #include "vmm/console_port.h"
 #include "vmm/pl011.h"
 #include "vmm/vcpu.h"

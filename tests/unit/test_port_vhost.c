@@ -10,6 +10,9 @@
  * guests' memories lie side by side, so that one who gets beyond its own is in its neighbour's.
  */
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,17 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_config.h>
-#include <linux/virtio_net.h>
-#include <microkit.h>
-
-#include "fake/virtio_driver.h"
 #include "lib/net_filter.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
 #include "lib/vhost.h"
 #include "switch/config.h"
+#include "tests/unit/fake/virtio_driver.h"
 
 struct switch_config config __asm__("switch_config");
 

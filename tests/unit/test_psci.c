@@ -9,6 +9,7 @@
  * PSCI and SMCCC: every function, by SMC and HVC, with 32-bit and 64-bit ids and bad arguments.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,9 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
-#include "fake/fake_vm.h"
+#include "tests/unit/fake/fake_vm.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 

@@ -14,11 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "fake/virtio_driver.h"
 #include "lib/guest_memory.h"
 #include "lib/ring.h"
 #include "lib/virtqueue.h"
+#include "tests/unit/fake/virtio_driver.h"
 
 /* ---- The code itself, with a door behind each of its looks ---- */
 

@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "ring.h"
+#include "lib/ring.h"
 
 #define SIZE 4096u
 

@@ -7,6 +7,8 @@
  * The switch from outside: records go into the ports' rings, records and messages come out.
  */
 
+#include <linux/virtio_net.h>
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,10 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_net.h>
-#include <microkit.h>
-
 #include "lib/net_port.h"
 #include "lib/ring.h"
 #include "switch/config.h"

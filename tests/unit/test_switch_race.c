@@ -9,6 +9,8 @@
  * reach the receiver as payload, never as addresses, VLAN or offsets.
  */
 
+#include <linux/virtio_config.h>
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,14 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_config.h>
-#include <microkit.h>
-#include "fake/virtio_driver.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
 #include "lib/vhost.h"
 #include "switch/config.h"
+#include "tests/unit/fake/virtio_driver.h"
 
 /* The real conversions, with a door into the one that is called at the right moment. */
 #define offload_accepted real_offload_accepted

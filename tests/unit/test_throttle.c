@@ -5,14 +5,13 @@
  * What a machine pays for the work of its monitor: when its vCPUs are held, and for how long.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "lib/cpu.h"
 #include "vmm/throttle.h"
 #include "vmm/timer.h"

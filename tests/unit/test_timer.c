@@ -6,6 +6,7 @@
  * other clients ask for.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "drivers/timer/cntp.h"
 #include "drivers/timer/config.h"
 #include "drivers/timer/protocol.h"

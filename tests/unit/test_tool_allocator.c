@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
 #include "sdk/tool/allocator.h"
 
 #define RAM      0x40000000ULL

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-
 #include "sdk/tool/stage2.h"
 
 #define BASE 0x70008000ULL

@@ -5,13 +5,12 @@
  * Who asks for a turn hears of its end once, and those who ask together share one.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "drivers/timer/protocol.h"
 #include "turn/config.h"
 

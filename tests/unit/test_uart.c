@@ -6,6 +6,7 @@
  * crossed, and a line that moves bytes only when the test says so.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "drivers/uart/config.h"
 #include "drivers/uart/pl011.h"
 #include "lib/ring.h"

@@ -6,14 +6,13 @@
  * vCPUs, and a guest that writes noise.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 

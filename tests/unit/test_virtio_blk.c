@@ -19,10 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
 #include "block/protocol.h"
-#include "fake/virtio_bus.h"
-#include "ring.h"
+#include "lib/ring.h"
+#include "tests/unit/fake/virtio_bus.h"
 #include "vmm/virtio/block.h"
 
 #define RAM_GPA      0x40000000ull

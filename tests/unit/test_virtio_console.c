@@ -21,9 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "fake/virtio_bus.h"
-#include "ring.h"
+#include "lib/ring.h"
+#include "tests/unit/fake/virtio_bus.h"
 #include "vmm/console_port.h"
 #include "vmm/virtio/mmio.h"
 #include "vmm/virtio/virtio.h"

@@ -7,6 +7,7 @@
  * as the guest sees them in the page, the way to DRIVER_OK, and drivers that stray from it.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,9 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "fake/virtio_bus.h"
-#include <microkit.h>
+#include "tests/unit/fake/virtio_bus.h"
 #include "vmm/virtio/mmio.h"
 
 #define RAM_GPA   0x40000000ull

@@ -20,12 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "fake/virtio_bus.h"
-#include "net_port.h"
-#include "ring.h"
+#include "lib/net_filter.h"
+#include "lib/net_port.h"
+#include "lib/ring.h"
+#include "tests/unit/fake/virtio_bus.h"
 #include "vmm/virtio/net.h"
-#include "net_filter.h"
 
 #define RAM_GPA   0x40000000ull
 #define RAM_SIZE  0x800000ull

@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include "fake/virtio_driver.h"
-#include "virtqueue.h"
+#include "lib/virtqueue.h"
+#include "tests/unit/fake/virtio_driver.h"
 
 #define RAM_GPA   0x40000000ull
 #define RAM_SIZE  0x100000ull

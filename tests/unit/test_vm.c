@@ -10,6 +10,7 @@
  * wakes, and how often the timer driver hears of it.
  */
 
+#include <microkit.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <microkit.h>
 #include "drivers/timer/protocol.h"
-#include "fake/fake_vm.h"
+#include "tests/unit/fake/fake_vm.h"
 #include "vmm/timer.h"
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"

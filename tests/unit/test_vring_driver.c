@@ -6,6 +6,8 @@
  * hostile.
  */
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,12 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-#include <linux/virtio_config.h>
-#include <linux/virtio_mmio.h>
-#include "fake/virtio_device.h"
 #include "lib/virtio_bus.h"
 #include "lib/vring_driver.h"
+#include "tests/unit/fake/virtio_device.h"
 
 #define SIZE     8
 #define INDIRECT 6

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <string.h>
 #include "block/protocol.h"
-#include "log.h"
-#include "ring.h"
+#include "lib/log.h"
+#include "lib/ring.h"
 
 enum { QUEUE, QUEUES };
 

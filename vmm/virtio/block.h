@@ -3,8 +3,8 @@
 
 /* virtio-blk (virtio 1.2, 5.2) on a client's place at the disk multiplexer: block/protocol.h. */
 
-#include "../config.h"
 #include "mmio.h"
+#include "vmm/config.h"
 
 /*
  * Create disk `index`, below VMM_MAX_DISKS, and put it on the guest's bus. `ram_piece` is

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "console.h"
+
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <stddef.h>
-#include "../console_port.h"
-#include "console.h"
 #include "virtio.h"
+#include "vmm/console_port.h"
 
 enum { RX, TX, QUEUES };
 

@@ -3,8 +3,8 @@
 
 /* virtio-console with one port (virtio 1.2, 5.3), over the VM's console_port. */
 
-#include "../config.h"
 #include "mmio.h"
+#include "vmm/config.h"
 
 /* Create it and put it on the guest's bus; `memory` is kept. Returns the device. */
 struct virtio_device *virtio_console_init(const struct vmm_console_config *config,

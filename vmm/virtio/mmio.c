@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "mmio.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
-#include "../pace.h"
-#include "../vgic.h"
-#include "cpu.h"
-#include "log.h"
-#include "mmio.h"
+#include "lib/cpu.h"
+#include "lib/log.h"
+#include "vmm/pace.h"
+#include "vmm/vgic.h"
 
 #define MAGIC   0x74726976u /* "virt" */
 #define VERSION 2u

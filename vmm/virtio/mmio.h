@@ -16,9 +16,9 @@
 #include <linux/virtio_mmio.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "../mmio.h"
-#include "guest_memory.h"
-#include "virtqueue.h"
+#include "lib/guest_memory.h"
+#include "lib/virtqueue.h"
+#include "vmm/mmio.h"
 
 #define VIRTIO_MMIO_PAGE_SIZE    4096u
 #define VIRTIO_CONFIG_SIZE_MAX   64u /* bytes of configuration space, from VIRTIO_MMIO_CONFIG */

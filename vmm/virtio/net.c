@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "net.h"
+
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <microkit.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include "../throttle.h"
-#include "../timer.h"
-#include "cpu.h"
-#include "log.h"
-#include "net.h"
-#include "net_buffers.h"
-#include "net_filter.h"
-#include "net_header.h"
-#include "net_port.h"
+#include "lib/cpu.h"
+#include "lib/log.h"
+#include "lib/net_buffers.h"
+#include "lib/net_filter.h"
+#include "lib/net_header.h"
+#include "lib/net_port.h"
+#include "lib/offload.h"
+#include "lib/ring.h"
 #include "net_vhost.h"
-#include "offload.h"
-#include "ring.h"
+#include "vmm/throttle.h"
+#include "vmm/timer.h"
 
 enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
 

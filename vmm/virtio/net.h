@@ -6,8 +6,8 @@
  * `vhost`: lib/vhost.h.
  */
 
-#include "../config.h"
 #include "mmio.h"
+#include "vmm/config.h"
 
 /*
  * Create network card `index`, below VMM_MAX_INTERFACES, and put it on the guest's bus. `config`

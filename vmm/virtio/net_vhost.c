@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
-#include "notify.h"
+#include "lib/notify.h"
 
 static bool call(const struct net_vhost *vhost, uint64_t label, uint16_t count)
 {

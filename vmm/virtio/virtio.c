@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+#include "virtio.h"
+
 #include <stddef.h>
 #include "block.h"
 #include "console.h"
 #include "mmio.h"
 #include "net.h"
-#include "virtio.h"
 
 /* Who is behind a channel; several devices may share one. */
 static struct peer {

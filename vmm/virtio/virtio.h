@@ -8,8 +8,8 @@
 
 #include <microkit.h>
 #include <stdbool.h>
-#include "../config.h"
-#include "guest_memory.h"
+#include "lib/guest_memory.h"
+#include "vmm/config.h"
 
 /* Create the devices that the configuration names and attach them to the guest's bus. */
 void virtio_init(const struct vmm_config *config, const struct guest_memory *memory);

@@ -2,9 +2,9 @@
 
 /* A PD's life: its constructors, its init(), and then one event after another. */
 
+#include <microkit.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <microkit.h>
 
 #define INPUT_CAP 1
 #define REPLY_CAP 4

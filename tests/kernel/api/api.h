@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 /* What the PDs tell each other besides what is tested. */
 struct shared {

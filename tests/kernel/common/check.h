@@ -7,9 +7,9 @@
  * ok NAME: got ..., want ..."; the line "done" ends the run.
  */
 
+#include <microkit.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <microkit.h>
 
 #define UART_ADDRESS 0x30000000ul
 

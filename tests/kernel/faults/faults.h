@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 #define READONLY_ADDRESS 0x33000000ul
 #define DATA_ADDRESS     0x34000000ul

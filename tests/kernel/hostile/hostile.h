@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 #define CALLS 20000
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 /* For a while interrupts interrupt this; then they wake an idle core. */
 void init(void)

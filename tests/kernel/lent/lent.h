@@ -4,7 +4,7 @@
 /* A child with a budget calls a passive server, and is stopped and resumed while it has none left.
  */
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 #define SERVER 1     /* child's channel */
 #define PARENT 2     /* low's channel */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 /* What server does when called: word 0. */
 enum { SERVE_ADD = 1, SERVE_NEST, SERVE_WORK };

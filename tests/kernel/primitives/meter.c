@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 /*
  * How many instructions the kernel's primitives take, from one side to the other and back, with

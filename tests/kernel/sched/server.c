@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 void init(void)
 {

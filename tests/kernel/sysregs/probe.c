@@ -6,7 +6,7 @@
  * vCPU has written another must not find.
  */
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 #define INPUT_CAP  1
 #define REPLY_CAP  4

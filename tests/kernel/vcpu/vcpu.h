@@ -3,7 +3,7 @@
 
 /* What both monitors need: guest routines, exits one after the other. */
 
-#include "../common/check.h"
+#include "tests/kernel/common/check.h"
 
 #define INPUT_CAP   1
 #define REPLY_CAP   4

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A monitor that has been taken over, in place of a machine's own. It never waits. With PESTER it makes
- * the programs work that it has channels to: it calls the timer driver, and notifies all others.
+ * A monitor that has been taken over, in place of a machine's own. It never waits. With PESTER it
+ * makes the programs work that it has channels to: it calls the timer driver, and notifies all
+ * others.
  */
 
 #include <microkit.h>

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "drivers/timer/protocol.h"
-#include "log.h"
-#include "ring.h"
+#include "lib/log.h"
+#include "lib/ring.h"
 #include "vmm/config.h"
 #include "vmm/console_port.h"
 #include "vmm/mmio.h"

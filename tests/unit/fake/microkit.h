@@ -24,9 +24,9 @@
  *   fake.forgotten_bytes.
  */
 
+#include <sel4/sel4.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sel4/sel4.h>
 
 typedef unsigned int microkit_channel;
 typedef unsigned int microkit_child;

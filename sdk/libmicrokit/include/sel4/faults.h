@@ -3,8 +3,8 @@
 
 /* The labels of fault messages, and a fault as a value of its own. */
 
-#include <sel4/functions.h>
 #include <sel4/assert.h>
+#include <sel4/functions.h>
 
 typedef enum seL4_Fault_tag {
     seL4_Fault_NullFault = 0,

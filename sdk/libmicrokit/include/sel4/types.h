@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-#include <sel4/simple_types.h>
 #include <sel4/constants.h>
 #include <sel4/errors.h>
+#include <sel4/simple_types.h>
 
 /* Kinds of capabilities, for those who like to name them. */
 typedef seL4_CPtr seL4_CNode;

@@ -6,10 +6,9 @@
  * numbers, and the invocations that fake_microkit.c answers. See ../microkit.h.
  */
 
-#include <stdint.h>
-
-#include <sel4/types.h>
 #include <sel4/faults.h>
+#include <sel4/types.h>
+#include <stdint.h>
 
 /* Not all of the SDKs that Braid runs on have these. */
 #pragma GCC poison seL4_VCPUReg_PAR seL4_VCPUReg_ISR
