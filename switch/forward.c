@@ -39,7 +39,7 @@ static void drop(struct port *port, enum drop cause)
     port->counters.dropped[cause]++;
 }
 
-static void complain(struct port *port, enum drop cause, uint32_t length, const char *why)
+static void reject(struct port *port, enum drop cause, uint32_t length, const char *why)
 {
     drop(port, cause);
     log_limited("port %s: a frame of %u bytes dropped: %s", port->config->name, length, why);
@@ -122,11 +122,11 @@ static bool is_sound_unfinished(struct port *from, struct frame *frame)
     if (why != NULL) {
         enum drop cause = frame->length > NET_GSO_FRAME_MAX ? DROP_LONG : DROP_HEADER;
 
-        complain(from, cause, frame->length, why);
+        reject(from, cause, frame->length, why);
         return false;
     }
     if (net->gso_size > SEGMENT_MAX) {
-        complain(from, DROP_LONG, frame->length, "its segments are too long");
+        reject(from, DROP_LONG, frame->length, "its segments are too long");
         return false;
     }
     return true;
@@ -138,15 +138,15 @@ static bool is_sound(struct port *from, struct frame *frame)
     struct frame_head *head = &frame->head;
 
     if (frame->length < NET_FRAME_MIN) {
-        complain(from, DROP_SHORT, frame->length, "shorter than its Ethernet header");
+        reject(from, DROP_SHORT, frame->length, "shorter than its Ethernet header");
         return false;
     }
-    if (frame->objection != NULL) {
-        complain(from, DROP_HEADER, frame->length, frame->objection);
+    if (frame->error != NULL) {
+        reject(from, DROP_HEADER, frame->length, frame->error);
         return false;
     }
     if (head->net.gso_type == VIRTIO_NET_HDR_GSO_NONE && frame->length > NET_FRAME_MAX) {
-        complain(from, DROP_LONG, frame->length, "too long");
+        reject(from, DROP_LONG, frame->length, "too long");
         return false;
     }
     if (!is_plain(&head->net)) {
@@ -208,7 +208,7 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
     int tag = take_tag(frame);
 
     if (tag < 0) {
-        complain(from, DROP_HEADER, frame->length, "it ends within its VLAN tag");
+        reject(from, DROP_HEADER, frame->length, "it ends within its VLAN tag");
         return false;
     }
     *vlan = (uint16_t)tag & VID_MASK;
@@ -216,20 +216,20 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
     if (*vlan == 0) {
         *vlan = from->native; /* no tag, or one for the priority only */
         if (seems_tagged(&frame->head)) {
-            complain(from, DROP_VLAN, frame->length, "a tag that is none of a VLAN here");
+            reject(from, DROP_VLAN, frame->length, "a tag that is none of a VLAN here");
             return false;
         }
     } else if (!from->trunk) {
-        complain(from, DROP_VLAN, frame->length, "a VLAN tag on an access port");
+        reject(from, DROP_VLAN, frame->length, "a VLAN tag on an access port");
         return false;
     }
     if ((forward->members[*vlan] >> from->index & 1) != 0) {
         return true;
     }
     if (*vlan == SWITCH_VLAN_NONE) {
-        drop(from, DROP_VLAN); /* any system sends a few of those: no reason to complain */
+        drop(from, DROP_VLAN); /* any system sends a few of those: no reason to report it */
     } else {
-        complain(from, DROP_VLAN, frame->length, "on a VLAN that the port is not on");
+        reject(from, DROP_VLAN, frame->length, "on a VLAN that the port is not on");
     }
     return false;
 }
@@ -244,15 +244,15 @@ static bool learn_source(struct forward *forward, struct port *from, const struc
         if (source == from->mac) {
             return true; /* the table has it from the start */
         }
-        complain(from, DROP_SOURCE, frame->length, "from an address that is not the port's");
+        reject(from, DROP_SOURCE, frame->length, "from an address that is not the port's");
         return false;
     }
-    if ((source & TABLE_MAC_GROUP) || source == 0) {
-        complain(from, DROP_SOURCE, frame->length, "from a group's address, or none");
+    if ((source & MAC_GROUP) || source == 0) {
+        reject(from, DROP_SOURCE, frame->length, "from a group's address, or none");
         return false;
     }
-    if (!table_learn(&forward->table, source, vlan, from->index, now)) {
-        complain(from, DROP_SOURCE, frame->length, "from the address of another port");
+    if (!mac_table_learn(&forward->table, source, vlan, from->index, now)) {
+        reject(from, DROP_SOURCE, frame->length, "from the address of another port");
         return false;
     }
     return true;
@@ -369,7 +369,7 @@ static void deliver(struct forward *forward, struct port *to, struct delivery *d
         head = tagged_head(delivery);
         head_length += VLAN_TAG;
     }
-    forward->touched |= 1ULL << to->index;
+    forward->sent_to |= 1ULL << to->index;
     if (!is_plain(&head->net) && !offload_accepted(&head->net, accepts)) {
         send_converted(to, frame, head, head_length, accepts);
         return;
@@ -398,8 +398,8 @@ static void deliver_to_all(struct forward *forward, struct delivery *delivery, u
  * A frame that has a tag in it, behind that of its VLAN or, from a port on no VLAN, without one:
  * not for ports on VLANs that would get it with that tag in front, and so on another VLAN.
  */
-static uint64_t without_untagged(struct forward *forward, struct port *from, uint16_t vlan,
-                                 uint64_t receivers)
+static uint64_t tagged_only(struct forward *forward, struct port *from, uint16_t vlan,
+                            uint64_t receivers)
 {
     uint64_t doubtful = receivers & forward->vlan_aware;
     uint64_t left = receivers;
@@ -425,7 +425,7 @@ static void deliver_to_mirror(struct forward *forward, const struct port *from,
     struct port *mirror = forward->mirror;
 
     if (mirror == NULL || mirror == from || (receivers >> mirror->index & 1) != 0 ||
-        (forward->live >> mirror->index & 1) == 0) {
+        (forward->up >> mirror->index & 1) == 0) {
         return;
     }
     deliver(forward, mirror, delivery, delivery->vlan != SWITCH_VLAN_NONE);
@@ -435,9 +435,9 @@ static void deliver_to_mirror(struct forward *forward, const struct port *from,
  * Of the ports that a frame for nobody known would go to, those it can be for: the owner of a fixed
  * address has no other, and gets the rest only if it wants to see everything.
  */
-static uint64_t without_fixed(struct forward *forward, uint64_t ports)
+static uint64_t without_static(struct forward *forward, uint64_t ports)
 {
-    uint64_t doubtful = ports & forward->fixed;
+    uint64_t doubtful = ports & forward->static_ports;
 
     while (doubtful != 0) {
         uint32_t index = (uint32_t)__builtin_ctzll(doubtful);
@@ -461,30 +461,30 @@ static uint64_t receivers_of(struct forward *forward, struct port *from, struct 
                              uint64_t now)
 {
     uint64_t destination = destination_of(&delivery->frame->head);
-    uint64_t allowed = forward->members[delivery->vlan] & from->reach & forward->live;
+    uint64_t allowed = forward->members[delivery->vlan] & from->reach & forward->up;
 
-    if (destination & TABLE_MAC_GROUP) {
+    if (destination & MAC_GROUP) {
         delivery->flooded = true;
         if ((destination & MAC_RESERVED_MASK) == MAC_RESERVED) {
             drop(from, DROP_FILTERED);
             return 0;
         }
-        if (is_uplink(from) && !limit_take(&from->floods, now)) {
+        if (is_uplink(from) && !token_bucket_take(&from->flood_bucket, now)) {
             drop(from, DROP_FLOOD);
             return 0;
         }
         return allowed;
     }
 
-    int port = table_find(&forward->table, destination, delivery->vlan, now);
+    int port = mac_table_find(&forward->table, destination, delivery->vlan, now);
 
-    if (port == TABLE_NOT_FOUND && is_uplink(from)) {
+    if (port == MAC_TABLE_NOT_FOUND && is_uplink(from)) {
         drop(from, DROP_FILTERED); /* for somebody else out there */
         return 0;
     }
-    if (port == TABLE_NOT_FOUND) {
+    if (port == MAC_TABLE_NOT_FOUND) {
         delivery->flooded = true;
-        return without_fixed(forward, allowed);
+        return without_static(forward, allowed);
     }
     if (port == from->index) {
         drop(from, DROP_FILTERED);
@@ -515,7 +515,7 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
     uint64_t receivers = receivers_of(forward, from, &delivery, now);
 
     if ((receivers & forward->vlan_aware) != 0 && seems_tagged(&frame->head)) {
-        receivers = without_untagged(forward, from, delivery.vlan, receivers);
+        receivers = tagged_only(forward, from, delivery.vlan, receivers);
     }
     deliver_to_all(forward, &delivery, receivers);
     deliver_to_mirror(forward, from, &delivery, receivers);

@@ -4,18 +4,18 @@
 /* What becomes of a frame: IEEE 802.1Q's relay, with permissions. */
 
 #include <stdint.h>
+#include "mac_table.h"
 #include "port.h"
-#include "table.h"
 
 struct forward {
     struct port *ports;
     struct port *mirror;    /* gets a copy of every frame; NULL: none */
-    uint64_t live;          /* ports that work */
-    uint64_t touched;       /* ports that were sent something since somebody cleared this */
-    uint64_t fixed;         /* ports with a fixed address */
+    uint64_t up;            /* ports that are up */
+    uint64_t sent_to;       /* ports that got a frame since somebody cleared this */
+    uint64_t static_ports;  /* ports whose address the configuration gives */
     uint64_t vlan_aware;    /* ports where a tag means a VLAN */
     uint64_t members[4096]; /* the ports on each VLAN; on SWITCH_VLAN_NONE: those on none */
-    struct table table;
+    struct mac_table table;
 };
 
 /*

@@ -15,7 +15,7 @@
 #include "config.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
-#include "limit.h"
+#include "token_bucket.h"
 
 #define ETHERNET_HEADER 14u
 #define VLAN_TAG        4u
@@ -55,7 +55,7 @@ struct frame {
     uint32_t length;        /* of the Ethernet frame as it was sent, in bytes */
     uint32_t skip;          /* so many of its first bytes are replaced by the head's */
     uint32_t work;          /* descriptors read, and FRAME_CUT_WORK for each that it is cut into */
-    const char *objection;  /* the port's own, for which it goes no further; NULL: none */
+    const char *error;      /* the port's own, for which it goes no further; NULL: none */
     uint32_t segment_count;
     struct frame_segment segments[FRAME_SEGMENTS_MAX]; /* the whole frame, `length` bytes */
 };
@@ -118,12 +118,12 @@ struct port {
     const struct port_ops *ops;
     const struct switch_port_config *config;
     uint8_t index;
-    bool trunk;          /* its frames carry VLAN tags, but for those of `native` */
-    uint16_t native;     /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
-    bool vlan_aware;     /* false: tags are none of the switch's business */
-    uint64_t mac;        /* as the table takes it */
-    struct limit floods; /* from an uplink */
-    uint64_t reach;      /* the ports that frames from here may go to */
+    bool trunk;      /* its frames carry VLAN tags, but for those of `native` */
+    uint16_t native; /* the VLAN of frames without a tag; SWITCH_VLAN_NONE on a trunk: none */
+    bool vlan_aware; /* false: tags are none of the switch's business */
+    uint64_t mac;    /* as the table takes it */
+    struct token_bucket flood_bucket; /* from an uplink */
+    uint64_t reach;                   /* the ports that frames from here may go to */
     const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct port_counters counters;
     uint32_t worked; /* SWITCH_PATH_VHOST: ticks that have been spent on what the port sends, */

@@ -28,7 +28,7 @@ static bool isolated_peek(struct port *port, struct frame *frame)
     if (record == NULL) {
         return false;
     }
-    frame->objection = NULL;
+    frame->error = NULL;
     frame->work = 0;
     frame->segment_count = 1;
     if (count <= NET_HEADER) {

@@ -102,7 +102,7 @@ static void describe(const struct vhost *vhost, struct frame *frame,
 {
     uint32_t count = chain->readable_bytes;
 
-    frame->objection = NULL;
+    frame->error = NULL;
     frame->work = chain->readable;
     frame->segment_count = 0;
     frame->length = count > NET_HEADER ? count - NET_HEADER : 0;
@@ -110,12 +110,12 @@ static void describe(const struct vhost *vhost, struct frame *frame,
         return; /* too short for anything to be looked at */
     }
     if (count > RECORD_MAX) {
-        frame->objection = "it is too long";
+        frame->error = "it is too long";
         return;
     }
     copy_head(&frame->head, count);
-    frame->objection = net_header_seal(&frame->head.net, frame->length, vhost->features, MTU);
-    if (frame->objection == NULL) {
+    frame->error = net_header_seal(&frame->head.net, frame->length, vhost->features, MTU);
+    if (frame->error == NULL) {
         refer(frame, chain->readable);
     }
 }

@@ -16,9 +16,9 @@
 #include "lib/notify.h"
 #include "lib/ring.h"
 #include "lib/vhost.h"
+#include "mac_table.h"
 #include "port.h"
 #include "port_vhost.h"
-#include "table.h"
 
 /*
  * What a port may use up before it is the next one's turn: a frame costs one, one more for each
@@ -112,8 +112,10 @@ static void open_port(uint8_t index)
     port->index = index;
     port->mac = mac_of(config->mac);
     port->reach = config->may_reach & ~(1ULL << index);
-    table_allot(&forward.table, index, is_uplink(port) ? TABLE_QUOTA_UPLINK : TABLE_QUOTA);
-    limit_init(&port->floods, config->flood_limit, cpu_counter_frequency(), cpu_counter());
+    mac_table_reserve(&forward.table, index,
+                      is_uplink(port) ? MAC_TABLE_QUOTA_UPLINK : MAC_TABLE_QUOTA);
+    token_bucket_init(&port->flood_bucket, config->flood_limit, cpu_counter_frequency(),
+                      cpu_counter());
 
     const char *why = attach(port);
 
@@ -122,10 +124,10 @@ static void open_port(uint8_t index)
         return;
     }
     join_vlans(port);
-    forward.live |= 1ULL << index;
+    forward.up |= 1ULL << index;
     if (config->mac_fixed) {
-        table_fix(&forward.table, port->mac, index);
-        forward.fixed |= 1ULL << index;
+        mac_table_add_static(&forward.table, port->mac, index);
+        forward.static_ports |= 1ULL << index;
     }
     if (config->channel < MICROKIT_MAX_CHANNELS) {
         port_of_channel[config->channel] = (uint8_t)(index + 1);
@@ -136,7 +138,7 @@ static void open_port(uint8_t index)
 
 static void take_down(struct port *port)
 {
-    forward.live &= ~(1ULL << port->index);
+    forward.up &= ~(1ULL << port->index);
     active &= ~(1ULL << port->index);
     log_printf("port %s: its queue holds what cannot be; it is down from now on",
                port->config->name);
@@ -211,11 +213,11 @@ static void finish_ports(uint64_t left, bool last)
 /* One turn for each port that may have something. */
 static void serve_active(void)
 {
-    uint64_t left = active & forward.live;
+    uint64_t left = active & forward.up;
     uint64_t served = left;
     uint64_t begin = cpu_counter();
 
-    forward.touched = 0;
+    forward.sent_to = 0;
     while (left != 0) {
         uint32_t index = (uint32_t)__builtin_ctzll(left);
         struct port *port = &ports[index];
@@ -228,13 +230,13 @@ static void serve_active(void)
         charge(port, end - begin);
         begin = end;
     }
-    finish_ports((served | forward.touched) & forward.live, (active & forward.live) == 0);
+    finish_ports((served | forward.sent_to) & forward.up, (active & forward.up) == 0);
     charge_all(served, cpu_counter() - begin);
 }
 
 static void serve(void)
 {
-    while ((active & forward.live) != 0) {
+    while ((active & forward.up) != 0) {
         serve_active();
     }
 }
@@ -264,7 +266,7 @@ static void print_counters(const struct port *port)
     const struct port_counters *counters = &port->counters;
 
     log_printf("port %s%s: in %llu frames, %llu bytes; out %llu frames, %llu bytes",
-               port->config->name, forward.live >> port->index & 1 ? "" : " (down)",
+               port->config->name, forward.up >> port->index & 1 ? "" : " (down)",
                (unsigned long long)counters->rx_frames, (unsigned long long)counters->rx_bytes,
                (unsigned long long)counters->tx_frames, (unsigned long long)counters->tx_bytes);
     print_drops(port);
@@ -296,7 +298,7 @@ void init(void)
     snprintf(who, sizeof(who), "switch %s", switch_config.name);
     ring_init(&log_ring, switch_config.log, switch_config.log_size);
     log_init(who, has_log ? &log_ring : NULL, switch_config.log_channel);
-    table_init(&forward.table, switch_config.age_seconds * cpu_counter_frequency(), seed);
+    mac_table_init(&forward.table, switch_config.age_seconds * cpu_counter_frequency(), seed);
     forward.ports = ports;
     for (uint32_t i = 0; i < port_count(); i++) {
         open_port((uint8_t)i);
@@ -304,7 +306,7 @@ void init(void)
     if (switch_config.mirror_port >= 0 && (uint32_t)switch_config.mirror_port < port_count()) {
         forward.mirror = &ports[switch_config.mirror_port];
     }
-    active = forward.live;
+    active = forward.up;
     serve();
 }
 

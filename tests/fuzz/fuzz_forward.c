@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/forward.c switch/table.c switch/limit.c lib/offload.c tests/fuzz/silence.c
+ * SOURCES: switch/forward.c switch/mac_table.c switch/token_bucket.c lib/offload.c
+ * tests/fuzz/silence.c
  *
  * What becomes of frames between ports on VLANs, on none, a mirror and the world outside: the input
  * is who is where, and frames, with their headers. None may arrive on a VLAN that its sender is not
@@ -100,8 +101,8 @@ static void open_port(uint8_t index, uint8_t kind)
     if (index == 0 && (kind & 0x80) != 0) {
         configs[index].path = SWITCH_PATH_UPLINK;
     }
-    table_allot(&forward.table, index, TABLE_QUOTA);
-    forward.live |= 1ULL << index;
+    mac_table_reserve(&forward.table, index, MAC_TABLE_QUOTA);
+    forward.up |= 1ULL << index;
     if (!port->trunk || port->native != SWITCH_VLAN_NONE ||
         port->config->path == SWITCH_PATH_UPLINK) {
         forward.members[port->native] |= 1ULL << index;
@@ -151,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
 
     memset(&forward, 0, sizeof(forward));
-    table_init(&forward.table, 0, 1);
+    mac_table_init(&forward.table, 0, 1);
     forward.ports = ports;
     for (uint8_t i = 0; i < PORTS; i++) {
         open_port(i, (uint8_t)take(&input, 1));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/forward.c switch/table.c switch/limit.c lib/virtqueue.c lib/net_header.c
+ * SOURCES: switch/forward.c switch/mac_table.c switch/token_bucket.c lib/virtqueue.c lib/net_header.c
  * SOURCES: lib/net_buffers.c lib/net_filter.c lib/offload.c tests/fuzz/silence.c
  *
  * Two guests on one switch by the data path `vhost`, each of which writes into its own memory what
@@ -49,9 +49,9 @@ static void open_port(uint8_t index)
     port->config = &configs[index];
     port->index = index;
     port->reach = 3u & ~(1u << index);
-    table_allot(&forward.table, index, TABLE_QUOTA);
+    mac_table_reserve(&forward.table, index, MAC_TABLE_QUOTA);
     forward.members[SWITCH_VLAN_NONE] |= 1u << index;
-    forward.live |= 1u << index;
+    forward.up |= 1u << index;
     if (port_vhost_attach(port) != NULL) {
         abort();
     }
@@ -109,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     memset(&forward, 0, sizeof(forward));
     memset(ram, 0, sizeof(ram));
-    table_init(&forward.table, 0, 1);
+    mac_table_init(&forward.table, 0, 1);
     forward.ports = ports;
     open_port(0);
     open_port(1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/switch.c switch/forward.c switch/table.c switch/port_isolated.c switch/limit.c
+ * SOURCES: switch/switch.c switch/forward.c switch/mac_table.c switch/token_bucket.c
+ * SOURCES: switch/port_isolated.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/fake_microkit.c
  *
@@ -20,7 +21,7 @@
 #include "lib/net_port.h"
 #include "lib/ring.h"
 #include "switch/config.h"
-#include "switch/table.h"
+#include "switch/mac_table.h"
 
 /* The cases have different switches: this is the object that switch.c sees as a constant. */
 struct switch_config config __asm__("switch_config");
