@@ -4,14 +4,13 @@
 
 #include <stddef.h>
 #include <string.h>
+#include "convert.h"
+#include "frame.h"
 #include "lib/log.h"
 #include "lib/offload.h"
 
-#define TYPE_OFFSET   12u
-#define TYPE_VLAN     0x8100u /* IEEE 802.1Q, 9.4: a tag of the kind that is a VLAN here */
 #define VID_MASK      0x0fffu
 #define PRIORITY_MASK 0xf000u
-#define MAC_MASK      0xffffffffffffULL
 
 /* 01-80-c2-00-00-00 to -0f, never relayed (IEEE 802.1Q, 8.6.3): all but the last 4 bits count. */
 #define MAC_RESERVED      0x000000c28001ULL
@@ -34,15 +33,10 @@ const char *forward_drop_name(enum drop cause)
     return names[cause];
 }
 
-static void drop(struct port *port, enum drop cause)
+static void reject(struct port *port, enum drop cause, uint32_t length, const char *text)
 {
-    port->counters.dropped[cause]++;
-}
-
-static void reject(struct port *port, enum drop cause, uint32_t length, const char *why)
-{
-    drop(port, cause);
-    log_limited("port %s: a frame of %u bytes dropped: %s", port->config->name, length, why);
+    port_drop(port, cause);
+    log_limited("port %s: a frame of %u bytes dropped: %s", port->config->name, length, text);
 }
 
 static uint16_t get16(const uint8_t *bytes)
@@ -56,57 +50,17 @@ static void put16(uint8_t *bytes, uint16_t value)
     bytes[1] = (uint8_t)value;
 }
 
-/* The addresses as the table takes them: bytes 12 to 17 and 18 to 23 of the head. */
-static uint64_t destination_of(const struct frame_head *head)
+/* Whether the sender leaves a checksum or segmentation to whoever comes after it. */
+static bool requests_offload(const struct virtio_net_hdr_v1 *net)
 {
-    return (head->words[1] >> 32 | head->words[2] << 32) & MAC_MASK;
+    return (net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 ||
+           net->gso_type != VIRTIO_NET_HDR_GSO_NONE;
 }
 
-static uint64_t source_of(const struct frame_head *head)
-{
-    return head->words[2] >> 16;
-}
+/* ---- Ingress: is the frame valid, which VLAN is it on, may it have this source? ---- */
 
-/* What follows the addresses, as its bytes read on this processor: bytes 24 and 25. */
-static uint16_t type_of(const struct frame_head *head)
-{
-    return (uint16_t)head->words[3];
-}
-
-#define LITTLE_ENDIAN_TYPE(type) ((type) >> 8 | ((type)&0xffu) << 8)
-
-/* Whether a VLAN's tag follows the addresses. */
-static bool is_tagged(const struct frame_head *head)
-{
-    return type_of(head) == LITTLE_ENDIAN_TYPE(TYPE_VLAN);
-}
-
-/* Whether anything follows them that somebody, here or outside, takes for a tag. */
-static bool seems_tagged(const struct frame_head *head)
-{
-    switch (type_of(head)) {
-    case LITTLE_ENDIAN_TYPE(TYPE_VLAN):
-    case LITTLE_ENDIAN_TYPE(0x88a8u): /* a service VLAN's (IEEE 802.1Q, 9.4) */
-    case LITTLE_ENDIAN_TYPE(0x9100u): /* the same before there was a standard */
-    case LITTLE_ENDIAN_TYPE(0x9200u):
-    case LITTLE_ENDIAN_TYPE(0x9300u):
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Whether the sender has left nothing undone that the receiver would have to agree to. */
-static bool is_plain(const struct virtio_net_hdr_v1 *net)
-{
-    return (net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 &&
-           net->gso_type == VIRTIO_NET_HDR_GSO_NONE;
-}
-
-/* ---- What the sender has said ---- */
-
-/* A frame that is to be completed or cut up by somebody. */
-static bool is_sound_unfinished(struct port *from, struct frame *frame)
+/* The virtio-net header of a frame that requests an offload. */
+static bool validate_offloads(struct port *from, struct frame *frame)
 {
     struct virtio_net_hdr_v1 *net = &frame->head.net;
 
@@ -117,12 +71,12 @@ static bool is_sound_unfinished(struct port *from, struct frame *frame)
     net->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM & net->flags;
     net->num_buffers = 0;
 
-    const char *why = offload_check_header(net, frame->length);
+    const char *text = offload_check_header(net, frame->length);
 
-    if (why != NULL) {
+    if (text != NULL) {
         enum drop cause = frame->length > NET_GSO_FRAME_MAX ? DROP_LONG : DROP_HEADER;
 
-        reject(from, cause, frame->length, why);
+        reject(from, cause, frame->length, text);
         return false;
     }
     if (net->gso_size > SEGMENT_MAX) {
@@ -132,8 +86,11 @@ static bool is_sound_unfinished(struct port *from, struct frame *frame)
     return true;
 }
 
-/* Lengths and the virtio-net header, of which only what means something to a receiver stays. */
-static bool is_sound(struct port *from, struct frame *frame)
+/*
+ * Check lengths and the virtio-net header, and clear all of the header that means nothing to a
+ * receiver. Returns false if the frame has been rejected.
+ */
+static bool validate(struct port *from, struct frame *frame)
 {
     struct frame_head *head = &frame->head;
 
@@ -149,35 +106,24 @@ static bool is_sound(struct port *from, struct frame *frame)
         reject(from, DROP_LONG, frame->length, "too long");
         return false;
     }
-    if (!is_plain(&head->net)) {
-        return is_sound_unfinished(from, frame);
+    if (requests_offload(&head->net)) {
+        return validate_offloads(from, frame);
     }
     head->words[0] = 0;                      /* all of `net`, */
     head->words[1] &= ~(uint64_t)UINT32_MAX; /* which has 12 bytes */
     return true;
 }
 
-/* Move what counts from the frame's start by the length of a VLAN tag. */
-static void shift_offsets(struct virtio_net_hdr_v1 *net, int by)
-{
-    if (net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-        net->csum_start = (uint16_t)(net->csum_start + by);
-    }
-    if (net->hdr_len != 0) {
-        net->hdr_len = (uint16_t)(net->hdr_len + by);
-    }
-}
-
 /*
- * Take the frame's tag off its head. Returns the tag, or 0 without one; -1 if the frame ends within
- * it, or the header counts from within it.
+ * Take the VLAN tag off the frame's head. Returns its TCI, or 0 if there is no tag; -1 if the frame
+ * ends within the tag, or an offset in the virtio-net header points into it.
  */
-static int take_tag(struct frame *frame)
+static int pop_tag(struct frame *frame)
 {
     struct frame_head *head = &frame->head;
 
     frame->skip = ETHERNET_HEADER;
-    if (!is_tagged(head)) {
+    if (!frame_is_tagged(head)) {
         return 0;
     }
     if (frame->length < ETHERNET_HEADER + VLAN_TAG ||
@@ -188,13 +134,13 @@ static int take_tag(struct frame *frame)
     }
     int tag = get16(head->ethernet + ETHERNET_HEADER);
 
-    memmove(head->ethernet + TYPE_OFFSET, head->ethernet + TYPE_OFFSET + VLAN_TAG, 2);
+    memmove(head->ethernet + ETHERTYPE_OFFSET, head->ethernet + ETHERTYPE_OFFSET + VLAN_TAG, 2);
     frame->skip = ETHERNET_HEADER + VLAN_TAG;
-    shift_offsets(&head->net, -(int)VLAN_TAG);
+    frame_shift_offsets(&head->net, -(int)VLAN_TAG);
     return tag;
 }
 
-/* Find out which VLAN the frame is on, and its priority; false if it may not be there. */
+/* Find the VLAN that the frame is on, and its priority. False: rejected, it may not be there. */
 static bool classify(struct forward *forward, struct port *from, struct frame *frame,
                      uint16_t *vlan, uint16_t *priority)
 {
@@ -205,7 +151,7 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
         return true;
     }
 
-    int tag = take_tag(frame);
+    int tag = pop_tag(frame);
 
     if (tag < 0) {
         reject(from, DROP_HEADER, frame->length, "it ends within its VLAN tag");
@@ -215,7 +161,7 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
     *priority = (uint16_t)tag & PRIORITY_MASK;
     if (*vlan == 0) {
         *vlan = from->native; /* no tag, or one for the priority only */
-        if (seems_tagged(&frame->head)) {
+        if (frame_seems_tagged(&frame->head)) {
             reject(from, DROP_VLAN, frame->length, "a tag that is none of a VLAN here");
             return false;
         }
@@ -227,22 +173,22 @@ static bool classify(struct forward *forward, struct port *from, struct frame *f
         return true;
     }
     if (*vlan == SWITCH_VLAN_NONE) {
-        drop(from, DROP_VLAN); /* any system sends a few of those: no reason to report it */
+        port_drop(from, DROP_VLAN); /* any system sends a few of those: no reason to report it */
     } else {
         reject(from, DROP_VLAN, frame->length, "on a VLAN that the port is not on");
     }
     return false;
 }
 
-/* Whether the sender may use its source address; learns it. */
+/* Learn the source address. False: rejected, the sender may not use it. */
 static bool learn_source(struct forward *forward, struct port *from, const struct frame *frame,
                          uint16_t vlan, uint64_t now)
 {
-    uint64_t source = source_of(&frame->head);
+    uint64_t source = frame_source(&frame->head);
 
     if (from->config->mac_fixed) {
         if (source == from->mac) {
-            return true; /* the table has it from the start */
+            return true; /* the table has had it from the start */
         }
         reject(from, DROP_SOURCE, frame->length, "from an address that is not the port's");
         return false;
@@ -258,19 +204,19 @@ static bool learn_source(struct forward *forward, struct port *from, const struc
     return true;
 }
 
-/* ---- Delivery ---- */
+/* ---- Egress: one copy for each receiver, tagged and converted as it wants it ---- */
 
 /* What all receivers of a frame share. */
 struct delivery {
     struct frame *frame;
     uint16_t vlan;
     uint16_t priority; /* as in a tag */
-    bool flooded;      /* it goes to several, of which some may not listen */
+    bool flooded;      /* it goes to several, of which some may be down */
     struct frame_head tagged;
     bool has_tagged;
 };
 
-/* The head with the VLAN's tag, made when the first receiver needs it. */
+/* The head with the VLAN's tag. It is made when the first receiver needs it. */
 static const struct frame_head *tagged_head(struct delivery *delivery)
 {
     struct frame_head *tagged = &delivery->tagged;
@@ -278,78 +224,13 @@ static const struct frame_head *tagged_head(struct delivery *delivery)
     if (!delivery->has_tagged) {
         delivery->has_tagged = true;
         *tagged = delivery->frame->head;
-        memmove(tagged->ethernet + TYPE_OFFSET + VLAN_TAG, tagged->ethernet + TYPE_OFFSET, 2);
-        put16(tagged->ethernet + TYPE_OFFSET, TYPE_VLAN);
+        memmove(tagged->ethernet + ETHERTYPE_OFFSET + VLAN_TAG, tagged->ethernet + ETHERTYPE_OFFSET,
+                2);
+        put16(tagged->ethernet + ETHERTYPE_OFFSET, ETHERTYPE_VLAN);
         put16(tagged->ethernet + ETHERNET_HEADER, delivery->priority | delivery->vlan);
-        shift_offsets(&tagged->net, VLAN_TAG);
+        frame_shift_offsets(&tagged->net, VLAN_TAG);
     }
     return tagged;
-}
-
-static bool count_result(struct port *to, enum port_result result, uint32_t bytes)
-{
-    if (result != PORT_SENT) {
-        drop(to, DROP_FULL);
-        return false;
-    }
-    to->counters.tx_frames++;
-    to->counters.tx_bytes += bytes;
-    return true;
-}
-
-/* The frame in one piece: where it is, or, if it is scattered, in `buffer`. */
-static const uint8_t *in_one_piece(const struct frame *frame, uint8_t *buffer)
-{
-    uint32_t at = 0;
-
-    if (frame->segment_count == 1) {
-        return frame->segments[0].bytes;
-    }
-    for (uint32_t i = 0; i < frame->segment_count; i++) {
-        memcpy(buffer + at, frame->segments[i].bytes, frame->segments[i].length);
-        at += frame->segments[i].length;
-    }
-    return buffer;
-}
-
-/*
- * For a receiver that does not take what the sender has left undone: complete checksums, cut up
- * large segments. The pieces get the head that was decided on, whatever the sender has written over
- * it since.
- */
-static void send_converted(struct port *to, struct frame *frame, const struct frame_head *head,
-                           uint32_t head_length, uint32_t accepts)
-{
-    static uint8_t whole[NET_GSO_FRAME_MAX];
-    static uint8_t record[NET_HEADER + OFFLOAD_HEADERS_MAX + NET_FRAME_MAX];
-    static struct offload_plan plan;
-    struct virtio_net_hdr_v1 as_sent = frame->head.net;
-    int tag_sent = (int)(frame->skip - ETHERNET_HEADER);
-    int tag_now = (int)(head_length - NET_HEADER - ETHERNET_HEADER);
-    struct frame_head piece_head = *head;
-    struct frame piece = {.skip = frame->skip, .segment_count = 1};
-
-    shift_offsets(&as_sent, tag_sent);
-    if (offload_plan(&plan, &as_sent, in_one_piece(frame, whole), frame->length, accepts) != NULL ||
-        offload_record_max(&plan) > sizeof(record)) {
-        drop(to, DROP_CONVERSION);
-        return;
-    }
-    for (uint32_t count; (count = offload_next(&plan, record)) != 0;) {
-        frame->work += FRAME_CUT_WORK;
-        piece.length = count - NET_HEADER;
-        if (piece.length < piece.skip) {
-            drop(to, DROP_CONVERSION);
-            return;
-        }
-        memcpy(&piece_head.net, record, NET_HEADER);
-        shift_offsets(&piece_head.net, tag_now - tag_sent);
-        piece.segments[0].bytes = record + NET_HEADER;
-        piece.segments[0].length = piece.length;
-        if (!count_result(to, to->ops->send(to, &piece_head, head_length, &piece), piece.length)) {
-            return; /* with some pieces missing, the sender will repeat it all */
-        }
-    }
 }
 
 static void deliver(struct forward *forward, struct port *to, struct delivery *delivery, bool tag)
@@ -361,7 +242,7 @@ static void deliver(struct forward *forward, struct port *to, struct delivery *d
 
     if ((accepts & NET_PORT_UP) == 0) {
         if (!delivery->flooded) {
-            drop(to, DROP_DOWN);
+            port_drop(to, DROP_DOWN);
         }
         return;
     }
@@ -370,15 +251,15 @@ static void deliver(struct forward *forward, struct port *to, struct delivery *d
         head_length += VLAN_TAG;
     }
     forward->sent_to |= 1ULL << to->index;
-    if (!is_plain(&head->net) && !offload_accepted(&head->net, accepts)) {
-        send_converted(to, frame, head, head_length, accepts);
+    if (requests_offload(&head->net) && !offload_accepted(&head->net, accepts)) {
+        convert_and_send(to, frame, head, head_length, accepts);
         return;
     }
-    count_result(to, to->ops->send(to, head, head_length, frame),
-                 head_length - NET_HEADER + frame->length - frame->skip);
+    port_count_send(to, to->ops->send(to, head, head_length, frame),
+                    head_length - NET_HEADER + frame->length - frame->skip);
 }
 
-/* Whether the port gets frames of this VLAN with its tag. */
+/* Whether the port gets frames of this VLAN tagged. */
 static bool takes_tag(const struct port *to, uint16_t vlan)
 {
     return to->trunk && vlan != to->native;
@@ -395,8 +276,9 @@ static void deliver_to_all(struct forward *forward, struct delivery *delivery, u
 }
 
 /*
- * A frame that has a tag in it, behind that of its VLAN or, from a port on no VLAN, without one:
- * not for ports on VLANs that would get it with that tag in front, and so on another VLAN.
+ * A frame may carry a tag besides that of its VLAN: behind it, or, from a port on no VLAN, alone. A
+ * port on VLANs that gets the frame untagged would see that inner tag in front, and take the frame
+ * for one of another VLAN. Returns `receivers` without such ports. (This is VLAN hopping.)
  */
 static uint64_t tagged_only(struct forward *forward, struct port *from, uint16_t vlan,
                             uint64_t receivers)
@@ -413,12 +295,12 @@ static uint64_t tagged_only(struct forward *forward, struct port *from, uint16_t
         }
     }
     if (left != receivers) {
-        drop(from, DROP_VLAN);
+        port_drop(from, DROP_VLAN);
     }
     return left;
 }
 
-/* The mirror sees the VLAN of each frame, but of those that it gets anyway. */
+/* The mirror gets each frame with its VLAN's tag, unless it is a receiver anyway. */
 static void deliver_to_mirror(struct forward *forward, const struct port *from,
                               struct delivery *delivery, uint64_t receivers)
 {
@@ -432,8 +314,8 @@ static void deliver_to_mirror(struct forward *forward, const struct port *from,
 }
 
 /*
- * Of the ports that a frame for nobody known would go to, those it can be for: the owner of a fixed
- * address has no other, and gets the rest only if it wants to see everything.
+ * Of the ports that a frame with an unknown destination is flooded to, those that can want it: a
+ * port with a static address has no other, and gets the rest only in promiscuous mode.
  */
 static uint64_t without_static(struct forward *forward, uint64_t ports)
 {
@@ -456,21 +338,23 @@ static bool is_uplink(const struct port *port)
     return port->config->path == SWITCH_PATH_UPLINK;
 }
 
-/* The ports that shall have the frame; counts what may not go on. */
+/* ---- The relay: which ports get it? ---- */
+
+/* The ports that get the frame. Counts why it goes to none. */
 static uint64_t receivers_of(struct forward *forward, struct port *from, struct delivery *delivery,
                              uint64_t now)
 {
-    uint64_t destination = destination_of(&delivery->frame->head);
+    uint64_t destination = frame_destination(&delivery->frame->head);
     uint64_t allowed = forward->members[delivery->vlan] & from->reach & forward->up;
 
     if (destination & MAC_GROUP) {
         delivery->flooded = true;
         if ((destination & MAC_RESERVED_MASK) == MAC_RESERVED) {
-            drop(from, DROP_FILTERED);
+            port_drop(from, DROP_FILTERED);
             return 0;
         }
         if (is_uplink(from) && !token_bucket_take(&from->flood_bucket, now)) {
-            drop(from, DROP_FLOOD);
+            port_drop(from, DROP_FLOOD);
             return 0;
         }
         return allowed;
@@ -479,7 +363,7 @@ static uint64_t receivers_of(struct forward *forward, struct port *from, struct 
     int port = mac_table_find(&forward->table, destination, delivery->vlan, now);
 
     if (port == MAC_TABLE_NOT_FOUND && is_uplink(from)) {
-        drop(from, DROP_FILTERED); /* for somebody else out there */
+        port_drop(from, DROP_FILTERED); /* for a station out there */
         return 0;
     }
     if (port == MAC_TABLE_NOT_FOUND) {
@@ -487,11 +371,11 @@ static uint64_t receivers_of(struct forward *forward, struct port *from, struct 
         return without_static(forward, allowed);
     }
     if (port == from->index) {
-        drop(from, DROP_FILTERED);
+        port_drop(from, DROP_FILTERED);
         return 0;
     }
     if ((allowed >> port & 1) == 0) {
-        drop(from, DROP_FORBIDDEN);
+        port_drop(from, DROP_FORBIDDEN);
         return 0;
     }
     return 1ULL << port;
@@ -506,7 +390,7 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
     delivery.frame = frame;
     delivery.flooded = false;
     delivery.has_tagged = false;
-    if (!is_sound(from, frame) ||
+    if (!validate(from, frame) ||
         !classify(forward, from, frame, &delivery.vlan, &delivery.priority) ||
         !learn_source(forward, from, frame, delivery.vlan, now)) {
         return;
@@ -514,7 +398,7 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
 
     uint64_t receivers = receivers_of(forward, from, &delivery, now);
 
-    if ((receivers & forward->vlan_aware) != 0 && seems_tagged(&frame->head)) {
+    if ((receivers & forward->vlan_aware) != 0 && frame_seems_tagged(&frame->head)) {
         receivers = tagged_only(forward, from, delivery.vlan, receivers);
     }
     deliver_to_all(forward, &delivery, receivers);

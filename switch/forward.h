@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What becomes of a frame: IEEE 802.1Q's relay, with permissions. */
+/* What becomes of a frame: IEEE 802.1Q's relay, with a list of ports that each port may reach. */
 
 #include <stdint.h>
 #include "mac_table.h"
@@ -19,8 +19,8 @@ struct forward {
 };
 
 /*
- * Decide on a frame from `from`, and copy it to all that shall have it. `now` is in ticks. What
- * that took beyond the copying is added to the frame's `work`.
+ * Decide which ports get a frame from `from`, and copy it to each of them. `now` is in ticks. Work
+ * beyond the copying is added to the frame's `work`.
  */
 void forward_frame(struct forward *forward, struct port *from, struct frame *frame, uint64_t now);
 

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Which port an address was last seen on, for each VLAN. Every port has entries of its own and
- * gives up only those: however many addresses a port invents, what is known of the others stays.
+ * The MAC address table: which port an address was last seen on, for each VLAN (independent
+ * learning, IEEE 802.1Q). Every port has a quota of entries of its own. A port that invents
+ * addresses replaces its own entries, never those of another port.
  */
 
 #include <stdbool.h>
@@ -18,8 +19,9 @@
 #define MAC_GROUP              1u /* the bit of an address that makes it a group's */
 
 /*
- * An address is a number here: its six bytes as they lie in memory, the first the least
- * significant. An address that the configuration gives to a port belongs to it on all VLANs.
+ * An address is a number here: its six bytes in little-endian order, so the first on the wire is
+ * the least significant. A static address, which the configuration gives, belongs to its port on
+ * all VLANs.
  */
 
 struct mac_table_entry {
@@ -27,15 +29,15 @@ struct mac_table_entry {
     uint64_t last_seen; /* in ticks */
     uint16_t next;      /* in its bucket or its port's list of free entries, plus one; 0: last */
     uint8_t port;
-    bool is_static; /* given by the configuration: never ages, never moves; on ANY_VLAN */
+    bool is_static; /* from the configuration: never ages, never moves; on ANY_VLAN */
 };
 
 struct mac_table_share {
     uint16_t first; /* the port's entries are first .. first + quota - 1 */
     uint16_t quota;
-    uint16_t used; /* so many of them have ever been used, in order */
-    uint16_t hand; /* the next to be used again */
-    uint16_t free; /* given back, plus one; 0: none */
+    uint16_t used; /* this many of them have ever been used, in order */
+    uint16_t hand; /* clock hand: the next entry to be replaced */
+    uint16_t free; /* list of entries given back, plus one; 0: empty */
 };
 
 struct mac_table {
@@ -51,10 +53,10 @@ struct mac_table {
 /* `seed` makes it hard to guess which addresses share a bucket. */
 void mac_table_init(struct mac_table *table, uint64_t ageing_time, uint64_t seed);
 
-/* Give `port` entries of its own; fewer than `quota` if there are not so many left. */
+/* Reserve `quota` entries for `port`, or as many as are left. */
 void mac_table_reserve(struct mac_table *table, uint8_t port, uint32_t quota);
 
-/* Make `mac` the address of `port` for good. Takes an entry; false if none is left. */
+/* Make `mac` a static address of `port`. Takes one of the port's entries; false: none is left. */
 bool mac_table_add_static(struct mac_table *table, uint64_t mac, uint8_t port);
 
 /* `mac` has been seen on `port` at `now`. Returns false if it belongs to a port for good. */

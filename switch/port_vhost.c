@@ -177,9 +177,7 @@ static void write_rest(const struct frame *frame)
 /* What the filter looks at: the destination, and the type with a VLAN's tag behind it. */
 static bool passes_filter(const struct vhost *vhost, const struct frame_head *head)
 {
-    uint64_t destination = (head->words[1] >> 32 | head->words[2] << 32) & 0xffffffffffffULL;
-
-    return net_filter_passes(&vhost->filter, destination, (uint32_t)head->words[3]);
+    return net_filter_passes(&vhost->filter, frame_destination(head), (uint32_t)head->words[3]);
 }
 
 /*

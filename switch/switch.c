@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The switch's turns: which port is served when, who is woken, and what a person is told. What
+ * The switch's event loop: which port is served when, who is notified, and what is logged. What
  * becomes of a frame is decided in forward.c.
  */
 
@@ -21,8 +21,9 @@
 #include "port_vhost.h"
 
 /*
- * What a port may use up before it is the next one's turn: a frame costs one, one more for each
- * 2 KiB of it, and one for each 32 descriptors that it is read from, or what takes as long.
+ * What a port may spend before it is the next one's turn. A frame costs one, one more for each 2
+ * KiB of it, and one for each 32 descriptors that it is read from, or other work that takes as
+ * long.
  */
 #define TURN             32u
 #define BYTES_COST_SHIFT 11
@@ -144,7 +145,7 @@ static void take_down(struct port *port)
                port->config->name);
 }
 
-/* Take frames from the port until its turn is over; false if there are no more. */
+/* Take frames from the port until its turn is over. Returns false if there are no more. */
 static bool serve_port(struct port *port, uint64_t now)
 {
     struct frame frame;
@@ -161,13 +162,16 @@ static bool serve_port(struct port *port, uint64_t now)
     return true;
 }
 
-/* No turn takes longer than this part of a second; what does has waited for its budget meanwhile.
+/*
+ * No turn takes longer than this part of a second. If one seems to, the switch has waited for its
+ * budget meanwhile, which the port is not charged for.
  */
 #define CHARGES_PER_SECOND 1000u
 
 /*
- * The switch has worked on what this port sends for so long. With `vhost` its monitor does not see
- * that; a monitor that has rings notifies the switch within an event of its own, and waits for it.
+ * Charge a port for `ticks` of work on what it sends. With `vhost` its monitor does not see that
+ * time. A monitor with rings needs no telling: it notifies the switch within an event of its own,
+ * and waits until the switch has done the work.
  */
 static void charge(struct port *port, uint64_t ticks)
 {
@@ -179,7 +183,7 @@ static void charge(struct port *port, uint64_t ticks)
     }
 }
 
-/* What was done for all of these in common. */
+/* Divide `ticks` of common work among the ports in `served`. */
 static void charge_all(uint64_t served, uint64_t ticks)
 {
     if ((served & (served - 1)) != 0) {
@@ -190,7 +194,8 @@ static void charge_all(uint64_t served, uint64_t ticks)
     }
 }
 
-/* Wake those that asked for it, after a turn of all; `last`: nobody has more to be served. */
+/* After a turn of all: notify the ports that asked for it. `last`: no port has more to be served.
+ */
 static void finish_ports(uint64_t left, bool last)
 {
     while (left != 0) {
@@ -272,7 +277,7 @@ static void print_counters(const struct port *port)
     print_drops(port);
 }
 
-/* As many lines as there is room for; the console notifies when there is more. */
+/* Print as many lines as there is room for. The console notifies when there is more room. */
 static void print_statistics(void)
 {
     for (; statistics_next < port_count(); statistics_next++) {
@@ -323,7 +328,7 @@ void notified(microkit_channel ch)
     }
 }
 
-/* A monitor's word on its port: lib/vhost.h. */
+/* A monitor's call about its port: lib/vhost.h. */
 microkit_msginfo protected(microkit_channel ch, microkit_msginfo msginfo)
 {
     uint64_t label = microkit_msginfo_get_label(msginfo);
