@@ -16,12 +16,12 @@
 
 struct cpu {
     struct thread *current; /* whose registers are in the core; NULL when idle */
-    struct thread *next;    /* who runs when the kernel is left: the highest that can */
+    struct thread *next;    /* runs when the kernel is left: the highest that can */
 
     /* The scheduler's (sched.c). `next` is in no queue. */
-    struct thread *standby; /* one ready thread that is in no queue either: see sched.h */
-    int ready_top;          /* the highest priority of which a thread is in a queue, or -1 */
-    bool timing;            /* whether time is being charged at all */
+    struct thread *ready_cache; /* in no queue either, or NULL: see sched.h */
+    int ready_top;              /* the highest priority of which a thread is in a queue, or -1 */
+    bool accounting;            /* whether time is being charged */
 
     /* What is loaded into the core's registers (vcpu.c, fpu.c). */
     bool vcpu_active; /* EL1 is set up for the loaded vCPU */
@@ -31,18 +31,18 @@ struct cpu {
     struct thread *vcpu_ready;  /* it, if it can go on without vcpu_load, or NULL */
     struct thread *fpu_owner;
     uint64_t cptr;
-    uint64_t hcr_pd, sctlr_pd; /* what EL1 is set up with for PDs */
-    uint64_t vttbr_between;    /* see set_regime; 0: not needed */
-    bool has_more;             /* one of these two, which nothing closes (vcpu.c): */
-    bool has_disr;
-    bool has_tpidr2;
+    uint64_t hcr_pd, sctlr_pd; /* HCR_EL2 and SCTLR_EL1 while a PD runs */
+    uint64_t vttbr_empty;      /* VTTBR_EL2 between two regimes (set_regime); 0: not needed */
+    bool has_untrapped; /* has one of the next two registers, which no trap covers (vcpu.c) */
+    bool has_disr;      /* VDISR_EL2 */
+    bool has_tpidr2;    /* TPIDR2_EL0 */
     uint64_t list_registers_used;
 
-    struct sched_context *charged; /* whom time is charged to from `charged_since` on */
+    struct sched_context *charged; /* time is charged to it from `charged_since` on */
     uint64_t charged_since;
-    uint64_t timer_at;       /* when the kernel's timer interrupts, or TIMER_NEVER */
-    struct thread *released; /* who waits for a replenishment, soonest first */
-    uint64_t ready_words;    /* which of ready_bits are not 0 */
+    uint64_t timer_at;            /* when the kernel's timer interrupts, or TIMER_NEVER */
+    struct thread *release_queue; /* threads that wait for a replenishment, soonest first */
+    uint64_t ready_words;         /* which of ready_bits are not 0 */
     uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
     struct queue ready[CPU_PRIORITIES];
 };
@@ -70,7 +70,7 @@ static inline void fpu_switch(struct cpu *cpu, struct thread *next)
 
     if (cpu->fpu_owner != next) {
         if (next->is_vcpu && !(next->config->flags & SYSTEM_THREAD_NO_FPU)) {
-            fpu_give(cpu, next);
+            fpu_set_owner(cpu, next);
             return;
         }
         cptr |= CPTR_TFP;

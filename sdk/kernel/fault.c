@@ -129,8 +129,8 @@ static void send(struct cpu *cpu, struct thread *thread)
     thread_suspend(thread);
 }
 
-void fault_raise_slowly(struct cpu *cpu, uint64_t info, uint64_t word0, uint64_t word1,
-                        uint64_t word2, uint64_t word3)
+void fault_raise_slowpath(struct cpu *cpu, uint64_t info, uint64_t word0, uint64_t word1,
+                          uint64_t word2, uint64_t word3)
 {
     struct thread *thread = cpu->current;
     struct message *message = &thread->message;
@@ -207,6 +207,6 @@ bool fault_reply(struct thread *thread, const seL4_Word *words, uint64_t info)
             ((uint64_t *)&thread->regs)[at[i]] = words[i];
         }
     }
-    thread->regs.spsr = thread_safe_spsr(thread, thread->regs.spsr);
+    thread->regs.spsr = thread_sanitize_spsr(thread, thread->regs.spsr);
     return info >> 12 == 0;
 }

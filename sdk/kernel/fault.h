@@ -13,9 +13,9 @@
 
 #define FAULT_BADGE (1ul << 62)
 
-/* What fault_raise does if the parent does not wait, or is none. */
-void fault_raise_slowly(struct cpu *cpu, uint64_t info, uint64_t word0, uint64_t word1,
-                        uint64_t word2, uint64_t word3);
+/* The slow path of fault_raise: the parent does not wait, or there is none. */
+void fault_raise_slowpath(struct cpu *cpu, uint64_t info, uint64_t word0, uint64_t word1,
+                          uint64_t word2, uint64_t word3);
 
 /* The current thread has faulted: `length` words, of which the first four are given. */
 static inline void fault_raise(struct cpu *cpu, uint64_t label, uint64_t length, uint64_t word0,
@@ -41,7 +41,7 @@ static inline void fault_raise(struct cpu *cpu, uint64_t label, uint64_t length,
         sched_handoff(cpu, thread, parent);
         return;
     }
-    fault_raise_slowly(cpu, info, word0, word1, word2, word3);
+    fault_raise_slowpath(cpu, info, word0, word1, word2, word3);
 }
 
 /* seL4_Fault_UnknownSyscall: its words are registers; pc is the instruction behind the call. */

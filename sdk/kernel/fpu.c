@@ -4,7 +4,7 @@
 
 #include "cpu.h"
 
-void fpu_give(struct cpu *cpu, struct thread *thread)
+void fpu_set_owner(struct cpu *cpu, struct thread *thread)
 {
     cpu->cptr &= ~CPTR_TFP;
     write_sysreg(cptr_el2, cpu->cptr);

@@ -16,7 +16,7 @@ struct fpu {
 
 /* Give the registers to `thread`, which is or will be the current one; fpu_switch (cpu.h) says
  * when. */
-void fpu_give(struct cpu *cpu, struct thread *thread);
+void fpu_set_owner(struct cpu *cpu, struct thread *thread);
 
 /* In fpu.S. */
 void fpu_save(struct fpu *fpu);

@@ -12,10 +12,10 @@ static inline void copy_words(struct thread *to, const struct thread *from, uint
     }
 }
 
-/* ---- Scheduling contexts that are lent to passive PDs ---- */
+/* ---- Donation of scheduling contexts to passive PDs ---- */
 
-/* The caller's time is the server's while it serves the call. */
-static inline void lend_context(struct thread *caller, struct thread *server)
+/* A passive server has its caller's context while it serves the call. */
+static inline void donate_context(struct thread *caller, struct thread *server)
 {
     if (unlikely(server->passive)) {
         server->sc = caller->sc;
@@ -23,7 +23,7 @@ static inline void lend_context(struct thread *caller, struct thread *server)
     }
 }
 
-/* And comes back, wherever it has been lent on to in the meantime. */
+/* The caller has its context back, from whichever server it has been donated on to. */
 static void return_context(struct thread *caller)
 {
     struct thread *holder = caller->server;
@@ -58,7 +58,7 @@ static inline struct result deliver(struct thread *server, struct thread *sender
         fault_write(sender, server->words);
     } else {
         copy_words(server, sender, message->info);
-        lend_context(sender, server);
+        donate_context(sender, server);
     }
     return (struct result){message->badge, message->info};
 }
@@ -104,7 +104,7 @@ struct thread *ipc_reply(struct thread *server, uint64_t info)
         return NULL;
     }
     server->reply_to = NULL;
-    info = ipc_safe_info(info);
+    info = ipc_sanitize_info(info);
     if (sender->is_faulted) {
         if (!fault_reply(sender, server->words, info)) {
             sender->state = THREAD_STOPPED;
@@ -151,8 +151,8 @@ static inline bool take(struct thread *thread, struct result *result)
     return false;
 }
 
-struct result ipc_receive_slowly(struct cpu *cpu, struct thread *thread, bool wait,
-                                 struct thread *ready)
+struct result ipc_receive_slowpath(struct cpu *cpu, struct thread *thread, bool wait,
+                                   struct thread *ready)
 {
     struct result result = {0, 0};
 
@@ -183,7 +183,7 @@ struct result ipc_receive_slowly(struct cpu *cpu, struct thread *thread, bool wa
     return result;
 }
 
-void ipc_receive_again(struct thread *thread)
+void ipc_restart_receive(struct thread *thread)
 {
     struct result result;
 
@@ -199,7 +199,7 @@ void ipc_receive_again(struct thread *thread)
     sched_ready(thread->cpu, thread);
 }
 
-void ipc_call_again(struct thread *thread)
+void ipc_restart_call(struct thread *thread)
 {
     /* As if it had just been running, which is what ipc_send expects of a sender. */
     sched_ready(thread->cpu, thread);

@@ -14,8 +14,8 @@
 #define INFO_LENGTH 0x7ful
 #define INFO_LABEL  (~0ul << 12)
 
-/* A message info as its receiver may see it: no capabilities, no more words than there are. */
-static inline uint64_t ipc_safe_info(uint64_t info)
+/* A message info with no capabilities, and no more words than there are message registers. */
+static inline uint64_t ipc_sanitize_info(uint64_t info)
 {
     uint64_t length = info & INFO_LENGTH;
 
@@ -37,21 +37,20 @@ void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server);
  */
 struct thread *ipc_reply(struct thread *server, uint64_t info);
 
-/* What ipc_receive does if there is something to receive, or something particular to do. */
-struct result ipc_receive_slowly(struct cpu *cpu, struct thread *thread, bool wait,
-                                 struct thread *ready);
+/* The slow path of ipc_receive: there is a message, the thread is passive, or it does not wait. */
+struct result ipc_receive_slowpath(struct cpu *cpu, struct thread *thread, bool wait,
+                                   struct thread *ready);
 
 /*
- * The current thread receives; a message that it is still serving is given up. If there is nothing
- * to receive it blocks, unless `wait` is false. `ready` is made ready at the same time, unless
- * NULL.
+ * The current thread receives. It gives up a message that it is still serving. If there is nothing
+ * to receive it blocks, unless `wait` is false. `ready`, unless NULL, is made ready with that.
  */
 static inline struct result ipc_receive(struct cpu *cpu, struct thread *thread, bool wait,
                                         struct thread *ready)
 {
     if (unlikely(thread->reply_to != NULL || thread->pending != 0 || thread->senders.head != NULL ||
                  thread->passive || !wait)) {
-        return ipc_receive_slowly(cpu, thread, wait, ready);
+        return ipc_receive_slowpath(cpu, thread, wait, ready);
     }
     thread->state = THREAD_RECEIVING;
     if (ready != NULL) {
@@ -65,6 +64,6 @@ static inline struct result ipc_receive(struct cpu *cpu, struct thread *thread, 
 /* Take a SENDING or WAITING thread's message back. The caller sets its new state. */
 void ipc_cancel(struct thread *thread);
 
-/* A stopped thread takes up again what it was stopped in. */
-void ipc_receive_again(struct thread *thread);
-void ipc_call_again(struct thread *thread);
+/* A stopped thread restarts the receive or the call that it was stopped in. */
+void ipc_restart_receive(struct thread *thread);
+void ipc_restart_call(struct thread *thread);

@@ -9,7 +9,7 @@
 
 /* ---- Ready queues ---- */
 
-static void queue_ready(struct cpu *cpu, struct thread *thread, bool tail)
+static void ready_enqueue(struct cpu *cpu, struct thread *thread, bool tail)
 {
     unsigned priority = thread->priority;
 
@@ -25,27 +25,27 @@ static void queue_ready(struct cpu *cpu, struct thread *thread, bool tail)
     }
 }
 
-/* Put the standby thread where it would be without that short cut. */
-static void dismiss_standby(struct cpu *cpu)
+/* Put the cached thread into its queue. */
+static void flush_ready_cache(struct cpu *cpu)
 {
-    if (cpu->standby != NULL) {
-        queue_ready(cpu, cpu->standby, false);
-        cpu->standby = NULL;
+    if (cpu->ready_cache != NULL) {
+        ready_enqueue(cpu, cpu->ready_cache, false);
+        cpu->ready_cache = NULL;
     }
 }
 
 static void ready_push(struct cpu *cpu, struct thread *thread, bool tail)
 {
-    dismiss_standby(cpu);
-    queue_ready(cpu, thread, tail);
+    flush_ready_cache(cpu);
+    ready_enqueue(cpu, thread, tail);
 }
 
 static void ready_remove(struct cpu *cpu, struct thread *thread)
 {
     unsigned priority = thread->priority;
 
-    if (thread == cpu->standby) {
-        cpu->standby = NULL;
+    if (thread == cpu->ready_cache) {
+        cpu->ready_cache = NULL;
         return;
     }
     queue_remove(&cpu->ready[priority], thread);
@@ -66,7 +66,7 @@ static void ready_remove(struct cpu *cpu, struct thread *thread)
 
 static struct thread *ready_take(struct cpu *cpu)
 {
-    struct thread *thread = cpu->standby;
+    struct thread *thread = cpu->ready_cache;
 
     if (thread == NULL && cpu->ready_top >= 0) {
         thread = cpu->ready[cpu->ready_top].head;
@@ -80,10 +80,10 @@ static struct thread *ready_take(struct cpu *cpu)
 /* ---- The timer ---- */
 
 /*
- * Interrupt at `deadline` at the latest. An earlier interrupt is left as it is: to take it in vain
- * now and then is cheaper than to set the timer anew at each switch.
+ * Have the timer interrupt at `deadline` at the latest. It stays armed for an earlier time: a
+ * spurious interrupt now and then is cheaper than to reprogram the timer at each switch.
  */
-static void timer_need(struct cpu *cpu, uint64_t deadline)
+static void arm_timer(struct cpu *cpu, uint64_t deadline)
 {
     if (deadline < cpu->timer_at) {
         cpu->timer_at = deadline;
@@ -91,7 +91,7 @@ static void timer_need(struct cpu *cpu, uint64_t deadline)
     }
 }
 
-static void timer_cancel(struct cpu *cpu)
+static void disarm_timer(struct cpu *cpu)
 {
     if (cpu->timer_at != TIMER_NEVER) {
         cpu->timer_at = TIMER_NEVER;
@@ -101,48 +101,47 @@ static void timer_cancel(struct cpu *cpu)
 
 /* ---- Budgets ---- */
 
-/* Put a thread that has no budget left aside until its period ends. */
-static void release_insert(struct cpu *cpu, struct thread *thread)
+/* A thread without budget waits for its replenishment, at the end of its period. */
+static void release_queue_insert(struct cpu *cpu, struct thread *thread)
 {
-    struct thread **link = &cpu->released;
+    struct thread **link = &cpu->release_queue;
 
     while (*link != NULL && (*link)->sc->replenish_at <= thread->sc->replenish_at) {
         link = &(*link)->queue_next;
     }
     thread->queue_next = *link;
-    thread->release_queued = true;
+    thread->in_release_queue = true;
     *link = thread;
-    timer_need(cpu, thread->sc->replenish_at);
+    arm_timer(cpu, thread->sc->replenish_at);
 }
 
-static void release_remove(struct cpu *cpu, struct thread *thread)
+static void release_queue_remove(struct cpu *cpu, struct thread *thread)
 {
-    struct thread **link = &cpu->released;
+    struct thread **link = &cpu->release_queue;
 
     while (*link != thread) {
         link = &(*link)->queue_next;
     }
     *link = thread->queue_next;
-    thread->release_queued = false;
+    thread->in_release_queue = false;
 }
 
-/* Whether this context has to wait for the end of its period. */
-static bool must_wait(const struct sched_context *sc, uint64_t now)
+/* Whether this context has to wait for its replenishment. */
+static bool budget_exhausted(const struct sched_context *sc, uint64_t now)
 {
     return sc->limited && sc->remaining == 0 && now < sc->replenish_at;
 }
 
-/* A ready thread has used up its budget or its time slice: others of its priority have their turn.
- */
-static void end_turn(struct cpu *cpu, struct thread *thread, uint64_t now)
+/* A ready thread has used up its budget or its time slice: it goes behind its equals. */
+static void end_timeslice(struct cpu *cpu, struct thread *thread, uint64_t now)
 {
     bool is_next = thread == cpu->next;
 
     if (!is_next) {
         ready_remove(cpu, thread);
     }
-    if (must_wait(thread->sc, now)) {
-        release_insert(cpu, thread);
+    if (budget_exhausted(thread->sc, now)) {
+        release_queue_insert(cpu, thread);
     } else {
         thread->sc->remaining = thread->sc->budget;
         ready_push(cpu, thread, true);
@@ -152,7 +151,7 @@ static void end_turn(struct cpu *cpu, struct thread *thread, uint64_t now)
     }
 }
 
-/* The ready thread that has the context which is being charged, or NULL if that waits. */
+/* The ready thread that has the context being charged, or NULL if its thread is blocked. */
 static struct thread *charged_thread(const struct cpu *cpu)
 {
     struct thread *current = cpu->current;
@@ -166,21 +165,21 @@ static struct thread *charged_thread(const struct cpu *cpu)
 }
 
 /*
- * Charge the time until `now`, and cease to count; cpu->charged is then whom, or NULL. A turn that
- * ends here is lost also if its thread has just begun to wait: without budget it will be put behind
- * its equals (sched_ready_slowly).
+ * Charge the time until `now` and stop accounting. cpu->charged is then the context that has been
+ * charged, or NULL. A thread whose time slice ends here loses it even if the thread has just
+ * blocked: without budget it goes behind its equals when it is ready again (sched_ready_slowpath).
  */
-static inline void stop_timing(struct cpu *cpu, uint64_t now)
+static inline void stop_accounting(struct cpu *cpu, uint64_t now)
 {
     struct sched_context *sc = cpu->charged;
 
-    if (!cpu->timing) {
+    if (!cpu->accounting) {
         cpu->charged = NULL;
         return;
     }
     uint64_t used = now - cpu->charged_since;
 
-    cpu->timing = false;
+    cpu->accounting = false;
     if (likely(used < sc->remaining)) {
         sc->remaining -= used;
         return;
@@ -188,21 +187,21 @@ static inline void stop_timing(struct cpu *cpu, uint64_t now)
     sc->remaining = 0;
     struct thread *thread = charged_thread(cpu);
 
-    /* A server on its caller's time goes on, and the caller will lose its turn. */
+    /* A server on its caller's context goes on. The caller will lose its time slice. */
     if (thread != NULL &&
         (sc == &thread->own || sc->limited || cpu->ready_top == thread->priority)) {
-        end_turn(cpu, thread, now);
+        end_timeslice(cpu, thread, now);
     }
 }
 
-/* Whether time matters to `thread`: it has an equal if the queues' best is as good. */
-static inline bool needs_timing(const struct cpu *cpu, const struct thread *thread)
+/* Whether time decides something for `thread`: it has a ready equal if the queues' top is one. */
+static inline bool needs_accounting(const struct cpu *cpu, const struct thread *thread)
 {
     return thread->sc->limited || cpu->ready_top == thread->priority;
 }
 
-/* Begin to count the time of cpu->next, which has budget. */
-static inline void start_timing(struct cpu *cpu, uint64_t now)
+/* Start to account the time of cpu->next, which has budget. */
+static inline void start_accounting(struct cpu *cpu, uint64_t now)
 {
     struct sched_context *sc = cpu->next->sc;
 
@@ -210,33 +209,33 @@ static inline void start_timing(struct cpu *cpu, uint64_t now)
         sc->remaining = sc->budget;
         sc->replenish_at = now + sc->period;
     }
-    cpu->timing = true;
+    cpu->accounting = true;
     cpu->charged = sc;
     cpu->charged_since = now;
-    timer_need(cpu, now + sc->remaining);
+    arm_timer(cpu, now + sc->remaining);
 }
 
 /*
- * See to it that cpu->next has budget, and that its time is counted if it matters: it does also to
- * a server on the context that was charged until now, for its caller has equals.
+ * Make cpu->next a thread that has budget, or NULL, and account its time if that decides something.
+ * It does for a server on the context that was charged until now, too: its caller has equals.
  */
-static inline void settle(struct cpu *cpu, uint64_t now)
+static inline void pick_next(struct cpu *cpu, uint64_t now)
 {
-    while (cpu->next != NULL && unlikely(must_wait(cpu->next->sc, now))) {
+    while (cpu->next != NULL && unlikely(budget_exhausted(cpu->next->sc, now))) {
         struct thread *thread = cpu->next;
 
         cpu->next = ready_take(cpu);
-        release_insert(cpu, thread);
+        release_queue_insert(cpu, thread);
     }
     struct thread *next = cpu->next;
 
     if (next != NULL &&
-        (needs_timing(cpu, next) || (next->sc == cpu->charged && next->sc->remaining != 0))) {
-        start_timing(cpu, now);
+        (needs_accounting(cpu, next) || (next->sc == cpu->charged && next->sc->remaining != 0))) {
+        start_accounting(cpu, now);
     }
 }
 
-/* ---- What the rest of the kernel calls ---- */
+/* ---- Interface ---- */
 
 void sched_init(struct cpu *cpu)
 {
@@ -244,31 +243,35 @@ void sched_init(struct cpu *cpu)
     cpu->timer_at = TIMER_NEVER;
 }
 
-/* Take up a thread without budget. Returns whether it is ready; then `*turn_lost` says how. */
-static bool refill(struct cpu *cpu, struct thread *thread, bool *turn_lost)
+/*
+ * Refill the context of a thread that becomes ready, if it is empty and a replenishment is due.
+ * Returns false if the thread has to wait for that: it is in the release queue then. Otherwise
+ * `*timeslice_lost` says whether its time slice has ended, so that it goes behind its equals.
+ */
+static bool refill(struct cpu *cpu, struct thread *thread, bool *timeslice_lost)
 {
     struct sched_context *sc = thread->sc;
 
-    *turn_lost = false;
+    *timeslice_lost = false;
     if (sc->remaining != 0 || (!sc->limited && sc != &thread->own)) {
-        return true; /* a turn that is over is its owner's to lose, when it has its time back */
+        return true; /* the owner of the context loses the time slice when it has it back */
     }
-    if (must_wait(sc, timer_now())) {
-        release_insert(cpu, thread);
+    if (budget_exhausted(sc, timer_now())) {
+        release_queue_insert(cpu, thread);
         return false;
     }
     sc->remaining = sc->budget;
-    *turn_lost = !sc->limited;
+    *timeslice_lost = !sc->limited;
     return true;
 }
 
-void sched_ready_slowly(struct cpu *cpu, struct thread *thread)
+void sched_ready_slowpath(struct cpu *cpu, struct thread *thread)
 {
     struct thread *next = cpu->next;
-    bool turn_lost;
+    bool timeslice_lost;
 
     thread->state = THREAD_READY;
-    if (!refill(cpu, thread, &turn_lost)) {
+    if (!refill(cpu, thread, &timeslice_lost)) {
         return;
     }
     if (next == NULL || thread->priority > next->priority) {
@@ -278,17 +281,17 @@ void sched_ready_slowly(struct cpu *cpu, struct thread *thread)
         cpu->next = thread;
         return;
     }
-    /* Behind its equals if one of them is running, before them otherwise. */
-    ready_push(cpu, thread, turn_lost || thread->priority == next->priority);
-    if (thread->priority == next->priority && next == cpu->current && !cpu->timing) {
-        start_timing(cpu, timer_now());
+    /* Behind its equals if one of them is running, in front of them otherwise. */
+    ready_push(cpu, thread, timeslice_lost || thread->priority == next->priority);
+    if (thread->priority == next->priority && next == cpu->current && !cpu->accounting) {
+        start_accounting(cpu, timer_now());
     }
 }
 
-void sched_remove_slowly(struct cpu *cpu, struct thread *thread)
+void sched_remove_slowpath(struct cpu *cpu, struct thread *thread)
 {
-    if (thread->release_queued) {
-        release_remove(cpu, thread);
+    if (thread->in_release_queue) {
+        release_queue_remove(cpu, thread);
     } else if (thread == cpu->next) {
         cpu->next = ready_take(cpu);
     } else {
@@ -297,15 +300,15 @@ void sched_remove_slowly(struct cpu *cpu, struct thread *thread)
 }
 
 /*
- * `from` leaves, and `to` goes on with the turn that it was in: before its equals, but behind one
- * that has just woken (standby), which is soon done or has the shorter turn.
+ * `from` blocks, and `to` goes on with its time slice: in front of its equals, but behind one that
+ * has just woken (the cached thread), which is soon done or has less of its slice left.
  */
-void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *to)
+void sched_handoff_slowpath(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-    struct thread *standby = cpu->standby;
+    struct thread *cached = cpu->ready_cache;
 
     if (from != cpu->next) {
-        /* It may have no context any more, and so must leave whatever queue it is in first. */
+        /* It may have donated its context, and so has to leave its queue first. */
         sched_remove(cpu, from);
         sched_ready(cpu, to);
         return;
@@ -316,13 +319,13 @@ void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *t
         return;
     }
     to->state = THREAD_READY;
-    if (standby == NULL || standby->priority < to->priority) {
+    if (cached == NULL || cached->priority < to->priority) {
         cpu->next = to;
         return;
     }
-    cpu->standby = NULL;
-    cpu->next = standby;
-    queue_ready(cpu, to, false);
+    cpu->ready_cache = NULL;
+    cpu->next = cached;
+    ready_enqueue(cpu, to, false);
 }
 
 void sched_yield(struct cpu *cpu)
@@ -330,12 +333,12 @@ void sched_yield(struct cpu *cpu)
     struct thread *thread = cpu->current;
     uint64_t now = timer_now();
 
-    stop_timing(cpu, now);
+    stop_accounting(cpu, now);
     if (thread == cpu->next) {
         thread->sc->remaining = 0;
-        end_turn(cpu, thread, now);
+        end_timeslice(cpu, thread, now);
     }
-    settle(cpu, now);
+    pick_next(cpu, now);
 }
 
 void sched_context_changed(struct cpu *cpu)
@@ -343,8 +346,8 @@ void sched_context_changed(struct cpu *cpu)
     if (cpu->next == cpu->current) {
         uint64_t now = timer_now();
 
-        stop_timing(cpu, now);
-        settle(cpu, now);
+        stop_accounting(cpu, now);
+        pick_next(cpu, now);
     }
 }
 
@@ -352,32 +355,32 @@ void sched_timer_interrupt(struct cpu *cpu)
 {
     uint64_t now = timer_now();
 
-    timer_cancel(cpu);
-    stop_timing(cpu, now);
-    while (cpu->released != NULL && cpu->released->sc->replenish_at <= now) {
-        struct thread *thread = cpu->released;
+    disarm_timer(cpu);
+    stop_accounting(cpu, now);
+    while (cpu->release_queue != NULL && cpu->release_queue->sc->replenish_at <= now) {
+        struct thread *thread = cpu->release_queue;
 
-        release_remove(cpu, thread);
+        release_queue_remove(cpu, thread);
         sched_ready(cpu, thread);
     }
-    if (cpu->released != NULL) {
-        timer_need(cpu, cpu->released->sc->replenish_at);
+    if (cpu->release_queue != NULL) {
+        arm_timer(cpu, cpu->release_queue->sc->replenish_at);
     }
-    settle(cpu, now);
+    pick_next(cpu, now);
 }
 
 /* ---- The switch ---- */
 
-/* Wait for an interrupt that makes somebody ready. */
+/* Wait in WFI for an interrupt that makes a thread ready. */
 static __attribute__((noinline)) void idle(struct cpu *cpu)
 {
     cpu->current = NULL;
     if (cpu->vcpu_active) {
-        vcpu_leave(cpu, cpu->vttbr_between, CNTKCTL_PD);
+        vcpu_leave(cpu, cpu->vttbr_empty, CNTKCTL_PD);
     }
-    vcpu_silence(cpu);
-    if (cpu->released == NULL) {
-        timer_cancel(cpu);
+    vcpu_disable_gich(cpu);
+    if (cpu->release_queue == NULL) {
+        disarm_timer(cpu);
     }
     while (cpu->next == NULL) {
         dsb();
@@ -386,14 +389,14 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
     }
 }
 
-/* Account for time, and find a next thread that has budget, idling until there is one. */
-static __attribute__((noinline)) void choose(struct cpu *cpu)
+/* Charge for time and choose a next thread that has budget. The core idles until there is one. */
+static __attribute__((noinline)) void schedule(struct cpu *cpu)
 {
     for (;;) {
         uint64_t now = timer_now();
 
-        stop_timing(cpu, now);
-        settle(cpu, now);
+        stop_accounting(cpu, now);
+        pick_next(cpu, now);
         if (likely(cpu->next != NULL)) {
             return;
         }
@@ -411,8 +414,8 @@ struct thread *cpu_switch(struct cpu *cpu)
             previous->regs.tpidrro_el0 = read_sysreg(tpidrro_el0);
         }
     }
-    if (cpu->timing || cpu->next == NULL || needs_timing(cpu, cpu->next)) {
-        choose(cpu);
+    if (cpu->accounting || cpu->next == NULL || needs_accounting(cpu, cpu->next)) {
+        schedule(cpu);
     }
 
     struct thread *next = cpu->next;

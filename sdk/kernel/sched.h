@@ -2,23 +2,26 @@
 #pragma once
 
 /*
- * Who runs: the thread of the highest priority that is ready and has budget. Equal ones take turns.
- * Time is counted only while it decides something: for a thread whose budget is less than its
- * period, and for one that has an equal waiting.
+ * The scheduler: fixed priorities, round robin within a priority, sporadic budgets.
  *
- * cpu->next is the choice; it is in no queue. Most often a thread becomes ready only to run as soon
- * as the current one waits, or the other way round, and a queue would be a detour. cpu->standby is
- * such a thread: lower than next, and before all those in queues.
+ * The thread of the highest priority that is ready and has budget runs. Time is accounted only
+ * while it decides something: for a thread whose budget is less than its period, and for a thread
+ * with a ready equal.
+ *
+ * cpu->next is the choice. It is in no queue. cpu->ready_cache is a cache of one thread in front of
+ * the ready queues: its priority is lower than that of next, and it runs before all threads in
+ * queues. Most threads become ready only to run as soon as the current one blocks, or are preempted
+ * only until then. The cache saves them the queue.
  */
 
 #include "cpu.h"
 
-/* The parts of the functions below that are seldom needed. */
-void sched_ready_slowly(struct cpu *cpu, struct thread *thread);
-void sched_remove_slowly(struct cpu *cpu, struct thread *thread);
-void sched_handoff_slowly(struct cpu *cpu, struct thread *from, struct thread *to);
+/* The slow paths of the functions below. */
+void sched_ready_slowpath(struct cpu *cpu, struct thread *thread);
+void sched_remove_slowpath(struct cpu *cpu, struct thread *thread);
+void sched_handoff_slowpath(struct cpu *cpu, struct thread *from, struct thread *to);
 
-/* Nobody is ready, and no time is counted. */
+/* No thread is ready, and no time is accounted. */
 void sched_init(struct cpu *cpu);
 
 /* Make a thread that has a scheduling context ready; it was not. */
@@ -26,44 +29,44 @@ static inline void sched_ready(struct cpu *cpu, struct thread *thread)
 {
     struct thread *next = cpu->next;
 
-    if (likely(next != NULL && cpu->standby == NULL && thread->sc->remaining != 0)) {
+    if (likely(next != NULL && cpu->ready_cache == NULL && thread->sc->remaining != 0)) {
         if (thread->priority > next->priority && next->priority >= cpu->ready_top) {
             thread->state = THREAD_READY;
-            cpu->standby = next;
+            cpu->ready_cache = next;
             cpu->next = thread;
             return;
         }
         if (thread->priority < next->priority && thread->priority >= cpu->ready_top) {
             thread->state = THREAD_READY;
-            cpu->standby = thread;
+            cpu->ready_cache = thread;
             return;
         }
     }
-    sched_ready_slowly(cpu, thread);
+    sched_ready_slowpath(cpu, thread);
 }
 
-/* A ready thread is so no longer; the caller sets its new state. */
+/* A ready thread blocks or stops. The caller sets its new state. */
 static inline void sched_remove(struct cpu *cpu, struct thread *thread)
 {
-    if (likely(thread == cpu->next && cpu->standby != NULL)) {
-        cpu->next = cpu->standby;
-        cpu->standby = NULL;
+    if (likely(thread == cpu->next && cpu->ready_cache != NULL)) {
+        cpu->next = cpu->ready_cache;
+        cpu->ready_cache = NULL;
         return;
     }
-    sched_remove_slowly(cpu, thread);
+    sched_remove_slowpath(cpu, thread);
 }
 
-/* The same for two threads at once: `from` blocks, `to` becomes ready. */
+/* Both at once: `from` blocks, and `to` becomes ready. The caller sets the state of `from`. */
 static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct thread *to)
 {
     if (likely(from == cpu->next && to->sc->remaining != 0 &&
                (to->priority >= from->priority ||
-                (cpu->standby == NULL && to->priority >= cpu->ready_top)))) {
+                (cpu->ready_cache == NULL && to->priority >= cpu->ready_top)))) {
         to->state = THREAD_READY;
         cpu->next = to;
         return;
     }
-    sched_handoff_slowly(cpu, from, to);
+    sched_handoff_slowpath(cpu, from, to);
 }
 
 /* The current thread gives up what is left of its budget. */
@@ -72,8 +75,8 @@ void sched_yield(struct cpu *cpu);
 /* The current thread goes on with another scheduling context. */
 void sched_context_changed(struct cpu *cpu);
 
-/* INTID_HYP_TIMER. */
+/* INTID_HYP_TIMER: a budget or time slice is used up, or a replenishment is due. */
 void sched_timer_interrupt(struct cpu *cpu);
 
-/* Make cpu->next the current thread and load what belongs to it; called by the vectors. */
+/* Make cpu->next the current thread and load its registers. Called by vectors.S. Returns it. */
 struct thread *cpu_switch(struct cpu *cpu);

@@ -153,7 +153,7 @@ struct result sys_call(uint64_t cap, uint64_t info)
                                 : (struct result){0, (uint64_t)seL4_InvalidCapability << 12};
     }
     thread->message.badge = BADGE_CALL | channel->peer_channel;
-    thread->message.info = ipc_safe_info(info);
+    thread->message.info = ipc_sanitize_info(info);
     thread->is_faulted = false;
     ipc_send(cpu, thread, &threads[channel->peer]);
     return success;
@@ -291,7 +291,7 @@ static __attribute__((noinline)) void write_more(struct thread *thread, const se
 
     thread->regs.sp = sp;
     if (count > SPSR_WORD) {
-        thread->regs.spsr = thread_safe_spsr(thread, spsr);
+        thread->regs.spsr = thread_sanitize_spsr(thread, spsr);
     }
     if (count > SPSR_WORD + 1) {
         thread->regs.x0 = x0;

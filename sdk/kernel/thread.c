@@ -104,7 +104,7 @@ static void init_one(struct cpu *cpu, struct thread *thread, const struct system
     } else {
         thread->regs.pc = config->entry;
         thread->regs.sp = config->stack_top;
-        thread->regs.spsr = thread_safe_spsr(thread, 0);
+        thread->regs.spsr = thread_sanitize_spsr(thread, 0);
         thread->words = ((seL4_IPCBuffer *)config->ipc_buffer)->msg;
     }
 }
@@ -174,15 +174,15 @@ void thread_resume(struct thread *thread)
         thread_restart(thread);
         break;
     case RESUME_RECEIVE:
-        ipc_receive_again(thread);
+        ipc_restart_receive(thread);
         break;
     case RESUME_CALL:
-        ipc_call_again(thread);
+        ipc_restart_call(thread);
         break;
     }
 }
 
-uint64_t thread_safe_spsr(const struct thread *thread, uint64_t spsr)
+uint64_t thread_sanitize_spsr(const struct thread *thread, uint64_t spsr)
 {
     if (!thread->is_vcpu) {
         return (spsr & SPSR_OF_EL0) | SPSR_F | SPSR_EL0T;

@@ -26,15 +26,15 @@ enum thread_state {
 enum thread_resume { RESUME_RUN, RESUME_RECEIVE, RESUME_CALL };
 
 /*
- * The right to run: `budget` counter ticks in every `period`. If they are equal, it only says
- * after how many ticks an equal thread has its turn. Otherwise a period begins when a full budget
- * is first used; a thread that has used it up waits for the period's end.
+ * A scheduling context: `budget` counter ticks in every `period`. If they are equal, the budget is
+ * a time slice for round robin among threads of one priority. Otherwise a period begins when a full
+ * budget is first used. A thread that has used it up waits for the replenishment at its end.
  */
 struct sched_context {
     uint64_t budget;
     uint64_t period;
     uint64_t remaining;
-    uint64_t replenish_at; /* end of the period */
+    uint64_t replenish_at; /* end of the period, on the counter */
     bool limited;          /* budget < period */
 };
 
@@ -62,14 +62,14 @@ struct thread {
     bool passive;    /* runs on its own context only for notifications and faults */
     bool is_faulted; /* `message` is a fault's, not a call's */
     uint8_t resume;  /* enum thread_resume; if STOPPED */
-    bool release_queued;
-    struct sched_context *sc; /* NULL: a passive PD that waits, or one that has lent it */
+    bool in_release_queue;
+    struct sched_context *sc; /* NULL: a passive PD that waits, or a thread that has donated it */
 
     uint64_t pending;          /* channels notified and not yet received */
     seL4_Word *words;          /* its message registers, in the kernel window */
     struct queue senders;      /* whose messages wait for this thread, by priority */
     struct thread *reply_to;   /* whose message it is serving */
-    struct thread *server;     /* SENDING, WAITING: whom it has sent `message` to */
+    struct thread *server;     /* SENDING, WAITING: where it has sent `message` */
     struct thread *queue_next; /* in the one queue that it is in */
     struct thread *queue_prev;
     struct thread *parent;
@@ -90,7 +90,7 @@ extern uint32_t thread_count;
 /* Make all threads from the table of a checked boot image. vCPUs are stopped, PDs are ready. */
 void thread_init_all(struct cpu *cpu, const struct system_header *system);
 
-/* Stop a thread, whatever it does. Resuming it later goes on with that. */
+/* Stop a thread in any state. thread_resume goes on with what it was doing. */
 void thread_suspend(struct thread *thread);
 
 /* Make a thread go on: one that is stopped or faulted runs, a blocked call begins anew. */
@@ -99,10 +99,10 @@ void thread_resume(struct thread *thread);
 /* Make a thread run from its registers' pc, whatever it was doing. */
 void thread_restart(struct thread *thread);
 
-/* The value that a thread's SPSR may have: its own mode, no others. */
-uint64_t thread_safe_spsr(const struct thread *thread, uint64_t spsr);
+/* `spsr`, reduced to what this thread may have: PSTATE bits of its own, and its own modes. */
+uint64_t thread_sanitize_spsr(const struct thread *thread, uint64_t spsr);
 
-/* Append or remove; a thread is in one queue at most. */
+/* Insert or remove. A thread is in one queue at most. */
 void queue_push_head(struct queue *queue, struct thread *thread);
 void queue_push_tail(struct queue *queue, struct thread *thread);
 void queue_insert_by_priority(struct queue *queue, struct thread *thread);

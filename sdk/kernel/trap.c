@@ -67,7 +67,7 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
     switch (ESR_EC(esr)) {
     case EC_FP:
         if (!(thread->config->flags & SYSTEM_THREAD_NO_FPU)) {
-            fpu_give(cpu, thread);
+            fpu_set_owner(cpu, thread);
             return;
         }
         break;

@@ -38,8 +38,8 @@
     X(CNTV_CVAL, cntv_cval_el0)                                                                    \
     X(CNTV_CTL, cntv_ctl_el0)
 
-/* Those that a guest cannot write: struct vcpu has them, too. */
-#define GIVEN_REGISTERS(X)                                                                         \
+/* Those that no guest can write. struct vcpu has their values already, so they are not saved. */
+#define EL2_REGISTERS(X)                                                                           \
     X(VMPIDR_EL2, vmpidr_el2)                                                                      \
     X(CNTVOFF, cntvoff_el2)
 
@@ -59,8 +59,8 @@
 
 #define MPAM2_TRAPS (BIT(48) | BIT(49))
 
-/* Stage 2 of nobody, with VMID 0: nothing is mapped. */
-static uint64_t nowhere[1024] __attribute__((aligned(8192)));
+/* Two level-1 tables of a stage 2 that maps nothing, for VMID 0. */
+static uint64_t empty_stage2[1024] __attribute__((aligned(8192)));
 
 /* ---- Setting up ---- */
 
@@ -71,7 +71,7 @@ void vcpu_init(struct thread *thread)
     vcpu->hcr = HCR_VCPU;
     vcpu->reg[seL4_VCPUReg_SCTLR] = SCTLR_EL1_RESET;
     vcpu->reg[seL4_VCPUReg_VMPIDR_EL2] = VMPIDR_RES1 | thread->config->child_id;
-    thread->regs.spsr = thread_safe_spsr(thread, SPSR_EL1H | 0xful << 6);
+    thread->regs.spsr = thread_sanitize_spsr(thread, SPSR_EL1H | 0xful << 6);
 }
 
 static uint64_t id_field(uint64_t id, unsigned shift)
@@ -80,11 +80,11 @@ static uint64_t id_field(uint64_t id, unsigned shift)
 }
 
 /*
- * What processors have had since Armv8.0 is closed unless sysreg.c offers it: most of it by
- * HCR_EL2, MDCR_EL2 and CPTR_EL2, here what has registers of its own, whose zeros close. Two
- * registers of a guest's can be closed by nothing, or not always, and so are its own.
+ * Features newer than Armv8.0 are trapped unless sysreg.c offers them. HCR_EL2, MDCR_EL2 and
+ * CPTR_EL2 trap most of them. The registers here trap the rest, by zeros. For two registers of a
+ * guest there is no trap, or not on all processors: they are switched with the vCPU.
  */
-static void close_newer(struct cpu *cpu)
+static void trap_newer_features(struct cpu *cpu)
 {
     uint64_t pfr0 = read_sysreg(id_aa64pfr0_el1);
     uint64_t pfr1 = read_sysreg(id_aa64pfr1_el1);
@@ -110,10 +110,10 @@ static void close_newer(struct cpu *cpu)
     }
     cpu->has_disr = id_field(pfr0, 28) != 0;
     cpu->has_tpidr2 = id_field(pfr1, 24) != 0 && fine_grained == 0;
-    cpu->has_more = cpu->has_disr || cpu->has_tpidr2;
+    cpu->has_untrapped = cpu->has_disr || cpu->has_tpidr2;
 }
 
-/* Whether the processor executes AT ahead of time: Cortex-A55, A57, A72, A76. */
+/* Whether the processor executes AT speculatively (see set_regime): Cortex-A55, A57, A72, A76. */
 static bool has_at_erratum(void)
 {
     uint64_t part = read_sysreg(midr_el1) & 0xff00fff0ul;
@@ -129,7 +129,7 @@ void vcpu_init_cpu(struct cpu *cpu)
                                2ul << 16); /* 40 bits from level 1, cached (D17.2.158) */
     cpu->hcr_pd = HCR_PD;
     cpu->sctlr_pd = SCTLR_EL1_PD;
-    cpu->vttbr_between = has_at_erratum() ? (uint64_t)nowhere : 0;
+    cpu->vttbr_empty = has_at_erratum() ? (uint64_t)empty_stage2 : 0;
     write_sysreg(hcr_el2, HCR_PD);
     write_sysreg(sctlr_el1, SCTLR_EL1_PD);
     write_sysreg(cpacr_el1, CPACR_FPEN);
@@ -140,7 +140,7 @@ void vcpu_init_cpu(struct cpu *cpu)
     write_sysreg(hstr_el2, 0);
     cpu->cptr = CPTR_RES1 | CPTR_TFP | CPTR_TTA | CPTR_TAM;
     write_sysreg(cptr_el2, cpu->cptr);
-    close_newer(cpu);
+    trap_newer_features(cpu);
     isb();
     __asm__ volatile("tlbi alle1is\n dsb ish\n isb" ::: "memory");
 }
@@ -148,8 +148,8 @@ void vcpu_init_cpu(struct cpu *cpu)
 /* ---- Between vCPUs ---- */
 
 /* `from` is NULL if there was none. */
-static __attribute__((noinline)) void exchange_more(struct cpu *cpu, struct thread *from,
-                                                    struct thread *to)
+static __attribute__((noinline)) void switch_untrapped(struct cpu *cpu, struct thread *from,
+                                                       struct thread *to)
 {
     if (cpu->has_disr) {
         if (from != NULL) {
@@ -185,7 +185,7 @@ static void save(struct cpu *cpu, struct vcpu *vcpu)
 static void load(struct cpu *cpu, struct vcpu *vcpu)
 {
 #define LOAD(name, hardware) write_sysreg(hardware, vcpu->reg[seL4_VCPUReg_##name]);
-    GIVEN_REGISTERS(LOAD)
+    EL2_REGISTERS(LOAD)
     RESIDENT_REGISTERS(LOAD)
     write_sysreg(csselr_el1, vcpu->csselr);
 
@@ -201,7 +201,7 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
 
 /* ---- Between a vCPU and PDs ---- */
 
-/* Let the virtual timer's interrupt come, or not, as is due to this vCPU. */
+/* Make the virtual timer's interrupt active, which masks it, or not, as this vCPU has it. */
 static void sync_vtimer_mask(struct cpu *cpu, const struct vcpu *vcpu)
 {
     if (vcpu->vtimer_masked) {
@@ -218,8 +218,8 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
 
     if (cpu->vcpu_active) {
         vcpu_stop(cpu, &cpu->vcpu_loaded->vcpu);
-        if (cpu->vttbr_between != 0) {
-            write_sysreg(vttbr_el2, cpu->vttbr_between); /* see set_regime */
+        if (cpu->vttbr_empty != 0) {
+            write_sysreg(vttbr_el2, cpu->vttbr_empty); /* see set_regime */
             isb();
         }
     }
@@ -228,8 +228,8 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
             save(cpu, &cpu->vcpu_loaded->vcpu);
         }
         load(cpu, vcpu);
-        if (cpu->has_more) {
-            exchange_more(cpu, cpu->vcpu_loaded, thread);
+        if (cpu->has_untrapped) {
+            switch_untrapped(cpu, cpu->vcpu_loaded, thread);
         }
         cpu->vcpu_loaded = thread;
     }
@@ -242,7 +242,7 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
     }
 }
 
-void vcpu_silence(struct cpu *cpu)
+void vcpu_disable_gich(struct cpu *cpu)
 {
     if (cpu->gich_enabled) {
         gich_write(GICH_HCR, 0);
@@ -253,8 +253,8 @@ void vcpu_silence(struct cpu *cpu)
 
 /* ---- For monitors; they are PDs, so no vCPU is active ---- */
 
-/* Whether a register is in `reg` although the vCPU is loaded: vcpu_leave has put it there. */
-static bool is_exchanged(uint64_t reg)
+/* Whether vcpu_leave has saved this register: it is in `reg` although the vCPU is loaded. */
+static bool is_switched_eagerly(uint64_t reg)
 {
     return reg == seL4_VCPUReg_SCTLR || reg == seL4_VCPUReg_CPACR ||
            reg == seL4_VCPUReg_CNTKCTL_EL1;
@@ -267,7 +267,7 @@ static uint64_t read_resident(uint64_t reg)
     case seL4_VCPUReg_##name:                                                                      \
         return read_sysreg(hardware);
         RESIDENT_REGISTERS(READ)
-        GIVEN_REGISTERS(READ)
+        EL2_REGISTERS(READ)
     }
     return 0;
 }
@@ -280,7 +280,7 @@ static void write_resident(uint64_t reg, uint64_t value)
         write_sysreg(hardware, value);                                                             \
         break;
         RESIDENT_REGISTERS(WRITE)
-        GIVEN_REGISTERS(WRITE)
+        EL2_REGISTERS(WRITE)
     }
 }
 
@@ -289,8 +289,8 @@ seL4_Error vcpu_read_register(struct cpu *cpu, struct thread *thread, uint64_t r
     if (reg >= seL4_VCPUReg_Num) {
         return seL4_InvalidArgument;
     }
-    *value = cpu->vcpu_loaded == thread && !is_exchanged(reg) ? read_resident(reg)
-                                                              : thread->vcpu.reg[reg];
+    *value = cpu->vcpu_loaded == thread && !is_switched_eagerly(reg) ? read_resident(reg)
+                                                                     : thread->vcpu.reg[reg];
     return seL4_NoError;
 }
 
@@ -300,7 +300,7 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
         return seL4_InvalidArgument;
     }
     thread->vcpu.reg[reg] = value;
-    if (cpu->vcpu_loaded == thread && !is_exchanged(reg)) {
+    if (cpu->vcpu_loaded == thread && !is_switched_eagerly(reg)) {
         write_resident(reg, value);
     }
     return seL4_NoError;
@@ -312,8 +312,8 @@ static uint32_t list_register(const struct vcpu *vcpu, bool loaded, uint64_t ind
 }
 
 /*
- * Refused is what seL4 refuses, and what the architecture leaves open, which seL4 lets pass: INTIDs
- * that are none, and an interrupt in two list registers (IHI 0048B, 5.2.2).
+ * Refuses what seL4 refuses. It also refuses what the architecture leaves unpredictable and seL4
+ * lets pass: INTIDs that are none, and one INTID in two list registers (IHI 0048B, 5.2.2).
  */
 seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrupt)
 {
@@ -382,7 +382,7 @@ void vcpu_timer_interrupt(struct cpu *cpu)
 void vcpu_maintenance_interrupt(struct cpu *cpu)
 {
     if (!cpu->vcpu_active) {
-        vcpu_silence(cpu); /* it comes again when its vCPU runs */
+        vcpu_disable_gich(cpu); /* it comes again when its vCPU runs */
         gic_deactivate(INTID_GIC_MAINTENANCE);
         return;
     }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Virtual CPUs. A vCPU's EL1 registers stay in the core while PDs run, until another vCPU takes its
- * place; what a PD would feel of them is exchanged on every switch between the two.
+ * Virtual CPUs. EL1 registers are switched lazily: a vCPU's stay in the core while PDs run, until
+ * another vCPU is loaded. Those that affect a PD are switched each time (vcpu_switch.h).
  */
 
 #include <sel4/constants.h>
@@ -19,9 +19,9 @@ struct vcpu {
     uint64_t reg[seL4_VCPUReg_Num];
     uint64_t hcr; /* HCR_EL2 */
     uint64_t csselr;
-    uint64_t disr; /* VDISR_EL2, which a guest has as DISR_EL1, and TPIDR2_EL0: if there are any */
-    uint64_t tpidr2;
-    uint32_t vmcr; /* GICH_VMCR, GICH_APR, GICH_LR: the virtual CPU interface */
+    uint64_t disr;   /* VDISR_EL2, which a guest sees as DISR_EL1, if the processor has it */
+    uint64_t tpidr2; /* TPIDR2_EL0, if the processor has it */
+    uint32_t vmcr;   /* GICH_VMCR, GICH_APR, GICH_LR: the virtual CPU interface */
     uint32_t apr;
     uint32_t lr[GICH_LIST_REGISTERS];
     uint64_t lr_used;   /* which of `lr` may hold an interrupt */
@@ -34,11 +34,12 @@ void vcpu_init(struct thread *thread);
 /* The core's own settings, once at boot. */
 void vcpu_init_cpu(struct cpu *cpu);
 
-/* Whatever must be exchanged before this vCPU can run: registers, interrupts, the timer's mask. */
+/* Load this vCPU before it runs: registers, list registers, the virtual timer's mask. */
 void vcpu_load(struct cpu *cpu, struct thread *thread);
 
-/* Before the core idles: a pending virtual interrupt would keep it awake. */
-void vcpu_silence(struct cpu *cpu);
+/* Switch the virtual CPU interface off (GICH_HCR.En). An idle core would not sleep in WFI with a
+ * virtual interrupt pending. */
+void vcpu_disable_gich(struct cpu *cpu);
 
 /* For the thread's monitor. Registers are those of seL4_VCPUReg; others are an error. */
 seL4_Error vcpu_read_register(struct cpu *cpu, struct thread *thread, uint64_t reg,
@@ -48,11 +49,12 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
 
 /*
  * Put an interrupt into a list register: INTID | priority << 16 | group << 24 | index << 32.
- * seL4_DeleteFirst if the guest is handling the one that is there; one that only waits is replaced.
+ * It replaces an interrupt that is pending there. seL4_DeleteFirst if that one is active, or if
+ * another list register has this INTID.
  */
 seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrupt);
 
-/* Let the virtual timer's event come again. */
+/* Unmask the virtual timer's event. `intid` is INTID_VIRTUAL_TIMER; others are an error. */
 seL4_Error vcpu_ack_vppi(struct thread *thread, uint64_t intid);
 
 /* Interrupts that a running vCPU causes. */

@@ -15,8 +15,8 @@
  */
 static inline void set_regime(const struct cpu *cpu, uint64_t hcr, uint64_t sctlr, uint64_t vttbr)
 {
-    if (unlikely(cpu->vttbr_between != 0)) {
-        write_sysreg(vttbr_el2, cpu->vttbr_between);
+    if (unlikely(cpu->vttbr_empty != 0)) {
+        write_sysreg(vttbr_el2, cpu->vttbr_empty);
         isb();
         write_sysreg(hcr_el2, hcr);
         write_sysreg(sctlr_el1, sctlr);
