@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One client: its rings, and the last bytes that it has said. Positions in its output count freely
- * from its first byte; the history holds those from `total - CLIENT_HISTORY` on.
+ * One client: its rings, and a history of its output. Positions in the output count from its first
+ * byte and wrap at 2^32. The history holds the bytes from `total - CLIENT_HISTORY` on.
  */
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct client {
     uint32_t total;       /* end of what has been read */
     uint32_t shown;       /* end of what has been shown */
     uint32_t scanned;     /* no line ends between `shown` and this */
-    uint64_t skipped;     /* bytes lost to the view since it last said so */
+    uint64_t skipped;     /* bytes dropped unseen since the view last reported it */
     uint64_t arrived;     /* when the last bytes came, in ticks */
     struct escape escape; /* at `shown` */
     struct escape tail;   /* at `total` */
@@ -33,27 +33,27 @@ struct client {
     struct escape line_escape;
     bool interrupted;
 
-    bool deaf; /* it has not taken input for so long that nobody waits for it any more */
+    bool stalled; /* it has read no input until the timeout: nobody waits for it any more */
 };
 
 void client_init(struct client *client, const struct console_client *config);
 
 /*
- * Move output from the ring into the history. With `lossy`, what has not been shown gives way;
- * otherwise it stays and the rest waits in the ring. Returns whether anything came. The client is
- * notified if it waits for room.
+ * Move output from the ring into the history. With `lossy`, new output replaces what has not been
+ * shown; otherwise that stays, and the rest waits in the ring. `now` is in ticks. Returns whether
+ * anything came. Notifies the client if it waits for room.
  */
 bool client_fetch(struct client *client, bool lossy, uint64_t now);
 
-/* Give up what has not been shown, but for the lines within the last `keep` bytes. */
+/* Skip what has not been shown, except the lines within the last `keep` bytes. */
 void client_skip(struct client *client, uint32_t keep);
 
 /* Go back to the start of the last line, so that it is shown (again). */
 void client_rewind_line(struct client *client);
 
 /*
- * Pass one byte of input on; false if there is no room for it, and the client will notify when
- * there is. The caller wakes the client.
+ * Write one byte of input into the client's ring. Returns false if there is no room for it; then
+ * the client will notify when there is. The caller calls client_wake().
  */
 bool client_put(struct client *client, uint8_t byte);
 
@@ -71,13 +71,13 @@ enum client_chunk {
 /* What is to be shown next. It ends before `*end`; what follows begins at `*next`. */
 enum client_chunk client_next_chunk(struct client *client, uint32_t *end, uint32_t *next);
 
-/* All before `position` has been shown, and a line begins there. */
+/* All output before `position` has been shown, and a line begins there. */
 void client_start_line(struct client *client, uint32_t position);
 
-/* The line that is open will be shown from its start again: something else came between. */
+/* Something else has come into the open line: it will be shown from its start again. */
 void client_interrupt_line(struct client *client);
 
-/* If so, go back to its start. */
+/* If the line has been interrupted, go back to its start. */
 void client_resume_line(struct client *client);
 
 static inline uint8_t client_byte(const struct client *client, uint32_t position)

@@ -8,7 +8,7 @@
 
 #define CONSOLE_MAX_CLIENTS 56
 
-/* A VM's console, or a PD that only speaks (`log`): those are shown but cannot be focused. */
+/* A VM's console, or a PD that only writes messages (`log`). A log cannot be focused. */
 struct console_client {
     const char *name; /* "vm0", "switch" */
     uint8_t channel;
@@ -25,7 +25,7 @@ struct console_config {
     void *uart_receive;  /* ring region: UART -> console */
     uint32_t uart_ring_size;
     bool monochrome;       /* starts without colours */
-    bool has_timer;        /* without one, lines of several clients break into each other */
+    bool has_timer;        /* without one, lines of several clients interrupt each other */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     uint8_t client_count;
     struct console_client clients[CONSOLE_MAX_CLIENTS];

@@ -2,12 +2,12 @@
 
 /*
  * The serial multiplexer: one terminal, the consoles of all machines, and the messages of PDs. This
- * file moves bytes and obeys keys; what the terminal shows is decided in view.c.
+ * file moves bytes and executes commands; what the terminal shows is decided in view.c.
  *
  * A client's output stays in its ring while the UART is busy. Input stays in the UART's ring while
- * the client that it is for is busy, so that much can be pasted; but not for long, because the keys
- * behind it may be meant for another client or for us: a client that does not read loses its input,
- * and the terminal says so.
+ * the client that has the keys has no room, so that much can be pasted. It does not stay for long,
+ * because the keys behind it may be for another client or for the console. A client that does not
+ * read in time loses its input, and the terminal says so.
  */
 
 #include <microkit.h>
@@ -21,25 +21,25 @@
 #include "lib/ring.h"
 #include "view.h"
 
-/* Silence after which an unfinished line is shown. */
+/* An incomplete line is shown after this silence. */
 #define PAUSE_MS 100u
 
-/* How long a client may take none of its input before that is dropped. */
-#define PATIENCE_MS 1000u
+/* A client that reads no input for this long loses it. */
+#define INPUT_TIMEOUT_MS 1000u
 
 static struct ring uart_transmit, uart_receive;
 static struct client clients[CONSOLE_MAX_CLIENTS];
 static uint32_t client_count;
 static struct client *target; /* who gets the keys; NULL if nobody can */
 
-/* Keys on their way: read from the UART's ring and not yet obeyed or passed on. */
+/* Keys that were read from the UART's ring and not yet executed or passed on. */
 static struct keys keys;
 static uint8_t typed[1024];
 static uint32_t typed_first, typed_count;
-static bool held;             /* the client has no room for the last key that was looked at */
-static uint64_t patience_end; /* in ticks; UINT64_MAX: nobody is waited for */
+static bool held;               /* the client has no room for the key in `keys` */
+static uint64_t input_deadline; /* until when to wait for room, in ticks; UINT64_MAX: no wait */
 
-static uint32_t next_shown; /* whose turn it is */
+static uint32_t next_shown; /* round robin: the client that is shown next */
 static uint64_t wake_at;    /* the deadline that the timer driver has; UINT64_MAX: none */
 
 /* The machine of this number: logs have none. NULL if there is none. */
@@ -97,16 +97,16 @@ static void focus(struct client *client)
         return;
     }
     view_focus(client);
-    view_say("[%s alone; Ctrl-] a: all, Ctrl-] ?: help]", client->config->name);
+    view_message("[%s alone; Ctrl-] a: all, Ctrl-] ?: help]", client->config->name);
 }
 
 static void show_all(void)
 {
     view_all();
     if (target != NULL) {
-        view_say("[all; keys go to %s]", target->config->name);
+        view_message("[all; keys go to %s]", target->config->name);
     } else {
-        view_say("[all]");
+        view_message("[all]");
     }
 }
 
@@ -124,7 +124,7 @@ static void help(void)
     };
 
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        view_say("%s", lines[i]);
+        view_message("%s", lines[i]);
     }
 }
 
@@ -138,17 +138,17 @@ static void list(void)
             ring_broken(&client->output) || (!client->config->log && ring_broken(&client->input));
 
         if (client->config->log) {
-            view_say("  -  %-16s messages%s", client->config->name, broken ? ", broken" : "");
+            view_message("  -  %-16s messages%s", client->config->name, broken ? ", broken" : "");
             continue;
         }
-        view_say("%3u  %-16s %s%s%s, %llu bytes unseen", number++, client->config->name,
-                 view_focused() == client ? "alone" : "console",
-                 target == client ? ", has the keys" : "", broken ? ", broken" : "",
-                 (unsigned long long)(client->skipped + client_unseen(client)));
+        view_message("%3u  %-16s %s%s%s, %llu bytes unseen", number++, client->config->name,
+                     view_focused() == client ? "alone" : "console",
+                     target == client ? ", has the keys" : "", broken ? ", broken" : "",
+                     (unsigned long long)(client->skipped + client_unseen(client)));
     }
 }
 
-/* A log's PD understands any notification on its channel as the wish to print its counters. */
+/* A log's PD prints its counters when it is notified on its channel. */
 static void ask_for_statistics(void)
 {
     bool any = false;
@@ -160,24 +160,24 @@ static void ask_for_statistics(void)
         }
     }
     if (!any) {
-        view_say("[nobody keeps counters]");
+        view_message("[nobody keeps counters]");
     }
 }
 
-/* Whether to wait for room with the client that has the keys, which has none. */
-static bool is_worth_waiting(uint64_t now)
+/* The client that has the keys has no room for input: whether to wait for some. */
+static bool may_wait_for_room(uint64_t now)
 {
-    if (!console_config.has_timer || target->deaf || ring_broken(&target->input) ||
+    if (!console_config.has_timer || target->stalled || ring_broken(&target->input) ||
         memchr(typed + typed_first, KEYS_PREFIX, typed_count) != NULL) {
         return false;
     }
-    if (patience_end == UINT64_MAX) {
-        patience_end = now + cpu_counter_frequency() * PATIENCE_MS / 1000;
+    if (input_deadline == UINT64_MAX) {
+        input_deadline = now + cpu_counter_frequency() * INPUT_TIMEOUT_MS / 1000;
     }
-    return now < patience_end;
+    return now < input_deadline;
 }
 
-/* Returns false if the client may yet take it. */
+/* Pass a key on, or drop it. Returns false if it has to wait for room. */
 static bool pass_on(uint8_t byte, uint64_t now)
 {
     if (target == NULL) {
@@ -185,18 +185,18 @@ static bool pass_on(uint8_t byte, uint64_t now)
         return true;
     }
     if (client_put(target, byte)) {
-        target->deaf = false;
-        patience_end = UINT64_MAX;
+        target->stalled = false;
+        input_deadline = UINT64_MAX;
         return true;
     }
-    if (is_worth_waiting(now)) {
+    if (may_wait_for_room(now)) {
         return false;
     }
-    patience_end = UINT64_MAX;
+    input_deadline = UINT64_MAX;
     view_bell();
-    if (!target->deaf) {
-        target->deaf = true;
-        view_say("[%s does not read its input: keys are lost]", target->config->name);
+    if (!target->stalled) {
+        target->stalled = true;
+        view_message("[%s does not read its input: keys are lost]", target->config->name);
     }
     return true;
 }
@@ -210,16 +210,16 @@ static void prompt_for_name(void)
     view_prompt(text);
 }
 
-static void focus_or_say(struct client *client, const char *name)
+static void focus_or_report(struct client *client, const char *name)
 {
     if (client != NULL) {
         focus(client);
     } else {
-        view_say("[no machine '%s'; Ctrl-] l lists them]", name);
+        view_message("[no machine '%s'; Ctrl-] l lists them]", name);
     }
 }
 
-static void obey(enum key key)
+static void execute(enum key key)
 {
     char digit[2] = {(char)('0' + keys.value % 10), '\0'};
 
@@ -228,14 +228,14 @@ static void obey(enum key key)
     case KEY_BYTE:
         return;
     case KEY_NUMBER:
-        focus_or_say(client_of_number(keys.value), digit);
+        focus_or_report(client_of_number(keys.value), digit);
         return;
     case KEY_NAME:
         prompt_for_name();
         return;
     case KEY_NAME_ENTERED:
         view_prompt_over();
-        focus_or_say(client_of_name(keys.name), keys.name);
+        focus_or_report(client_of_name(keys.name), keys.name);
         return;
     case KEY_NAME_CANCELLED:
         view_prompt_over();
@@ -250,13 +250,13 @@ static void obey(enum key key)
         help();
         return;
     case KEY_COLOUR:
-        view_say("[colours %s]", view_toggle_colour() ? "on" : "off");
+        view_message("[colours %s]", view_toggle_colour() ? "on" : "off");
         return;
     case KEY_STATISTICS:
         ask_for_statistics();
         return;
     case KEY_UNKNOWN:
-        view_say("[no such command; Ctrl-] ? helps]");
+        view_message("[no such command; Ctrl-] ? helps]");
         return;
     }
 }
@@ -292,14 +292,14 @@ static void take_key(uint64_t now)
     if (key == KEY_BYTE) {
         held = !pass_on(keys.value, now);
     } else {
-        obey(key);
+        execute(key);
     }
     if (before != NULL && before != target) {
         client_wake(before);
     }
 }
 
-/* Obey and pass on what has been typed. Returns whether there was anything new. */
+/* Execute or pass on what has been typed. Returns whether there was anything new. */
 static bool take_input(uint64_t now)
 {
     bool fetched = fetch_keys();
@@ -316,7 +316,7 @@ static bool take_input(uint64_t now)
     return fetched;
 }
 
-/* A piece of each client's output, beginning with the one whose turn it is. */
+/* Show a piece of each client's output, round robin. Returns whether there was something. */
 static bool show_clients(uint64_t now)
 {
     bool progress = false;
@@ -334,13 +334,13 @@ static bool show_clients(uint64_t now)
     return progress;
 }
 
-/* Have the timer driver wake us when something that is held back becomes due. */
+/* Ask the timer driver for a notification when something that is held back becomes due. */
 static void set_timer(void)
 {
     uint64_t deadline = view_take_deadline();
 
-    if (held && patience_end < deadline) {
-        deadline = patience_end;
+    if (held && input_deadline < deadline) {
+        deadline = input_deadline;
     }
     if (!console_config.has_timer || deadline >= wake_at) {
         return;
@@ -350,8 +350,8 @@ static void set_timer(void)
     microkit_ppcall(console_config.timer_channel, microkit_msginfo_new(TIMER_SET, 1));
 }
 
-/* Whether the UART's ring has room again, or, if not, will say so. */
-static bool room_after_all(void)
+/* Whether the UART's ring, which was full, has room again. If not, the driver will notify. */
+static bool has_room_again(void)
 {
     return view_take_blocked() &&
            ring_await_space(&uart_transmit, console_config.uart_ring_size / 2);
@@ -373,7 +373,7 @@ static void serve(void)
         if (ring_take_data_wanted(&uart_transmit)) {
             microkit_notify(console_config.uart_channel);
         }
-    } while (progress || room_after_all());
+    } while (progress || has_room_again());
     set_timer();
 }
 
@@ -395,7 +395,7 @@ void init(void)
     typed_first = 0;
     typed_count = 0;
     held = false;
-    patience_end = UINT64_MAX;
+    input_deadline = UINT64_MAX;
     next_shown = 0;
     wake_at = UINT64_MAX;
     ring_init(&uart_transmit, console_config.uart_transmit, console_config.uart_ring_size);
@@ -407,11 +407,11 @@ void init(void)
     }
     view_init(&uart_transmit, clients, client_count, !console_config.monochrome, pause);
     target = client_of_number(0);
-    view_say("Braid: %u machines on this console. Ctrl-] ? helps.", machine_count());
+    view_message("Braid: %u machines on this console. Ctrl-] ? helps.", machine_count());
     serve();
 }
 
-/* Every peer notifies because something has come, or there is room: it is all one. */
+/* Peers notify when something has come or when there is room; serve() looks for both. */
 void notified(microkit_channel ch)
 {
     (void)ch;

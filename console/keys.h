@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What the keys mean: the prefix Ctrl-] and what follows it, or a byte for a client. */
+/* The key decoder: the prefix Ctrl-] and the command behind it, or a byte for a client. */
 
 #include <stdint.h>
 
@@ -30,5 +30,6 @@ struct keys {
     uint8_t value;                /* the byte, or the number */
 };
 
-/* What `byte` from the terminal means; see the fields of `keys`. */
+/* Decode `byte` from the terminal. `keys` starts zeroed; its fields hold what belongs to the key.
+ */
 enum key keys_take(struct keys *keys, uint8_t byte);

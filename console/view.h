@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the terminal shows: all clients, line by line, or one of them raw. It writes into the UART's
- * ring and never waits; what does not fit is asked for again when there is room.
+ * What the terminal shows: all clients, line by line, or one of them raw. A view writes into the
+ * UART's ring and never waits. What does not fit stays where it is until there is room.
  */
 
 #include <stdbool.h>
@@ -12,39 +12,40 @@
 #include "lib/ring.h"
 
 /*
- * `pause` is how long, in ticks, a client must be silent before somebody else's line may come
- * between what it has shown of a line and the rest; 0 if nobody will say when it is over.
+ * Start with all clients shown. `uart` and `clients` are kept. While a client's line is incomplete,
+ * another client's may only interrupt it after `pause` ticks of silence. 0 if there is no timer to
+ * say when a pause is over: then lines interrupt each other at once.
  */
 void view_init(struct ring *uart, struct client *clients, uint32_t client_count, bool colour,
                uint64_t pause);
 
-/* Show all clients, or `client` alone, which is no log. */
+/* Show all clients, or `client` alone, which must not be a log. */
 void view_all(void);
 void view_focus(struct client *client);
 
 /* The client that is shown raw, or NULL. */
 struct client *view_focused(void);
 
-/* Returns the new setting. */
+/* Switch colours on or off. Returns the new setting. */
 bool view_toggle_colour(void);
 
-/* A line of the console's own, without its newline. */
-void view_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Show a line of the console's own, given without its newline. */
+void view_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Ask for a line of input: clients wait until it is over. The text that stands there so far. */
+/* Show `text`, a prompt and the input so far. Clients wait until view_prompt_over(). */
 void view_prompt(const char *text);
 void view_prompt_over(void);
 
 /* Ring the terminal's bell. */
 void view_bell(void);
 
-/* Whether output that `client` has not shown may be dropped to keep it going. */
+/* Whether `client`'s unseen output may be dropped, so that it need not wait for the terminal. */
 bool view_is_lossy(const struct client *client);
 
-/* Show the console's own lines. Returns whether there was something. */
+/* Write the console's own text to the UART. Returns whether there was something. */
 bool view_flush(void);
 
-/* Show the next piece of `client`'s output, if it may be. Returns whether there was something. */
+/* Show the next piece of `client`'s output, if it is due. Returns whether there was something. */
 bool view_show(struct client *client, uint64_t now);
 
 /* Whether something waits for room in the UART's ring. Reading clears it. */

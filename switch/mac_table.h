@@ -59,7 +59,7 @@ void mac_table_reserve(struct mac_table *table, uint8_t port, uint32_t quota);
 /* Make `mac` a static address of `port`. Takes one of the port's entries; false: none is left. */
 bool mac_table_add_static(struct mac_table *table, uint64_t mac, uint8_t port);
 
-/* `mac` has been seen on `port` at `now`. Returns false if it belongs to a port for good. */
+/* `mac` has been seen on `port` at `now`, in ticks. Returns false if it is a static address. */
 bool mac_table_learn(struct mac_table *table, uint64_t mac, uint16_t vlan, uint8_t port,
                      uint64_t now);
 

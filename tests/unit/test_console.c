@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: console/console.c console/client.c console/view.c console/keys.c console/escape.c
+ * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
+ * SOURCES: console/view_raw.c console/keys.c console/escape.c
  * SOURCES: lib/ring.c tests/unit/fake/fake_microkit.c
  *
  * The serial multiplexer from outside: what clients say and what is typed goes in, what the
