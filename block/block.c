@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The disk multiplexer: one disk of the board, a part of it for each client. It waits for the
- * driver to say what the disk is like, reads the partition table if a client needs it, gives each
- * client its part, and from then on passes requests on, in turns.
+ * The disk multiplexer: one disk of the board, a slice of it for each client. It waits for the
+ * driver's description of the disk, reads the partition table if a client needs it, and opens each
+ * client's slice. From then on it schedules their requests.
  */
 
 #include <microkit.h>
@@ -31,7 +31,7 @@ struct part {
     uint64_t sectors;
 };
 
-/* ---- Who gets what ---- */
+/* ---- Slices ---- */
 
 static const char *find_range(const struct block_client_config *config, struct part *part)
 {
@@ -71,7 +71,7 @@ static const char *find_part(const struct block_client_config *config, struct pa
     }
 }
 
-/* Whether somebody before this client has the same sectors, and one of the two may write them. */
+/* A client before this one that has some of its sectors, where one of the two may write them. */
 static const struct client *conflict(uint32_t index, const struct part *part)
 {
     for (uint32_t i = 0; i < index; i++) {
@@ -116,7 +116,7 @@ static void open_clients(void)
     }
 }
 
-static bool somebody_wants_partitions(void)
+static bool needs_partition_table(void)
 {
     for (uint32_t i = 0; i < client_count(); i++) {
         if (block_config.clients[i].part != BLOCK_PART_RANGE) {
@@ -138,7 +138,7 @@ static void take_from_driver(void)
         case DRIVER_NOTHING:
             return;
         case DRIVER_INFO:
-            if (!somebody_wants_partitions() || partitions_begin(&disk)) {
+            if (!needs_partition_table() || partitions_begin(&disk)) {
                 open_clients();
             }
             break;
@@ -177,6 +177,6 @@ void init(void)
 
 void notified(microkit_channel ch)
 {
-    (void)ch; /* whoever it is, there may be work for all */
+    (void)ch; /* from whomever it comes, there may be work for all */
     serve();
 }

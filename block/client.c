@@ -14,7 +14,7 @@
 #define IN_FLIGHT_MAX (BLOCK_DEPTH / 2)
 #define BYTES_MAX     (4u << 20)
 
-/* Work that moves no data through memory is taken for this much of it at most. */
+/* A discard or write-zeroes moves no data through memory: it costs at most this many bytes. */
 #define RANGE_BYTES_MAX (4u << 20)
 
 void client_init(struct client *client, const struct block_client_config *config)
@@ -73,8 +73,8 @@ void client_open(struct client *client, const struct block_info *disk, uint64_t 
 
 /* ---- Answers ---- */
 
-/* `client_ready` has seen to it that there is room, unless the client plays with its indices. */
-static void answer(struct client *client, uint32_t id, uint32_t status)
+/* `client_ready` has made sure of room, unless the client has tampered with its ring's indices. */
+static void reply(struct client *client, uint32_t id, uint32_t status)
 {
     struct block_done *record = ring_reserve(&client->replies, sizeof(*record));
 
@@ -84,8 +84,8 @@ static void answer(struct client *client, uint32_t id, uint32_t status)
     }
 }
 
-/* Whether all that is in flight, and one more, could be answered. */
-static bool room_for_answer(struct client *client)
+/* Whether there is room for a reply to all in flight and one more. */
+static bool room_for_reply(struct client *client)
 {
     uint32_t bytes = (client->in_flight + 1) * BLOCK_REPLY_BYTES;
 
@@ -97,7 +97,7 @@ void client_done(struct client *client, const struct flight *flight, uint32_t st
     client->in_flight--;
     client->bytes -= flight->bytes;
     client->writes -= flight->writes;
-    answer(client, flight->id, status);
+    reply(client, flight->id, status);
 }
 
 void client_flush(struct client *client)
@@ -120,7 +120,7 @@ static bool with_data(uint16_t op)
     return op == BLOCK_READ || op == BLOCK_WRITE;
 }
 
-/* Copy the record and see that all of a request is there. */
+/* Copy the record. False if it is no complete request. */
 static bool copy_request(struct client *client, const void *record, uint32_t count)
 {
     struct request *request = &client->request;
@@ -137,7 +137,7 @@ static bool copy_request(struct client *client, const void *record, uint32_t cou
     return true;
 }
 
-/* Whether the sectors are whole blocks, at least one, and all within the client's part. */
+/* Whether the sectors are whole blocks, at least one, and all within the client's slice. */
 static bool check_sectors(const struct client *client, const struct block_request *head)
 {
     uint32_t sectors_per_block = client->info.block_size / BLOCK_SECTOR;
@@ -147,7 +147,7 @@ static bool check_sectors(const struct client *client, const struct block_reques
            head->sector_count <= client->info.sectors - head->sector;
 }
 
-/* Put a segment into the driver's terms, if it is all within a region of the client's. */
+/* Translate a segment's region. False if it is not all within one of the client's regions. */
 static bool translate(const struct client *client, struct block_segment *segment)
 {
     uint64_t size;
@@ -181,7 +181,7 @@ static enum block_status check_data(struct client *client)
     if (bytes > BLOCK_BYTES_MAX || bytes != (uint64_t)head->sector_count * BLOCK_SECTOR) {
         return BLOCK_IO_ERROR;
     }
-    client->moves = (uint32_t)bytes;
+    client->transfer_bytes = (uint32_t)bytes;
     return BLOCK_OK;
 }
 
@@ -199,11 +199,11 @@ static enum block_status check_range(struct client *client, uint32_t feature, ui
     if (head->op != BLOCK_WRITE_ZEROES || (client->info.features & BLOCK_INFO_UNMAP) == 0) {
         head->flags = 0;
     }
-    client->moves = bytes < RANGE_BYTES_MAX ? (uint32_t)bytes : RANGE_BYTES_MAX;
+    client->transfer_bytes = bytes < RANGE_BYTES_MAX ? (uint32_t)bytes : RANGE_BYTES_MAX;
     return BLOCK_OK;
 }
 
-/* Whether the copied request may be done; if so it is in the driver's terms afterwards. */
+/* Check the copied request. If it is valid it is translated afterwards. */
 static enum block_status check_request(struct client *client)
 {
     struct block_request *head = &client->request.head;
@@ -215,7 +215,7 @@ static enum block_status check_request(struct client *client)
         return BLOCK_IO_ERROR;
     }
     if (head->op == BLOCK_FLUSH) {
-        head->sector = head->sector_count = head->flags = client->moves = 0;
+        head->sector = head->sector_count = head->flags = client->transfer_bytes = 0;
         return BLOCK_OK;
     }
     if (head->op != BLOCK_READ && (client->info.features & BLOCK_INFO_READ_ONLY) != 0) {
@@ -237,12 +237,12 @@ static enum block_status check_request(struct client *client)
     return status;
 }
 
-/* ---- Its turn ---- */
+/* ---- Taking and sending ---- */
 
-/* Take the next request that is right out of the ring; those that are not are answered. */
+/* Take the next valid request out of the ring. Invalid ones are answered. */
 static bool fetch(struct client *client)
 {
-    while (room_for_answer(client)) {
+    while (room_for_reply(client)) {
         uint32_t count;
         const void *record = ring_peek(&client->requests, &count);
         enum block_status status = BLOCK_IO_ERROR;
@@ -260,7 +260,7 @@ static bool fetch(struct client *client)
         if (status == BLOCK_OK) {
             return true;
         }
-        answer(client, client->request.head.id, status);
+        reply(client, client->request.head.id, status);
     }
     return false;
 }
@@ -282,7 +282,7 @@ bool client_send(struct client *client, uint32_t owner)
     uint16_t op = client->request.head.op;
     struct flight flight = {.owner = owner,
                             .id = client->request.head.id,
-                            .bytes = client->moves,
+                            .bytes = client->transfer_bytes,
                             .writes = op != BLOCK_READ && op != BLOCK_FLUSH};
 
     if (!driver_send(&client->request, &flight)) {

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * One client, which is one disk of one VM: its rings, its part of the disk, and the checks that
- * keep it there. Whatever it sends, it is copied once, checked, and put into the driver's terms
- * before anybody else sees it.
+ * One client, which is one disk of one VM: its rings, its slice of the board's disk, and the checks
+ * that keep it there. A request is copied once, checked, and translated into the driver's regions
+ * and sectors before anything else is done with it.
  */
 
 #include <stdbool.h>
@@ -17,41 +17,41 @@ struct client {
     const struct block_client_config *config;
     struct ring requests;
     struct ring replies;
-    struct block_info info; /* its disk, as it has been told */
-    uint64_t first;         /* where its part begins, in sectors of the whole disk */
-    bool open;              /* has been told; from then on requests are taken */
+    struct block_info info; /* its disk, as described to it */
+    uint64_t first;         /* where its slice begins, in sectors of the whole disk */
+    bool open;              /* its disk has been described; requests are taken from then on */
     bool reported;          /* a broken ring */
     uint32_t in_flight;     /* requests, */
     uint32_t writes;        /* those of them that change the disk, */
     uint32_t bytes;         /* and what they move */
 
-    /* The oldest request that is not yet in flight, checked and in the driver's terms. */
+    /* The oldest request that is not yet in flight, checked and translated. */
     bool waiting;
     struct request request;
-    uint32_t moves; /* bytes: what its turn costs, nearly */
+    uint32_t transfer_bytes; /* what it costs in its turn, besides REQUEST_COST */
 
     /* The scheduler's, see schedule.h. */
-    uint64_t credit;
-    bool granted;
+    uint64_t deficit;
+    bool quantum_added;
 };
 
 /* Attach to the client's rings. `config` is kept. */
 void client_init(struct client *client, const struct block_client_config *config);
 
 /*
- * Tell the client of its disk: the `sectors` from `first` of `disk`, which hold as they are told
- * or else `sectors` is 0: then it has no medium.
+ * Open the client's disk and describe it to the client: `sectors` sectors of `disk` from `first`
+ * on, which the caller has checked. If `sectors` is 0 the client has no medium.
  */
 void client_open(struct client *client, const struct block_info *disk, uint64_t first,
                  uint64_t sectors);
 
 /*
- * Whether the client has a request that may go now. Requests that are wrong are answered here. If
- * not, the client notifies, or something of its own that is in flight ends.
+ * Whether the client has a request that may go now. Invalid requests are answered here. If there is
+ * none, it is time to ask again when the client notifies or one of its requests ends.
  */
 bool client_ready(struct client *client);
 
-/* Send what is ready; false if the driver has no room now. */
+/* Send the request that is ready. Returns false if the driver has no room now. */
 bool client_send(struct client *client, uint32_t owner);
 
 /* A request of the client's has ended. */

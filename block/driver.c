@@ -18,7 +18,7 @@ static struct {
     bool busy[SLOTS];
     uint8_t free[SLOTS]; /* a stack */
     uint32_t free_count;
-    bool introduced; /* its info has come */
+    bool info_known; /* its info has come */
     bool reported;
 } driver;
 
@@ -66,7 +66,7 @@ bool driver_send(const struct request *request, const struct flight *flight)
     return true;
 }
 
-/* What the driver says is checked too: it may have gone wrong, and nobody else should. */
+/* The driver is checked too, so that its faults do not become the multiplexer's. */
 static enum driver_event take_done(const struct block_done *done, struct flight *flight,
                                    uint32_t *status)
 {
@@ -81,7 +81,7 @@ static enum driver_event take_done(const struct block_done *done, struct flight 
     return DRIVER_DONE;
 }
 
-static bool info_is_sound(const struct block_info *info)
+static bool info_is_valid(const struct block_info *info)
 {
     return info->sectors == 0 ||
            (info->sectors <= UINT64_MAX / BLOCK_SECTOR && info->block_size >= BLOCK_SECTOR &&
@@ -92,20 +92,20 @@ static bool info_is_sound(const struct block_info *info)
 
 static enum driver_event take_info(const struct block_info *from, struct block_info *info)
 {
-    if (driver.introduced) {
+    if (driver.info_known) {
         log_limited("the driver introduces another disk: ignored");
         return DRIVER_NOTHING;
     }
-    driver.introduced = true;
+    driver.info_known = true;
     *info = *from;
-    if (!info_is_sound(info)) {
+    if (!info_is_valid(info)) {
         log_printf("the driver describes an impossible disk: there is none");
         *info = (struct block_info){.kind = BLOCK_REPLY_INFO};
     }
     return DRIVER_INFO;
 }
 
-/* One record; the copy is what counts. */
+/* Copy one record, and take it. */
 static enum driver_event take_record(const void *record, uint32_t count, struct block_info *info,
                                      struct flight *flight, uint32_t *status)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The disk's driver as the multiplexer sees it: requests go, and answers come, in a slot each. */
+/* The multiplexer's end of the rings to the disk's driver. Each request in flight has a slot. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ struct request {
     struct block_segment segments[BLOCK_SEGMENTS_MAX];
 };
 
-/* On whose behalf a request is in flight, and what is to be remembered of it. */
+/* A request in flight: whose it is, and what its completion needs. */
 struct flight {
     uint32_t owner;
     uint32_t id; /* the owner's */
@@ -25,19 +25,18 @@ struct flight {
 void driver_init(void);
 
 /*
- * Send a request, which is checked and in the driver's terms; its id is not looked at. Returns
- * false if there is no room now; there will be when something in flight has finished, or the
- * driver notifies.
+ * Send a request that is checked and translated; its id is replaced. Returns false if there is no
+ * room now. Try again when a request in flight has ended or the driver notifies.
  */
 bool driver_send(const struct request *request, const struct flight *flight);
 
 enum driver_event {
     DRIVER_NOTHING = 0,
-    DRIVER_INFO, /* *info is what the disk is like: the driver's first word */
+    DRIVER_INFO, /* *info describes the disk: the driver's first record */
     DRIVER_DONE, /* *flight has ended with *status */
 };
 
-/* What the driver has to say. After DRIVER_NOTHING it notifies when there is more. */
+/* Take the next record from the driver. After DRIVER_NOTHING it notifies when there is one. */
 enum driver_event driver_take(struct block_info *info, struct flight *flight, uint32_t *status);
 
 /* After a batch: notify the driver if it waits for what was done. */

@@ -20,10 +20,10 @@ static struct {
     struct gpt_header header;
     enum step step;
     bool backup;
-    const char *cause; /* FAILED: what is wrong with the table that was looked at last */
+    const char *cause; /* FAILED: what is wrong with the last table */
     uint64_t block;    /* where it is read from next */
     uint32_t done;     /* bytes read into the buffer, */
-    uint32_t wanted;   /* of so many: whole blocks */
+    uint32_t wanted;   /* of this many: whole blocks */
 } table;
 
 static uint64_t disk_blocks(void)
@@ -75,7 +75,7 @@ static bool read_header(void)
     return read_blocks(header_block(), table.disk->block_size);
 }
 
-/* This table is no good; returns true if it was the last. */
+/* Reject this table and try the backup. Returns true if there is no other. */
 static bool fail(const char *cause)
 {
     const char *which = table.backup ? "the backup partition table" : "the primary partition table";

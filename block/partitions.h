@@ -12,14 +12,14 @@
 
 #define PARTITIONS_OWNER UINT32_MAX /* of the requests, see struct flight */
 
-/* Begin to read. `disk` is kept. Returns true when that is over already: there is nothing. */
+/* Begin to read. `disk` is kept. Returns true if that is over already: there is nothing to read. */
 bool partitions_begin(const struct block_info *disk);
 
-/* The request has ended. Returns true when reading is over, for good or bad. */
+/* The request in flight has ended with `status`. Returns true if reading is over, or has failed. */
 bool partitions_continue(uint32_t status);
 
 /*
- * When it is over: where a partition lies, in sectors; `name`, or `number` if that is NULL.
- * Returns NULL, or why there is none, a sentence without a full stop.
+ * When reading is over: find a partition by `name`, or by `number` if `name` is NULL. Gives its
+ * place in sectors. Returns NULL, or why there is none, a sentence without a full stop.
  */
 const char *partitions_find(const char *name, uint32_t number, uint64_t *first, uint64_t *sectors);

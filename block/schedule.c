@@ -4,17 +4,19 @@
 
 #include <stdbool.h>
 
-#define QUANTUM      (128u << 10) /* bytes of credit in each round */
-#define REQUEST_COST (16u << 10)  /* what a request costs besides the bytes that it moves */
+#define QUANTUM (128u << 10) /* bytes added to the deficit counter in each round */
+
+/* What a request costs besides the bytes that it transfers, in bytes. */
+#define REQUEST_COST (16u << 10)
 
 static uint32_t turn; /* the client whose turn it is */
 
 static uint32_t cost(const struct client *client)
 {
-    return client->moves + REQUEST_COST;
+    return client->transfer_bytes + REQUEST_COST;
 }
 
-enum outcome { HAS_SENT, SAVES, IDLE, NO_ROOM };
+enum outcome { HAS_SENT, SAVES_UP, IDLE, NO_ROOM };
 
 /* One turn of one client. */
 static enum outcome take_turn(struct client *client, uint32_t owner)
@@ -22,24 +24,25 @@ static enum outcome take_turn(struct client *client, uint32_t owner)
     bool sent = false;
 
     while (client_ready(client)) {
-        if (!client->granted) {
-            client->granted = true;
-            client->credit += QUANTUM;
+        if (!client->quantum_added) {
+            client->quantum_added = true;
+            client->deficit += QUANTUM;
         }
-        if (client->credit < cost(client)) {
-            return sent ? HAS_SENT : SAVES;
+        if (client->deficit < cost(client)) {
+            return sent ? HAS_SENT : SAVES_UP;
         }
         if (!client_send(client, owner)) {
             return NO_ROOM; /* the turn is not over */
         }
-        client->credit -= cost(client);
+        client->deficit -= cost(client);
         sent = true;
     }
-    client->credit = 0; /* who has nothing to do saves nothing up */
+    client->deficit = 0; /* a client without requests saves nothing up */
     return sent ? HAS_SENT : IDLE;
 }
 
-/* Ends because credits grow in each round, requests are finite in size, and slots in number. */
+/* Ends: deficit counters grow in each round, and sizes of requests and numbers of slots are
+ * bounded. */
 void schedule(struct client *clients, uint32_t count)
 {
     uint32_t idle = 0;
@@ -57,7 +60,7 @@ void schedule(struct client *clients, uint32_t count)
         default:
             idle = 0;
         }
-        clients[turn].granted = false;
+        clients[turn].quantum_added = false;
         turn++;
     }
 }

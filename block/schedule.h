@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * Whose request goes next: deficit round robin (Shreedhar and Varghese, 1996) by bytes. Each
- * client that has something to do is given the same credit in each round, and what its requests
- * move is taken off it, so that neither many requests nor large ones get more than a fair share.
+ * Whose request goes next: deficit round robin (Shreedhar and Varghese, 1996) by bytes. In each
+ * round a client that has requests gets the same quantum added to its deficit counter. What a
+ * request transfers is subtracted, so that neither many requests nor large ones get more than a
+ * fair share.
  */
 
 #include <stdint.h>
 #include "client.h"
 
-/* Send what can be sent, of `count` clients; a client's index is the owner of its requests. */
+/* Send what can be sent for `count` clients. A client's index is the owner of its requests. */
 void schedule(struct client *clients, uint32_t count);

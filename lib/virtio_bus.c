@@ -14,6 +14,11 @@
 /* A device stops within microseconds, or not at all. */
 #define RESET_READS 1000000u
 
+/* A queue of fewer descriptors is of no use to any driver here. */
+#define QUEUE_SIZE_MIN 4u
+
+#define GENERATION_TRIES 16u
+
 static void add_status(uintptr_t registers, uint32_t bit)
 {
     virtio_write32(registers, VIRTIO_MMIO_STATUS,
@@ -122,6 +127,22 @@ const char *virtio_bus_add_queue(uintptr_t registers, uint32_t index,
                                                                   : "the device refuses a queue";
 }
 
+const char *virtio_bus_open_queue(uintptr_t registers, uint32_t index, struct vring_driver *queue,
+                                  uint16_t size_max, uint16_t indirect_max, uint64_t features,
+                                  void *memory, uint64_t paddr, uint64_t room)
+{
+    uint16_t size = virtio_bus_queue_size(registers, index, size_max);
+
+    if (size < QUEUE_SIZE_MIN) {
+        return "its queue is too small";
+    }
+    if (vring_driver_bytes(size, indirect_max) > room) {
+        return "the region shared with it is too small";
+    }
+    vring_driver_init(queue, memory, paddr, size, indirect_max, features);
+    return virtio_bus_add_queue(registers, index, queue);
+}
+
 void virtio_bus_start(uintptr_t registers)
 {
     add_status(registers, VIRTIO_CONFIG_S_DRIVER_OK);
@@ -160,9 +181,22 @@ uint32_t virtio_bus_take_interrupts(uintptr_t registers)
     return interrupts;
 }
 
-uint32_t virtio_bus_generation(uintptr_t registers)
+static uint32_t config_generation(uintptr_t registers)
 {
     return virtio_read32(registers, VIRTIO_MMIO_CONFIG_GENERATION);
+}
+
+const char *virtio_bus_read_config(uintptr_t registers, void (*read)(void *to), void *to)
+{
+    for (unsigned tries = 0; tries < GENERATION_TRIES; tries++) {
+        uint32_t generation = config_generation(registers);
+
+        read(to);
+        if (config_generation(registers) == generation) {
+            return NULL;
+        }
+    }
+    return "its configuration never stops changing";
 }
 
 uint8_t virtio_bus_config8(uintptr_t registers, uint32_t offset)

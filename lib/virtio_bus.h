@@ -5,8 +5,8 @@
  * The driver's side of the virtio-mmio transport, version 2 (virtio 1.2, 4.2): from finding a
  * device to its first request goes
  *
- *   virtio_bus_negotiate, vring_driver_init and virtio_bus_add_queue for each queue,
- *   virtio_bus_start.
+ *   virtio_bus_negotiate, virtio_bus_open_queue for each queue, virtio_bus_read_config,
+ *   virtio_bus_start; virtio_bus_reset if one of them fails.
  *
  * `registers` is always where the device's slot is mapped. Causes of failure are sentences without
  * a full stop.
@@ -31,6 +31,16 @@ uint16_t virtio_bus_queue_size(uintptr_t registers, uint32_t index, uint16_t wan
 const char *virtio_bus_add_queue(uintptr_t registers, uint32_t index,
                                  const struct vring_driver *queue);
 
+/*
+ * Make `queue`, a fresh one, and give it to the device as its queue `index`. The queue has up to
+ * `size_max` descriptors, a power of two, and indirect tables of `indirect_max`. It lies at
+ * `memory`, which the device knows as `paddr`; see vring_driver_init. Both are aligned to 16, and
+ * `room` bytes are there. `features` are the negotiated ones. Returns NULL, or the cause.
+ */
+const char *virtio_bus_open_queue(uintptr_t registers, uint32_t index, struct vring_driver *queue,
+                                  uint16_t size_max, uint16_t indirect_max, uint64_t features,
+                                  void *memory, uint64_t paddr, uint64_t room);
+
 /* The device may use its queues from now on. */
 void virtio_bus_start(uintptr_t registers);
 
@@ -47,10 +57,13 @@ void virtio_bus_notify(uintptr_t registers, uint32_t index);
 uint32_t virtio_bus_take_interrupts(uintptr_t registers);
 
 /*
- * Fields of configuration space, at `offset` from its start. A device may change several at a
- * time: read all that belong together again until the generation is the same before and after.
+ * Read fields of configuration space that belong together, all from before or all from after a
+ * change (4.2.2.2): call `read`, which gets `to` and reads them, until the configuration has not
+ * changed meanwhile. Returns NULL, or the cause.
  */
-uint32_t virtio_bus_generation(uintptr_t registers);
+const char *virtio_bus_read_config(uintptr_t registers, void (*read)(void *to), void *to);
+
+/* Single fields of configuration space, at `offset` bytes from its start. */
 uint8_t virtio_bus_config8(uintptr_t registers, uint32_t offset);
 uint16_t virtio_bus_config16(uintptr_t registers, uint32_t offset);
 uint32_t virtio_bus_config32(uintptr_t registers, uint32_t offset);

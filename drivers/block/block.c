@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The disk's driver: requests from its client, the disk multiplexer, go to the device as they are,
- * and its answers go back. What it adds is where things are: it alone knows physical addresses, so
- * it lets nothing pass that is not within a data region. It never tries anything twice.
+ * The disk's driver. It passes requests from its client, the disk multiplexer, on to the device,
+ * and the device's results back. It alone knows physical addresses: it translates each segment, and
+ * rejects those that do not lie within a data region. It retries nothing.
  */
 
 #include <microkit.h>
@@ -36,8 +36,8 @@ static void notify_client(void)
     microkit_notify(block_driver_config.client_channel);
 }
 
-/* There is room: see `room_for_answer`. */
-static void answer(uint32_t id, uint32_t status)
+/* There is room: see `room_for_reply`. */
+static void reply(uint32_t id, uint32_t status)
 {
     struct block_done *done = ring_reserve(&replies, sizeof(*done));
 
@@ -47,8 +47,8 @@ static void answer(uint32_t id, uint32_t status)
     }
 }
 
-/* Whether all that is in flight, and one more, could be answered; if not, the client notifies. */
-static bool room_for_answer(void)
+/* Whether there is room for a reply to all in flight and one more. If not, the client notifies. */
+static bool room_for_reply(void)
 {
     uint32_t bytes = (virtio_blk_in_flight() + 1) * BLOCK_REPLY_BYTES;
 
@@ -65,7 +65,7 @@ static void send_info(void)
     }
 }
 
-/* Copy the record and see that it is a request; `id` is known then, if it is to be known at all. */
+/* Copy the record. False if it is no complete request; its `id` is set as far as it is there. */
 static bool copy_request(const void *record, uint32_t count)
 {
     memset(&request.head, 0, sizeof(request.head));
@@ -75,7 +75,7 @@ static bool copy_request(const void *record, uint32_t count)
                sizeof(request.head) + request.head.segment_count * sizeof(struct block_segment);
 }
 
-/* The segment by its physical address; false if it is not all within a data region. */
+/* Translate a segment to physical addresses. False if it is not all within a data region. */
 static bool locate(const struct block_segment *segment, struct vring_driver_segment *at)
 {
     const struct block_driver_region *region;
@@ -114,32 +114,32 @@ static enum block_status check_request(void)
     return BLOCK_OK;
 }
 
-/* Returns false if the device has no room for it, and it has to wait. */
+/* Pass a request on, or reply to it at once. Returns false if the device has no room for it. */
 static bool pass_on(const void *record, uint32_t count)
 {
     enum block_status status;
 
     if (!copy_request(record, count)) {
-        answer(request.head.id, BLOCK_IO_ERROR);
+        reply(request.head.id, BLOCK_IO_ERROR);
         return true;
     }
     status = check_request();
     if (status == BLOCK_OK && request.head.op == BLOCK_FLUSH &&
         (info.features & BLOCK_INFO_FLUSH) == 0) {
-        answer(request.head.id, BLOCK_OK); /* what the device has answered is on the medium */
+        reply(request.head.id, BLOCK_OK); /* what the device has answered is on the medium */
         return true;
     }
     if (status != BLOCK_OK) {
-        answer(request.head.id, status);
+        reply(request.head.id, status);
         return true;
     }
     return virtio_blk_submit(&request.head, data);
 }
 
-/* New requests, as long as the device takes any. The others wait in the ring. */
+/* Submit new requests while the device has room. The others wait in the ring. */
 static void submit(void)
 {
-    while (room_for_answer()) {
+    while (room_for_reply()) {
         uint32_t count;
         const void *record = ring_peek(&requests, &count);
 
@@ -177,13 +177,13 @@ static void take_finished(void)
     uint32_t id;
 
     while (virtio_blk_take(&id, &status)) {
-        answer(id, status);
+        reply(id, status);
     }
 }
 
 /*
- * All that has finished: no more than was in flight, since nothing new is handed over meanwhile.
- * That is the budget of a wake-up.
+ * Take all that has finished. Nothing new is submitted meanwhile, so that what was in flight bounds
+ * the work of a wake-up.
  */
 static void complete(void)
 {
@@ -252,7 +252,7 @@ void notified(microkit_channel ch)
         virtio_blk_interrupted();
     }
     serve();
-    /* A device that has been given up may never stop interrupting: it gets no more of the time. */
+    /* A device that is given up may interrupt for ever: its interrupt stays unacknowledged. */
     if (ch == block_driver_config.irq_channel && !failed) {
         microkit_deferred_irq_ack(ch);
     }

@@ -17,7 +17,6 @@
 #define QUEUE_SIZE_DIRECT   VRING_DRIVER_SIZE_MAX
 
 #define STATUS_UNWRITTEN 0xffu
-#define GENERATION_TRIES 16u
 
 #define FEATURE(bit) (1ULL << (bit))
 #define REQUIRED     FEATURE(VIRTIO_F_VERSION_1)
@@ -29,7 +28,7 @@
      FEATURE(VIRTIO_BLK_F_TOPOLOGY) | FEATURE(VIRTIO_BLK_F_DISCARD) |                              \
      FEATURE(VIRTIO_BLK_F_WRITE_ZEROES))
 
-/* What of a request lies in memory shared with the device, a cache line each. */
+/* The part of a request that lies in memory shared with the device: one cache line. */
 struct shared_slot {
     struct virtio_blk_outhdr header;
     struct virtio_blk_discard_write_zeroes range;
@@ -100,8 +99,10 @@ static void read_optional_operations(struct block_info *info)
     }
 }
 
-static void read_info(struct block_info *info)
+static void read_info(void *to)
 {
+    struct block_info *info = to;
+
     memset(info, 0, sizeof(*info));
     info->kind = BLOCK_REPLY_INFO;
     info->sectors = CONFIG64(capacity);
@@ -120,7 +121,7 @@ static void read_info(struct block_info *info)
     read_optional_operations(info);
 }
 
-/* Whether this is a disk that block/protocol.h can speak of. */
+/* Check that block/protocol.h can describe the disk, and clamp its limits. NULL, or the cause. */
 static const char *check_info(struct block_info *info)
 {
     uint32_t segments_max = vring_driver_segments_max(&disk.queue) - AROUND_DATA;
@@ -147,38 +148,21 @@ static const char *check_info(struct block_info *info)
 
 /* ---- Start ---- */
 
+/* The queue lies at the start of the shared region, the slots behind it. */
 static const char *start_queue(void *dma, uint64_t dma_paddr, uint64_t dma_size)
 {
     bool indirect = has(VIRTIO_RING_F_INDIRECT_DESC);
     uint16_t indirect_max = indirect ? BLOCK_SEGMENTS_MAX + AROUND_DATA : 0;
-    uint16_t size = virtio_bus_queue_size(disk.registers, QUEUE,
-                                          indirect ? QUEUE_SIZE_INDIRECT : QUEUE_SIZE_DIRECT);
-    uint64_t queue_bytes = (vring_driver_bytes(size, indirect_max) + 63u) & ~63ULL;
+    uint16_t size_max = indirect ? QUEUE_SIZE_INDIRECT : QUEUE_SIZE_DIRECT;
+    uint64_t slots_bytes = SLOTS * sizeof(*disk.shared);
+    uint64_t room = dma_size > slots_bytes ? (dma_size - slots_bytes) & ~63ULL : 0;
+    const char *cause = virtio_bus_open_queue(disk.registers, QUEUE, &disk.queue, size_max,
+                                              indirect_max, disk.features, dma, dma_paddr, room);
+    uint64_t queue_bytes = (vring_driver_bytes(disk.queue.size, indirect_max) + 63u) & ~63ULL;
 
-    if (size < 4) {
-        return "its queue is too small";
-    }
-    if (queue_bytes + SLOTS * sizeof(*disk.shared) > dma_size) {
-        return "the region shared with it is too small";
-    }
-    vring_driver_init(&disk.queue, dma, dma_paddr, size, indirect_max, disk.features);
     disk.shared = (struct shared_slot *)(void *)((uint8_t *)dma + queue_bytes);
     disk.shared_paddr = dma_paddr + queue_bytes;
-    return virtio_bus_add_queue(disk.registers, QUEUE, &disk.queue);
-}
-
-/* Fields that belong together, all from before or all from after a change (4.2.2.2). */
-static const char *read_consistent_info(struct block_info *info)
-{
-    for (unsigned tries = 0; tries < GENERATION_TRIES; tries++) {
-        uint32_t generation = virtio_bus_generation(disk.registers);
-
-        read_info(info);
-        if (virtio_bus_generation(disk.registers) == generation) {
-            return check_info(info);
-        }
-    }
-    return "its configuration never stops changing";
+    return cause;
 }
 
 const char *virtio_blk_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
@@ -192,7 +176,10 @@ const char *virtio_blk_start(uintptr_t registers, void *dma, uint64_t dma_paddr,
     }
     disk.error = start_queue(dma, dma_paddr, dma_size);
     if (disk.error == NULL) {
-        disk.error = read_consistent_info(info);
+        disk.error = virtio_bus_read_config(registers, read_info, info);
+    }
+    if (disk.error == NULL) {
+        disk.error = check_info(info);
     }
     if (disk.error != NULL) {
         virtio_bus_reset(registers);
@@ -224,7 +211,7 @@ static uint32_t type_of(uint16_t op)
     }
 }
 
-/* Write what of the request the device reads from the slot; whether that includes the range. */
+/* Write the parts of a request that the device reads from the slot. True: the range is one. */
 static bool fill_slot(struct shared_slot *slot, const struct block_request *request)
 {
     bool range = request->op == BLOCK_DISCARD || request->op == BLOCK_WRITE_ZEROES;

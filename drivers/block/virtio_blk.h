@@ -3,7 +3,7 @@
 
 /*
  * One virtio-blk device (virtio 1.2, 5.2) with one queue and several requests in flight. It is
- * stopped for good when it breaks a rule or says that it is broken.
+ * stopped for good when it breaks the protocol or sets DEVICE_NEEDS_RESET.
  */
 
 #include <stdbool.h>
@@ -26,15 +26,16 @@ const char *virtio_blk_start(uintptr_t registers, void *dma, uint64_t dma_paddr,
 bool virtio_blk_submit(const struct block_request *request,
                        const struct vring_driver_segment *data);
 
-/* Tell the device of what has been submitted since. */
+/* Kick the device, once for a batch of submitted requests. */
 void virtio_blk_kick(void);
 
 /* Take a finished request: its id and its BLOCK_* status. False if there is none. */
 bool virtio_blk_take(uint32_t *id, uint32_t *status);
 
 /*
- * Call for an interrupt, before taking what is finished; and before sleeping, which returns true
- * if something has finished meanwhile, of which no interrupt may tell.
+ * virtio_blk_interrupted: call it for an interrupt, before taking what has finished.
+ * virtio_blk_await: call it before sleeping. It enables interrupts, and returns true if a request
+ * has finished meanwhile, without one.
  */
 void virtio_blk_interrupted(void);
 bool virtio_blk_await(void);

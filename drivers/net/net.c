@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The network card's driver: to the switch it is a port like any other (lib/net_port.h). It plays
- * the monitor's part: it says what the card takes (checksums and segments that are not finished, if
- * the card finishes them), passes on what the switch sends, and gives the switch all that comes in.
- * Who may send what to whom is the switch's to decide.
+ * The network card's driver. To the switch it is a port like any other (lib/net_port.h), and the
+ * driver does what a monitor does at its port: it publishes which offloads the card has (checksums,
+ * segmentation), sends what the switch passes on, and passes on all that the card receives. The
+ * switch decides who may send what to whom.
  *
- * Frames are copied between the switch's rings and buffers of the driver's own, so that the card
- * reaches nothing that anyone else writes.
+ * Frames are copied between the switch's rings and the driver's own buffers, so that the card
+ * reaches no memory that anyone else writes.
  */
 
 #include <linux/virtio_net.h>
@@ -27,36 +27,37 @@
 #define MTU_USUAL 1500u
 
 /*
- * Frames from the card per wake-up. Then the switch, which has a lower priority, has its turn, and
- * wakes the driver when it has dealt with them; what the card has no buffers for meanwhile is lost
- * there, where it costs nothing.
+ * Frames from the card per wake-up. Then it is the turn of the switch, which has a lower priority
+ * and notifies the driver when it has taken them. Meanwhile the card drops what it has no buffers
+ * for, which costs no processor time.
  */
 #define RX_BUDGET 128u
 
-/* Frames to the card between two looks at what has come in. */
+/* Frames to the card before the next look at what has been received. */
 #define TX_BUDGET 128u
 
 static struct ring to_switch, from_switch;
 static struct ring log_ring;
-static uint32_t accepts; /* NET_PORT_*, as the switch has been told */
+static uint32_t accepts; /* NET_PORT_*, as published to the switch */
 static bool stopped;     /* the card has been given up, or there is none */
 static bool reported;    /* a broken ring */
 
-static void tell_switch(void)
+static void publish_accepts(void)
 {
-    uint32_t *told =
+    uint32_t *published =
         (uint32_t *)(void *)((uint8_t *)net_driver_config.from_switch + NET_PORT_ACCEPTS_OFFSET);
 
     accepts = virtio_net_accepts();
-    *(volatile uint32_t *)told = accepts;
+    *(volatile uint32_t *)published = accepts;
     atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* ---- To the card ---- */
 
 /*
- * See that the card is asked for nothing but what it can do, and told nothing but what has been
- * checked. The record is the driver's own by now. Returns NULL, or the cause in words.
+ * Check the record's virtio-net header, and clear what means nothing in it, so that the card is
+ * only asked for offloads that it has. The record is the driver's own copy. Returns NULL, or the
+ * cause in words.
  */
 static const char *seal_record(void *record, uint32_t count)
 {
@@ -84,7 +85,7 @@ static const char *seal_record(void *record, uint32_t count)
     return cause;
 }
 
-/* Returns false if the card has no room for it now. */
+/* Send a record, or drop an invalid one. Returns false if the card has no room for it now. */
 static bool send_record(const void *record, uint32_t count)
 {
     const char *cause = "its length cannot be";
@@ -164,14 +165,14 @@ static bool receive(void)
     }
 }
 
-/* ---- Turns ---- */
+/* ---- Events ---- */
 
 static void give_up(void)
 {
     stopped = true;
     log_printf("the card is given up: %s%s", virtio_net_error(),
                virtio_net_stop() ? "" : "; it does not stop");
-    tell_switch();
+    publish_accepts();
 }
 
 static void serve(void)
@@ -197,7 +198,7 @@ static void serve(void)
     }
 }
 
-static void say_link(void)
+static void log_link(void)
 {
     log_printf("the link is %s%s%s%s", (accepts & NET_PORT_UP) != 0 ? "up" : "down",
                (accepts & NET_PORT_CSUM) != 0 ? ", with checksums" : "",
@@ -213,7 +214,7 @@ static void start_card(void)
                                          *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
 
     stopped = cause != NULL;
-    tell_switch();
+    publish_accepts();
     if (stopped) {
         log_printf("no card: %s", cause);
         return;
@@ -223,7 +224,7 @@ static void start_card(void)
     if (info.mtu != 0 && info.mtu < MTU_USUAL) {
         log_printf("its MTU is %u: longer frames get lost", (unsigned)info.mtu);
     }
-    say_link();
+    log_link();
 }
 
 void init(void)
@@ -244,11 +245,11 @@ void init(void)
 void notified(microkit_channel ch)
 {
     if (ch == net_driver_config.irq_channel && !stopped && virtio_net_interrupted()) {
-        tell_switch();
-        say_link();
+        publish_accepts();
+        log_link();
     }
     serve();
-    /* A card that is given up may still interrupt, for good: it is not heard any more. */
+    /* A card that is given up may interrupt for ever: its interrupt stays unacknowledged. */
     if (ch == net_driver_config.irq_channel && !stopped) {
         microkit_irq_ack(ch);
     }

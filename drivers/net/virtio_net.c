@@ -19,9 +19,9 @@ _Static_assert(VIRTIO_NET_RECORD_MAX == sizeof(struct virtio_net_hdr_v1) + NET_G
                "the largest record");
 
 /*
- * The region's parts: the queues, buffers to receive into, and buffers to send from, few that hold
- * a large segment and many that hold a frame. Where the device merges receive buffers they are
- * pages; where it does not, each must hold whatever may come.
+ * The parts of the DMA region: the queues, receive buffers, and transmit buffers: many that hold a
+ * frame and a few that hold a large segment. If the device merges receive buffers they are pages;
+ * if it does not, each must hold the largest record.
  */
 #define QUEUE_SIZE   VRING_DRIVER_SIZE_MAX
 #define QUEUE_ROOM   (16u << 10)
@@ -40,8 +40,6 @@ _Static_assert(TX_BUFFERS <= QUEUE_SIZE, "the queue has room whenever a buffer i
 
 /* The most buffers that one record takes. */
 #define PIECES_MAX ((VIRTIO_NET_RECORD_MAX + RX_MERGEABLE - 1) / RX_MERGEABLE)
-
-#define GENERATION_TRIES 16u
 
 #define FEATURE(bit) (1ULL << (bit))
 #define REQUIRED     FEATURE(VIRTIO_F_VERSION_1)
@@ -69,18 +67,18 @@ static struct {
     uint8_t *rx; /* buffers of rx_size bytes */
     uint64_t rx_paddr;
     uint32_t rx_size;
-    struct piece pieces[PIECES_MAX]; /* of the oldest record, as far as it is there */
+    struct piece pieces[PIECES_MAX]; /* of the oldest record, as far as received */
     uint32_t piece_count;
-    uint32_t piece_total; /* how many it has; 0: there is none */
-    uint32_t record;      /* bytes of those that are there */
+    uint32_t piece_total; /* how many pieces the record has; 0: no record has begun */
+    uint32_t record;      /* bytes in the pieces received so far */
 
     uint8_t *tx; /* TX_SMALL buffers, then TX_LARGE */
     uint64_t tx_paddr;
-    uint16_t small[TX_SMALL]; /* stacks of those that are free */
+    uint16_t small[TX_SMALL]; /* stacks of free buffers */
     uint16_t large[TX_LARGE];
     uint32_t small_count;
     uint32_t large_count;
-    uint16_t offered; /* by virtio_net_send_buffer */
+    uint16_t reserved; /* by virtio_net_send_buffer */
 } card;
 
 static bool has(unsigned feature)
@@ -105,8 +103,10 @@ static void read_link(void)
     card.link = !has(VIRTIO_NET_F_STATUS) || (CONFIG16(status) & VIRTIO_NET_S_LINK_UP) != 0;
 }
 
-static void read_info(struct virtio_net_info *info)
+static void read_info(void *to)
 {
+    struct virtio_net_info *info = to;
+
     memset(info, 0, sizeof(*info));
     if (has(VIRTIO_NET_F_MAC)) {
         for (uint32_t i = 0; i < sizeof(info->mac); i++) {
@@ -119,39 +119,14 @@ static void read_info(struct virtio_net_info *info)
     read_link();
 }
 
-/* Fields that belong together, all from before or all from after a change (4.2.2.2). */
-static const char *read_consistent_info(struct virtio_net_info *info)
-{
-    for (unsigned tries = 0; tries < GENERATION_TRIES; tries++) {
-        uint32_t generation = virtio_bus_generation(card.registers);
-
-        read_info(info);
-        if (virtio_bus_generation(card.registers) == generation) {
-            return NULL;
-        }
-    }
-    return "its configuration never stops changing";
-}
-
 /* ---- Start ---- */
 
-static void give_to_receive(uint16_t buffer)
+static void post_receive_buffer(uint16_t buffer)
 {
     struct vring_driver_segment segment = {card.rx_paddr + (uint64_t)buffer * card.rx_size,
                                            card.rx_size};
 
     vring_driver_add(&card.queue[RX], &segment, 0, 1, buffer);
-}
-
-static const char *start_queue(uint32_t index, uint8_t *memory, uint64_t paddr)
-{
-    uint16_t size = virtio_bus_queue_size(card.registers, index, QUEUE_SIZE);
-
-    if (size < 4 || vring_driver_bytes(size, 0) > QUEUE_ROOM) {
-        return "its queue is too small";
-    }
-    vring_driver_init(&card.queue[index], memory, paddr, size, 0, card.features);
-    return virtio_bus_add_queue(card.registers, index, &card.queue[index]);
 }
 
 static uint32_t rx_buffer_size(void)
@@ -165,7 +140,8 @@ static uint32_t rx_buffer_size(void)
 static const char *start_queues(uint8_t *dma, uint64_t paddr)
 {
     for (uint32_t i = 0; i < QUEUES; i++) {
-        const char *cause = start_queue(i, dma, paddr);
+        const char *cause = virtio_bus_open_queue(card.registers, i, &card.queue[i], QUEUE_SIZE, 0,
+                                                  card.features, dma, paddr, QUEUE_ROOM);
 
         if (cause != NULL) {
             return cause;
@@ -180,7 +156,7 @@ static const char *start_queues(uint8_t *dma, uint64_t paddr)
     card.tx = dma + RX_ROOM;
     card.tx_paddr = paddr + RX_ROOM;
     for (uint32_t i = 0; i < card.queue[RX].size && i < RX_ROOM / card.rx_size; i++) {
-        give_to_receive((uint16_t)i);
+        post_receive_buffer((uint16_t)i);
     }
     for (uint32_t i = 0; i < TX_SMALL; i++) {
         card.small[card.small_count++] = (uint16_t)i;
@@ -205,7 +181,7 @@ const char *virtio_net_start(uintptr_t registers, void *dma, uint64_t dma_paddr,
     }
     card.error = start_queues(dma, dma_paddr);
     if (card.error == NULL) {
-        card.error = read_consistent_info(info);
+        card.error = virtio_bus_read_config(registers, read_info, info);
     }
     if (card.error != NULL) {
         virtio_bus_reset(registers);
@@ -240,7 +216,7 @@ uint32_t virtio_net_accepts(void)
 
 /* ---- Sending ---- */
 
-/* Take back what has been sent. */
+/* Reclaim transmit buffers whose frames have been sent. */
 static void reclaim(void)
 {
     uint16_t buffer;
@@ -268,8 +244,8 @@ static uint32_t tx_offset(uint16_t buffer)
     return buffer < TX_SMALL ? buffer * SMALL : TX_SMALL * SMALL + (buffer - TX_SMALL) * LARGE;
 }
 
-/* The buffer on top of its stack, or NULL: there is none, or no descriptor for it. */
-static void *offer(uint32_t count)
+/* The buffer on top of its stack, or NULL: no buffer or no descriptor is free. */
+static void *find_free_buffer(uint32_t count)
 {
     bool small = count <= SMALL;
 
@@ -277,29 +253,29 @@ static void *offer(uint32_t count)
         (small ? card.small_count : card.large_count) == 0 || card.queue[TX].free_count == 0) {
         return NULL;
     }
-    card.offered = small ? card.small[card.small_count - 1] : card.large[card.large_count - 1];
-    return card.tx + tx_offset(card.offered);
+    card.reserved = small ? card.small[card.small_count - 1] : card.large[card.large_count - 1];
+    return card.tx + tx_offset(card.reserved);
 }
 
 void *virtio_net_send_buffer(uint32_t count)
 {
-    void *buffer = offer(count);
+    void *buffer = find_free_buffer(count);
 
     if (buffer == NULL) {
         reclaim();
-        buffer = offer(count);
+        buffer = find_free_buffer(count);
     }
     return buffer;
 }
 
 void virtio_net_send(uint32_t count)
 {
-    struct vring_driver_segment segment = {card.tx_paddr + tx_offset(card.offered), count};
+    struct vring_driver_segment segment = {card.tx_paddr + tx_offset(card.reserved), count};
 
-    if (!vring_driver_add(&card.queue[TX], &segment, 1, 0, card.offered)) {
+    if (!vring_driver_add(&card.queue[TX], &segment, 1, 0, card.reserved)) {
         return;
     }
-    if (card.offered < TX_SMALL) {
+    if (card.reserved < TX_SMALL) {
         card.small_count--;
     } else {
         card.large_count--;
@@ -313,10 +289,10 @@ bool virtio_net_await_sent(void)
 
 /* ---- Receiving ---- */
 
-static void give_back_pieces(void)
+static void repost_buffers(void)
 {
     for (uint32_t i = 0; i < card.piece_count; i++) {
-        give_to_receive(card.pieces[i].buffer);
+        post_receive_buffer(card.pieces[i].buffer);
     }
     card.piece_count = 0;
     card.piece_total = 0;
@@ -371,7 +347,7 @@ uint32_t virtio_net_received(void)
             if (card.record <= VIRTIO_NET_RECORD_MAX) {
                 return card.record;
             }
-            give_back_pieces();
+            repost_buffers();
         }
         if (!take_piece()) {
             break;
@@ -388,7 +364,7 @@ void virtio_net_read(void *to)
         memcpy(at, card.rx + (size_t)card.pieces[i].buffer * card.rx_size, card.pieces[i].bytes);
         at += card.pieces[i].bytes;
     }
-    give_back_pieces();
+    repost_buffers();
 }
 
 bool virtio_net_await_received(void)

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * One virtio-net device (virtio 1.2, 5.1) with one queue each way. Frames are records as in
- * lib/net_port.h: what a device reads and writes is the same struct virtio_net_hdr_v1 and frame.
- * They lie in buffers that only driver and device reach. The device is stopped for good when it
- * breaks a rule or says that it is broken.
+ * One virtio-net device (virtio 1.2, 5.1) with one pair of queues. Frames are records as in
+ * lib/net_port.h, struct virtio_net_hdr_v1 and frame, which is also what the device reads and
+ * writes. They lie in buffers that only driver and device reach. The device is stopped for good
+ * when it breaks the protocol or sets DEVICE_NEEDS_RESET.
  */
 
 #include <stdbool.h>
@@ -28,7 +28,7 @@ struct virtio_net_info {
 const char *virtio_net_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
                              struct virtio_net_info *info);
 
-/* What the device takes now, in NET_PORT_* bits: 0 without a link. */
+/* The device's link and offloads now, in NET_PORT_* bits: 0 without a link. */
 uint32_t virtio_net_accepts(void);
 
 /*
@@ -53,10 +53,10 @@ bool virtio_net_await_sent(void);
 uint32_t virtio_net_received(void);
 void virtio_net_read(void *to);
 
-/* Before sleeping: returns true if something has come meanwhile, of which no interrupt may tell. */
+/* Before sleeping: enable receive interrupts. True: a record has come meanwhile, without one. */
 bool virtio_net_await_received(void);
 
-/* Tell the device, once for a batch, of what has been sent and given back. */
+/* Kick the device, once for a batch of buffers sent and posted. */
 void virtio_net_kick(void);
 
 /* Call for an interrupt, before all else. Returns true if what virtio_net_accepts says changed. */

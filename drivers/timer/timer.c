@@ -9,8 +9,9 @@
 #include "protocol.h"
 
 /*
- * No deadline is put into the hardware further ahead than this (hours): far beyond, a comparison
- * of 64-bit counters may take the future for the past, and the interrupt would never cease.
+ * In ticks, hours: no deadline is put into the hardware further ahead than this. Far beyond it a
+ * comparison of 64-bit counters may take the future for the past, and the interrupt would never
+ * cease.
  */
 #define HORIZON (1ULL << 40)
 

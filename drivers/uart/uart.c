@@ -2,8 +2,8 @@
 
 /*
  * The PL011 driver: two streams to its client, the console multiplexer. It never waits for the
- * device: what does not fit into the transmit FIFO goes when the device interrupts, and what the
- * client does not fetch stays in the receive FIFO with its interrupts masked.
+ * device. What does not fit into the transmit FIFO is written when the device interrupts. What the
+ * client has no room for stays in the receive FIFO, whose interrupts are then masked.
  */
 
 #include <microkit.h>
@@ -16,7 +16,7 @@
 /* Bytes for each direction and wake-up. Emulated devices take any number without a pause. */
 #define BUDGET 256u
 
-/* The longest wait for the last byte that somebody else has sent, in reads of UARTFR. */
+/* The longest wait for a byte that the firmware still sends, in reads of UARTFR. */
 #define BUSY_READS 100000u
 
 static struct ring transmit_ring, receive_ring;
@@ -51,7 +51,7 @@ static void notify_client(void)
     microkit_notify(uart_config.client_channel);
 }
 
-/* Fetch the next bytes from the client; false if there are none, and it will notify. */
+/* Fetch the next bytes from the client. False if there are none; then the client will notify. */
 static bool refill(void)
 {
     do {
@@ -62,9 +62,9 @@ static bool refill(void)
 }
 
 /*
- * The transmit interrupt marks the FIFO's level falling through the threshold. It is enabled only
- * behind a FIFO that was filled (or, on an emulated device that is never full, after a write, which
- * raises it), so it always comes.
+ * The transmit interrupt is raised when the FIFO's level falls through the threshold. It is enabled
+ * only after the FIFO was filled, or after a write to an emulated device that is never full, which
+ * raises it. So it always comes.
  */
 static void transmit(void)
 {
@@ -87,13 +87,13 @@ static void transmit(void)
     }
 }
 
-/* Whether the client has room for the next byte; if not, it will notify. */
+/* Whether the client has room for the next byte. If not, it will notify. */
 static bool receive_has_room(void)
 {
     return ring_space(&receive_ring) > 0 || ring_await_space(&receive_ring, 1);
 }
 
-/* Take up to `budget` bytes from the device; returns false if the client has no room for more. */
+/* Take up to `budget` bytes from the device. False if the client has no room for more. */
 static bool take_received(uint32_t budget)
 {
     for (uint32_t received = 0; received < budget; received++) {
@@ -115,8 +115,8 @@ static bool take_received(uint32_t budget)
 }
 
 /*
- * Reading is what clears the receive interrupts: UARTICR would also clear what arrives between the
- * last look and the write.
+ * Reading UARTDR clears the receive interrupts. UARTICR is not written: that would also clear the
+ * interrupt of a byte that arrives after the last read.
  */
 static void receive(uint32_t budget)
 {
@@ -129,8 +129,9 @@ static void receive(uint32_t budget)
 }
 
 /*
- * The line's speed stays as the firmware has set it. Switching the FIFOs on empties them, so what
- * has been typed by then is taken first, and where they are on already they stay as they are.
+ * Set 8 data bits and enable the FIFOs. The baud rate stays as the firmware has set it. Enabling
+ * the FIFOs empties them, so what has been received by then is taken first; FIFOs that are enabled
+ * already stay as they are.
  */
 static void set_format(void)
 {
@@ -166,7 +167,7 @@ void init(void)
     pending_first = 0;
     pending_count = 0;
     start_device();
-    /* All of it: what has arrived so far interrupts no more. */
+    /* Take all of it: what has arrived so far raises no interrupt any more. */
     receive(uart_config.ring_size);
     transmit();
 }
