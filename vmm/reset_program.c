@@ -110,7 +110,7 @@ uint64_t reset_program_argument(uint8_t vcpu)
     uint64_t argument = 0;
 
     _Static_assert(VGIC_LIST_REGISTERS == 4, "they fit into a register");
-    vgic_occupants(vcpu, intids);
+    vgic_lr_intids(vcpu, intids);
     for (unsigned i = 0; i < VGIC_LIST_REGISTERS; i++) {
         argument |= (uint64_t)intids[i] << (16 * i);
     }

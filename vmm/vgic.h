@@ -2,26 +2,26 @@
 #pragma once
 
 /*
- * The virtual GICv2 distributor (Arm IHI 0048B, chapter 4.3), without the Security Extensions. The
- * CPU interface is the hardware's; this decides what goes into the list registers.
+ * The virtual GICv2 (Arm IHI 0048B), without the Security Extensions. The distributor (4.3) is
+ * emulated. The CPU interface is the hardware's, and this decides what goes into list registers.
  *
- * The kernel reports the end of an interrupt, but not that the guest has taken it, and a list
- * register can be used for something more urgent, but not be cleared. So an interrupt in a list
- * register reads as active, stays there until the guest ends it or it has to make room, and is not
- * offered to another vCPU meanwhile.
+ * The kernel reports the end of an interrupt (EOI), but not its acknowledgement. A list register
+ * can be overwritten with an interrupt of higher priority, but it cannot be cleared. So an
+ * interrupt in a list register reads as active. It stays there until the guest ends it or another
+ * one replaces it, and no other vCPU is given it meanwhile.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/gicv2.h"
 #include "mmio.h"
 
-#define VGIC_SPI_BASE       32u
 #define VGIC_MAX_INTID      128u
 #define VGIC_LIST_REGISTERS 4u /* GIC-400 has four */
 #define VGIC_SIZE           4096u
-#define VGIC_CPU_INTERFACE                                                                         \
-    0x10000u            /* where the guest has its CPU interface, from the distributor */
-#define VGIC_NONE 1023u /* no interrupt (IHI 0048B, 2.2.1) */
+/* The guest-physical offset of its CPU interface from its distributor. */
+#define VGIC_CPU_INTERFACE 0x10000u
+#define VGIC_NONE          GIC_INTID_SPURIOUS /* no interrupt */
 
 #define VGIC_VIRTUAL_TIMER 27u /* PPI */
 
@@ -29,40 +29,39 @@
 void vgic_init(uint32_t vcpu_count);
 
 /*
- * Back to the state after power-on. What a vCPU's list registers hold stays there, because nobody
- * but the guest can empty them: see vgic_occupants.
+ * The state after power-on. List registers keep their contents, because only the guest can empty
+ * them: see vgic_lr_intids. Lines keep their levels.
  */
 void vgic_reset(void);
 
-/* The level of a device's interrupt line; `intid` is an SPI. Cheap if it does not change. */
+/* Set the level of a device's interrupt line. `intid` is an SPI. Cheap if it does not change. */
 void vgic_set_level(uint32_t intid, bool asserted);
 
-/* A PPI of one vCPU has become pending (edge): the virtual timer's, INTID 27. */
+/* A PPI of one vCPU has become pending (an edge): the virtual timer's, INTID 27. */
 void vgic_raise_ppi(uint8_t vcpu, uint32_t intid);
 
-/* The guest has ended the interrupt in that list register (a maintenance fault). */
+/* The guest has ended the interrupt in that list register: a VGICMaintenance fault. */
 void vgic_maintenance(uint8_t vcpu, uint32_t list_register);
 
-/* Whether an enabled interrupt waits for this vCPU: then a WFI does not sleep. */
+/* Whether a list register of this vCPU holds an interrupt: then a WFI does not sleep. */
 bool vgic_pending(uint8_t vcpu);
 
-/* Whether the virtual timer of this vCPU would interrupt it if it fired. */
+/* Whether the distributor would forward the virtual timer's interrupt to this vCPU. */
 bool vgic_timer_enabled(uint8_t vcpu);
 
-/* The vCPU has been powered on: it is offered what waits for it. */
+/* The vCPU has been powered on: it gets the interrupts that are pending for it. */
 void vgic_vcpu_on(uint8_t vcpu);
 
-/* The vCPU has been powered off: the others are offered the SPIs that its list registers hold. */
+/* The vCPU has been powered off: the SPIs in its list registers go to the others. */
 void vgic_vcpu_off(uint8_t vcpu);
 
 /*
  * The INTIDs in this vCPU's list registers, highest priority first, VGIC_NONE where there is none.
  */
-void vgic_occupants(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS]);
+void vgic_lr_intids(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS]);
 
-/* The list registers of this vCPU, which is not on, have been emptied behind the distributor's
- * back. */
-void vgic_forget_occupants(uint8_t vcpu);
+/* The list registers of this vCPU, which is not on, have been emptied (reset_program.h). */
+void vgic_lr_cleared(uint8_t vcpu);
 
 /* The distributor's registers; an mmio_handler. */
 bool vgic_access(void *unused, struct mmio_access *access);

@@ -219,7 +219,7 @@ bool vm_reset_done(uint8_t vcpu)
         return false;
     }
     vcpu_power_off(vcpu);
-    vgic_forget_occupants(vcpu);
+    vgic_lr_cleared(vcpu);
     vm.resetting &= ~(1u << vcpu);
     if (vm.state == VM_RUNNING) {
         power_on(vcpu, vm.next[vcpu].entry, vm.next[vcpu].x0);

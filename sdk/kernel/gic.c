@@ -4,26 +4,6 @@
 
 #include "uart.h"
 
-#define GICD_CTLR       0x000u
-#define GICD_TYPER      0x004u
-#define GICD_ISENABLER  0x100u
-#define GICD_ICENABLER  0x180u
-#define GICD_ICPENDR    0x280u
-#define GICD_ISACTIVER  0x300u
-#define GICD_ICACTIVER  0x380u
-#define GICD_IPRIORITYR 0x400u
-#define GICD_ITARGETSR  0x800u
-#define GICD_ICFGR      0xc00u
-
-#define GICC_CTLR 0x000u
-#define GICC_PMR  0x004u
-#define GICC_BPR  0x008u
-
-#define GICD_CTLR_ENABLE   1u
-#define GICC_CTLR_ENABLE   1u
-#define GICC_CTLR_EOI_MODE (1u << 9)
-
-#define SPI_BASE         32u
 #define DEFAULT_PRIORITY 0x80u
 #define EVERY_BYTE       0x01010101u
 
@@ -45,7 +25,7 @@ static inline uint32_t bit_word(uint32_t base, uint32_t intid)
 
 uint32_t gic_intid_count(void)
 {
-    uint32_t count = 32 * ((gicd_read(GICD_TYPER) & 0x1f) + 1);
+    uint32_t count = 32 * (GICD_TYPER_LINES(gicd_read(GICD_TYPER)) + 1);
 
     return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
 }
@@ -62,11 +42,11 @@ void gic_init(void)
     }
     for (uint32_t intid = 0; intid < count; intid += 4) {
         gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
-        if (intid >= SPI_BASE) {
+        if (intid >= GIC_SPI_BASE) {
             gicd_write(GICD_ITARGETSR + intid, EVERY_BYTE); /* to core 0 */
         }
     }
-    gicd_write(GICD_CTLR, GICD_CTLR_ENABLE);
+    gicd_write(GICD_CTLR, GICD_CTLR_GROUP0);
 
     mmio_write32(BOARD_GICC + GICC_PMR, 0xf0);
     mmio_write32(BOARD_GICC + GICC_BPR, 0);
@@ -86,7 +66,7 @@ void gic_init(void)
 
 void gic_enable(uint32_t intid, bool edge)
 {
-    if (intid >= SPI_BASE) {
+    if (intid >= GIC_SPI_BASE) {
         uint32_t config = gicd_read(GICD_ICFGR + intid / 16 * 4);
         uint32_t bit = 2u << intid % 16 * 2;
 

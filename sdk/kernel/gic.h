@@ -2,22 +2,20 @@
 #pragma once
 
 /*
- * The GICv2 (Arm IHI 0048B). An interrupt's end is split in two (GICC_CTLR.EOImode): the kernel
- * drops the priority at once; deactivating it lets it come again, and that is its handler's.
+ * The GICv2 (Arm IHI 0048B). With GICC_CTLR.EOImode set an interrupt ends in two steps. The kernel
+ * drops its priority at once (GICC_EOIR). Its handler deactivates it (GICC_DIR): until then it
+ * cannot come again.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "arch.h"
 #include "board.h"
+#include "lib/gicv2.h"
 
-#define GIC_MAX_INTID       1020u /* 1020 to 1023 are no interrupts */
-#define GICH_LIST_REGISTERS 4u    /* GIC-400 has four */
+#define GICH_LIST_REGISTERS 4u /* GIC-400 has four */
 
-#define GICC_IAR  0x000cu
-#define GICC_EOIR 0x0010u
-#define GICC_DIR  0x1000u
-
+/* The virtual interface control registers (table 5-1). */
 #define GICH_HCR   0x000u
 #define GICH_VTR   0x004u
 #define GICH_VMCR  0x008u
@@ -47,10 +45,11 @@ void gic_enable(uint32_t intid, bool edge);
 /* How many INTIDs the distributor has. */
 uint32_t gic_intid_count(void);
 
-/* Make an interrupt active without its having come: it cannot come until it is deactivated. */
+/* Make an interrupt active although it is not pending: it cannot come until it is deactivated. */
 void gic_set_active(uint32_t intid);
 
-/* The interrupt that is due, now active, and its priority dropped; 1020 or more: none. */
+/* Acknowledge the highest priority pending interrupt and drop its priority. It is active then.
+ * Returns its INTID, or GIC_MAX_INTID or more if there is none. */
 static inline uint32_t gic_acknowledge(void)
 {
     uint32_t iar = mmio_read32(BOARD_GICC + GICC_IAR);
@@ -61,7 +60,7 @@ static inline uint32_t gic_acknowledge(void)
     return iar & 0x3ff;
 }
 
-/* Let an interrupt come again. Harmless if it is not active. */
+/* Deactivate an interrupt, so that it can come again. Harmless if it is not active. */
 static inline void gic_deactivate(uint32_t intid)
 {
     mmio_write32(BOARD_GICC + GICC_DIR, intid);

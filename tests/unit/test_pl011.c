@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/pl011.c vmm/console_port.c vmm/vgic.c vmm/vcpu.c lib/ring.c
+ * SOURCES: vmm/pl011.c vmm/console_port.c vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c
+ * SOURCES: vmm/vcpu.c lib/ring.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The emulated PL011: what Linux's driver relies on, lines, a console that does not take them, and

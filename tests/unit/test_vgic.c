@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/vgic.c vmm/vcpu.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c vmm/vcpu.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The virtual distributor: every register, priorities and list registers, level and edge, several
  * vCPUs, and a guest that writes noise.
@@ -16,23 +17,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 
-#define GICD_CTLR       0x000
-#define GICD_TYPER      0x004
-#define GICD_IIDR       0x008
-#define GICD_IGROUPR    0x080
-#define GICD_ISENABLER  0x100
-#define GICD_ICENABLER  0x180
-#define GICD_ISPENDR    0x200
-#define GICD_ICPENDR    0x280
-#define GICD_ISACTIVER  0x300
-#define GICD_ICACTIVER  0x380
-#define GICD_IPRIORITYR 0x400
-#define GICD_ITARGETSR  0x800
-#define GICD_ICFGR      0xc00
-#define GICD_SGIR       0xf00
-#define GICD_CPENDSGIR  0xf10
-#define GICD_SPENDSGIR  0xf20
-#define GICD_ICPIDR2    0xfe8
+#define GICD_ICPIDR2 0xfe8
 
 #define SPI   48u
 #define TIMER VGIC_VIRTUAL_TIMER
@@ -96,7 +81,7 @@ static void start(uint32_t vcpus)
     vcpu_init(vcpus);
     vgic_init(vcpus);
     /* What was in a line's memory from the case before. */
-    for (uint32_t i = VGIC_SPI_BASE; i < VGIC_MAX_INTID; i++) {
+    for (uint32_t i = GIC_SPI_BASE; i < VGIC_MAX_INTID; i++) {
         vgic_set_level(i, false);
     }
     for (uint8_t v = 0; v < vcpus; v++) {
@@ -651,18 +636,18 @@ static void reset_leaves_list_registers_to_be_emptied(void **state)
     }
     vgic_reset();
     assert_true(vgic_pending(0));
-    vgic_occupants(0, intids);
+    vgic_lr_intids(0, intids);
     assert_int_equal(intids[0], 42);
     assert_int_equal(intids[1], 41);
     assert_int_equal(intids[2], 40);
     assert_int_equal(intids[3], VGIC_NONE);
     eoi(0, 41); /* the program that empties them ends one: it does not come back */
     assert_int_equal(fake.vcpu[0].injections, 3);
-    vgic_forget_occupants(0);
+    vgic_lr_cleared(0);
     assert_false(vgic_pending(0));
     vgic_maintenance(0, 0); /* a late report */
     assert_false(vgic_pending(0));
-    vgic_occupants(0, intids);
+    vgic_lr_intids(0, intids);
     assert_int_equal(intids[0], VGIC_NONE);
 }
 

@@ -2,7 +2,8 @@
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
- * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vm.c lib/chacha20.c lib/ring.c
+ * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c vmm/vm.c
+ * SOURCES: lib/chacha20.c lib/ring.c
  * SOURCES: lib/log.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
@@ -32,10 +33,6 @@
 
 #define EC_WFX 0x01u
 #define EC_SMC 0x17u
-
-#define GICD_CTLR      0x000
-#define GICD_ISENABLER 0x100
-#define GICD_ITARGETSR 0x800
 
 #define SPI 48u
 #define PC  0x40201000u

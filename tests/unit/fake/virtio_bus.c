@@ -95,7 +95,7 @@ bool pace_pauses(void)
 
 void vgic_set_level(uint32_t intid, bool asserted)
 {
-    assert_in_range(intid, VGIC_SPI_BASE, 127);
+    assert_in_range(intid, GIC_SPI_BASE, 127);
     if (asserted && !bus.level[intid]) {
         bus.rises[intid]++;
     }

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * Inside the virtual GIC: the state that its files share, and what they offer each other.
+ *
+ *   vgic.c              power-on state, and the inputs: lines of devices, virtual timers
+ *   vgic_distributor.c  the registers of the distributor; SGIs
+ *   vgic_lr.c           which interrupt gets a list register, and which has to give it up
+ *
+ * Whoever changes the state so that a vCPU may have something new to take calls vgic_lr_fill.
+ */
+
+#include <microkit.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "config.h"
+#include "lib/gicv2.h"
+#include "vgic.h"
+
+#define VGIC_WORDS (VGIC_MAX_INTID / 32)
+
+/* The state of 32 interrupts, a bit for each. */
+struct vgic_bank {
+    uint32_t group; /* 1: group 1 */
+    uint32_t enabled;
+    uint32_t pending_latch; /* pending, apart from a level-sensitive line */
+    uint32_t line_level;    /* the level of the input */
+    uint32_t active;        /* made active by a write to GICD_ISACTIVER */
+    uint32_t in_lr;         /* in a list register */
+    uint32_t edge;          /* 0: level-sensitive */
+};
+
+struct vgic_lr {
+    uint16_t intid; /* VGIC_NONE: empty */
+    uint8_t priority;
+    bool stale; /* the distributor no longer counts it: its end changes nothing there */
+};
+
+struct vgic_cpu {
+    struct vgic_bank bank;         /* SGIs and PPIs */
+    uint32_t targeted[VGIC_WORDS]; /* the SPIs that may go to this vCPU; word 0 is unused */
+    uint8_t priority[GIC_SPI_BASE];
+    uint8_t sgi_sources[GIC_SGI_COUNT]; /* bit n: pending, from vCPU n */
+    struct vgic_lr lr[VGIC_LIST_REGISTERS];
+    unsigned lr_count; /* those that are not empty */
+};
+
+struct vgic {
+    uint32_t vcpu_count;
+    uint32_t control; /* GICD_CTLR */
+    struct vgic_cpu cpu[VMM_MAX_VCPUS];
+    struct vgic_bank bank[VGIC_WORDS]; /* SPIs; word 0 is unused */
+    uint8_t priority[VGIC_MAX_INTID];
+};
+
+extern struct vgic vgic;
+
+/* The bank of INTIDs 32 * `word` and up, as this vCPU sees it. */
+static inline struct vgic_bank *vgic_bank_of(uint8_t vcpu, uint32_t word)
+{
+    return word == 0 ? &vgic.cpu[vcpu].bank : &vgic.bank[word];
+}
+
+static inline uint8_t *vgic_priority_of(uint8_t vcpu, uint32_t intid)
+{
+    return intid < GIC_SPI_BASE ? &vgic.cpu[vcpu].priority[intid] : &vgic.priority[intid];
+}
+
+/* What is pending in the distributor: latched, or a level-sensitive line that is high. */
+static inline uint32_t vgic_pending_bits(const struct vgic_bank *bank)
+{
+    return bank->pending_latch | (bank->line_level & ~bank->edge);
+}
+
+/* The kernel masks the virtual timer's event when it reports one. Unmask it. */
+static inline void vgic_unmask_timer(uint8_t vcpu)
+{
+    microkit_vcpu_arm_ack_vppi(vcpu, VGIC_VIRTUAL_TIMER);
+}
+
+/* ---- vgic_lr.c ---- */
+
+/*
+ * Put the pending interrupts of the highest priority into this vCPU's list registers, and wake the
+ * vCPU if there is any in them. Nothing happens to a vCPU that is off or resetting.
+ */
+void vgic_lr_fill(uint8_t vcpu);
+
+/* The same for all vCPUs. */
+void vgic_lr_fill_all(void);
+
+/* The same for the vCPUs that an SPI is targeted at, until one of them has it. */
+void vgic_lr_fill_spi(uint32_t intid);
+
+/* All list registers of this vCPU are empty. */
+void vgic_lr_init(uint8_t vcpu);
+
+/* All of them are stale. */
+void vgic_lr_reset(uint8_t vcpu);
+
+/* The list registers that hold interrupts `bits` of bank `word` are stale, on this vCPU. */
+void vgic_lr_make_stale(uint8_t vcpu, uint32_t word, uint32_t bits);
