@@ -10,20 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "diagnostics.h"
-
-/* The head of an arm64 Image, little endian. */
-struct image_header {
-    uint32_t code[2];
-    uint64_t text_offset;
-    uint64_t image_size;
-    uint64_t flags;
-    uint64_t reserved[3];
-    uint32_t magic;
-    uint32_t pe_offset;
-};
-
-#define IMAGE_MAGIC           0x644d5241u /* "ARM\x64" */
-#define IMAGE_FLAG_BIG_ENDIAN 1u
+#include "lib/arm64_image.h"
 
 struct signature {
     const char *bytes;
@@ -68,7 +55,7 @@ const char *find_file(const struct system *system, const char *name)
 /* What is wrong with a file that should be an Image; NULL if nothing. */
 static const char *check_kernel(const unsigned char *head, size_t length, struct image *image)
 {
-    struct image_header header;
+    struct arm64_image_header header;
 
     if (length >= 4 && memcmp(head,
                               "\x7f"
@@ -90,15 +77,15 @@ static const char *check_kernel(const unsigned char *head, size_t length, struct
         return "too short for an arm64 Image";
     }
     memcpy(&header, head, sizeof(header));
-    if (le32toh(header.magic) != IMAGE_MAGIC) {
+    if (le32toh(header.magic) != ARM64_IMAGE_MAGIC) {
         return "not an arm64 Image (no 'ARM\\x64' at byte 56): name a raw kernel Image for arm64";
     }
-    if (le64toh(header.flags) & IMAGE_FLAG_BIG_ENDIAN) {
+    if (le64toh(header.flags) & ARM64_IMAGE_FLAG_BIG_ENDIAN) {
         return "a big-endian kernel: use a little-endian one";
     }
     uint64_t text_offset = le64toh(header.text_offset);
     uint64_t memory_size = le64toh(header.image_size);
-    if (text_offset >= 2 * MIB || memory_size > 1024 * MIB) {
+    if (text_offset >= ARM64_IMAGE_ALIGN || memory_size > 1024 * MIB) {
         return "not an arm64 Image (its header's sizes are impossible)";
     }
     image->text_offset = text_offset;
@@ -120,7 +107,7 @@ static const char *check_archive(const unsigned char *head, size_t length)
 /* What is wrong with the file at image->path; NULL if nothing. */
 static const char *inspect(struct image *image)
 {
-    unsigned char head[sizeof(struct image_header)] = {0};
+    unsigned char head[sizeof(struct arm64_image_header)] = {0};
     struct stat status;
     FILE *file = fopen(image->path, "rb");
 

@@ -5,22 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 #include "entropy.h"
+#include "lib/arm64_image.h"
 #include "lib/cpu.h"
-
-/* The head of an arm64 Image (booting.rst, "Call the kernel image"). */
-struct image_header {
-    uint32_t code[2];
-    uint64_t text_offset;
-    uint64_t image_size;
-    uint64_t flags;
-    uint64_t reserved[3];
-    uint32_t magic;
-    uint32_t reserved2;
-};
-
-#define IMAGE_MAGIC           0x644d5241u /* "ARM\x64" */
-#define IMAGE_FLAG_BIG_ENDIAN 1u
-#define IMAGE_ALIGN           0x200000u
 
 /* Devicetree Specification 0.4, 5.2. */
 #define FDT_MAGIC       0xd00dfeedu
@@ -28,7 +14,7 @@ struct image_header {
 #define FDT_ALIGN       8u
 #define FDT_SIZE_MAX    0x200000u
 
-/* Guest memory from `gpa` on that an image occupies, once it runs. */
+/* The guest memory that an image occupies once it runs: `size` bytes from `gpa` on. */
 struct extent {
     uint64_t gpa;
     uint64_t size; /* 0: nothing */
@@ -49,18 +35,18 @@ static struct extent extent_of(const struct vmm_image *image)
     return (struct extent){image->gpa, image->data ? image->size : 0};
 }
 
-static struct image_header header_of(const struct vmm_image *kernel)
+static struct arm64_image_header header_of(const struct vmm_image *kernel)
 {
-    struct image_header header;
+    struct arm64_image_header header;
 
     memcpy(&header, kernel->data, sizeof(header));
     return header;
 }
 
-/* An Image needs more memory than its file has bytes: its .bss. */
+/* An Image needs more memory than its file has bytes, for its .bss. */
 static struct extent kernel_extent(const struct vmm_image *kernel)
 {
-    struct image_header header = header_of(kernel);
+    struct arm64_image_header header = header_of(kernel);
     uint64_t size = header.image_size > kernel->size ? header.image_size : kernel->size;
 
     return (struct extent){kernel->gpa, size};
@@ -68,19 +54,19 @@ static struct extent kernel_extent(const struct vmm_image *kernel)
 
 static const char *check_kernel(const struct vmm_image *kernel, const struct guest_memory *memory)
 {
-    struct image_header header;
+    struct arm64_image_header header;
 
     if (!kernel->data || kernel->size < sizeof(header)) {
         return "the kernel is too short to be an arm64 Image";
     }
     header = header_of(kernel);
-    if (header.magic != IMAGE_MAGIC) {
+    if (header.magic != ARM64_IMAGE_MAGIC) {
         return "the kernel is not an arm64 Image";
     }
-    if (header.flags & IMAGE_FLAG_BIG_ENDIAN) {
+    if (header.flags & ARM64_IMAGE_FLAG_BIG_ENDIAN) {
         return "the kernel is big-endian";
     }
-    if ((kernel->gpa - header.text_offset) % IMAGE_ALIGN != 0) {
+    if ((kernel->gpa - header.text_offset) % ARM64_IMAGE_ALIGN != 0) {
         return "the kernel is not placed at its text offset from a 2 MiB boundary";
     }
     if (!fits(memory, kernel_extent(kernel))) {
@@ -142,8 +128,8 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
 }
 
 /*
- * What is to be done, one after the other. The memory is zeroed as a whole, the images' places
- * included: which parts of it a guest has touched nobody can say.
+ * The stages of loading, in their order. All of the memory is zeroed, the images' places included,
+ * because nobody knows which parts of it a guest has written.
  */
 enum stage { ZERO, KERNEL, INITRD, DTB, SEED };
 
@@ -160,7 +146,7 @@ static struct {
 
 typedef uint64_t words __attribute__((vector_size(16), may_alias));
 
-/* `page` is aligned to 16 bytes. The beginning of a page that is not zero says so most often. */
+/* `page` is aligned to 16 bytes. Of a page that is not zero most often the first bytes are not. */
 static bool is_zero(const uint8_t *page)
 {
     const words *w = (const words *)(const void *)page;
@@ -180,8 +166,8 @@ static bool is_zero(const uint8_t *page)
 }
 
 /*
- * A page that is zero is not written: on an emulator it takes none of the host's memory then. The
- * old guest may have written past the caches, so they are emptied of it first.
+ * A page that is zero is not written: under emulation it then takes none of the host's memory. The
+ * old guest may have written past the caches, so its lines are cleaned and invalidated first.
  */
 static void zero(uint8_t *at, uint64_t size)
 {
@@ -212,7 +198,7 @@ static void copy(uint64_t gpa, const uint8_t *from, uint64_t size, bool is_code)
     }
 }
 
-/* The seed goes into the guest's copy of its device tree, where a place is kept for it. */
+/* The seed goes into the guest's copy of its device tree, which has a property of its size. */
 static void seed(const struct vmm_config *config, const struct guest_memory *memory)
 {
     uint64_t gpa = config->dtb.gpa + config->seed_offset;
