@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The command line of a guest's kernel. */
+
+#include "layout.h"
+
+const char *layout_bootargs(const struct vm *vm)
+{
+    const struct vm_settings *settings = &vm->settings;
+    const char *arguments =
+        settings->console.number
+            ? memory_format("console=hvc0 quiet earlycon=pl011,0x%llx cma=0", GUEST_PL011)
+            : "quiet cma=0";
+
+    arguments = memory_format("%s braid.hostname=%s", arguments, settings->hostname.text);
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        const struct interface_settings *interface = &vm->interfaces[i].settings;
+        if (interface->ip.line != 0) {
+            arguments = memory_format("%s braid.net%u=%s", arguments, i,
+                                      value_format(VALUE_IPV4_NET, interface->ip.number));
+        }
+        if (vm->interfaces[i].lease != 0) {
+            arguments = memory_format("%s,%s", arguments,
+                                      value_format(VALUE_IPV4, vm->interfaces[i].lease));
+        }
+        if (interface->gateway.line != 0) {
+            arguments = memory_format("%s braid.gw%u=%s", arguments, i,
+                                      value_format(VALUE_IPV4, interface->gateway.number));
+        }
+    }
+    if (settings->router.number) {
+        arguments = memory_format("%s sysctl.net.ipv4.ip_forward=1", arguments);
+    }
+    return settings->cmdline.text[0] == '\0'
+               ? arguments
+               : memory_format("%s %s", arguments, settings->cmdline.text);
+}

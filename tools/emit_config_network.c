@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The configuration of switches, and of the network card's driver. */
+
+#include <inttypes.h>
+#include "emit_config.h"
+
+static const char *trunk_name(const struct interface *port)
+{
+    return memory_format("trunk_%u", port->port);
+}
+
+static void emit_trunks(const struct network *network, struct buffer *out)
+{
+    for (unsigned p = 0; p < network->port_count; p++) {
+        const struct interface *port = network->ports[p];
+        if (port->trunk[0] == 0) {
+            continue;
+        }
+        buffer_print(out, "\nstatic const uint16_t %s[] = {", trunk_name(port));
+        for (size_t i = 0; port->trunk[i] != 0; i++) {
+            buffer_print(out, "%u, ", port->trunk[i]);
+        }
+        buffer_print(out, "0};\n");
+    }
+}
+
+static void emit_port(const struct layout *layout, const struct network *network, unsigned p,
+                      struct buffer *out)
+{
+    const struct interface *port = network->ports[p];
+    const struct vm_layout *place = &layout->vms[port->vm->index];
+    const struct link *link = &place->interfaces[port->index];
+    bool vhost = interface_is_vhost(port);
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .name = \"%s\",\n"
+                 "            .path = %s,\n"
+                 "            .channel = %u,\n"
+                 "            .mac_fixed = %s,\n"
+                 "            .mac = {",
+                 port->vm->name, vhost ? "SWITCH_PATH_VHOST" : "SWITCH_PATH_ISOLATED",
+                 link->server_channel, port->settings.any_mac.number ? "false" : "true");
+    emit_mac(port->mac, out);
+    buffer_print(out,
+                 "},\n"
+                 "            .may_reach = 0x%" PRIx64 ",\n"
+                 "            .access_vlan = %" PRIu64 ",\n",
+                 network->may_reach[p], port->settings.vlan.number);
+    if (port->trunk[0] != 0) {
+        buffer_print(out, "            .trunk_vlans = %s,\n", trunk_name(port));
+    }
+    if (vhost) {
+        buffer_print(out,
+                     "            .vhost_page = " FIELD_POINTER ",\n"
+                     "            .ram = " FIELD_POINTER ",\n"
+                     "            .ram_gpa = 0x%llx,\n"
+                     "            .ram_size = 0x%" PRIx64 ",\n"
+                     "        },\n",
+                     link->server_up, place->switch_ram[port->index], GUEST_RAM,
+                     port->vm->settings.memory.number);
+        return;
+    }
+    buffer_print(out,
+                 "            .from_port = " FIELD_POINTER ",\n"
+                 "            .to_port = " FIELD_POINTER ",\n"
+                 "            .ring_size = 0x%" PRIx64 ",\n"
+                 "        },\n",
+                 link->server_up, link->server_down, link->ring_up);
+}
+
+static void emit_uplink_vlans(const struct uplink *uplink, struct buffer *out)
+{
+    if (uplink == NULL || uplink->vlans[0] == 0) {
+        return;
+    }
+    buffer_print(out, "\nstatic const uint16_t uplink_vlans[] = {");
+    for (size_t i = 0; uplink->vlans[i] != 0; i++) {
+        buffer_print(out, "%u, ", uplink->vlans[i]);
+    }
+    buffer_print(out, "0};\n");
+}
+
+static void emit_uplink_port(const struct layout *layout, const struct uplink *uplink,
+                             struct buffer *out)
+{
+    const struct link *link = &layout->uplink.link;
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .name = \"uplink\",\n"
+                 "            .path = SWITCH_PATH_UPLINK,\n"
+                 "            .channel = %u,\n"
+                 "            .may_reach = 0x%" PRIx64 ",\n"
+                 "            .access_vlan = %" PRIu64 ",\n"
+                 "            .flood_limit = %" PRIu64 ",\n",
+                 link->server_channel, uplink->network->may_reach[uplink->port],
+                 uplink->settings.native.number, uplink->settings.flood.number);
+    if (uplink->vlans[0] != 0) {
+        buffer_print(out, "            .trunk_vlans = uplink_vlans,\n");
+    }
+    buffer_print(out,
+                 "            .from_port = " FIELD_POINTER ",\n"
+                 "            .to_port = " FIELD_POINTER ",\n"
+                 "            .ring_size = 0x%" PRIx64 ",\n"
+                 "        },\n",
+                 link->server_up, link->server_down, link->ring_up);
+}
+
+void emit_switch_config(const struct layout *layout, const struct network *network,
+                        struct buffer *out)
+{
+    const struct link *log = &layout->log_links[network->index];
+
+    emit_trunks(network, out);
+    emit_uplink_vlans(network->uplink, out);
+    buffer_print(out,
+                 "\nconst struct switch_config switch_config = {\n"
+                 "    .name = \"%s\",\n"
+                 "    .age_seconds = %" PRIu64 ",\n"
+                 "    .mirror_port = %d,\n"
+                 "    .log = " FIELD_POINTER ",\n"
+                 "    .log_size = 0x%" PRIx64 ",\n"
+                 "    .log_channel = %u,\n"
+                 "    .port_count = %u,\n"
+                 "    .ports = {\n",
+                 network->name, network->settings.ageing.number / 1000000, network->mirror_port,
+                 log->client_up, log->ring_up, log->client_channel, network_port_count(network));
+    for (unsigned p = 0; p < network->port_count; p++) {
+        emit_port(layout, network, p, out);
+    }
+    if (network->uplink != NULL) {
+        emit_uplink_port(layout, network->uplink, out);
+    }
+    buffer_print(out, "    },\n};\n");
+}
+
+void emit_card_driver_config(const struct layout *layout, struct buffer *out)
+{
+    const struct uplink_layout *place = &layout->uplink;
+
+    buffer_print(out,
+                 "\n/* The SDK's tool writes the physical address here. */\n"
+                 "uint64_t dma_paddr = UINT64_MAX;\n"
+                 "\nconst struct net_driver_config net_driver_config = {\n"
+                 "    .registers = 0x%" PRIx64 ",\n"
+                 "    .irq_channel = %u,\n"
+                 "    .switch_channel = %u,\n"
+                 "    .to_switch = " FIELD_POINTER ",\n"
+                 "    .from_switch = " FIELD_POINTER ",\n"
+                 "    .ring_size = 0x%" PRIx64 ",\n"
+                 "    .dma = " FIELD_POINTER ",\n"
+                 "    .dma_paddr = &dma_paddr,\n"
+                 "    .log = " FIELD_POINTER ",\n"
+                 "    .log_size = 0x%" PRIx64 ",\n"
+                 "    .log_channel = %u,\n"
+                 "};\n",
+                 place->registers, place->driver->irqs.items[0].channel, place->link.client_channel,
+                 place->link.client_up, place->link.client_down, place->link.ring_up, place->dma,
+                 place->log.client_up, place->log.ring_up, place->log.client_channel);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The configuration of monitors, and the files that they carry. */
+
+#include <inttypes.h>
+#include "emit.h"
+#include "emit_config.h"
+#include "vmm/config.h"
+
+static void emit_image(const char *field, const char *symbol, const struct guest_image *place,
+                       struct buffer *out)
+{
+    if (place->image == NULL) {
+        return;
+    }
+    buffer_print(out, "    .%s = {.data = ", field);
+    if (place->vaddr != 0) {
+        buffer_print(out, FIELD_POINTER, place->vaddr);
+    } else {
+        buffer_print(out, "%s", symbol);
+    }
+    buffer_print(out, ", .size = %" PRIu64 ", .gpa = 0x%" PRIx64 "},\n", place->image->size,
+                 place->gpa);
+}
+
+static void emit_vm_console(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
+{
+    const struct link *link = &place->console;
+
+    buffer_print(out,
+                 "    .console = {\n"
+                 "        .present = %s,\n"
+                 "        .channel = %u,\n"
+                 "        .output = " FIELD_POINTER ",\n"
+                 "        .output_size = 0x%" PRIx64 ",\n",
+                 vm->settings.console.number ? "true" : "false", link->client_channel,
+                 link->client_up, link->ring_up);
+    if (vm->settings.console.number) {
+        buffer_print(out,
+                     "        .input = " FIELD_POINTER ",\n"
+                     "        .input_size = 0x%" PRIx64 ",\n"
+                     "        .registers = " FIELD_POINTER ",\n"
+                     "        .gpa = 0x%" PRIx64 ",\n"
+                     "        .intid = %u,\n"
+                     "        .pl011_gpa = 0x%llx,\n"
+                     "        .pl011_intid = %u,\n",
+                     link->client_down, link->ring_down, place->console_device.registers,
+                     place->console_device.gpa, place->console_device.intid, GUEST_PL011,
+                     GUEST_PL011_INTID);
+    }
+    buffer_print(out, "    },\n");
+}
+
+static void emit_vm_interface(const struct vm_layout *place, const struct interface *interface,
+                              struct buffer *out)
+{
+    const struct link *link = &place->interfaces[interface->index];
+    const struct device *device = &place->interface_devices[interface->index];
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .channel = %u,\n"
+                 "            .mac = {",
+                 link->client_channel);
+    emit_mac(interface->mac, out);
+    buffer_print(out, "},\n"
+                      "            .mtu = 1500,\n");
+    if (interface_is_vhost(interface)) {
+        buffer_print(out,
+                     "            .vhost = true,\n"
+                     "            .vhost_page = " FIELD_POINTER ",\n",
+                     link->client_up);
+    } else {
+        buffer_print(out,
+                     "            .to_switch = " FIELD_POINTER ",\n"
+                     "            .from_switch = " FIELD_POINTER ",\n"
+                     "            .ring_size = 0x%" PRIx64 ",\n",
+                     link->client_up, link->client_down, link->ring_up);
+    }
+    buffer_print(out,
+                 "            .registers = " FIELD_POINTER ",\n"
+                 "            .gpa = 0x%" PRIx64 ",\n"
+                 "            .intid = %u,\n"
+                 "        },\n",
+                 device->registers, device->gpa, device->intid);
+}
+
+static void emit_vm_disk(const struct vm_layout *place, const struct slice *slice,
+                         struct buffer *out)
+{
+    const struct link *link = &place->slices[slice->index];
+    const struct device *device = &place->slice_devices[slice->index];
+
+    buffer_print(out,
+                 "        {\n"
+                 "            .channel = %u,\n"
+                 "            .id = \"disk%u\",\n"
+                 "            .requests = " FIELD_POINTER ",\n"
+                 "            .replies = " FIELD_POINTER ",\n"
+                 "            .request_ring_size = 0x%" PRIx64 ",\n"
+                 "            .reply_ring_size = 0x%" PRIx64 ",\n"
+                 "            .registers = " FIELD_POINTER ",\n"
+                 "            .gpa = 0x%" PRIx64 ",\n"
+                 "            .intid = %u,\n"
+                 "        },\n",
+                 link->client_channel, slice->index, link->client_up, link->client_down,
+                 link->ring_up, link->ring_down, device->registers, device->gpa, device->intid);
+}
+
+void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buffer *out)
+{
+    const struct vm_layout *place = &layout->vms[vm->index];
+
+    buffer_print(out, "\nextern const uint8_t embedded_dtb[];\n"
+                      "extern const uint8_t embedded_secret[];\n");
+    if (!layout->system->options->prefill) {
+        buffer_print(out, "extern const uint8_t embedded_kernel[];\n"
+                          "extern const uint8_t embedded_initramfs[];\n");
+    }
+    buffer_print(out,
+                 "\nconst struct vmm_config vmm_config = {\n"
+                 "    .name = \"%s\",\n"
+                 "    .start_held = %s,\n"
+                 "    .vcpu_count = %" PRIu64 ",\n"
+                 "    .has_others = %s,\n"
+                 "    .ram = " FIELD_POINTER ",\n"
+                 "    .ram_gpa = 0x%llx,\n"
+                 "    .ram_size = 0x%" PRIx64 ",\n"
+                 "    .ram_piece = 0x%" PRIx64 ",\n",
+                 vm->name, vm->settings.start.number ? "true" : "false", vm->settings.vcpus.number,
+                 layout->system->vms.count > 1 ? "true" : "false", place->ram, GUEST_RAM,
+                 vm->settings.memory.number,
+                 vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);
+    emit_image("kernel", "embedded_kernel", &place->kernel, out);
+    emit_image("initrd", "embedded_initramfs", &place->initramfs, out);
+    buffer_print(out,
+                 "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
+                 "    .seed_offset = 0x%zx,\n"
+                 "    .secret = embedded_secret,\n"
+                 "    .gicd_gpa = 0x%llx,\n"
+                 "    .reset_page = " FIELD_POINTER ",\n"
+                 "    .reset_gpa = 0x%llx,\n"
+                 "    .timer_channel = %u,\n"
+                 "    .budget_us = %" PRIu64 ",\n"
+                 "    .period_us = %" PRIu64 ",\n"
+                 "    .has_equals = %s,\n"
+                 "    .turn_channel = %u,\n",
+                 place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb), GUEST_GICD,
+                 place->reset, GUEST_RESET, place->timer_channel, vm->settings.budget.number,
+                 vm->settings.period.number, place->has_equals ? "true" : "false",
+                 place->turn_channel);
+    emit_vm_console(vm, place, out);
+    buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        emit_vm_interface(place, &vm->interfaces[i], out);
+    }
+    buffer_print(out, "    },\n    .disk_count = %u,\n    .disks = {\n", vm->slice_count);
+    for (unsigned i = 0; i < vm->slice_count; i++) {
+        emit_vm_disk(place, &vm->slices[i], out);
+    }
+    buffer_print(out, "    },\n};\n");
+}
+
+static void emit_incbin(const char *symbol, const char *name, struct buffer *out)
+{
+    buffer_print(out,
+                 "\n    .balign 4096\n"
+                 "    .global %s\n"
+                 "%s:\n"
+                 "    .incbin \"%s\"\n",
+                 symbol, symbol, name);
+}
+
+void emit_embedded(const struct layout *layout, const struct pd *pd, struct buffer *out)
+{
+    const struct vm_layout *place = &layout->vms[pd->vm->index];
+
+    buffer_print(out,
+                 "/* Made by braid-gen from the system '%s'; changes will be lost. */\n"
+                 "    .section .rodata.embedded, \"a\"\n",
+                 layout->system->name);
+    emit_incbin("embedded_dtb", memory_format("%s.dtb", pd->vm->name), out);
+    emit_incbin("embedded_secret", memory_format("%s.secret", pd->vm->name), out);
+    if (!layout->system->options->prefill) {
+        emit_incbin("embedded_kernel", place->kernel.image->link, out);
+        if (place->initramfs.image != NULL) {
+            emit_incbin("embedded_initramfs", place->initramfs.image->link, out);
+        }
+    }
+    buffer_print(out, "\n    .section .note.GNU-stack, \"\", %%progbits\n");
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* How much memory a layout needs, on the board and in a guest. */
+
+#include "drivers/net/config.h"
+#include "layout_parts.h"
+#include "lib/vhost.h"
+
+/* The guest's memory, from below: nothing, kernel, free, initramfs, device tree. */
+
+uint64_t kernel_offset(const struct vm *vm)
+{
+    return LARGE_PAGE + vm->kernel->text_offset;
+}
+
+uint64_t initramfs_size(const struct vm *vm)
+{
+    return vm->initramfs == NULL ? 0 : vm->initramfs->size;
+}
+
+uint64_t guest_memory_needed(const struct vm *vm)
+{
+    uint64_t kernel_end = round_up(kernel_offset(vm) + vm->kernel->memory_size, PAGE);
+
+    return round_up(kernel_end + round_up(initramfs_size(vm), PAGE), LARGE_PAGE) + LARGE_PAGE;
+}
+
+static uint64_t image_copies(const struct system *system, const struct image *image)
+{
+    uint64_t users = 0;
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        users += (vm->kernel == image) + (vm->initramfs == image);
+    }
+    return system->options->prefill && users > 1 ? 1 : users;
+}
+
+static uint64_t image_bytes(const struct system *system)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < system->images.count; i++) {
+        const struct image *image = system->images.items[i];
+        sum += image_copies(system, image) * round_up(image->size, LARGE_PAGE);
+    }
+    return sum;
+}
+
+uint64_t layout_overhead(const struct system *system)
+{
+    uint64_t sum = image_bytes(system);
+
+    for (size_t i = 0; i < system->networks.count; i++) {
+        const struct network *network = system->networks.items[i];
+        uint64_t rings = 2 * (RING_HEADER_SIZE + network->settings.queue.number);
+
+        for (unsigned p = 0; p < network_port_count(network); p++) {
+            bool vhost = p < network->port_count && interface_is_vhost(network->ports[p]);
+            sum += vhost ? VHOST_PAGE_SIZE : rings;
+        }
+    }
+    sum += system->uplink.network == NULL ? 0 : NET_DRIVER_DMA_SIZE;
+    sum +=
+        system->disk.slice_count * (2 * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
+    sum += system->vms.count *
+           (2 * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + PAGE);
+    return sum;
+}
+
+/* The boot image, with the images in it, has its place; all else fits around it. */
+uint64_t layout_memory_needed(const struct system *system)
+{
+    const struct board_settings *board = &system->board.settings;
+    uint64_t reserved = board->memory_reserved.number;
+    uint64_t sum = reserved + layout_overhead(system);
+    uint64_t image_end =
+        board->image_address.number - board->memory_base.number + reserved + image_bytes(system);
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        sum += system->vms.items[i]->settings.memory.number;
+    }
+    return round_up(sum > image_end ? sum : image_end, LARGE_PAGE);
+}
+
+const char *layout_mebibytes(uint64_t bytes)
+{
+    return value_format(VALUE_SIZE, round_up(bytes, MIB));
+}

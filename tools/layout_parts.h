@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * What the files of the layout share: addresses, priorities, channel ids, and the building blocks
+ * (regions, PDs, channels, rings). Nobody else includes this.
+ */
+
+#include "block/protocol.h"
+#include "drivers/timer/config.h"
+#include "layout.h"
+#include "lib/ring.h"
+
+#define PAGE       0x1000ULL
+#define LARGE_PAGE (2 * MIB)
+
+/* In a PD; guest RAM and images are far from the rest, so that addresses tell what they are. */
+#define PD_RINGS  0x10000000ULL
+#define PD_IMAGES 0x200000000ULL
+#define PD_RAM    0x400000000ULL
+
+#define PRIORITY_TIMER   250u
+#define PRIORITY_UART    240u
+#define PRIORITY_DISK    230u
+#define PRIORITY_CARD    220u
+#define PRIORITY_SWITCH  150u
+#define PRIORITY_BLOCK   140u
+#define PRIORITY_CONSOLE 120u
+#define PRIORITY_MONITOR 100u
+
+#define STACK_SIZE 0x8000ULL
+
+#define UART_RING           (16ULL << 10)
+#define CONSOLE_OUTPUT_RING (16ULL << 10)
+#define CONSOLE_INPUT_RING  (4ULL << 10)
+#define LOG_RING            (4ULL << 10)
+
+/* Channel ids in each kind of PD; microkit.h: 0 .. 61. */
+#define TIMER_IRQ_CHANNEL         61u
+#define UART_IRQ_CHANNEL          0u
+#define UART_CLIENT_CHANNEL       1u
+#define CONSOLE_UART_CHANNEL      0u
+#define CONSOLE_CLIENT_CHANNEL    1u
+#define CONSOLE_TIMER_CHANNEL     61u
+#define SWITCH_LOG_CHANNEL        60u
+#define MONITOR_TIMER_CHANNEL     0u
+#define MONITOR_CONSOLE_CHANNEL   1u
+#define MONITOR_INTERFACE_CHANNEL 2u
+#define MONITOR_DISK_CHANNEL      (MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES)
+#define MONITOR_TURN_CHANNEL      (MONITOR_DISK_CHANNEL + VMM_MAX_DISKS)
+#define TURN_TIMER_CHANNEL        61u
+#define BLOCK_DRIVER_CHANNEL      60u
+#define BLOCK_LOG_CHANNEL         61u
+#define DISK_IRQ_CHANNEL          0u
+#define DISK_CLIENT_CHANNEL       1u
+#define DISK_LOG_CHANNEL          2u
+#define CARD_IRQ_CHANNEL          0u
+#define CARD_SWITCH_CHANNEL       1u
+#define CARD_LOG_CHANNEL          2u
+
+_Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL,
+               "console's channel ids");
+_Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
+_Static_assert(MONITOR_TURN_CHANNEL < 62, "a monitor's channel ids");
+_Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
+_Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
+_Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
+_Static_assert(MEMBERS_MAX + 3 <= CONSOLE_MAX_CLIENTS, "logs of the disk and of the card");
+_Static_assert(MEMBERS_MAX + 1 + TURNS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
+
+static inline uint64_t round_up(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) / alignment * alignment;
+}
+
+/* ---- Building blocks: layout_parts.c ---- */
+
+/* A new memory region, zeroed, anywhere. `purpose` is for people. Strings are kept. */
+struct region *add_region(struct layout *layout, const char *name, uint64_t size,
+                          uint64_t page_size, const char *purpose);
+
+/* A region at a physical address: a device's registers. */
+struct region *add_device(struct layout *layout, const char *name, uint64_t address, uint64_t size,
+                          const char *purpose);
+
+/* Map at the PD's next free address, with an unmapped page behind it; returns the address. */
+uint64_t map_next(struct pd *pd, const struct region *region, const char *perms, bool cached);
+
+/* A new PD; `kind` is the directory of its sources. */
+struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority);
+
+/* What the PD may use of the processor. */
+void set_budget(struct pd *pd, const struct setting *budget, const struct setting *period);
+
+/* A channel. `calls`: the client makes protected calls to the server. */
+void add_channel(struct layout *layout, const struct pd *client, unsigned client_id, bool calls,
+                 const struct pd *server, unsigned server_id);
+
+/* A pair of rings (ring_down 0: a single one) and a channel between two PDs. */
+struct link add_link(struct layout *layout, const char *name, struct pd *client, unsigned client_id,
+                     struct pd *server, unsigned server_id, uint64_t ring_up, uint64_t ring_down);
+
+/* Let the disk's driver reach a region: the next of the data regions of block/protocol.h. */
+void add_data_region(struct layout *layout, const struct region *region);
+
+/* ---- The parts of a layout ---- */
+
+/* Where a machine's kernel begins in its RAM, in bytes, and the size of its initramfs; 0: none. */
+uint64_t kernel_offset(const struct vm *vm);
+uint64_t initramfs_size(const struct vm *vm);
+
+/* The board's memory that the system needs, in bytes. */
+uint64_t layout_memory_needed(const struct system *system);
+
+/* The PDs that every system has: layout_services.c. */
+void lay_out_services(struct layout *layout);
+
+/* A switch. */
+void lay_out_network(struct layout *layout, const struct network *network);
+
+/* The board's disk and its multiplexer, if a machine has a disk. */
+void lay_out_disk(struct layout *layout);
+
+/* The board's network card, if a switch has an uplink. */
+void lay_out_uplink(struct layout *layout);
+
+/* One VM and its monitor: layout_vm.c. `gicv` is the GIC's virtual CPU interface. */
+void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The PDs that the machines share: services, switches, the board's disk and network card. */
+
+#include "drivers/block/config.h"
+#include "drivers/net/config.h"
+#include "drivers/uart/config.h"
+#include "layout_parts.h"
+
+/* The PDs that every system has. */
+
+void lay_out_services(struct layout *layout)
+{
+    const struct board *board = &layout->system->board;
+    const char *timer_kind = memory_format("drivers/%s", board->timer.driver.text);
+    const char *uart_kind = memory_format("drivers/%s", board->uart.driver.text);
+
+    layout->timer = add_pd(layout, "timer", timer_kind, PRIORITY_TIMER);
+    layout->uart = add_pd(layout, "uart", uart_kind, PRIORITY_UART);
+    layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE);
+    set_budget(layout->console, &layout->system->console.budget, &layout->system->console.period);
+
+    *list_add(&layout->timer->irqs) =
+        (struct irq){.irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
+    *list_add(&layout->uart->irqs) =
+        (struct irq){.irq = (unsigned)board->uart.interrupt.number, .channel = UART_IRQ_CHANNEL};
+    const struct region *registers =
+        add_device(layout, "uart_registers", board->uart.address.number, PAGE, "UART registers");
+    layout->uart_registers = map_next(layout->uart, registers, "rw", false);
+    layout->uart_link = add_link(layout, "uart", layout->console, CONSOLE_UART_CHANNEL,
+                                 layout->uart, UART_CLIENT_CHANNEL, UART_RING, UART_RING);
+}
+
+void lay_out_network(struct layout *layout, const struct network *network)
+{
+    if (network->port_count == 0) {
+        return;
+    }
+    struct pd *pd =
+        add_pd(layout, memory_format("switch_%s", network->name), "switch", PRIORITY_SWITCH);
+    unsigned client = (unsigned)(layout->system->vms.count + network->index);
+
+    pd->network = network;
+    set_budget(pd, &network->settings.budget, &network->settings.period);
+    layout->switches[network->index] = pd;
+    layout->log_links[network->index] =
+        add_link(layout, memory_format("%s_log", network->name), pd, SWITCH_LOG_CHANNEL,
+                 layout->console, CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+}
+
+/* The board's disk and its multiplexer. */
+
+static void lay_out_disk_driver(struct layout *layout, unsigned client)
+{
+    struct disk_layout *disk = &layout->disk;
+    const struct board_disk_settings *board = &layout->system->board.disk;
+    uint64_t page = board->address.number / PAGE * PAGE;
+
+    disk->driver = add_pd(layout, "block_driver", memory_format("drivers/%s", board->driver.text),
+                          PRIORITY_DISK);
+    *list_add(&disk->driver->irqs) =
+        (struct irq){.irq = (unsigned)board->interrupt.number, .channel = DISK_IRQ_CHANNEL};
+    disk->registers =
+        map_next(disk->driver, add_device(layout, "disk_registers", page, PAGE, "disk registers"),
+                 "rw", false) +
+        board->address.number % PAGE;
+    const struct region *dma =
+        add_region(layout, "disk_dma", BLOCK_DRIVER_DMA_SIZE, PAGE, "disk queue");
+    disk->dma = map_next(disk->driver, dma, "rw", true);
+    *list_add(&disk->driver->setvars) = (struct setvar){.symbol = "dma_paddr", .region = dma};
+    disk->driver_log = add_link(layout, "disk_log", disk->driver, DISK_LOG_CHANNEL, layout->console,
+                                CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+}
+
+void lay_out_disk(struct layout *layout)
+{
+    struct disk_layout *disk = &layout->disk;
+    unsigned client = (unsigned)(layout->system->vms.count + layout->system->networks.count);
+
+    if (layout->system->disk.slice_count == 0) {
+        return;
+    }
+    lay_out_disk_driver(layout, client);
+    disk->block = add_pd(layout, "block", "block", PRIORITY_BLOCK);
+    set_budget(disk->block, &layout->system->disk.settings.budget,
+               &layout->system->disk.settings.period);
+    disk->link = add_link(layout, "disk", disk->block, BLOCK_DRIVER_CHANNEL, disk->driver,
+                          DISK_CLIENT_CHANNEL, BLOCK_REQUEST_RING, BLOCK_REPLY_RING);
+    disk->block_log = add_link(layout, "block_log", disk->block, BLOCK_LOG_CHANNEL, layout->console,
+                               CONSOLE_CLIENT_CHANNEL + client + 1, LOG_RING, 0);
+    const struct region *buffer =
+        add_region(layout, "block_buffer", BLOCK_BUFFER_SIZE, PAGE, "disk data");
+    disk->buffer = map_next(disk->block, buffer, "rw", true);
+    add_data_region(layout, buffer);
+}
+
+/* The board's network card. */
+
+void lay_out_uplink(struct layout *layout)
+{
+    const struct system *system = layout->system;
+    const struct uplink *uplink = &system->uplink;
+    const struct board_network_settings *board = &system->board.network;
+    struct uplink_layout *place = &layout->uplink;
+    uint64_t page = board->address.number / PAGE * PAGE;
+    unsigned client = (unsigned)(system->vms.count + system->networks.count + 2);
+
+    if (uplink->network == NULL) {
+        return;
+    }
+    uint64_t ring = uplink->network->settings.queue.number;
+    struct pd *pd = add_pd(layout, "net_driver", memory_format("drivers/%s", board->driver.text),
+                           PRIORITY_CARD);
+    place->driver = pd;
+    set_budget(pd, &uplink->settings.budget, &uplink->settings.period);
+    *list_add(&pd->irqs) =
+        (struct irq){.irq = (unsigned)board->interrupt.number, .channel = CARD_IRQ_CHANNEL};
+    place->registers =
+        map_next(pd, add_device(layout, "card_registers", page, PAGE, "network card registers"),
+                 "rw", false) +
+        board->address.number % PAGE;
+    const struct region *dma =
+        add_region(layout, "card_dma", NET_DRIVER_DMA_SIZE, LARGE_PAGE, "network card frames");
+    pd->next_vaddr = round_up(pd->next_vaddr, LARGE_PAGE);
+    place->dma = map_next(pd, dma, "rw", true);
+    *list_add(&pd->setvars) = (struct setvar){.symbol = "dma_paddr", .region = dma};
+    place->link = add_link(layout, "uplink", pd, CARD_SWITCH_CHANNEL,
+                           layout->switches[uplink->network->index], uplink->port, ring, ring);
+    place->log = add_link(layout, "card_log", pd, CARD_LOG_CHANNEL, layout->console,
+                          CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+}
