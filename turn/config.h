@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What the generator tells the PD that passes turns on. */
+/* What the generator tells turn (turn.c). */
 
 #include <stdint.h>
 

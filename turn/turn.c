@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Tells a monitor when the machines of its machine's priority have had their turn.
+ * Tells a monitor when a turn is over: when each vCPU of its machine's priority that was ready has
+ * had a time slice.
  *
- * A microkernel charges a thread for what it does itself. What a monitor does for its guest is
- * nobody's turn, so a guest that exits all the time would have more of the core than an equal that
- * computes. The monitor therefore holds its vCPUs for a turn once it has worked for as long as a
- * turn lasts (vmm/throttle.h). Only the scheduler knows when a turn is over, and whether anybody
- * wants it. This PD has the vCPUs' priority: when it yields, each equal that is ready runs for a
- * time slice before it runs again; where none is ready, it goes on at once.
+ * A microkernel charges a thread for what the thread does itself. It charges no vCPU for what a
+ * monitor does for its guest. So a guest that exits all the time would have more of the core than
+ * an equal that computes. The monitor therefore throttles its machine for a turn once it has worked
+ * for as long as a time slice (vmm/throttle.h). Only the scheduler knows when a turn is over, and
+ * whether an equal is ready at all. This PD has the priority of the vCPUs. When it yields, each
+ * equal that is ready runs for a time slice before this PD runs again. Where none is ready, it goes
+ * on at once.
  *
- * A client asks by a notification, and has its answer by one. Clients that ask while another waits
- * share its turn. Microkit hands notifications over one by one and does not say which is the last,
- * so the timer driver is asked for one more: by then all that came with the first are known.
+ * A client asks with a notification, and is answered with one. Clients that ask while another waits
+ * share its turn. Microkit hands notifications over one by one, and does not say which is the last.
+ * So this PD asks the timer driver for one more: when that comes, all that came with the first have
+ * been handed over.
  *
- * It trusts nobody. A client can only make itself wait, and others for no longer than it takes to
- * ask the timer driver.
+ * It trusts nobody. A client can make itself wait. It can make others wait for no longer than a
+ * call of the timer driver takes.
  */
 
 #include <microkit.h>
@@ -25,13 +28,13 @@
 static uint64_t waiting; /* bit c: the client on channel c */
 
 /* Have the timer driver notify this PD at once. */
-static void ask_for_one_more(void)
+static void request_notification(void)
 {
     microkit_mr_set(0, 0);
     microkit_ppcall(turn_config.timer_channel, microkit_msginfo_new(TIMER_SET, 1));
 }
 
-static void pass_on(void)
+static void yield_to_equals(void)
 {
     uint64_t clients = waiting;
 
@@ -49,10 +52,10 @@ void init(void)
 void notified(microkit_channel ch)
 {
     if (ch == turn_config.timer_channel) {
-        pass_on();
+        yield_to_equals();
     } else if (ch < turn_config.client_count) {
         if (waiting == 0) {
-            ask_for_one_more();
+            request_notification();
         }
         waiting |= 1ull << ch;
     }

@@ -175,7 +175,7 @@ static void undefined(uint8_t vcpu)
 static void handle_wfx(uint8_t vcpu, uint32_t iss)
 {
     if (iss & ISS_WFX_WFE) {
-        idle_pause(vcpu, vcpu_get_pc(vcpu));
+        idle_yield(vcpu, vcpu_get_pc(vcpu));
     } else if (!idle_park(vcpu)) {
         vcpu_resume(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
     }

@@ -11,16 +11,16 @@
 
 #define INSTRUCTION_SIZE 4u
 
-/* Linux has the architecture's event stream end a WFE after as long. */
-#define PAUSES_PER_SECOND 10000u
+/* As often as Linux has the architecture's event stream end a WFE. */
+#define YIELDS_PER_SECOND 10000u
 
-static uint32_t paused; /* bit v: vCPU v may sit on a WFE; it may be running again, too */
+static uint32_t yielding; /* bit v: vCPU v has yielded at a WFE, and may be parked there still */
 
-static void end_pauses(void)
+static void end_yields(void)
 {
-    while (paused) {
-        vcpu_wake((uint8_t)__builtin_ctz(paused));
-        paused &= paused - 1;
+    while (yielding) {
+        vcpu_wake((uint8_t)__builtin_ctz(yielding));
+        yielding &= yielding - 1;
     }
 }
 
@@ -32,12 +32,12 @@ bool idle_park(uint8_t vcpu)
     }
     pl011_flush();
     vcpu_park(vcpu);
-    paused &= ~(1u << vcpu);
-    end_pauses();
+    yielding &= ~(1u << vcpu);
+    end_yields();
     return true;
 }
 
-static bool others_run(uint8_t vcpu)
+static bool others_on(uint8_t vcpu)
 {
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v != vcpu && vcpu_state(v) == VCPU_ON) {
@@ -47,16 +47,16 @@ static bool others_run(uint8_t vcpu)
     return false;
 }
 
-void idle_pause(uint8_t vcpu, uint64_t pc)
+void idle_yield(uint8_t vcpu, uint64_t pc)
 {
-    uint64_t length = cpu_counter_frequency() / PAUSES_PER_SECOND;
+    uint64_t length = cpu_counter_frequency() / YIELDS_PER_SECOND;
 
-    if (!others_run(vcpu)) {
+    if (!others_on(vcpu)) {
         vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
         return;
     }
-    timer_prepare_to_pause(vcpu, length);
+    timer_prepare_to_yield(vcpu, length);
     vcpu_set(vcpu, pc + INSTRUCTION_SIZE, VCPU_REGISTER_ZERO, 0);
     vcpu_park(vcpu);
-    paused |= 1u << vcpu;
+    yielding |= 1u << vcpu;
 }

@@ -78,7 +78,7 @@ static void console_notified(microkit_channel ch)
 
 static void start_woken(void)
 {
-    if (!throttle_holds() && vcpu_start_woken()) {
+    if (!throttle_active() && vcpu_start_woken()) {
         timer_resumed();
     }
 }
@@ -89,7 +89,7 @@ static void dispatch(microkit_channel ch)
         if (timer_notified()) {
             virtio_reminded();
         }
-        if (throttle_time_over(cpu_counter())) {
+        if (throttle_expired(cpu_counter())) {
             timer_resumed();
         }
     } else if (vmm_config.has_equals && ch == vmm_config.turn_channel) {
@@ -100,7 +100,7 @@ static void dispatch(microkit_channel ch)
         console_notified(ch);
     } else {
         virtio_notified(ch);
-        vm_settle();
+        vm_check_quiesced();
     }
 }
 
@@ -115,7 +115,7 @@ void notified(microkit_channel ch)
         vm_load();
     }
     start_woken();
-    throttle_spent(begin, cpu_counter());
+    throttle_charge_notification(begin, cpu_counter());
 }
 
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
@@ -128,11 +128,11 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
         return seL4_False;
     }
     pace_begin(begin);
-    vcpu_defer(throttle_exits() ? vcpu : VCPU_NONE);
+    vcpu_defer(throttle_exit_begins() ? vcpu : VCPU_NONE);
     answer = fault_handle(vcpu, msginfo);
     vcpu_defer(VCPU_NONE);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    throttle_exited(vcpu, answer, begin, cpu_counter());
-    return answer && vcpu_state(vcpu) != VCPU_HELD;
+    throttle_exit_ends(vcpu, answer, begin, cpu_counter());
+    return answer && vcpu_state(vcpu) != VCPU_THROTTLED;
 }

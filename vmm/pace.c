@@ -41,7 +41,7 @@ bool pace_pauses(void)
 
 bool pace_over(void)
 {
-    if (pace.until == 0 || throttle_holds() || cpu_counter() < pace.until) {
+    if (pace.until == 0 || throttle_active() || cpu_counter() < pace.until) {
         return false;
     }
     pace.until = 0;

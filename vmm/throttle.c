@@ -8,45 +8,46 @@
 #include "vcpu.h"
 
 /*
- * A turn that took less than this part of a time slice, and the time of so many events for asking
- * and answering, was nobody's. What is left of the slice of an equal that was running may be as
- * short, but seldom is.
+ * A turn was uncontended, no equal was ready, if it took less than this part of a time slice, and
+ * the time of so many events for asking and answering. What is left of the slice of an equal that
+ * was running may be as short, but seldom is.
  */
-#define NOBODYS_PART   64u
-#define NOBODYS_EVENTS 32u
+#define UNCONTENDED_PART   64u
+#define UNCONTENDED_EVENTS 32u
 
 /*
- * What the kernel does for an event, before and after it is the monitor's, in readings of a vCPU's
- * register. How long one of those takes is measured; the quickest attempt counts, for others may
+ * What the kernel does for an event, before and after the monitor handles it, in readings of a
+ * vCPU's register. How long a reading takes is measured. The quickest attempt counts: others may
  * run, or the emulator may stand still, during any of them.
  */
-#define EVENT_IN_READINGS 4u
-#define READINGS          4u
-#define ATTEMPTS          8u
+#define EVENT_READINGS 4u
+#define READINGS       4u
+#define ATTEMPTS       8u
 
-/* It is no longer than this part of a turn, whatever was measured. */
-#define EVENT_MAX_PART 100u
+/* An event costs at most this part of a turn, whatever was measured. */
+#define EVENT_COST_MAX_PART 100u
 
-/* An event is worth 2 ms at most: what takes longer is done in pieces (pace.h). */
-#define LONGEST_PER_SECOND 500u
-/* And so many of these are all that a machine ever owes, or may be charged for afterwards. */
-#define DEBT_MAX 4u
+/* An event is charged 2 ms at most. What takes longer is done in pieces (pace.h). */
+#define CHARGE_MAX_PER_SECOND 500u
+/* The debt, and what other PDs have reported, is at most so many of these. */
+#define DEBT_MAX_EVENTS 4u
 
+/* Times are in ticks of the counter. */
 static struct {
     const struct vmm_config *config;
-    uint64_t event;   /* ticks of the kernel's in each event */
-    uint64_t turn;    /* ticks of the counter after which the machine is held for a turn */
-    uint64_t longest; /* ticks that an event is worth at most */
-    uint64_t spent;   /* ticks not yet paid for */
-    uint64_t added;   /* ticks of other PDs' not yet among those */
-    uint64_t unused;  /* ticks that have passed without an event, for others to have worked in */
-    uint64_t last;    /* when the event before ended */
-    bool limited;     /* it pays by periods, not by turns */
-    bool holds;
-    bool due;       /* it begins to pay when the exit has been handled */
-    uint64_t free;  /* up to this time the event is the hold's own */
-    uint64_t asked; /* when turn was asked, */
-    uint64_t until; /* or when the hold is over, if limited */
+    uint64_t event_cost;   /* of the kernel's work for an event */
+    uint64_t turn;         /* the debt at which the machine is throttled for a turn */
+    uint64_t charge_max;   /* for one event */
+    uint64_t debt;         /* not yet paid */
+    uint64_t reported;     /* of other PDs' work, not yet in the debt */
+    uint64_t unclaimed;    /* time without an event, in which other PDs can have worked */
+    uint64_t last_end;     /* of the event before */
+    bool limited;          /* it pays by periods, not by turns */
+    bool active;           /* it is throttled */
+    bool due;              /* it will be, when the exit has been handled */
+    uint64_t exempt_until; /* up to then an event is the throttling's own: not charged */
+    uint64_t asked_at;     /* when turn was asked; if not limited */
+    uint64_t expires_at;   /* when the throttling ends; if limited */
 } throttle;
 
 static uint64_t ticks(uint32_t microseconds)
@@ -54,7 +55,7 @@ static uint64_t ticks(uint32_t microseconds)
     return (uint64_t)microseconds * cpu_counter_frequency() / 1000000;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+static uint64_t min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -69,9 +70,9 @@ static uint64_t measure_event(void)
         for (unsigned i = 0; i < READINGS; i++) {
             microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_VBAR);
         }
-        quickest = smaller(quickest, cpu_counter() - begin);
+        quickest = min(quickest, cpu_counter() - begin);
     }
-    return quickest * EVENT_IN_READINGS / READINGS;
+    return quickest * EVENT_READINGS / READINGS;
 }
 
 void throttle_init(const struct vmm_config *config)
@@ -79,94 +80,93 @@ void throttle_init(const struct vmm_config *config)
     throttle.config = config;
     throttle.limited = config->budget_us < config->period_us;
     throttle.turn = ticks(config->budget_us);
-    throttle.event = smaller(measure_event(), throttle.turn / EVENT_MAX_PART);
-    throttle.longest = cpu_counter_frequency() / LONGEST_PER_SECOND;
-    throttle.spent = 0;
-    throttle.added = 0;
-    throttle.unused = 0;
-    throttle.last = cpu_counter();
-    throttle.holds = false;
+    throttle.event_cost = min(measure_event(), throttle.turn / EVENT_COST_MAX_PART);
+    throttle.charge_max = cpu_counter_frequency() / CHARGE_MAX_PER_SECOND;
+    throttle.debt = 0;
+    throttle.reported = 0;
+    throttle.unclaimed = 0;
+    throttle.last_end = cpu_counter();
+    throttle.active = false;
     throttle.due = false;
-    throttle.free = 0;
+    throttle.exempt_until = 0;
 }
 
-bool throttle_holds(void)
+bool throttle_active(void)
 {
-    return throttle.holds;
+    return throttle.active;
 }
 
-static void release_vcpus(void)
+static void unthrottle(void)
 {
-    throttle.holds = false;
+    throttle.active = false;
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        vcpu_release(v);
+        vcpu_unthrottle(v);
     }
 }
 
-/* Begin to pay for a turn. */
-static void pay(uint64_t now)
+/* Begin to pay for a turn: the machine is throttled. */
+static void start_throttling(uint64_t now)
 {
-    throttle.holds = true;
+    throttle.active = true;
     if (throttle.limited) {
-        throttle.spent -= throttle.turn;
-        throttle.until = now + 2 * ticks(throttle.config->period_us);
-        timer_hold_until(throttle.until);
+        throttle.debt -= throttle.turn;
+        throttle.expires_at = now + 2 * ticks(throttle.config->period_us);
+        timer_throttle_until(throttle.expires_at);
     } else {
-        throttle.asked = now;
+        throttle.asked_at = now;
         microkit_notify(throttle.config->turn_channel);
     }
 }
 
-/* A turn has been paid for: pay for another, or release the machine. Returns whether that is done.
- */
-static bool go_on(uint64_t now)
+/* A turn has been paid for. Pay for another, or let the machine go on: then it returns true. */
+static bool pay_or_unthrottle(uint64_t now)
 {
-    bool done = throttle.spent < throttle.turn;
+    bool done = throttle.debt < throttle.turn;
 
     if (done) {
-        release_vcpus();
+        unthrottle();
     } else {
-        pay(now);
+        start_throttling(now);
     }
-    throttle.free = cpu_counter();
+    throttle.exempt_until = cpu_counter();
     return done;
 }
 
 void throttle_add(uint32_t ticks_worked)
 {
     if (ticks_worked != 0) {
-        throttle.added += ticks_worked + throttle.event; /* it had to be woken */
+        throttle.reported += ticks_worked + throttle.event_cost; /* it had to be woken */
     }
 }
 
-/* Charge for an event, and for what others have done, as far as there was time for it. */
+/* Charge for an event, and for the reported work of other PDs as far as there was time for it. */
 static void charge(uint64_t begin, uint64_t end)
 {
-    uint64_t most = DEBT_MAX * throttle.longest;
+    uint64_t most = DEBT_MAX_EVENTS * throttle.charge_max;
     uint64_t others;
 
-    throttle.unused = smaller(throttle.unused + (begin - throttle.last), most);
-    throttle.last = end;
-    others = smaller(throttle.added, throttle.unused);
-    throttle.unused -= others;
-    throttle.added = smaller(throttle.added - others, most);
-    throttle.spent += others;
-    if (throttle.free < begin) {
-        throttle.spent += smaller(end - begin, throttle.longest) + throttle.event;
+    throttle.unclaimed = min(throttle.unclaimed + (begin - throttle.last_end), most);
+    throttle.last_end = end;
+    others = min(throttle.reported, throttle.unclaimed);
+    throttle.unclaimed -= others;
+    throttle.reported = min(throttle.reported - others, most);
+    throttle.debt += others;
+    if (throttle.exempt_until < begin) {
+        throttle.debt += min(end - begin, throttle.charge_max) + throttle.event_cost;
     } else {
-        throttle.spent += smaller(end - throttle.free, throttle.longest);
+        throttle.debt += min(end - throttle.exempt_until, throttle.charge_max);
     }
-    throttle.spent = smaller(throttle.spent, most > throttle.turn ? most : throttle.turn);
+    throttle.debt = min(throttle.debt, most > throttle.turn ? most : throttle.turn);
 }
 
 /* Whether the machine owes a turn to anybody. */
-static bool owes(void)
+static bool owes_a_turn(void)
 {
-    if (throttle.spent < throttle.turn) {
+    if (throttle.debt < throttle.turn) {
         return false;
     }
     if (!throttle.limited && !throttle.config->has_equals) {
-        throttle.spent = 0;
+        throttle.debt = 0;
         return false;
     }
     return true;
@@ -182,51 +182,51 @@ static bool any_vcpu_on(void)
     return false;
 }
 
-void throttle_spent(uint64_t begin, uint64_t end)
+void throttle_charge_notification(uint64_t begin, uint64_t end)
 {
     charge(begin, end);
-    if (!throttle.holds && owes() && !any_vcpu_on()) {
-        pay(end);
+    if (!throttle.active && owes_a_turn() && !any_vcpu_on()) {
+        start_throttling(end);
     }
 }
 
-bool throttle_exits(void)
+bool throttle_exit_begins(void)
 {
-    throttle.due = !throttle.holds && owes();
-    return throttle.holds || throttle.due;
+    throttle.due = !throttle.active && owes_a_turn();
+    return throttle.active || throttle.due;
 }
 
-void throttle_exited(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
+void throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
 {
-    if (throttle.due && !throttle.holds) {
-        pay(end);
+    if (throttle.due && !throttle.active) {
+        start_throttling(end);
     }
     throttle.due = false;
     charge(begin, end);
-    if (throttle.holds && waits && vcpu_state(vcpu) == VCPU_ON) {
-        vcpu_hold(vcpu);
+    if (throttle.active && waits && vcpu_state(vcpu) == VCPU_ON) {
+        vcpu_throttle(vcpu);
     }
 }
 
 bool throttle_turn_over(uint64_t now)
 {
-    uint64_t taken = now - throttle.asked;
+    uint64_t taken = now - throttle.asked_at;
 
-    if (!throttle.holds || throttle.limited) {
+    if (!throttle.active || throttle.limited) {
         return false;
     }
-    if (taken < throttle.turn / NOBODYS_PART + NOBODYS_EVENTS * throttle.event) {
-        throttle.spent = 0;
+    if (taken < throttle.turn / UNCONTENDED_PART + UNCONTENDED_EVENTS * throttle.event_cost) {
+        throttle.debt = 0;
     } else {
-        throttle.spent -= smaller(smaller(taken, throttle.turn), throttle.spent);
+        throttle.debt -= min(min(taken, throttle.turn), throttle.debt);
     }
-    return go_on(now);
+    return pay_or_unthrottle(now);
 }
 
-bool throttle_time_over(uint64_t now)
+bool throttle_expired(uint64_t now)
 {
-    if (!throttle.holds || !throttle.limited || now < throttle.until) {
+    if (!throttle.active || !throttle.limited || now < throttle.expires_at) {
         return false;
     }
-    return go_on(now);
+    return pay_or_unthrottle(now);
 }

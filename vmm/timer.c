@@ -28,8 +28,8 @@ static struct {
     uint64_t parked_at;               /* when one was, */
     uint64_t resumed_at;              /* and when one was, or timer_watch was called */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
-    uint64_t hold;                    /* until when the machine is held, or TIMER_NEVER, */
-    uint64_t pause;                   /* and its monitor pauses, or TIMER_NEVER */
+    uint64_t throttle;                /* when the throttling of the machine ends, or TIMER_NEVER */
+    uint64_t pause;                   /* when its pause ends (pace.h), or TIMER_NEVER */
 } timer;
 
 static void forget_reminders(void)
@@ -43,7 +43,7 @@ void timer_init(uint8_t channel)
 {
     timer.channel = channel;
     timer.armed = TIMER_NEVER;
-    timer.hold = TIMER_NEVER;
+    timer.throttle = TIMER_NEVER;
     timer.pause = TIMER_NEVER;
     forget_reminders();
 }
@@ -124,7 +124,7 @@ static uint64_t next_reminder(uint8_t parking)
 /* When the driver is to wake us, for whatever it may be. */
 static uint64_t next_event(uint8_t parking)
 {
-    uint64_t next = earlier(next_reminder(parking), earlier(timer.hold, timer.pause));
+    uint64_t next = earlier(next_reminder(parking), earlier(timer.throttle, timer.pause));
 
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
@@ -148,7 +148,7 @@ bool timer_prepare_to_park(uint8_t vcpu)
     return true;
 }
 
-void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks)
+void timer_prepare_to_yield(uint8_t vcpu, uint64_t ticks)
 {
     uint64_t expiry = next_expiry(vcpu);
     uint64_t now = cpu_counter();
@@ -158,9 +158,9 @@ void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks)
     arm(next_event(vcpu), now);
 }
 
-void timer_hold_until(uint64_t deadline)
+void timer_throttle_until(uint64_t deadline)
 {
-    timer.hold = deadline;
+    timer.throttle = deadline;
     arm(next_event(NO_VCPU), cpu_counter());
 }
 
@@ -214,8 +214,8 @@ bool timer_notified(void)
     bool remind = take_reminder(now);
 
     timer.armed = TIMER_NEVER;
-    if (timer.hold <= now) {
-        timer.hold = TIMER_NEVER;
+    if (timer.throttle <= now) {
+        timer.throttle = TIMER_NEVER;
     }
     if (timer.pause <= now) {
         timer.pause = TIMER_NEVER;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The virtual timers of parked vCPUs. The kernel saves and stops a vCPU's timer while it does not
- * run, so the monitor asks the timer driver to be woken in its place.
+ * The virtual timers of parked vCPUs, and what else the monitor has the timer driver wake it for.
+ * The kernel saves and stops a vCPU's timer while the vCPU does not run, so the monitor asks the
+ * timer driver to be woken in its place. Times are ticks of the counter (CNTPCT).
  */
 
 #include <stdbool.h>
@@ -12,28 +13,28 @@
 /* `channel` is the timer driver's. Called once. */
 void timer_init(uint8_t channel);
 
-/* All guest time starts now; returns the offset for vcpu_power_on. */
+/* All guest time starts now. Returns the offset for vcpu_power_on. */
 uint64_t timer_start_clock(void);
 
 /* That offset again, for a vCPU that is powered on later. */
 uint64_t timer_clock_offset(void);
 
 /*
- * The vCPU is about to be parked: see to it that its virtual timer will wake it. Returns false if
- * the timer has expired already and it should not be parked.
+ * The vCPU is about to be parked: have its virtual timer wake it. Returns false if the timer has
+ * expired already. Then the vCPU must not be parked.
  */
 bool timer_prepare_to_park(uint8_t vcpu);
 
 /*
- * The same for a vCPU that shall be woken after `ticks` of the counter in any case. That its timer
- * has expired means nothing here: it may have interrupts masked.
+ * The same for a vCPU that yields (idle.h): it is woken after `ticks` in any case. A timer that has
+ * expired already changes nothing here: the vCPU may have interrupts masked.
  */
-void timer_prepare_to_pause(uint8_t vcpu, uint64_t ticks);
+void timer_prepare_to_yield(uint8_t vcpu, uint64_t ticks);
 
-/* Have the driver notify the monitor at that time, for the machine is held until then. */
-void timer_hold_until(uint64_t deadline);
+/* Have the driver notify the monitor at `deadline`, when throttling ends (throttle.h). */
+void timer_throttle_until(uint64_t deadline);
 
-/* The same, for it pauses until then (pace.h). */
+/* The same, for when a pause ends (pace.h). */
 void timer_pause_until(uint64_t deadline);
 
 /*

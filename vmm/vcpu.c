@@ -15,8 +15,8 @@
 
 static struct {
     uint32_t count;
-    uint8_t deferred; /* this one is held where it would be resumed, or VCPU_NONE */
-    uint32_t woken;   /* bit v: vCPU v is parked and shall not be any longer */
+    uint8_t deferred; /* this one is throttled where it would be resumed, or VCPU_NONE */
+    uint32_t woken;   /* bit v: vCPU v is parked, and vcpu_start_woken is to start it */
     enum vcpu_state state[VMM_MAX_VCPUS];
 } vcpus;
 
@@ -47,7 +47,7 @@ static void write_words(uint8_t vcpu, bool resume, unsigned count)
 
     seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume && !defer, 0, count, &scratch.context);
     if (defer) {
-        vcpu_hold(vcpu);
+        vcpu_throttle(vcpu);
     }
 }
 
@@ -119,8 +119,8 @@ void vcpu_power_off(uint8_t vcpu)
 }
 
 /*
- * Stopping it withdraws its fault. A fault that is left unanswered is found by seL4 at each
- * parking, and its debug configuration says so on the UART each time.
+ * Stopping it withdraws its fault. seL4 would find a fault without an answer at each parking, and
+ * its debug configuration prints that on the UART each time.
  */
 void vcpu_park(uint8_t vcpu)
 {
@@ -136,8 +136,8 @@ void vcpu_wake(uint8_t vcpu)
 }
 
 /*
- * A vCPU goes on at the WFI itself: with an interrupt pending that does not trap again, and not
- * having to know the PC saves a system call each time that a guest goes idle.
+ * A vCPU goes on at the WFI itself. With an interrupt pending that does not trap again. To step
+ * over it would take its PC, which is a system call each time that a guest goes idle.
  */
 bool vcpu_start_woken(void)
 {
@@ -158,15 +158,15 @@ void vcpu_defer(uint8_t vcpu)
     vcpus.deferred = vcpu;
 }
 
-void vcpu_hold(uint8_t vcpu)
+void vcpu_throttle(uint8_t vcpu)
 {
     microkit_vcpu_stop(vcpu);
-    vcpus.state[vcpu] = VCPU_HELD;
+    vcpus.state[vcpu] = VCPU_THROTTLED;
 }
 
-void vcpu_release(uint8_t vcpu)
+void vcpu_unthrottle(uint8_t vcpu)
 {
-    if (vcpus.state[vcpu] == VCPU_HELD) {
+    if (vcpus.state[vcpu] == VCPU_THROTTLED) {
         vcpus.state[vcpu] = VCPU_ON;
         vcpu_continue(vcpu);
     }

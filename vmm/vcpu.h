@@ -4,11 +4,14 @@
 /*
  * The guest's processors: their registers, and whether they run.
  *
- * A vCPU is off, resetting, on, parked or held. One that is on either runs, or has faulted and
- * waits for the exit to be finished by one of the vcpu_resume functions (or by an answer to the
- * fault message, which resumes it where it was). A parked vCPU sits on a WFI until somebody wakes
- * it. A held vCPU could run, but has to wait until it is released: see throttle.h. One that is
- * resetting runs our program (reset_program.h), and is offered no interrupts.
+ * A vCPU is in one of these states:
+ *
+ *   off         it is stopped, as before PSCI CPU_ON;
+ *   resetting   it runs the reset program (reset_program.h), and gets no interrupts;
+ *   on          it runs, or has faulted and waits for one of the vcpu_resume functions to finish
+ *               the exit (or for an answer to the fault message, which resumes it where it was);
+ *   parked      it is stopped on a WFI until something wakes it;
+ *   throttled   it could run, but has to wait: see throttle.h.
  *
  * Registers are fetched and written in the order of seL4_UserContext, from the first up to the one
  * that is wanted, because the kernel moves a prefix: x0 costs four words, x28 thirty-four.
@@ -33,7 +36,7 @@
 #define PSTATE_TCO       (1u << 25)
 #define PSTATE_NZCV      (0xfu << 28)
 
-enum vcpu_state { VCPU_OFF = 0, VCPU_RESETTING, VCPU_ON, VCPU_PARKED, VCPU_HELD };
+enum vcpu_state { VCPU_OFF = 0, VCPU_RESETTING, VCPU_ON, VCPU_PARKED, VCPU_THROTTLED };
 
 /* What an exception changes; see abort.c. */
 struct vcpu_frame {
@@ -57,28 +60,28 @@ void vcpu_power_off(uint8_t vcpu);
 /* Power on likewise, but for the program that is to run before the guest's. */
 void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0);
 
-/* The vCPU has faulted, on a WFI most often, and shall stay there. */
+/* Park a vCPU that has faulted, on a WFI most often. */
 void vcpu_park(uint8_t vcpu);
 
 /*
- * Let a parked vCPU go on; nothing happens to one that is not parked. It is done by the next
- * vcpu_start_woken: behind the resumption of a vCPU that has sent it an interrupt, say, because
- * a microkernel puts the one that is resumed last in front, and the sender may spin for the answer.
- * That returns whether there was one.
+ * Let a parked vCPU go on. Nothing happens to one that is not parked. The next vcpu_start_woken
+ * starts it, and returns whether there was one to start. That is behind the resumption of a vCPU
+ * that has sent it an interrupt, say: a microkernel puts the thread that is resumed last in front,
+ * and the sender may spin for the answer.
  */
 void vcpu_wake(uint8_t vcpu);
 bool vcpu_start_woken(void);
 
 /*
- * While the exit of this vCPU is handled: where it would be resumed it is held. VCPU_NONE: no more.
- * To stop it after it has been resumed could withdraw an event that it has caused in between.
+ * Until the next call: where this vCPU would be resumed it is throttled. VCPU_NONE: none is. To
+ * stop it after it has been resumed could withdraw an event that it has caused in between.
  */
 #define VCPU_NONE UINT8_MAX
 void vcpu_defer(uint8_t vcpu);
 
-/* Stop a vCPU that is on, whether or not its exit has been finished, until it is released. */
-void vcpu_hold(uint8_t vcpu);
-void vcpu_release(uint8_t vcpu);
+/* Stop a vCPU that is on, whether or not its exit has been finished, until vcpu_unthrottle. */
+void vcpu_throttle(uint8_t vcpu);
+void vcpu_unthrottle(uint8_t vcpu);
 
 /* The value of x0 .. x30 of a vCPU that has faulted; 0 for VCPU_REGISTER_ZERO. */
 uint64_t vcpu_get_register(uint8_t vcpu, unsigned number);
@@ -88,10 +91,10 @@ uint64_t vcpu_get_pc(uint8_t vcpu);
 void vcpu_get_arguments(uint8_t vcpu, uint64_t *arguments, unsigned count);
 struct vcpu_frame vcpu_get_frame(uint8_t vcpu);
 
-/* Change PC and x`number` without ending the exit; a write of VCPU_REGISTER_ZERO is dropped. */
+/* Change PC and x`number` without finishing the exit. A write of VCPU_REGISTER_ZERO is dropped. */
 void vcpu_set(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value);
 
-/* End an exit: go on where the vCPU is. */
+/* Finish an exit: go on where the vCPU is. */
 void vcpu_continue(uint8_t vcpu);
 /* ... at `pc`. */
 void vcpu_resume(uint8_t vcpu, uint64_t pc);

@@ -20,7 +20,7 @@
 /* How much of a second is loaded in one event. Steps are short, so that it is hardly more. */
 #define PIECES_PER_SECOND 1000u
 
-enum vm_state { VM_OFF = 0, VM_SETTLING, VM_RESETTING, VM_LOADING, VM_RUNNING };
+enum vm_state { VM_OFF = 0, VM_QUIESCING, VM_RESETTING, VM_LOADING, VM_RUNNING };
 
 static struct {
     const struct vmm_config *config;
@@ -67,7 +67,7 @@ void vm_load(void)
     if (vm.state != VM_LOADING || pace_pauses()) {
         return;
     }
-    if (throttle_holds()) {
+    if (throttle_active()) {
         pace_pause(0);
         return;
     }
@@ -103,9 +103,9 @@ static void reset_vcpus(void)
     }
 }
 
-void vm_settle(void)
+void vm_check_quiesced(void)
 {
-    if (vm.state != VM_SETTLING || !virtio_settled()) {
+    if (vm.state != VM_QUIESCING || !virtio_quiesced()) {
         return;
     }
     if (vm.used == 0) {
@@ -117,8 +117,8 @@ void vm_settle(void)
 
 static void start(void)
 {
-    vm.state = VM_SETTLING;
-    vm_settle();
+    vm.state = VM_QUIESCING;
+    vm_check_quiesced();
 }
 
 /* Everything but the contents of memory is as after power-on. */

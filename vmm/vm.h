@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * The life of the VM: off (or held before its first start), running, and on the way there
+ * The life of the VM: it is off (or held before its first start), or running, or starting:
  *
- *   settling: a disk may still be writing into guest memory; until that has answered;
- *   resetting: each vCPU that has run clears of itself what only it can (reset_program.h);
+ *   quiescing: a disk may still be writing into guest memory; lasts until the disk has answered;
+ *   resetting: each vCPU that has run clears the state that only it can clear (reset_program.h);
  *   loading: memory is zeroed, unless it is fresh, and the images are copied, in pieces (pace.h).
  *
- * On that way devices are as after reset and vCPUs off, but for those that reset: nothing of the
- * guest's runs, notifications change nothing but what is waited for, and keys stay in the console's
- * ring for the guest to come.
+ * While it is starting, devices are as after reset, and vCPUs are off, except those that reset. No
+ * code of the guest's runs. Notifications change nothing but what is waited for. Keys stay in the
+ * console's ring for the guest to come.
  */
 
 #include <stdbool.h>
@@ -31,7 +31,7 @@ bool vm_running(void);
 void vm_power_off(void);
 void vm_restart(void);
 
-/* The guest cannot go on, because of `cause`. `pc` is where that vCPU is. */
+/* The guest cannot go on, because of `cause`. `pc` is that vCPU's. */
 void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause);
 
 /* PSCI CPU_ON: power a secondary on. It must be off. */
@@ -42,11 +42,11 @@ void vm_cpu_off(uint8_t vcpu);
 /* A vCPU has made the call that ends its reset program; false if it does not run that. */
 bool vm_reset_done(uint8_t vcpu);
 
-/* A device's peer has notified: if the VM is settling, look whether it can go on. */
-void vm_settle(void);
+/* A device's peer has notified. If the VM is quiescing, go on if all devices have quiesced. */
+void vm_check_quiesced(void);
 
-/* A pause is over (pace.h): if the VM is loading, go on. */
+/* A pause is over (pace.h). If the VM is loading, go on with that. */
 void vm_load(void);
 
-/* While the VM is off: look for the key that starts it. */
+/* Read console input while the VM is off: Enter starts it. */
 void vm_console_input(void);

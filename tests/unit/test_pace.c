@@ -21,7 +21,7 @@
 static bool holds;
 static uint64_t wake_up;
 
-bool throttle_holds(void)
+bool throttle_active(void)
 {
     return holds;
 }

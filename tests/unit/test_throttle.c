@@ -23,7 +23,7 @@
 #define TURN         125000u /* ticks of 2 ms */
 
 static enum vcpu_state states[VCPUS];
-static uint64_t hold_until;
+static uint64_t throttle_until;
 
 uint32_t vcpu_count(void)
 {
@@ -35,22 +35,22 @@ enum vcpu_state vcpu_state(uint8_t vcpu)
     return states[vcpu];
 }
 
-void vcpu_hold(uint8_t vcpu)
+void vcpu_throttle(uint8_t vcpu)
 {
     assert_int_equal(states[vcpu], VCPU_ON);
-    states[vcpu] = VCPU_HELD;
+    states[vcpu] = VCPU_THROTTLED;
 }
 
-void vcpu_release(uint8_t vcpu)
+void vcpu_unthrottle(uint8_t vcpu)
 {
-    if (states[vcpu] == VCPU_HELD) {
+    if (states[vcpu] == VCPU_THROTTLED) {
         states[vcpu] = VCPU_ON;
     }
 }
 
-void timer_hold_until(uint64_t deadline)
+void timer_throttle_until(uint64_t deadline)
 {
-    hold_until = deadline;
+    throttle_until = deadline;
 }
 
 static struct vmm_config config;
@@ -59,7 +59,7 @@ static void begin(uint32_t budget_us, uint32_t period_us, bool has_equals)
 {
     fake_reset();
     fake.counter = 1000000;
-    hold_until = 0;
+    throttle_until = 0;
     config = (struct vmm_config){.budget_us = budget_us,
                                  .period_us = period_us,
                                  .has_equals = has_equals,
@@ -76,9 +76,9 @@ static void exit_of(uint8_t vcpu, uint64_t ticks)
     uint64_t start = fake.counter += ticks;
 
     fake.counter += ticks;
-    throttle_exited(vcpu, true, start, fake.counter);
-    if (throttle_exits()) { /* the next one is held at once */
-        throttle_exited(vcpu, true, fake.counter, fake.counter);
+    throttle_exit_ends(vcpu, true, start, fake.counter);
+    if (throttle_exit_begins()) { /* the next one is held at once */
+        throttle_exit_ends(vcpu, true, fake.counter, fake.counter);
     }
 }
 
@@ -92,7 +92,7 @@ static void notification(uint64_t ticks)
     uint64_t start = fake.counter;
 
     fake.counter += ticks;
-    throttle_spent(start, fake.counter);
+    throttle_charge_notification(start, fake.counter);
 }
 
 /* The equals have had a turn, of so many ticks. */
@@ -101,21 +101,21 @@ static bool turn_passes(uint64_t ticks)
     uint64_t start = fake.counter += ticks;
     bool over = throttle_turn_over(start);
 
-    throttle_spent(start, fake.counter);
+    throttle_charge_notification(start, fake.counter);
     return over;
 }
 
-static void held_after_a_turns_worth(void **state)
+static void throttled_after_a_turns_worth(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
     event(TURN / 2);
     event(TURN / 2 - 1);
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
     assert_int_equal(states[0], VCPU_ON);
     event(1);
-    assert_true(throttle_holds());
-    assert_int_equal(states[0], VCPU_HELD);
+    assert_true(throttle_active());
+    assert_int_equal(states[0], VCPU_THROTTLED);
     assert_int_equal(states[1], VCPU_PARKED);
     assert_int_equal(states[2], VCPU_OFF);
     assert_int_equal(fake_notified(TURN_CHANNEL), 1);
@@ -127,15 +127,15 @@ static void released_when_its_equals_had_their_turn(void **state)
     begin(2000, 2000, true);
     event(TURN);
     assert_true(turn_passes(TURN));
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
     assert_int_equal(states[0], VCPU_ON);
     assert_int_equal(states[1], VCPU_PARKED);
     assert_false(throttle_turn_over(fake.counter)); /* once */
 
     event(TURN - 1);
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
     event(1);
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
 }
 
 /* Whatever the clock says: others ran meanwhile, or the emulator stood still. */
@@ -144,7 +144,7 @@ static void event_is_worth_a_turn_at_most(void **state)
     (void)state;
     begin(2000, 2000, true);
     event(1000 * TURN);
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
     assert_true(turn_passes(TURN));
 }
 
@@ -159,37 +159,37 @@ static void debts_are_paid_in_turns_and_bounded(void **state)
         assert_int_equal(fake_notified(TURN_CHANNEL), turn);
         assert_int_equal(turn_passes(TURN + 77 * US), turn == 4);
     }
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
 }
 
 /* What ends a hold is not charged for: else it might never end. */
-static void holds_own_events_are_free(void **state)
+static void throttles_own_events_are_free(void **state)
 {
     uint64_t start;
 
     (void)state;
     begin(50, 1000, false);
     event(50 * 63);
-    assert_true(throttle_holds());
-    start = fake.counter = hold_until;
+    assert_true(throttle_active());
+    start = fake.counter = throttle_until;
     fake.counter += TURN;
-    assert_true(throttle_time_over(fake.counter));
-    throttle_spent(start, fake.counter);
+    assert_true(throttle_expired(fake.counter));
+    throttle_charge_notification(start, fake.counter);
     exit_of(0, 10);
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
 }
 
 /* One that computes is not stopped: the kernel may have an event of its for the monitor. */
-static void vcpu_is_held_at_its_exit(void **state)
+static void vcpu_is_throttled_at_its_exit(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
     notification(TURN);
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
     assert_int_equal(states[0], VCPU_ON);
     event(1);
-    assert_true(throttle_holds());
-    assert_int_equal(states[0], VCPU_HELD);
+    assert_true(throttle_active());
+    assert_int_equal(states[0], VCPU_THROTTLED);
 }
 
 static void machine_without_a_running_vcpu_pays_at_once(void **state)
@@ -198,20 +198,20 @@ static void machine_without_a_running_vcpu_pays_at_once(void **state)
     begin(2000, 2000, true);
     states[0] = VCPU_PARKED;
     notification(TURN);
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
     assert_int_equal(states[0], VCPU_PARKED);
     assert_int_equal(fake_notified(TURN_CHANNEL), 1);
 }
 
 /* A reset program goes on: its exits are to be answered. */
-static void only_running_vcpus_are_held(void **state)
+static void only_running_vcpus_are_throttled(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
     states[0] = VCPU_RESETTING;
     event(TURN);
     event(TURN);
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
     assert_int_equal(states[0], VCPU_RESETTING);
 }
 
@@ -224,7 +224,7 @@ static void part_of_a_turn_pays_a_part(void **state)
     event(TURN / 4 + 1);
     assert_true(turn_passes(TURN / 2));
     event(TURN / 4); /* which makes a turn's worth again */
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
 }
 
 static void costs_nothing_where_nobody_waits(void **state)
@@ -234,52 +234,52 @@ static void costs_nothing_where_nobody_waits(void **state)
     event(10 * TURN);
     assert_true(turn_passes(10 * US));
     event(TURN - 1);
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
 }
 
-static void no_equals_no_hold(void **state)
+static void no_equals_no_throttling(void **state)
 {
     (void)state;
     begin(2000, 2000, false);
     for (unsigned i = 0; i < 10; i++) {
         event(TURN);
-        assert_false(throttle_holds());
+        assert_false(throttle_active());
     }
     assert_int_equal(states[0], VCPU_ON);
     assert_int_equal(fake_notified(TURN_CHANNEL), 0);
-    assert_int_equal(hold_until, 0);
+    assert_int_equal(throttle_until, 0);
 }
 
 /* 2 ms of 10: for 2 ms of its monitor's a machine is held for two periods, equals or not. */
-static void limit_holds_for_machine_and_monitor(void **state)
+static void limit_is_for_machine_and_monitor(void **state)
 {
     (void)state;
     for (unsigned equals = 0; equals < 2; equals++) {
         begin(2000, 10000, equals);
         event(TURN - 1);
-        assert_false(throttle_holds());
+        assert_false(throttle_active());
         event(1);
-        assert_true(throttle_holds());
-        assert_int_equal(states[0], VCPU_HELD);
-        assert_int_equal(hold_until, fake.counter + 2 * 625000);
+        assert_true(throttle_active());
+        assert_int_equal(states[0], VCPU_THROTTLED);
+        assert_int_equal(throttle_until, fake.counter + 2 * 625000);
         assert_int_equal(fake_notified(TURN_CHANNEL), 0);
 
-        assert_false(throttle_time_over(hold_until - 1));
-        assert_false(throttle_turn_over(hold_until)); /* nobody's to say */
-        assert_true(throttle_time_over(hold_until));
+        assert_false(throttle_expired(throttle_until - 1));
+        assert_false(throttle_turn_over(throttle_until)); /* nobody's to say */
+        assert_true(throttle_expired(throttle_until));
         assert_int_equal(states[0], VCPU_ON);
-        assert_false(throttle_holds());
+        assert_false(throttle_active());
     }
 }
 
-static void vcpus_started_while_held_are_held(void **state)
+static void vcpus_started_while_throttled_are_throttled(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
     event(TURN);
     states[2] = VCPU_ON;
     exit_of(2, 1);
-    assert_int_equal(states[2], VCPU_HELD);
+    assert_int_equal(states[2], VCPU_THROTTLED);
     assert_true(turn_passes(TURN));
     assert_int_equal(states[2], VCPU_ON);
 }
@@ -293,9 +293,9 @@ static void others_work_counts(void **state)
     exit_of(0, 0);
     throttle_add(TURN - 1);
     exit_of(0, 0);
-    assert_false(throttle_holds());
+    assert_false(throttle_active());
     event(1);
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
 }
 
 /* Who says more than the time that has passed is not believed. */
@@ -307,12 +307,12 @@ static void others_work_is_believed_up_to_the_time_that_has_passed(void **state)
         fake.counter += TURN / 10;
         throttle_add(UINT32_MAX);
         exit_of(0, 0);
-        assert_false(throttle_holds());
+        assert_false(throttle_active());
     }
     fake.counter += TURN / 10;
     throttle_add(UINT32_MAX);
     exit_of(0, 0);
-    assert_true(throttle_holds());
+    assert_true(throttle_active());
 }
 
 /* Whoever ran, or stood still, while the monitor measured: an event is no dearer for it. */
@@ -325,26 +325,26 @@ static void slow_start_makes_events_no_dearer(void **state)
         throttle_init(&config);
         fake.slow_reads = 0;
         event(TURN - TURN / 90);
-        assert_false(throttle_holds());
+        assert_false(throttle_active());
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(held_after_a_turns_worth),
+        cmocka_unit_test(throttled_after_a_turns_worth),
         cmocka_unit_test(released_when_its_equals_had_their_turn),
         cmocka_unit_test(event_is_worth_a_turn_at_most),
         cmocka_unit_test(debts_are_paid_in_turns_and_bounded),
-        cmocka_unit_test(holds_own_events_are_free),
-        cmocka_unit_test(vcpu_is_held_at_its_exit),
+        cmocka_unit_test(throttles_own_events_are_free),
+        cmocka_unit_test(vcpu_is_throttled_at_its_exit),
         cmocka_unit_test(machine_without_a_running_vcpu_pays_at_once),
-        cmocka_unit_test(only_running_vcpus_are_held),
+        cmocka_unit_test(only_running_vcpus_are_throttled),
         cmocka_unit_test(part_of_a_turn_pays_a_part),
         cmocka_unit_test(costs_nothing_where_nobody_waits),
-        cmocka_unit_test(no_equals_no_hold),
-        cmocka_unit_test(limit_holds_for_machine_and_monitor),
-        cmocka_unit_test(vcpus_started_while_held_are_held),
+        cmocka_unit_test(no_equals_no_throttling),
+        cmocka_unit_test(limit_is_for_machine_and_monitor),
+        cmocka_unit_test(vcpus_started_while_throttled_are_throttled),
         cmocka_unit_test(others_work_counts),
         cmocka_unit_test(slow_start_makes_events_no_dearer),
         cmocka_unit_test(others_work_is_believed_up_to_the_time_that_has_passed),

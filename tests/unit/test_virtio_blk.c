@@ -294,7 +294,7 @@ static int set_up(void **state)
             }
         }
         hear();
-        assert_true(device->ops->settled(device));
+        assert_true(device->ops->quiesced(device));
     }
     disk = USUAL_DISK;
     fake_reset();
@@ -352,17 +352,17 @@ static void the_disk_is_described(void **state)
     assert_false(device->features & VIRTIO_FEATURE(VIRTIO_BLK_F_BLK_SIZE));
 }
 
-static void a_disk_that_is_not_known_yet_has_not_settled(void **state)
+static void a_disk_that_is_not_known_yet_has_not_quiesced(void **state)
 {
     (void)state;
 
     disk = LATE_DISK;
-    assert_false(device->ops->settled(device));
+    assert_false(device->ops->quiesced(device));
     assert_int_not_equal(page[VIRTIO_MMIO_STATUS / 4], 0);
     say_info();
     assert_true(ring_take_data_wanted(&replies)); /* so the multiplexer notifies */
     hear();
-    assert_true(device->ops->settled(device));
+    assert_true(device->ops->quiesced(device));
     assert_int_equal(page[VIRTIO_MMIO_STATUS / 4], 0);
     assert_int_equal(read_config().capacity, SECTORS);
     info.sectors = 5;
@@ -683,7 +683,7 @@ static void a_flush_waits_for_room_in_the_ring(void **state)
     for (uint32_t i = 0; i < all; i++) {
         assert_int_equal(status_byte(first + i), VIRTIO_BLK_S_OK);
     }
-    assert_true(device->ops->settled(device));
+    assert_true(device->ops->quiesced(device));
 }
 
 static void many_requests_in_any_order(void **state)
@@ -911,9 +911,9 @@ static void a_reset_waits_for_the_disk(void **state)
     assert_true(mux_receive());
     old = seen.head.id;
     assert_true(virtio_device_running(device));
-    assert_false(device->ops->settled(device));
+    assert_false(device->ops->quiesced(device));
     virtio_device_reset(device);
-    assert_false(device->ops->settled(device));
+    assert_false(device->ops->quiesced(device));
     assert_int_not_equal(page[VIRTIO_MMIO_STATUS / 4], 0); /* the driver sees that it goes on */
 
     begin(USUAL); /* a driver that does not wait */
@@ -928,14 +928,14 @@ static void a_reset_waits_for_the_disk(void **state)
     assert_int_equal(status_byte(number), 0xee);
     mux_finish(BLOCK_OK);
     guest_expect(number + 1, VIRTIO_BLK_S_OK, 513);
-    assert_true(device->ops->settled(device));
+    assert_true(device->ops->quiesced(device));
 
     guest_asks(VIRTIO_BLK_T_IN, 0, &data, 1);
     bus_kick(DEVICE, 0);
     virtio_device_reset(device);
     assert_true(mux_receive());
     mux_finish(BLOCK_OK);
-    assert_true(device->ops->settled(device));
+    assert_true(device->ops->quiesced(device));
     assert_int_equal(page[VIRTIO_MMIO_STATUS / 4], 0);
 }
 
@@ -1040,7 +1040,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_disk_is_described),
-        TEST(a_disk_that_is_not_known_yet_has_not_settled),
+        TEST(a_disk_that_is_not_known_yet_has_not_quiesced),
         TEST(the_id_string),
         TEST(reads_and_writes_name_the_guests_own_memory),
         TEST(pieces_end_where_regions_meet),

@@ -139,7 +139,7 @@ static void a_held_vm_starts_at_enter(void **state)
     said("starting");
 }
 
-static void a_vm_waits_for_its_devices_to_settle(void **state)
+static void a_vm_waits_for_its_devices_to_quiesce(void **state)
 {
     (void)state;
     fake_vm_start(1, true);
@@ -313,7 +313,7 @@ static void nothing_else_moves_a_vm_that_is_loading(void **state)
     notified(FAKE_VM_CONSOLE_CHANNEL);
     notified(20);                    /* a disk, a switch */
     notified(FAKE_VM_TIMER_CHANNEL); /* for somebody else */
-    vm_settle();
+    vm_check_quiesced();
     vm_load();
     assert_int_equal(fake.flushed_bytes, before);
     assert_false(vm_running());
@@ -776,7 +776,7 @@ static void a_fault_that_would_be_answered_is_held_as_well(void **state)
     while (fake.vcpu[0].running) {
         store(0, 0);
     }
-    vcpu_release(0);
+    vcpu_unthrottle(0);
     assert_false(fake_fault(0, seL4_Fault_VPPIEvent, 1, (seL4_Word[]){27}));
     assert_false(fake.vcpu[0].running);
     turn_passes(2 * millisecond);
@@ -930,7 +930,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vm_starts_by_itself),
         cmocka_unit_test(a_held_vm_starts_at_enter),
-        cmocka_unit_test(a_vm_waits_for_its_devices_to_settle),
+        cmocka_unit_test(a_vm_waits_for_its_devices_to_quiesce),
         cmocka_unit_test(reset_is_pristine),
         cmocka_unit_test(a_restart_leaves_the_others_half),
         cmocka_unit_test(a_restart_leaves_equals_their_turns),

@@ -6,7 +6,7 @@
  *
  * The disk works on the guest's memory whatever becomes of the device meanwhile. A slot whose
  * chain the guest has taken back, by a reset, is stale: it is kept until the answer comes, and
- * until then the device has not settled.
+ * until then the device has not quiesced.
  */
 
 #include "block.h"
@@ -494,7 +494,7 @@ static void take_info(struct disk *disk, const struct block_info *info)
         log_printf("%s: no medium", disk->device.name);
         disk->info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};
     }
-    /* The guest has not been started, because this device had not settled. */
+    /* The guest has not been started, because this device had not quiesced. */
     disk->device.features = offered_features(&disk->info);
     virtio_device_reset(&disk->device);
 }
@@ -590,7 +590,7 @@ static void block_queue_stopped(struct virtio_device *device, uint32_t queue)
     abandon((struct disk *)device);
 }
 
-static bool block_settled(const struct virtio_device *device)
+static bool block_quiesced(const struct virtio_device *device)
 {
     const struct disk *disk = (const struct disk *)device;
 
@@ -635,7 +635,7 @@ static const struct virtio_device_ops block_ops = {
     .queue_stopped = block_queue_stopped,
     .work = block_work,
     .notified = block_notified,
-    .settled = block_settled,
+    .quiesced = block_quiesced,
 };
 
 struct virtio_device *virtio_block_init(uint32_t index, const struct vmm_disk_config *config,

@@ -33,9 +33,9 @@ static void show(struct virtio_device *device, uint32_t offset, uint32_t value)
     device->page[offset / 4] = value;
 }
 
-static bool settled(const struct virtio_device *device)
+static bool quiesced(const struct virtio_device *device)
 {
-    return device->ops->settled == NULL || device->ops->settled(device);
+    return device->ops->quiesced == NULL || device->ops->quiesced(device);
 }
 
 /* A reset that is not over reads as what leads to one, and to nothing else. */
@@ -43,7 +43,7 @@ static void show_status(struct virtio_device *device)
 {
     uint32_t status = device->status;
 
-    if (status == 0 && !settled(device)) {
+    if (status == 0 && !quiesced(device)) {
         status = VIRTIO_CONFIG_S_NEEDS_RESET;
     }
     show(device, VIRTIO_MMIO_STATUS, status);

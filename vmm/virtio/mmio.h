@@ -66,7 +66,7 @@ struct virtio_device_ops {
     void (*idle)(struct virtio_device *device);
 
     /* Whether the guest's memory may be made ready for a new start; NULL: always. */
-    bool (*settled)(const struct virtio_device *device);
+    bool (*quiesced)(const struct virtio_device *device);
 
     /* A write of `width` bytes (1, 2 or 4) into configuration space; false if not writable. */
     bool (*write_config)(struct virtio_device *device, uint32_t offset, uint8_t width,
@@ -117,7 +117,7 @@ void virtio_device_reset(struct virtio_device *device);
 
 /*
  * A driver knows that its reset is over when the status register reads 0 (2.4.2), which it does not
- * before the device has settled. The device calls this when it may have.
+ * before the device has quiesced. The device calls this when it may have.
  */
 void virtio_device_show_reset(struct virtio_device *device);
 

@@ -42,12 +42,12 @@ void virtio_reset(void)
     virtio_devices_reset();
 }
 
-bool virtio_settled(void)
+bool virtio_quiesced(void)
 {
     for (uint32_t i = 0; i < peer_count; i++) {
         const struct virtio_device *device = peers[i].device;
 
-        if (device->ops->settled != NULL && !device->ops->settled(device)) {
+        if (device->ops->quiesced != NULL && !device->ops->quiesced(device)) {
             return false;
         }
     }

@@ -22,7 +22,7 @@ void virtio_reset(void);
  * reads or writes guest memory for the guest that was there before. If not, it will be so after
  * some later virtio_notified.
  */
-bool virtio_settled(void);
+bool virtio_quiesced(void);
 
 /* A pause is over (../pace.h): let the devices go on. */
 void virtio_resumed(void);

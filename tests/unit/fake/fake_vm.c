@@ -117,7 +117,7 @@ void virtio_idle(void)
     fake_vm.idled++;
 }
 
-bool virtio_settled(void)
+bool virtio_quiesced(void)
 {
     return !fake_vm.busy;
 }

@@ -32,7 +32,7 @@ struct fake_vm {
     unsigned reminded;
     unsigned idled;
     bool console_ready;      /* what virtio_console_ready says, */
-    bool busy;               /* and what virtio_settled denies */
+    bool busy;               /* and what virtio_quiesced denies */
     uint64_t device_written; /* the last value written to the device, */
     unsigned device_writes;
     uint64_t device_value;   /* and what it reads as */
