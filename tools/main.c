@@ -56,6 +56,13 @@ static const struct option option_table[] = {
     {0},
 };
 
+void memory_exhausted(size_t size)
+{
+    (void)size;
+    fputs("braid-gen: out of memory\n", stderr);
+    exit(1);
+}
+
 static int finish(int status)
 {
     errors_print();

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "memory.h"
 
+#include <limits.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Every allocation is on this list. */
 struct block {
     struct block *next;
     _Alignas(max_align_t) unsigned char bytes[];
@@ -15,22 +18,26 @@ static struct block *blocks;
 
 void *memory_new(size_t size)
 {
-    struct block *block = calloc(1, sizeof(*block) + size);
+    struct block *block = NULL;
 
+    if (size <= SIZE_MAX - sizeof(*block)) {
+        block = calloc(1, sizeof(*block) + size);
+    }
     if (block == NULL) {
-        fputs("braid-gen: out of memory\n", stderr);
-        exit(1);
+        memory_exhausted(size);
     }
     block->next = blocks;
     blocks = block;
     return block->bytes;
 }
 
-char *memory_copy(const char *text, size_t length)
+char *memory_copy(const void *data, size_t size)
 {
-    char *copy = memory_new(length + 1);
+    char *copy = memory_new(size + 1);
 
-    memcpy(copy, text, length);
+    if (size != 0) {
+        memcpy(copy, data, size);
+    }
     return copy;
 }
 
@@ -40,6 +47,9 @@ char *memory_format(const char *format, ...)
     va_start(arguments, format);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
+    if (length < 0) {
+        memory_exhausted(INT_MAX); /* the string would be longer than that */
+    }
 
     char *text = memory_new((size_t)length + 1);
     va_start(arguments, format);

@@ -2,22 +2,27 @@
 #pragma once
 
 /*
- * Memory of the generator. It runs for milliseconds and ends, so nothing is given back before
- * memory_free_all; running out of memory ends the program with a message.
+ * Memory of a host program, braid-gen or sdk/tool's microkit. These read one description, write
+ * what is made of it and end within milliseconds. So nothing is freed before memory_free_all, and
+ * running out of memory ends the program with a message.
  */
 
 #include <stddef.h>
 
-/* Zeroed memory. */
+/* Zeroed memory of `size` bytes (0 is allowed), aligned for any object. Never NULL. */
 void *memory_new(size_t size);
 
-/* A copy of `length` bytes of `text`, ended by NUL. */
-char *memory_copy(const char *text, size_t length);
+/* A copy of the first `size` bytes of `data`, followed by a NUL that is not counted. */
+char *memory_copy(const void *data, size_t size);
 
-/* A new string, made like sprintf does. */
+/* A new string, formatted as by printf. */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Free everything that the functions above have returned. */
 void memory_free_all(void);
+
+/* Supplied by the program: there are no `size` bytes left. Ends it with a message. */
+__attribute__((noreturn)) void memory_exhausted(size_t size);
 
 /* A list that grows: `struct list_of_x LIST(struct x);` */
 #define LIST(type)                                                                                 \

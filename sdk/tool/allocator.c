@@ -2,7 +2,8 @@
 #include "allocator.h"
 
 #include <string.h>
-#include "xalloc.h"
+#include "array.h"
+#include "tools/memory.h"
 
 void allocator_init(struct allocator *allocator, uint64_t base, uint64_t size)
 {
@@ -20,7 +21,7 @@ static void remove_range(struct allocator *allocator, size_t index)
 
 static void insert_range(struct allocator *allocator, size_t index, struct free_range range)
 {
-    struct free_range *ranges = xalloc((allocator->count + 1) * sizeof(*ranges));
+    struct free_range *ranges = memory_new((allocator->count + 1) * sizeof(*ranges));
 
     memcpy(ranges, allocator->ranges, index * sizeof(*ranges));
     ranges[index] = range;

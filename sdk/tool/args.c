@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "diag.h"
 #include "sdk.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 static __attribute__((noreturn)) void help(const char *sdk)
 {
@@ -81,7 +82,7 @@ static const char *option_name(struct words *words, const char *word)
     if (strncmp(word, "--", 2) || !equals)
         return word;
     words->inline_value = equals + 1;
-    return xcopy(word, (size_t)(equals - word));
+    return memory_copy(word, (size_t)(equals - word));
 }
 
 static bool is(const char *option, const char *name, const char *other)

@@ -2,8 +2,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "sdf.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 /* A name and where it is given. */
 struct named {
@@ -163,7 +164,7 @@ static void check_children(const struct sdf_system *system)
 
 static void check_irqs(const struct sdf_system *system, unsigned irq_count)
 {
-    const struct sdf_irq **owners = xalloc(irq_count * sizeof(*owners));
+    const struct sdf_irq **owners = memory_new(irq_count * sizeof(*owners));
 
     for (size_t i = 0; i < system->pd_count; i++) {
         for (size_t j = 0; j < system->pds[i]->irq_count; j++) {
@@ -217,7 +218,7 @@ static void check_channel(const struct sdf_channel *channel)
 
 static void check_channels(const struct sdf_system *system)
 {
-    struct id_owners *owners = xalloc(system->pd_count * sizeof(*owners));
+    struct id_owners *owners = memory_new(system->pd_count * sizeof(*owners));
 
     for (size_t i = 0; i < system->pd_count; i++) {
         const struct sdf_pd *pd = system->pds[i];

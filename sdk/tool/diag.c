@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "diag.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "tools/memory.h"
 
 #define MESSAGE_SIZE 4096
 #define REMOVE_MAX   8
@@ -119,4 +121,18 @@ void diag_warn(const struct place *place, const char *format, ...)
     append(text, used, format, arguments);
     va_end(arguments);
     print_line(text);
+}
+
+char *diag_size(uint64_t size)
+{
+    if (size && !(size & 0xfffff))
+        return memory_format("%" PRIu64 " MiB", size >> 20);
+    if (size && !(size & 0x3ff))
+        return memory_format("%" PRIu64 " KiB", size >> 10);
+    return memory_format("%" PRIu64 " bytes", size);
+}
+
+void memory_exhausted(size_t size)
+{
+    diag_fatal("this machine has no %zu bytes of memory left for the tool", size);
 }

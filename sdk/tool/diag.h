@@ -39,3 +39,6 @@ diag_at(const struct place *place, const char *attribute, const char *format, ..
 /* microkit: FILE:LINE: <element name='x'>: warning: MESSAGE, and the tool goes on. */
 void diag_warn(const struct place *place, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A new string: a number of bytes as people read it, exact: "3 MiB", "5 KiB", "7 bytes". */
+char *diag_size(uint64_t size);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "diag.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 #define OUTPUTS_MAX   2
 #define FILE_SIZE_MAX (INT64_C(2) << 30)
@@ -43,7 +43,7 @@ const char *file_find(const char *const *search, const char *name)
     if (name[0] == '/')
         return file_exists(name) ? name : NULL;
     for (; *search; search++) {
-        const char *path = xprintf("%s/%s", *search, name);
+        const char *path = memory_format("%s/%s", *search, name);
         if (file_exists(path))
             return path;
     }
@@ -97,10 +97,10 @@ const struct file *file_read(const char *path, const char **reason)
         diag_keep_files();
         *reason = "it is also the image or report to be written: give the output another name";
     } else {
-        struct file *file = xalloc(sizeof(*file));
+        struct file *file = memory_new(sizeof(*file));
         file->path = path;
         file->size = (size_t)status.st_size;
-        file->bytes = xalloc(file->size + 1);
+        file->bytes = memory_new(file->size + 1);
         *reason = read_all(descriptor, file);
         close(descriptor);
         return *reason ? NULL : file;
@@ -115,12 +115,12 @@ static const char *canonical(const char *path)
     char real[PATH_MAX];
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
-    const char *directory = slash ? xcopy(path, (size_t)(name - path)) : ".";
+    const char *directory = slash ? memory_copy(path, (size_t)(name - path)) : ".";
 
     if (realpath(path, real))
-        return xprintf("%s", real);
+        return memory_format("%s", real);
     if (realpath(directory, real))
-        return xprintf("%s/%s", real, name);
+        return memory_format("%s/%s", real, name);
     return path;
 }
 
@@ -147,7 +147,7 @@ static const char *temporary_name(const struct output *output)
 
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
         failed(output);
-    return xprintf("%s.%016" PRIx64 ".tmp", output->path, random);
+    return memory_format("%s.%016" PRIx64 ".tmp", output->path, random);
 }
 
 struct output *file_output(const char *path, const char *what)

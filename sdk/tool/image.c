@@ -4,8 +4,9 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "sdk/kernel/system.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 /* Bytes of the image at a physical address. */
 struct part {
@@ -82,7 +83,7 @@ static void fill_vcpus(const struct layout *layout, const struct sdf_pd *pd, uns
 
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         unsigned id = vm->vcpus[i].id;
-        const char *name = vm->vcpu_count > 1 ? xprintf("%.58s:%u", vm->name, id) : vm->name;
+        const char *name = vm->vcpu_count > 1 ? memory_format("%.58s:%u", vm->name, id) : vm->name;
         struct system_thread *thread =
             init_thread(&threads[first + i], name, SYSTEM_THREAD_VCPU, space, layout);
         set_schedule(thread, &vm->schedule);
@@ -127,7 +128,7 @@ static void fill_threads(const struct layout *layout, struct system_thread *thre
 /* The header and its tables, as they lie from layout->window on. */
 static void add_header(const struct layout *layout, struct image *image)
 {
-    uint8_t *window = xalloc(layout_header_size(layout));
+    uint8_t *window = memory_new(layout_header_size(layout));
     struct system_header *header = (struct system_header *)window;
     struct system_thread *threads = (struct system_thread *)(header + 1);
     struct system_range *zeros = (struct system_range *)(threads + layout->thread_count);

@@ -4,10 +4,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "patch.h"
 #include "placement.h"
 #include "sdk/kernel/system.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 /*
  * What there is: pieces and who maps them.
@@ -18,7 +19,7 @@
 static struct piece *add_piece(struct layout *layout, enum piece_kind kind, uint64_t size,
                                uint64_t residue, const struct place *place, const char *what)
 {
-    struct piece *piece = xalloc(sizeof(*piece));
+    struct piece *piece = memory_new(sizeof(*piece));
 
     piece->kind = kind;
     piece->number = layout->piece_count;
@@ -55,7 +56,7 @@ static void check_fixed_prefill(const struct layout *layout, const struct sdf_re
 
 static void add_region(struct layout *layout, const struct sdf_region *region)
 {
-    const char *what = xprintf("memory region '%s'", region->name);
+    const char *what = memory_format("memory region '%s'", region->name);
     const struct file *prefill = region->prefill;
     enum piece_kind kind = prefill ? PIECE_IMAGE : PIECE_ZERO;
     struct piece *piece;
@@ -84,7 +85,7 @@ static void add_region(struct layout *layout, const struct sdf_region *region)
     if (size < region->size)
         layout->regions[region->index].rest =
             add_piece(layout, PIECE_ZERO, region->size - size, size, &region->place,
-                      xprintf("rest of %s", what));
+                      memory_format("rest of %s", what));
 }
 
 static void add_maps(struct layout *layout, struct space *space, const struct sdf_map *maps,
@@ -119,7 +120,7 @@ static void add_segment(struct layout *layout, struct space *space, const struct
 
     if (stored) {
         struct piece *piece = add_piece(layout, PIECE_IMAGE, stored, start, &pd->program_place,
-                                        xprintf("program of '%s'", pd->name));
+                                        memory_format("program of '%s'", pd->name));
         piece->bytes = segment->bytes;
         piece->lead = lead;
         piece->byte_count = segment->stored;
@@ -128,7 +129,7 @@ static void add_segment(struct layout *layout, struct space *space, const struct
     if (stored < size) {
         struct piece *piece =
             add_piece(layout, PIECE_ZERO, size - stored, start + stored, &pd->program_place,
-                      xprintf("zeros of program of '%s'", pd->name));
+                      memory_format("zeros of program of '%s'", pd->name));
         add_mapping(space, start + stored, piece, flags, &pd->program_place, false);
     }
 }
@@ -145,7 +146,7 @@ static void add_pd(struct layout *layout, const struct sdf_pd *pd)
 
     struct piece *stack =
         add_piece(layout, PIECE_ZERO, pd->stack_size, SDF_STACK_TOP - pd->stack_size, &pd->place,
-                  xprintf("stack of '%s'", pd->name));
+                  memory_format("stack of '%s'", pd->name));
     add_mapping(space, SDF_STACK_TOP - pd->stack_size, stack, STAGE2_READ | STAGE2_WRITE,
                 &pd->place, false);
 
@@ -158,9 +159,9 @@ static void add_pd(struct layout *layout, const struct sdf_pd *pd)
                 ", which is no page: link it with the SDK's microkit.ld",
                 program->path, ipc);
     layout->ipc_vaddrs[pd->index] = ipc;
-    struct piece *buffer = xalloc(sizeof(*buffer));
+    struct piece *buffer = memory_new(sizeof(*buffer));
     *buffer = (struct piece){.kind = PIECE_IMAGE,
-                             .what = xprintf("IPC buffer of '%s'", pd->name),
+                             .what = memory_format("IPC buffer of '%s'", pd->name),
                              .place = &pd->place,
                              .size = STAGE2_PAGE,
                              .align = STAGE2_PAGE};
@@ -176,10 +177,10 @@ static void add_everything(struct layout *layout)
 
     layout->thread_count = system->pd_count;
     layout->space_count = system->pd_count + system->vm_count;
-    layout->spaces = xalloc(layout->space_count * sizeof(*layout->spaces));
-    layout->regions = xalloc(system->region_count * sizeof(*layout->regions));
-    layout->ipc_pieces = xalloc(system->pd_count * sizeof(*layout->ipc_pieces));
-    layout->ipc_vaddrs = xalloc(system->pd_count * sizeof(*layout->ipc_vaddrs));
+    layout->spaces = memory_new(layout->space_count * sizeof(*layout->spaces));
+    layout->regions = memory_new(system->region_count * sizeof(*layout->regions));
+    layout->ipc_pieces = memory_new(system->pd_count * sizeof(*layout->ipc_pieces));
+    layout->ipc_vaddrs = memory_new(system->pd_count * sizeof(*layout->ipc_vaddrs));
     for (size_t i = 0; i < system->region_count; i++)
         add_region(layout, system->regions[i]);
     for (size_t i = 0; i < system->pd_count; i++) {
@@ -266,7 +267,7 @@ struct layout *layout_build(const struct sdf_system *system, const struct board 
                             const struct program *kernel, struct program **programs,
                             struct program **symbols)
 {
-    struct layout *layout = xalloc(sizeof(*layout));
+    struct layout *layout = memory_new(sizeof(*layout));
 
     layout->system = system;
     layout->board = board;

@@ -23,7 +23,7 @@
 #include "sdf.h"
 #include "sdk.h"
 #include "sdk/kernel/system.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 static struct program *find_program(const struct args *args, const struct sdf_pd *pd,
                                     const char *name, const char *attribute)
@@ -40,7 +40,8 @@ static struct program *find_program(const struct args *args, const struct sdf_pd
 
 static const char *find_kernel(const struct args *args, const char *sdk)
 {
-    const char *path = xprintf("%s/board/%s/%s/elf/kernel.elf", sdk, args->board, args->config);
+    const char *path =
+        memory_format("%s/board/%s/%s/elf/kernel.elf", sdk, args->board, args->config);
 
     if (args->kernel)
         return args->kernel;
@@ -75,8 +76,8 @@ int main(int count, char **words)
 
     struct sdf_system *system = sdf_read(args.system, board, args.search);
     struct program *kernel = kernel_read(find_kernel(&args, sdk));
-    struct program **programs = xalloc(system->pd_count * sizeof(*programs));
-    struct program **symbols = xalloc(system->pd_count * sizeof(*symbols));
+    struct program **programs = memory_new(system->pd_count * sizeof(*programs));
+    struct program **symbols = memory_new(system->pd_count * sizeof(*symbols));
     read_programs(&args, system, programs, symbols);
 
     struct layout *layout = layout_build(system, board, kernel, programs, symbols);

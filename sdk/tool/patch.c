@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include "xalloc.h"
 
 /* A variable of libmicrokit. One that the linker left out is used by nobody; false then. */
 static bool write_variable(const struct sdf_pd *pd, struct program *program,

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "allocator.h"
+#include "array.h"
 #include "sdk/kernel/system.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 #define MIB(bytes) (((bytes) + 0xfffff) >> 20)
 
@@ -55,7 +56,7 @@ static __attribute__((noreturn)) void exhausted(const struct layout *layout,
             "memory exhausted: no room for the %s of %s: the system asks for %" PRIu64
             " MiB, the board has %s, %" PRIu64 " MiB are still free, at most %" PRIu64
             " MiB of them in one piece",
-            xsize(piece->size), piece->what, MIB(wanted), xsize(layout->board->ram_size),
+            diag_size(piece->size), piece->what, MIB(wanted), diag_size(layout->board->ram_size),
             allocator_free(free_memory) >> 20, allocator_largest(free_memory) >> 20);
 }
 
@@ -72,7 +73,7 @@ static void place_kind(struct layout *layout, enum piece_kind kind, struct piece
         if (kind == PIECE_IMAGE)
             diag_at(piece->place, NULL,
                     "image too large: no room for the %s of %s in RAM from 0x%" PRIx64 " on",
-                    xsize(piece->size), piece->what, lowest);
+                    diag_size(piece->size), piece->what, lowest);
         exhausted(layout, piece, ram);
     }
 }
@@ -155,7 +156,7 @@ static void measure_ram(struct layout *layout)
 
 void place_pieces(struct layout *layout)
 {
-    struct piece **sorted = xalloc(layout->piece_count * sizeof(*sorted));
+    struct piece **sorted = memory_new(layout->piece_count * sizeof(*sorted));
     struct allocator ram;
 
     if (layout->piece_count) {

@@ -6,8 +6,9 @@
 #include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include "array.h"
 #include "file.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 #define SEGMENT_SIZE_MAX (UINT64_C(1) << 30)
 #define ADDRESS_END      (UINT64_C(1) << 40)
@@ -31,45 +32,47 @@ static void check_header(const struct subject *subject, Elf *elf, GElf_Ehdr *hea
     static const char advice[] = "link it for AArch64 with the SDK's microkit.ld";
 
     if (!elf || elf_kind(elf) != ELF_K_ELF)
-        bad(subject, xprintf("is no ELF file: %s", advice));
+        bad(subject, memory_format("is no ELF file: %s", advice));
     if (!gelf_getehdr(elf, header))
-        bad(subject, xprintf("is a damaged ELF file: %s", elf_errmsg(-1)));
+        bad(subject, memory_format("is a damaged ELF file: %s", elf_errmsg(-1)));
     if (gelf_getclass(elf) != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
-        bad(subject, xprintf("is no 64-bit little-endian ELF file: %s", advice));
+        bad(subject, memory_format("is no 64-bit little-endian ELF file: %s", advice));
     if (header->e_machine != EM_AARCH64)
-        bad(subject, xprintf("is for machine %u, not AArch64 (%u): %s", header->e_machine,
-                             EM_AARCH64, advice));
+        bad(subject, memory_format("is for machine %u, not AArch64 (%u): %s", header->e_machine,
+                                   EM_AARCH64, advice));
     if (header->e_type != ET_EXEC)
-        bad(subject, xprintf("is no executable (type %u, not %u): link it statically, without -pie",
-                             header->e_type, ET_EXEC));
+        bad(subject,
+            memory_format("is no executable (type %u, not %u): link it statically, without -pie",
+                          header->e_type, ET_EXEC));
 }
 
 static void read_segment(const struct subject *subject, const struct file *file,
                          const GElf_Phdr *header, struct program *program)
 {
     if (header->p_offset > file->size || header->p_filesz > file->size - header->p_offset)
-        bad(subject, xprintf("is truncated: a segment needs bytes 0x%" PRIx64 "..+0x%" PRIx64
-                             " of a file of 0x%zx",
-                             header->p_offset, header->p_filesz, file->size));
+        bad(subject, memory_format("is truncated: a segment needs bytes 0x%" PRIx64 "..+0x%" PRIx64
+                                   " of a file of 0x%zx",
+                                   header->p_offset, header->p_filesz, file->size));
     if (header->p_filesz > header->p_memsz)
-        bad(subject, xprintf("is damaged: a segment has more bytes in the file (0x%" PRIx64
-                             ") than in memory (0x%" PRIx64 ")",
-                             header->p_filesz, header->p_memsz));
+        bad(subject, memory_format("is damaged: a segment has more bytes in the file (0x%" PRIx64
+                                   ") than in memory (0x%" PRIx64 ")",
+                                   header->p_filesz, header->p_memsz));
     if (header->p_memsz > SEGMENT_SIZE_MAX)
-        bad(subject,
-            xprintf("has a segment of 0x%" PRIx64 " bytes: at most 0x%" PRIx64 " are possible",
-                    header->p_memsz, SEGMENT_SIZE_MAX));
+        bad(subject, memory_format("has a segment of 0x%" PRIx64 " bytes: at most 0x%" PRIx64
+                                   " are possible",
+                                   header->p_memsz, SEGMENT_SIZE_MAX));
     if (header->p_vaddr > ADDRESS_END - header->p_memsz ||
         header->p_paddr > ADDRESS_END - header->p_memsz)
-        bad(subject, xprintf("has a segment at 0x%" PRIx64 ": addresses must be below 0x%" PRIx64,
-                             header->p_vaddr, ADDRESS_END));
+        bad(subject,
+            memory_format("has a segment at 0x%" PRIx64 ": addresses must be below 0x%" PRIx64,
+                          header->p_vaddr, ADDRESS_END));
 
     struct program_segment *segment = ARRAY_ADD(program->segments, program->segment_count);
     segment->vaddr = header->p_vaddr;
     segment->paddr = header->p_paddr;
     segment->size = header->p_memsz;
     segment->flags = header->p_flags & (PROGRAM_READ | PROGRAM_WRITE | PROGRAM_EXECUTE);
-    segment->bytes = xalloc(segment->size);
+    segment->bytes = memory_new(segment->size);
     segment->touched = header->p_filesz;
     memcpy(segment->bytes, file->bytes + header->p_offset, header->p_filesz);
 }
@@ -87,11 +90,11 @@ static void read_segments(const struct subject *subject, const struct file *file
     size_t count;
 
     if (elf_getphdrnum(program->elf, &count))
-        bad(subject, xprintf("is a damaged ELF file: %s", elf_errmsg(-1)));
+        bad(subject, memory_format("is a damaged ELF file: %s", elf_errmsg(-1)));
     for (size_t i = 0; i < count && i <= INT32_MAX; i++) {
         GElf_Phdr header;
         if (!gelf_getphdr(program->elf, (int)i, &header))
-            bad(subject, xprintf("is a damaged ELF file: %s", elf_errmsg(-1)));
+            bad(subject, memory_format("is a damaged ELF file: %s", elf_errmsg(-1)));
         if (header.p_type == PT_LOAD && header.p_memsz)
             read_segment(subject, file, &header, program);
     }
@@ -102,22 +105,23 @@ static void read_segments(const struct subject *subject, const struct file *file
     for (size_t i = 1; i < program->segment_count; i++) {
         const struct program_segment *a = &program->segments[i - 1], *b = &program->segments[i];
         if (a->vaddr + a->size > b->vaddr)
-            bad(subject, xprintf("has overlapping segments at 0x%" PRIx64 " and 0x%" PRIx64
-                                 ": link it with the SDK's microkit.ld and -Wl,--build-id=none",
-                                 a->vaddr, b->vaddr));
+            bad(subject,
+                memory_format("has overlapping segments at 0x%" PRIx64 " and 0x%" PRIx64
+                              ": link it with the SDK's microkit.ld and -Wl,--build-id=none",
+                              a->vaddr, b->vaddr));
     }
 }
 
 struct program *program_read(const char *path, const struct place *place, const char *attribute)
 {
     struct subject subject = {place, attribute, path};
-    struct program *program = xalloc(sizeof(*program));
+    struct program *program = memory_new(sizeof(*program));
     const char *reason;
     const struct file *file = file_read(path, &reason);
     GElf_Ehdr header;
 
     if (!file)
-        bad(&subject, xprintf("cannot be read: %s", reason));
+        bad(&subject, memory_format("cannot be read: %s", reason));
     if (elf_version(EV_CURRENT) == EV_NONE)
         diag_fatal("libelf cannot be initialised");
     program->path = path;

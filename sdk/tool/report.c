@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sdk/kernel/system.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 static void put_range(FILE *stream, uint64_t base, uint64_t size, const char *text)
 {
     fprintf(stream, "  0x%010" PRIx64 "..0x%010" PRIx64 "  %11s  %s\n", base, base + size,
-            xsize(size), text);
+            diag_size(size), text);
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -23,7 +23,7 @@ static int compare_addresses(const void *a, const void *b)
 static void write_memory(const struct layout *layout, FILE *stream)
 {
     static const char *const kinds[] = {"in the image", "zeroed at boot", "device"};
-    struct piece **sorted = xalloc(layout->piece_count * sizeof(*sorted));
+    struct piece **sorted = memory_new(layout->piece_count * sizeof(*sorted));
 
     fprintf(stream, "\n# Physical memory\n\n");
     if (layout->piece_count) {
@@ -32,9 +32,9 @@ static void write_memory(const struct layout *layout, FILE *stream)
     }
     for (size_t i = 0; i < layout->piece_count; i++) {
         const struct piece *piece = sorted[i];
-        put_range(
-            stream, piece->address, piece->size,
-            xprintf("%s (%s%s)", piece->what, kinds[piece->kind], piece->fixed ? ", fixed" : ""));
+        put_range(stream, piece->address, piece->size,
+                  memory_format("%s (%s%s)", piece->what, kinds[piece->kind],
+                                piece->fixed ? ", fixed" : ""));
     }
 }
 
@@ -46,27 +46,28 @@ static void write_image(const struct layout *layout, FILE *stream)
 
     fprintf(stream, "\n# Boot image\n\n");
     put_range(stream, load, layout->window - load, "kernel");
-    put_range(stream, layout->window, layout->window_end - layout->window,
-              xprintf("kernel window: header, %zu threads, %zu ranges to zero, %zu IPC buffers",
+    put_range(
+        stream, layout->window, layout->window_end - layout->window,
+        memory_format("kernel window: header, %zu threads, %zu ranges to zero, %zu IPC buffers",
                       layout->thread_count, layout->zero_count, layout->system->pd_count));
     put_range(stream, layout->tables.base, tables,
-              xprintf("stage-2 tables of %zu address spaces", layout->space_count));
+              memory_format("stage-2 tables of %zu address spaces", layout->space_count));
     put_range(stream, tables_end, layout->image_end - tables_end, "programs and prefilled regions");
     fprintf(stream, "\n  image size: %s, loaded and entered at 0x%" PRIx64 "\n",
-            xsize(layout->image_end - load), load);
+            diag_size(layout->image_end - load), load);
 }
 
 static void write_mappings(const struct space *space, FILE *stream)
 {
     for (size_t i = 0; i < space->mapping_count; i++) {
         const struct mapping *mapping = &space->mappings[i];
-        const char *perms = xprintf("%c%c%c", mapping->flags & STAGE2_READ ? 'r' : '-',
-                                    mapping->flags & STAGE2_WRITE ? 'w' : '-',
-                                    mapping->flags & STAGE2_EXECUTE ? 'x' : '-');
+        const char *perms = memory_format("%c%c%c", mapping->flags & STAGE2_READ ? 'r' : '-',
+                                          mapping->flags & STAGE2_WRITE ? 'w' : '-',
+                                          mapping->flags & STAGE2_EXECUTE ? 'x' : '-');
         put_range(stream, mapping->vaddr, mapping->piece->size,
-                  xprintf("%s %s -> 0x%010" PRIx64 "  %s", perms,
-                          mapping->flags & STAGE2_DEVICE ? "uncached" : "cached  ",
-                          mapping->piece->address, mapping->piece->what));
+                  memory_format("%s %s -> 0x%010" PRIx64 "  %s", perms,
+                                mapping->flags & STAGE2_DEVICE ? "uncached" : "cached  ",
+                                mapping->piece->address, mapping->piece->what));
     }
 }
 

@@ -3,7 +3,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include "xalloc.h"
+#include "array.h"
+#include "tools/memory.h"
 #include "xml.h"
 
 #define NAME_MAX_BYTES 63 /* a thread's name with its NUL is 64 bytes in the boot image */
@@ -134,7 +135,7 @@ static void read_region_address(const struct parser *parser, const struct xml_el
 
 static void read_region(const struct parser *parser, const struct xml_element *element)
 {
-    struct sdf_region *region = xalloc(sizeof(*region));
+    struct sdf_region *region = memory_new(sizeof(*region));
 
     if (xml_attribute(element, "prefill_bootinfo"))
         diag_at(&element->place, "prefill_bootinfo",
@@ -334,7 +335,7 @@ static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_ele
 static void read_vm(const struct parser *parser, struct sdf_pd *pd,
                     const struct xml_element *element)
 {
-    struct sdf_vm *vm = xalloc(sizeof(*vm));
+    struct sdf_vm *vm = memory_new(sizeof(*vm));
     struct xml_element child = {.node = NULL};
 
     xml_check_attributes(element, "name priority budget period");
@@ -415,7 +416,7 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
                     const struct xml_element *element)
 {
     struct sdf_system *system = parser->system;
-    struct sdf_pd *pd = xalloc(sizeof(*pd));
+    struct sdf_pd *pd = memory_new(sizeof(*pd));
     struct xml_element child = {.node = NULL};
 
     pd->place = element->place;
@@ -523,7 +524,7 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, const c
         diag_at(&root.place, NULL,
                 "it is no system description: its outermost element is <system>");
     xml_check_attributes(&root, "");
-    parser.system = xalloc(sizeof(*parser.system));
+    parser.system = memory_new(sizeof(*parser.system));
     parser.system->path = path;
     while (xml_next_child(&root, &child))
         read_top(&parser, &child);

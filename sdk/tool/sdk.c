@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "array.h"
 #include "diag.h"
-#include "xalloc.h"
+#include "tools/memory.h"
 
 static bool is_directory(const char *path)
 {
@@ -32,7 +33,7 @@ static const char *program_sdk(void)
             return NULL;
         *slash = '\0';
     }
-    return xprintf("%s", path);
+    return memory_format("%s", path);
 }
 
 const char *sdk_directory(void)
@@ -45,7 +46,7 @@ const char *sdk_directory(void)
         diag_fatal("MICROKIT_SDK='%s' is no directory: name an SDK, or unset it", sdk);
     if (!sdk)
         sdk = program_sdk();
-    if (!sdk || !is_directory(xprintf("%s/board", sdk)))
+    if (!sdk || !is_directory(memory_format("%s/board", sdk)))
         diag_fatal("'%s' is no SDK, it has no directory 'board': run the tool from its SDK, or set "
                    "MICROKIT_SDK",
                    sdk ? sdk : "");
@@ -67,26 +68,26 @@ static const char *list(const char *path)
     const char *text = "";
 
     while (directory && (entry = readdir(directory))) {
-        if (entry->d_name[0] != '.' && is_directory(xprintf("%s/%s", path, entry->d_name)))
-            *ARRAY_ADD(names, count) = xprintf("%s", entry->d_name);
+        if (entry->d_name[0] != '.' && is_directory(memory_format("%s/%s", path, entry->d_name)))
+            *ARRAY_ADD(names, count) = memory_format("%s", entry->d_name);
     }
     if (directory)
         closedir(directory);
     if (count)
         qsort(names, count, sizeof(*names), compare_strings);
     for (size_t i = 0; i < count; i++)
-        text = xprintf("%s%s%s", text, i ? ", " : "", names[i]);
+        text = memory_format("%s%s%s", text, i ? ", " : "", names[i]);
     return text;
 }
 
 const char *sdk_boards(const char *sdk)
 {
-    return list(xprintf("%s/board", sdk));
+    return list(memory_format("%s/board", sdk));
 }
 
 const char *sdk_configs(const char *sdk, const char *board)
 {
-    return list(xprintf("%s/board/%s", sdk, board));
+    return list(memory_format("%s/board/%s", sdk, board));
 }
 
 /* A name that is one directory, and not a way out of the SDK. */
@@ -97,10 +98,10 @@ static bool is_name(const char *name)
 
 bool sdk_has_board(const char *sdk, const char *board)
 {
-    return is_name(board) && is_directory(xprintf("%s/board/%s", sdk, board));
+    return is_name(board) && is_directory(memory_format("%s/board/%s", sdk, board));
 }
 
 bool sdk_has_config(const char *sdk, const char *board, const char *config)
 {
-    return is_name(config) && is_directory(xprintf("%s/board/%s/%s", sdk, board, config));
+    return is_name(config) && is_directory(memory_format("%s/board/%s/%s", sdk, board, config));
 }

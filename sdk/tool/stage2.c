@@ -2,7 +2,7 @@
 #include "stage2.h"
 
 #include <string.h>
-#include "xalloc.h"
+#include "array.h"
 
 #define ENTRIES 512u
 

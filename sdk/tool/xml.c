@@ -6,7 +6,8 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <string.h>
-#include "xalloc.h"
+#include "array.h"
+#include "tools/memory.h"
 
 /*
  * Descriptions of the largest systems have some 100 KiB. What libxml2 and the checks of names do
@@ -88,9 +89,9 @@ static const char *label(const struct xml_element *element)
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const char *value = xml_attribute(element, keys[i]);
         if (value)
-            return xprintf("<%s %s='%.80s'>", element->tag, keys[i], value);
+            return memory_format("<%s %s='%.80s'>", element->tag, keys[i], value);
     }
-    return xprintf("<%s>", element->tag);
+    return memory_format("<%s>", element->tag);
 }
 
 static void set_element(struct xml_element *element, xmlNode *node)
@@ -192,7 +193,7 @@ static const char *with_commas(const char *names)
 
     while (*names) {
         size_t size = strcspn(names, " ");
-        text = xprintf("%s%s%.*s", text, *text ? ", " : "", (int)size, names);
+        text = memory_format("%s%s%.*s", text, *text ? ", " : "", (int)size, names);
         names += size + (names[size] == ' ');
     }
     return text;
@@ -227,7 +228,7 @@ const char *xml_attribute(const struct xml_element *element, const char *name)
     const char *copy = NULL;
 
     if (value)
-        copy = xcopy(value, strlen((const char *)value));
+        copy = memory_copy(value, strlen((const char *)value));
     xmlFree(value);
     return copy;
 }

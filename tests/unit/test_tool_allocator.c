@@ -3,7 +3,7 @@
 /*
  * The tool's allocator of physical memory.
  *
- * SOURCES: sdk/tool/allocator.c sdk/tool/xalloc.c sdk/tool/diag.c
+ * SOURCES: sdk/tool/allocator.c sdk/tool/array.c sdk/tool/diag.c tools/memory.c
  */
 
 #include <setjmp.h>

@@ -3,7 +3,7 @@
 /*
  * The tool's stage-2 tables, looked up as the hardware does (Arm ARM D8.2).
  *
- * SOURCES: sdk/tool/stage2.c sdk/tool/xalloc.c sdk/tool/diag.c
+ * SOURCES: sdk/tool/stage2.c sdk/tool/array.c sdk/tool/diag.c tools/memory.c
  */
 
 #include <setjmp.h>
