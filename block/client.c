@@ -60,44 +60,20 @@ static struct block_info describe(const struct client *client, const struct bloc
 void client_open(struct client *client, const struct block_info *disk, uint64_t first,
                  uint64_t sectors)
 {
-    struct block_info *record = ring_reserve(&client->replies, sizeof(*record));
-
     client->info = describe(client, disk, first, sectors);
     client->first = first;
     client->open = true;
-    if (record != NULL) {
-        *record = client->info;
-        ring_commit(&client->replies, sizeof(*record));
-    }
+    block_send_info(&client->replies, &client->info);
 }
 
 /* ---- Answers ---- */
-
-/* `client_ready` has made sure of room, unless the client has tampered with its ring's indices. */
-static void reply(struct client *client, uint32_t id, uint32_t status)
-{
-    struct block_done *record = ring_reserve(&client->replies, sizeof(*record));
-
-    if (record != NULL) {
-        *record = (struct block_done){.kind = BLOCK_REPLY_DONE, .id = id, .status = status};
-        ring_commit(&client->replies, sizeof(*record));
-    }
-}
-
-/* Whether there is room for a reply to all in flight and one more. */
-static bool room_for_reply(struct client *client)
-{
-    uint32_t bytes = (client->in_flight + 1) * BLOCK_REPLY_BYTES;
-
-    return ring_space(&client->replies) >= bytes || ring_await_space(&client->replies, bytes);
-}
 
 void client_done(struct client *client, const struct flight *flight, uint32_t status)
 {
     client->in_flight--;
     client->bytes -= flight->bytes;
     client->writes -= flight->writes;
-    reply(client, flight->id, status);
+    block_send_done(&client->replies, flight->id, status);
 }
 
 void client_flush(struct client *client)
@@ -118,23 +94,6 @@ void client_flush(struct client *client)
 static bool with_data(uint16_t op)
 {
     return op == BLOCK_READ || op == BLOCK_WRITE;
-}
-
-/* Copy the record. False if it is no complete request. */
-static bool copy_request(struct client *client, const void *record, uint32_t count)
-{
-    struct request *request = &client->request;
-    uint32_t head = sizeof(request->head);
-
-    memset(&request->head, 0, head);
-    memcpy(&request->head, record, count < head ? count : head);
-    if (count < head || request->head.segment_count > BLOCK_SEGMENTS_MAX ||
-        count < head + request->head.segment_count * sizeof(struct block_segment)) {
-        return false;
-    }
-    memcpy(request->segments, (const uint8_t *)record + head,
-           request->head.segment_count * sizeof(struct block_segment));
-    return true;
 }
 
 /* Whether the sectors are whole blocks, at least one, and all within the client's slice. */
@@ -242,7 +201,7 @@ static enum block_status check_request(struct client *client)
 /* Take the next valid request out of the ring. Invalid ones are answered. */
 static bool fetch(struct client *client)
 {
-    while (room_for_reply(client)) {
+    while (block_has_room_for_reply(&client->replies, client->in_flight)) {
         uint32_t count;
         const void *record = ring_peek(&client->requests, &count);
         enum block_status status = BLOCK_IO_ERROR;
@@ -253,14 +212,14 @@ static bool fetch(struct client *client)
             }
             return false;
         }
-        if (copy_request(client, record, count)) {
+        if (block_copy_request(&client->request, record, count)) {
             status = check_request(client);
         }
         ring_release(&client->requests);
         if (status == BLOCK_OK) {
             return true;
         }
-        reply(client, client->request.head.id, status);
+        block_send_done(&client->replies, client->request.head.id, status);
     }
     return false;
 }

@@ -27,7 +27,7 @@ struct client {
 
     /* The oldest request that is not yet in flight, checked and translated. */
     bool waiting;
-    struct request request;
+    struct block_request_copy request;
     uint32_t transfer_bytes; /* what it costs in its turn, besides REQUEST_COST */
 
     /* The scheduler's, see schedule.h. */

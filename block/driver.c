@@ -33,36 +33,20 @@ void driver_init(void)
     driver.free_count = SLOTS;
 }
 
-static void *reserve(uint32_t bytes)
+bool driver_send(const struct block_request_copy *request, const struct flight *flight)
 {
-    void *record;
-
-    do {
-        record = ring_reserve(&driver.requests, bytes);
-    } while (record == NULL && ring_await_space(&driver.requests, bytes));
-    return record;
-}
-
-bool driver_send(const struct request *request, const struct flight *flight)
-{
-    uint32_t bytes = (uint32_t)(sizeof(request->head) +
-                                request->head.segment_count * sizeof(struct block_segment));
-    struct block_request *record;
     uint8_t slot;
 
     if (driver.free_count == 0) {
         return false;
     }
-    record = reserve(bytes);
-    if (record == NULL) {
+    slot = driver.free[driver.free_count - 1];
+    if (!block_send_request(&driver.requests, request, slot)) {
         return false;
     }
-    slot = driver.free[--driver.free_count];
+    driver.free_count--;
     driver.flights[slot] = *flight;
     driver.busy[slot] = true;
-    memcpy(record, request, bytes);
-    record->id = slot;
-    ring_commit(&driver.requests, bytes);
     return true;
 }
 
@@ -109,21 +93,14 @@ static enum driver_event take_info(const struct block_info *from, struct block_i
 static enum driver_event take_record(const void *record, uint32_t count, struct block_info *info,
                                      struct flight *flight, uint32_t *status)
 {
-    union {
-        uint32_t kind;
-        struct block_info info;
-        struct block_done done;
-    } reply = {.kind = 0};
+    union block_reply reply;
 
-    memcpy(&reply, record, count < sizeof(reply) ? count : sizeof(reply));
-    if (reply.kind == BLOCK_REPLY_DONE && count >= sizeof(reply.done)) {
-        return take_done(&reply.done, flight, status);
+    if (!block_copy_reply(&reply, record, count)) {
+        log_limited("the driver says something that makes no sense: ignored");
+        return DRIVER_NOTHING;
     }
-    if (reply.kind == BLOCK_REPLY_INFO && count >= sizeof(reply.info)) {
-        return take_info(&reply.info, info);
-    }
-    log_limited("the driver says something that makes no sense: ignored");
-    return DRIVER_NOTHING;
+    return reply.kind == BLOCK_REPLY_DONE ? take_done(&reply.done, flight, status)
+                                          : take_info(&reply.info, info);
 }
 
 enum driver_event driver_take(struct block_info *info, struct flight *flight, uint32_t *status)

@@ -5,13 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "protocol.h"
-
-/* The multiplexer's private copy of a request. */
-struct request {
-    struct block_request head;
-    struct block_segment segments[BLOCK_SEGMENTS_MAX];
-};
+#include "rings.h"
 
 /* A request in flight: whose it is, and what its completion needs. */
 struct flight {
@@ -28,7 +22,7 @@ void driver_init(void);
  * Send a request that is checked and translated; its id is replaced. Returns false if there is no
  * room now. Try again when a request in flight has ended or the driver notifies.
  */
-bool driver_send(const struct request *request, const struct flight *flight);
+bool driver_send(const struct block_request_copy *request, const struct flight *flight);
 
 enum driver_event {
     DRIVER_NOTHING = 0,

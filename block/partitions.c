@@ -34,7 +34,7 @@ static uint64_t disk_blocks(void)
 /* Ask for the next piece. Nothing else is in flight, so there is room. */
 static bool read_more(void)
 {
-    static struct request request;
+    static struct block_request_copy request;
     uint32_t sectors_per_block = table.disk->block_size / BLOCK_SECTOR;
     uint32_t piece = table.disk->segment_bytes_max / table.disk->block_size;
     struct flight flight = {.owner = PARTITIONS_OWNER};

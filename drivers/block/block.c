@@ -9,7 +9,7 @@
 #include <microkit.h>
 #include <stddef.h>
 #include <string.h>
-#include "block/protocol.h"
+#include "block/rings.h"
 #include "config.h"
 #include "lib/log.h"
 #include "lib/ring.h"
@@ -23,56 +23,14 @@ static struct block_info info;
 static bool failed;   /* the device has been given up */
 static bool reported; /* a broken ring */
 
-/* A request out of the ring: a copy, because the ring's memory is the client's too. */
-static struct {
-    struct block_request head;
-    struct block_segment segments[BLOCK_SEGMENTS_MAX];
-} request;
+/* The request that is being passed on. */
+static struct block_request_copy request;
 
 static struct vring_driver_segment data[BLOCK_SEGMENTS_MAX];
 
 static void notify_client(void)
 {
     microkit_notify(block_driver_config.client_channel);
-}
-
-/* There is room: see `room_for_reply`. */
-static void reply(uint32_t id, uint32_t status)
-{
-    struct block_done *done = ring_reserve(&replies, sizeof(*done));
-
-    if (done != NULL) {
-        *done = (struct block_done){.kind = BLOCK_REPLY_DONE, .id = id, .status = status};
-        ring_commit(&replies, sizeof(*done));
-    }
-}
-
-/* Whether there is room for a reply to all in flight and one more. If not, the client notifies. */
-static bool room_for_reply(void)
-{
-    uint32_t bytes = (virtio_blk_in_flight() + 1) * BLOCK_REPLY_BYTES;
-
-    return ring_space(&replies) >= bytes || ring_await_space(&replies, bytes);
-}
-
-static void send_info(void)
-{
-    struct block_info *to = ring_reserve(&replies, sizeof(*to));
-
-    if (to != NULL) {
-        *to = info;
-        ring_commit(&replies, sizeof(*to));
-    }
-}
-
-/* Copy the record. False if it is no complete request; its `id` is set as far as it is there. */
-static bool copy_request(const void *record, uint32_t count)
-{
-    memset(&request.head, 0, sizeof(request.head));
-    memcpy(&request, record, count < sizeof(request) ? count : sizeof(request));
-    return count >= sizeof(request.head) && request.head.segment_count <= info.segments_max &&
-           count >=
-               sizeof(request.head) + request.head.segment_count * sizeof(struct block_segment);
 }
 
 /* Translate a segment to physical addresses. False if it is not all within a data region. */
@@ -99,6 +57,7 @@ static enum block_status check_request(void)
     bool with_data = op == BLOCK_READ || op == BLOCK_WRITE;
 
     if (info.sectors == 0 || failed || op > BLOCK_WRITE_ZEROES ||
+        request.head.segment_count > info.segments_max ||
         (request.head.segment_count != 0) != with_data) {
         return BLOCK_IO_ERROR;
     }
@@ -119,18 +78,19 @@ static bool pass_on(const void *record, uint32_t count)
 {
     enum block_status status;
 
-    if (!copy_request(record, count)) {
-        reply(request.head.id, BLOCK_IO_ERROR);
+    if (!block_copy_request(&request, record, count)) {
+        block_send_done(&replies, request.head.id, BLOCK_IO_ERROR);
         return true;
     }
     status = check_request();
     if (status == BLOCK_OK && request.head.op == BLOCK_FLUSH &&
         (info.features & BLOCK_INFO_FLUSH) == 0) {
-        reply(request.head.id, BLOCK_OK); /* what the device has answered is on the medium */
+        /* Without a write cache, what the device has answered is on the medium. */
+        block_send_done(&replies, request.head.id, BLOCK_OK);
         return true;
     }
     if (status != BLOCK_OK) {
-        reply(request.head.id, status);
+        block_send_done(&replies, request.head.id, status);
         return true;
     }
     return virtio_blk_submit(&request.head, data);
@@ -139,7 +99,7 @@ static bool pass_on(const void *record, uint32_t count)
 /* Submit new requests while the device has room. The others wait in the ring. */
 static void submit(void)
 {
-    while (room_for_reply()) {
+    while (block_has_room_for_reply(&replies, virtio_blk_in_flight())) {
         uint32_t count;
         const void *record = ring_peek(&requests, &count);
 
@@ -177,7 +137,7 @@ static void take_finished(void)
     uint32_t id;
 
     while (virtio_blk_take(&id, &status)) {
-        reply(id, status);
+        block_send_done(&replies, id, status);
     }
 }
 
@@ -241,7 +201,7 @@ void init(void)
     ring_init(&replies, block_driver_config.replies, block_driver_config.reply_ring_size);
     reported = false;
     start_disk();
-    send_info();
+    block_send_info(&replies, &info);
     serve();
     notify_client();
 }

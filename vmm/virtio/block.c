@@ -16,7 +16,7 @@
 #include <microkit.h>
 #include <stddef.h>
 #include <string.h>
-#include "block/protocol.h"
+#include "block/rings.h"
 #include "lib/log.h"
 #include "lib/ring.h"
 
@@ -63,10 +63,7 @@ _Static_assert(sizeof(names) / sizeof(names[0]) == VMM_MAX_DISKS, "a name for ea
 static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
 
 /* The request that is being made. */
-static struct {
-    struct block_request head;
-    struct block_segment segments[BLOCK_SEGMENTS_MAX];
-} request;
+static struct block_request_copy request;
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -75,27 +72,10 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 
 /* ---- Requests to the multiplexer ---- */
 
-static bool send_request(struct disk *disk)
-{
-    uint32_t bytes =
-        (uint32_t)(sizeof(request.head) + request.head.segment_count * sizeof(request.segments[0]));
-    void *record;
-
-    do {
-        record = ring_reserve(&disk->requests, bytes);
-    } while (record == NULL && ring_await_space(&disk->requests, bytes));
-    if (record == NULL) {
-        return false;
-    }
-    memcpy(record, &request, bytes);
-    ring_commit(&disk->requests, bytes);
-    return true;
-}
-
 static bool send_flush(struct disk *disk, uint32_t slot)
 {
-    request.head = (struct block_request){.id = slot, .op = BLOCK_FLUSH};
-    return send_request(disk);
+    request.head = (struct block_request){.op = BLOCK_FLUSH};
+    return block_send_request(&disk->requests, &request, slot);
 }
 
 static void notify_peer(struct disk *disk)
@@ -349,8 +329,7 @@ static bool send_chain(struct disk *disk, const struct chain *chain)
 {
     uint32_t slot = find_slot(disk);
 
-    request.head.id = slot;
-    if (!send_request(disk)) {
+    if (!block_send_request(&disk->requests, &request, slot)) {
         return false;
     }
     disk->busy++;
@@ -501,19 +480,14 @@ static void take_info(struct disk *disk, const struct block_info *info)
 
 static void take_reply(struct disk *disk, const void *record, uint32_t count)
 {
-    union {
-        uint32_t kind;
-        struct block_info info;
-        struct block_done done;
-    } reply = {.kind = 0};
+    union block_reply reply;
 
-    memcpy(&reply, record, count < sizeof(reply) ? count : sizeof(reply));
-    if (reply.kind == BLOCK_REPLY_DONE && count >= sizeof(reply.done)) {
-        take_done(disk, &reply.done);
-    } else if (reply.kind == BLOCK_REPLY_INFO && count >= sizeof(reply.info)) {
-        take_info(disk, &reply.info);
-    } else {
+    if (!block_copy_reply(&reply, record, count)) {
         log_limited("%s: an answer that makes no sense: ignored", disk->device.name);
+    } else if (reply.kind == BLOCK_REPLY_DONE) {
+        take_done(disk, &reply.done);
+    } else {
+        take_info(disk, &reply.info);
     }
 }
 
