@@ -9,18 +9,18 @@
 #define HCR_VM    BIT(0)  /* stage 2 translates */
 #define HCR_SWIO  BIT(1)  /* invalidation by set/way cleans, too */
 #define HCR_PTW   BIT(2)  /* no table walk in device memory */
-#define HCR_FMO   BIT(3)  /* FIQs come here */
-#define HCR_IMO   BIT(4)  /* IRQs come here; virtual ones go to EL1 */
-#define HCR_AMO   BIT(5)  /* SErrors come here */
+#define HCR_FMO   BIT(3)  /* FIQs are taken to EL2 */
+#define HCR_IMO   BIT(4)  /* IRQs are taken to EL2; virtual ones to EL1 */
+#define HCR_AMO   BIT(5)  /* SErrors are taken to EL2 */
 #define HCR_DC    BIT(12) /* stage 1 is off, memory cacheable */
 #define HCR_TWI   BIT(13) /* WFI traps */
 #define HCR_TWE   BIT(14) /* WFE traps */
-#define HCR_TID3  BIT(18) /* registers that say what the processor has trap */
+#define HCR_TID3  BIT(18) /* ID registers trap */
 #define HCR_TSC   BIT(19) /* SMC traps */
 #define HCR_TIDCP BIT(20) /* implementation-defined registers trap */
 #define HCR_TACR  BIT(21) /* ACTLR_EL1 traps */
 #define HCR_TSW   BIT(22) /* cache maintenance by set/way traps */
-#define HCR_TGE   BIT(27) /* EL0's exceptions come here */
+#define HCR_TGE   BIT(27) /* EL0's exceptions are taken to EL2 */
 #define HCR_RW    BIT(31) /* EL1 is AArch64 */
 #define HCR_TLOR  BIT(35) /* limited ordering regions trap */
 #define HCR_TERR  BIT(36) /* error records trap */
@@ -42,7 +42,7 @@
 
 /* CPTR_EL2 (D17.2.34). What is RES1 traps SVE and SME where they exist. */
 #define CPTR_RES1 0x33fful
-#define CPTR_TFP  BIT(10) /* FP and SIMD trap here */
+#define CPTR_TFP  BIT(10) /* FP and SIMD trap to EL2 */
 #define CPTR_TTA  BIT(20) /* trace registers */
 #define CPTR_TAM  BIT(30) /* activity monitors */
 
@@ -75,7 +75,7 @@
 #define SPSR_AARCH32 BIT(4)
 #define SPSR_F       BIT(6)
 #define SPSR_NZCV    0xf0000000ul
-/* What is the thread's own, by its level: all but the mode and the debugger's SS. */
+/* The bits that a thread may set, by its exception level: all but the mode, and SS. */
 #define SPSR_OF_EL0    (SPSR_NZCV | 0x03001c00ul)                /* TCO, DIT, SSBS, BTYPE */
 #define SPSR_OF_EL1    (SPSR_OF_EL0 | 0x00d02000ul | 0xful << 6) /* UAO, PAN, IL, ALLINT, DAIF */
 #define SPSR_OF_USER32 0xffdfffe0ul

@@ -60,9 +60,9 @@ static inline struct cpu *this_cpu(void)
 }
 
 /*
- * Let `next` use the FP and SIMD registers if they are its own. Otherwise a vCPU gets them at once:
- * its guest's kernel uses them soon, and an emulator translates code anew for each setting of this
- * trap. A PD, which may well not use them while it runs, has them exchanged at its first use.
+ * Let `next` use the FP and SIMD registers if it owns them. Otherwise a vCPU gets them at once: its
+ * guest's kernel uses them soon, and an emulator translates code anew for each setting of this
+ * trap. A PD, which may well not use them while it runs, gets them at its first use, by a trap.
  */
 static inline void fpu_switch(struct cpu *cpu, struct thread *next)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Faults: what a thread has run into becomes a message to its parent (labels and words are seL4's),
- * or, for a PD without one, a report on the UART. Either way only that thread stops.
+ * Faults. A thread's fault becomes a message to its parent. Its label and words are seL4's. The
+ * fault of a PD without a parent is reported on the UART. Either way only that thread stops.
  */
 
 #include <sel4/faults.h>
@@ -51,7 +51,7 @@ void fault_raise_syscall(struct cpu *cpu);
 void fault_write(const struct thread *thread, seL4_Word *words);
 
 /*
- * A fault's answer, of `info` and `words`. Returns whether the thread goes on, its registers
- * being set as the fault's kind provides.
+ * Answer a fault with `info` and `words`. Sets the registers of the thread that this kind of fault
+ * provides. Returns whether the thread goes on.
  */
 bool fault_reply(struct thread *thread, const seL4_Word *words, uint64_t info);

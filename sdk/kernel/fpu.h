@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* FP and SIMD registers, switched when somebody else uses them. */
+/* FP and SIMD registers. They are switched lazily: when another thread uses them. */
 
 #include <stdint.h>
 
@@ -14,8 +14,7 @@ struct fpu {
     uint64_t fpsr;
 } __attribute__((aligned(16)));
 
-/* Give the registers to `thread`, which is or will be the current one; fpu_switch (cpu.h) says
- * when. */
+/* Save the owner's registers and load those of `thread`, which is or will be the current one. */
 void fpu_set_owner(struct cpu *cpu, struct thread *thread);
 
 /* In fpu.S. */

@@ -47,7 +47,7 @@ static void return_context(struct thread *caller)
 
 /* ---- Sending ---- */
 
-/* `server` has `sender`'s message before it; `result` is what its receive returns. */
+/* Deliver `sender`'s message to `server`. Returns what the server's receive returns. */
 static inline struct result deliver(struct thread *server, struct thread *sender)
 {
     struct message *message = &sender->message;
@@ -122,7 +122,7 @@ struct thread *ipc_reply(struct thread *server, uint64_t info)
 
 /* ---- Receiving ---- */
 
-/* The message that is being served will not be answered: its sender stays as it is, stopped. */
+/* The message that is being served will not be answered: its sender is stopped. */
 static void abandon(struct thread *server)
 {
     struct thread *sender = server->reply_to;
@@ -133,7 +133,7 @@ static void abandon(struct thread *server)
     sender->resume = sender->is_faulted ? RESUME_RUN : RESUME_CALL;
 }
 
-/* Whether there is something to receive; then *result is it. */
+/* Receive what is pending. Returns false if there is nothing; otherwise *result is it. */
 static inline bool take(struct thread *thread, struct result *result)
 {
     if (thread->pending != 0) {
@@ -201,7 +201,7 @@ void ipc_restart_receive(struct thread *thread)
 
 void ipc_restart_call(struct thread *thread)
 {
-    /* As if it had just been running, which is what ipc_send expects of a sender. */
+    /* ipc_send expects a sender that is ready. */
     sched_ready(thread->cpu, thread);
     ipc_send(thread->cpu, thread, thread->server);
 }

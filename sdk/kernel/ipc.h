@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Messages between a PD and whoever calls it or faults in its care. A PD serves one message at a
- * time; those that wait are taken by their senders' priority, and pending notifications before
- * them. A message's words are in the two IPC buffers.
+ * Messages to a PD: protected calls, and faults of its children. A PD serves one message at a time.
+ * It receives pending notifications first, then messages by their senders' priority. The words of a
+ * call are in the IPC buffers of both ends.
  */
 
 #include <stdbool.h>
@@ -32,8 +32,8 @@ struct result {
 void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server);
 
 /*
- * Whoever the current thread is serving goes on: a caller with the words of `info`, a faulted
- * thread as the fault's kind says. Returns it if it is to be made ready, which is the caller's.
+ * Answer the message that the current thread serves: a call with the words of `info`, a fault as
+ * its kind provides. Returns the sender if the caller has to make it ready, or NULL.
  */
 struct thread *ipc_reply(struct thread *server, uint64_t info);
 
@@ -61,7 +61,7 @@ static inline struct result ipc_receive(struct cpu *cpu, struct thread *thread, 
     return (struct result){0, 0};
 }
 
-/* Take a SENDING or WAITING thread's message back. The caller sets its new state. */
+/* Withdraw the message of a SENDING or WAITING thread. The caller sets its new state. */
 void ipc_cancel(struct thread *thread);
 
 /* A stopped thread restarts the receive or the call that it was stopped in. */

@@ -9,7 +9,7 @@
 #include "uart.h"
 #include "vcpu.h"
 
-/* Which PD an interrupt goes to, and on which channel. */
+/* The PD that an interrupt goes to, and its channel. By INTID. */
 static struct irq_owner {
     struct thread *thread;
     uint8_t channel;
@@ -39,7 +39,7 @@ void irq_handle(struct cpu *cpu)
     if (unlikely(intid >= GIC_MAX_INTID)) {
         return;
     }
-    /* It stays active, and so cannot come again, until its owner acknowledges it. */
+    /* It stays active until its owner acknowledges it, and cannot come again before. */
     if (likely(owners[intid].thread != NULL)) {
         struct thread *woken = notification_raise(owners[intid].thread, owners[intid].channel);
 
@@ -60,7 +60,7 @@ void irq_handle(struct cpu *cpu)
         gic_deactivate(intid);
         break;
     default:
-        /* Nobody's, and never enabled: left active, it does not come again. */
+        /* No PD has it, and it was never enabled. It stays active, and does not come again. */
         kprint("kernel: interrupt %u, which is nobody's\n", (uint64_t)intid);
     }
 }

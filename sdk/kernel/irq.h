@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Interrupts: whose they are. */
+/* Interrupts: each goes to a PD's channel, or to the kernel. */
 
 struct cpu;
 
 /* Enable those that the boot image gives to PDs. */
 void irq_init(void);
 
-/* Take the one interrupt that is due, if one is. */
+/* Acknowledge and handle the highest priority pending interrupt, if there is one. */
 void irq_handle(struct cpu *cpu);

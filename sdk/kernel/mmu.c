@@ -40,7 +40,7 @@
 #define SCTLR_EL2_ON (0x30c50830ul | BIT(0) | BIT(2) | BIT(3) | BIT(12) | BIT(19))
 
 #define L3_TABLES 16u                 /* 32 MiB of program and window */
-#define SCRATCH   (256ul << L1_SHIFT) /* where memory is seen that is being zeroed */
+#define SCRATCH   (256ul << L1_SHIFT) /* where memory is mapped while it is zeroed */
 
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
 
@@ -154,8 +154,8 @@ static bool is_zero(uint64_t page)
 }
 
 /*
- * A page that is zero is not written: on an emulator it takes none of the host's memory then, and a
- * system of large machines starts at once.
+ * A page that is zero is not written. Under emulation it then takes none of the host's memory, and
+ * a system of large machines starts at once.
  */
 static void zero_page(uint64_t page)
 {
@@ -167,15 +167,15 @@ static void zero_page(uint64_t page)
             __asm__ volatile("dc zva, %0" : : "r"(at) : "memory");
         }
     }
-    /* Cleaned, too: a guest begins with its caches off. */
+    /* Clean it: a guest begins with its caches off. */
     for (uint64_t at = page; at < page + PAGE_SIZE; at += line) {
         __asm__ volatile("dc cvac, %0" : : "r"(at) : "memory");
     }
 }
 
 /*
- * Zero pages within one table's 2 MiB. Only they are mapped while that lasts: what lies beside them
- * may be a device, firmware's, or nothing, which the processor must not read ahead of time.
+ * Zero pages within one table's 2 MiB. Only these are mapped meanwhile. Beside them there may be a
+ * device, firmware's memory, or nothing, which the processor must not read speculatively.
  */
 static void zero_within(uint64_t base, uint64_t size)
 {

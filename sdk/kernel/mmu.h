@@ -3,16 +3,17 @@
 
 /*
  * The kernel's own address space (EL2 stage 1): its program, the kernel window and its devices,
- * each at its physical address. Stage 2 is the boot image's.
+ * mapped one to one. The tables of stage 2 are in the boot image.
  */
 
 #include "system.h"
 
-/* Map the program and the page at `system_pa`, which holds the boot image's header; MMU on. */
+/* Map the program and the page at `system_pa`, the boot image's header, and switch the MMU on. */
 void mmu_init(uint64_t system_pa);
 
-/* Map the whole kernel window, of which only the IPC buffers can be written. */
+/* Map the whole kernel window: the IPC buffers read-write, the rest read-only. */
 void mmu_map_window(const struct system_header *system);
 
-/* Zero memory that is not the kernel's. Leaves no mapping of it. */
+/* Zero `size` bytes at `base`, both multiples of 4 KiB, outside of the kernel. It is not mapped
+ * afterwards. */
 void mmu_zero(uint64_t base, uint64_t size);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Notifications: a word of pending channels per PD. Raising a pending one again changes nothing. */
+/* Notifications: a word of pending channels per PD. To raise a pending one changes nothing. */
 
 #include "thread.h"
 
 /*
- * Raise a channel of `thread`. Returns it if that wakes it: the caller makes it ready (sched.h);
- * its registers hold what it has received.
+ * Raise a channel of `thread`. Returns the thread if that wakes it: its registers hold the pending
+ * channels then, and the caller makes it ready (sched.h). Returns NULL otherwise.
  */
 static inline struct thread *notification_raise(struct thread *thread, unsigned channel)
 {

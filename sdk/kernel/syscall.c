@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The system calls (sel4/syscall.h), of which PDs alone can make any. Each checks all of its
- * arguments and answers bad ones with an error, as seL4 does: sending to a capability that the
- * caller does not have does nothing; invoking one is seL4_InvalidCapability; to receive from one,
- * or to name one beyond the capability space, is the caller's fault (seL4_Fault_CapFault).
+ * The system calls (sel4/syscall.h). Only PDs can make them. Each checks all of its arguments, and
+ * answers bad ones with an error, as seL4 does. To send to a capability that the caller does not
+ * have does nothing. To invoke one is seL4_InvalidCapability. To receive from one, or to name one
+ * beyond the capability space, raises a fault of the caller (seL4_Fault_CapFault).
  */
 
 #include <sel4/errors.h>
@@ -109,8 +109,8 @@ static inline struct thread *find_vcpu(const struct thread *thread, uint64_t cap
 }
 
 /*
- * The current thread has named a capability that is not there, in a call of that `number`. It goes
- * back to that call: of its arguments, `arguments` is what is known.
+ * The current thread has named a capability that does not exist, in the system call `number`. It
+ * faults there. `arguments` are those of its first two that the call has not changed.
  */
 static __attribute__((noinline)) struct result cap_fault(uint64_t cap, bool receiving,
                                                          struct result arguments, uint64_t number)
@@ -127,7 +127,7 @@ static __attribute__((noinline)) struct result cap_fault(uint64_t cap, bool rece
     return arguments;
 }
 
-/* The current thread has invoked a capability that is not what it should be, or not at all. */
+/* The current thread has invoked a capability of the wrong kind, or one that does not exist. */
 static struct result bad_capability(uint64_t cap, uint64_t argument, uint64_t number)
 {
     if (cap >= CAP_SPACE) {
@@ -190,7 +190,7 @@ struct result sys_reply_recv(uint64_t source, uint64_t info, uint64_t reply)
     return ipc_receive(cpu, cpu->current, true, ipc_reply(cpu->current, info));
 }
 
-/* What can be sent to without waiting: *woken is whom it wakes. False: no such capability. */
+/* Send without blocking. *woken is the thread that it wakes, or NULL. False: no such capability. */
 static inline bool send(struct thread *thread, uint64_t cap, uint64_t info, struct thread **woken)
 {
     const struct system_channel *channel = find_notification(thread, cap);
@@ -237,7 +237,7 @@ struct result sys_nbsend_recv(uint64_t source, uint64_t info, uint64_t reply, ui
     if (unlikely(source != CAP_INPUT)) {
         return cap_fault(source, true, (struct result){source, info}, seL4_SysNBSendRecv);
     }
-    /* What cannot be sent is not, and nothing more: this form does not wait, and does not fault. */
+    /* A failure to send is ignored: this call neither blocks nor faults for it. */
     if (!send(cpu->current, dest, info, &woken)) {
         woken = NULL;
     }
@@ -321,7 +321,7 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
         write_more(thread, caller->words, count, sp, spsr, x0);
     }
     if (resume) {
-        /* Most often out of a fault that the caller has received. */
+        /* Most often it waits in a fault that the caller has received. */
         if (likely(thread->state == THREAD_WAITING && thread->is_faulted)) {
             thread->server->reply_to = NULL;
             sched_ready(cpu, thread);

@@ -38,18 +38,18 @@ static bool is_implementation_defined(uint64_t esr)
     return (ISS_OP0(esr) == 3 || ISS_OP0(esr) == 1) && (ISS_CRN(esr) == 11 || ISS_CRN(esr) == 15);
 }
 
-/* ACTLR_EL1, which has a place in a vCPU's registers. */
+/* ACTLR_EL1, which is one of seL4_VCPUReg. */
 static bool is_auxiliary_control(uint64_t esr)
 {
     return ISS_OP0(esr) == 3 && ISS_OP1(esr) == 0 && ISS_CRN(esr) == 1 && ISS_CRM(esr) == 0;
 }
 
-/* Where fields of four bits are, by their lowest bits. */
+/* The mask of a field of four bits, by its lowest bit. */
 #define F(shift) (0xful << (shift))
 
 /*
- * The registers that say what the processor has: CRm, op2, and which fields a guest may see. Shown
- * is what needs nothing of the kernel, or what the kernel keeps for it; all else is 0: not there.
+ * The ID registers: CRm, op2, and the fields that a guest sees. It sees features that need no
+ * support in the kernel, or have it. All other fields read as 0: not implemented.
  */
 #define ID_REGISTERS(X)                                                                            \
     X(1, 0, 0x0f0ffffful)                            /* ID_PFR0: no RAS, AMU */                    \
@@ -125,7 +125,7 @@ bool sysreg_emulate(struct thread *thread, uint64_t esr)
     if (is_id(esr)) {
         value = id_register(ISS_CRM(esr), ISS_OP2(esr));
     } else if (is_set_way(esr)) {
-        /* Others' lines, too: so they are always cleaned, and each costs the guest a trap. */
+        /* Lines of other threads, too: so they are cleaned. It costs the guest a trap for each. */
         __asm__ volatile("dc cisw, %0" : : "r"(register_read(thread, ISS_RT(esr))) : "memory");
     } else if (!is_debug(esr) && !is_performance(esr) && !is_implementation_defined(esr) &&
                !is_auxiliary_control(esr)) {

@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * Registers of the core that guests must not reach as they are, and that no monitor needs to know
- * of. Debug, performance counters and implementation-defined ones would act on other threads: they
- * read as zero and ignore writes. Those that say what the processor has say only what a guest may
- * use. Cache maintenance by set and way is done, as cleaning.
+ * System registers that guests must not access directly, and that no monitor emulates. Debug
+ * registers, performance counters and implementation-defined registers would act on other threads:
+ * they read as zero and ignore writes. ID registers show only features that a guest may use. Cache
+ * maintenance by set and way cleans, also where the guest asks for invalidation.
  */
 
 #include <stdbool.h>
 #include "thread.h"
 
-/* Whether a vCPU's trapped access, of syndrome `esr`, was to one of these; then it is done. */
+/* Emulate a vCPU's trapped access of syndrome `esr`. Returns false if it is to no such register. */
 bool sysreg_emulate(struct thread *thread, uint64_t esr);

@@ -124,7 +124,7 @@ void thread_init_all(struct cpu *cpu, const struct system_header *system)
     }
 }
 
-/* ---- Stop and go ---- */
+/* ---- Suspend and resume ---- */
 
 void thread_suspend(struct thread *thread)
 {
@@ -156,7 +156,7 @@ void thread_restart(struct thread *thread)
         ipc_cancel(thread);
     }
     if (thread->sc == NULL) {
-        thread->sc = &thread->own; /* a passive PD has had no time since it waits */
+        thread->sc = &thread->own; /* a passive PD that waited had no context */
     }
     sched_ready(thread->cpu, thread);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The counter, and the kernel's own timer (CNTHP), which runs only while something waits for it. */
+/* The counter (CNTPCT), and the kernel's timer (CNTHP), which is enabled only while it is armed. */
 
 #include <stdint.h>
 #include "arch.h"
 
 #define TIMER_NEVER UINT64_MAX
 
-/* Who may use which timer; the kernel's off. */
+/* Set which exception level may use which timer. The kernel's timer is off. */
 void timer_init(void);
 
 /* Microseconds in ticks of the counter, at least 1. */
@@ -19,7 +19,7 @@ static inline uint64_t timer_now(void)
     return read_sysreg(cntpct_el0);
 }
 
-/* Interrupt at `deadline` instead of when it was set to before. */
+/* Interrupt at `deadline`, on the counter, and at no earlier deadline. */
 static inline void timer_set(uint64_t deadline)
 {
     write_sysreg(cnthp_cval_el2, deadline);

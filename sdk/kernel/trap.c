@@ -11,12 +11,12 @@
 #define PAR_PA   (((1ul << 40) - 1) & ~0xffful)
 #define PAGE_LOW 0xffful
 
-#define SERRORS_SAID 8u
+#define SERRORS_REPORTED 8u
 
 /*
- * The guest-physical address of a vCPU's abort. Hardware gives its page (HPFAR_EL2) except for
- * permission faults, for which the guest's own tables are asked. Returns false if these say that
- * there is nothing (any more): executing the instruction again tells the guest.
+ * The guest-physical address of a vCPU's abort. HPFAR_EL2 has its page, but not for a permission
+ * fault: then an AT instruction walks the guest's own tables. Returns false if these map nothing
+ * there (any more): the guest finds that out when it executes the instruction again.
  */
 static inline bool guest_address(uint64_t esr, uint64_t *address)
 {
@@ -27,8 +27,7 @@ static inline bool guest_address(uint64_t esr, uint64_t *address)
         uint64_t par = read_sysreg(par_el1);
         register uint64_t translated __asm__("x0") = far;
 
-        /* Where there is no memory, the tables' walk faults: then it ends as all ones (vectors.S).
-         */
+        /* A walk faults where there is no memory. Then PAR_EL1 reads as all ones (vectors.S). */
         __asm__ volatile(".global translate_at\n"
                          "translate_at: at s1e1r, x0\n"
                          "isb\n"
@@ -103,18 +102,18 @@ void trap_irq(struct cpu *cpu)
 }
 
 /*
- * An asynchronous abort is masked in the kernel. One that comes before the thread has executed
- * anything since it was resumed at `resumed` is not that thread's: it is the kernel's own, or one
- * that ran before. Nobody knows which; it is said, not too often, and the thread goes on.
+ * SErrors are masked in the kernel. One that comes before the thread has executed anything since it
+ * was resumed, at `resumed`, is not that thread's. It is the kernel's, or a thread's that ran
+ * before. Which one cannot be told: it is reported, not too often, and the thread goes on.
  */
 void trap_serror(struct cpu *cpu, uint64_t resumed)
 {
-    static unsigned said;
+    static unsigned reported;
     uint64_t esr = read_sysreg(esr_el2);
 
     if (cpu->current->regs.pc == resumed) {
-        if (said < SERRORS_SAID) {
-            said++;
+        if (reported < SERRORS_REPORTED) {
+            reported++;
             kprint("kernel: asynchronous external abort, esr %x, before '%s' went on\n", esr,
                    cpu->current->config->name);
         }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The switch between a vCPU and PDs: what is exchanged of EL1 each time. Inline: it is frequent. */
+/* The switch between a vCPU and PDs: the EL1 registers that are switched each time. Inline: it is
+ * frequent. */
 
 #include "cpu.h"
 
 /*
- * What translates the next thread's addresses. One after the other, with no access to memory
- * between them: an emulator empties its TLB at each.
+ * Set the translation regime of the next thread. The writes follow each other with no access to
+ * memory in between, because an emulator flushes its TLB at each.
  *
- * Some processors may execute the kernel's AT ahead of time, here, and keep what it finds (errata
- * 1165522, 1319367, 1319537, 1530923). A mixture of two threads' registers finds nothing if stage 2
- * is empty until all is set.
+ * Some processors may execute the kernel's AT speculatively, here, and cache the translation
+ * (errata 1165522, 1319367, 1319537, 1530923). With registers of two threads it translates nothing
+ * if stage 2 is empty until all are set.
  */
 static inline void set_regime(const struct cpu *cpu, uint64_t hcr, uint64_t sctlr, uint64_t vttbr)
 {
@@ -50,7 +51,7 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
     write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
 }
 
-/* Take from EL1 what is exchanged each time. */
+/* Save the EL1 registers that are switched each time. */
 static inline void vcpu_stop(struct cpu *cpu, struct vcpu *vcpu)
 {
     vcpu->reg[seL4_VCPUReg_SCTLR] = read_sysreg(sctlr_el1);

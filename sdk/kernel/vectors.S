@@ -107,7 +107,7 @@ lower_sync:
     ldp x17, x2, [x16, #CPU_CURRENT]
     cmp x17, x2
     b.ne switch_from_call
-    /* Back to the caller, with nothing of the kernel's in its registers. */
+    /* Return to the caller. Restore what may hold values of the kernel's. */
     mov sp, x17
     ldr x2, [sp, #R_X2]
     ldp x3, x4, [sp, #R_X3]
@@ -191,7 +191,7 @@ resume: /* x0: the current thread */
     ldp x27, x28, [sp, #R_X27]
     eret
 
-/* Of two instructions of the kernel's that may fault, one: firmware may know no SMC. */
+/* One of the kernel's two instructions that may fault: firmware may not implement SMC. */
     .global firmware_call
     .type firmware_call, %function
 firmware_call: /* x0: eight words, in and out */
@@ -223,7 +223,7 @@ kernel_sync:
     adr x17, firmware_smc
     cmp x16, x17
     b.eq 1f
-    adr x17, translate_at /* the other: a guest's tables may lead anywhere (trap.c) */
+    adr x17, translate_at /* the other: a guest's tables may point anywhere (trap.c) */
     cmp x16, x17
     b.ne kernel_fault
     add x16, x16, #8
