@@ -43,7 +43,7 @@ static bool from_el1(uint64_t pstate)
     return !(pstate & PSTATE_AARCH32) && (pstate & PSTATE_MODE_MASK) != PSTATE_MODE_EL0T;
 }
 
-/* As AArch64.TakeException leaves it; bits that the processor does not have do nothing. */
+/* PSTATE after AArch64.TakeException. Bits that the processor does not have do nothing. */
 static uint64_t pstate_in_handler(uint64_t pstate, uint64_t sctlr)
 {
     uint64_t pan = (sctlr & SCTLR_SPAN) ? pstate & PSTATE_PAN : PSTATE_PAN;
@@ -62,7 +62,7 @@ static bool take_exception(uint8_t vcpu, struct vcpu_frame from, uint64_t syndro
         .pstate = pstate_in_handler(from.pstate, sctlr),
     };
 
-    /* An exception in the vector of an exception: the guest would do nothing else any more. */
+    /* An exception in the vector of that exception would recur for ever. */
     if (vectors == 0 || from.pc - to.pc < VECTOR_SIZE) {
         return false;
     }
@@ -74,8 +74,9 @@ static bool take_exception(uint8_t vcpu, struct vcpu_frame from, uint64_t syndro
 }
 
 /*
- * The kernel tells the guest-physical address only. It is the virtual one while the guest's MMU is
- * off; otherwise FAR_EL1 is said not to be valid, as the architecture allows for this abort.
+ * The kernel reports the guest-physical address only. While the guest's MMU is off that is the
+ * virtual address, too. Otherwise ESR_EL1.FnV says that FAR_EL1 is not valid, as the architecture
+ * allows for this abort.
  */
 static bool take_abort(uint8_t vcpu, uint32_t class, uint64_t gpa, uint32_t iss, int walk_level)
 {

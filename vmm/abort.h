@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Exceptions that the guest takes in place of an access that hardware would refuse (Arm DDI 0487,
- * D1.3). Each ends the exit. They return false if the guest cannot take it, because it has no
- * vectors or its vectors are what faults: nothing has been changed then.
+ * Exceptions injected into the guest, in place of an access that hardware would refuse (Arm DDI
+ * 0487, D1.3). Each finishes the exit. They return false, and have changed nothing, if the guest
+ * cannot take the exception: it has no vectors, or the fault was in the vector itself.
  */
 
 #include <stdbool.h>

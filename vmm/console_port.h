@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * This VM's two rings to the console multiplexer, shared by the virtio-console and the emulated
- * PL011 (a ring has one private view per end, so there is one here and not one in each).
- * Output may come from both; input goes to whoever of the two reads it: see virtio_console_ready.
+ * This VM's two rings to the console multiplexer. The virtio-console and the emulated PL011 share
+ * them, because a ring has one private view at each end. Output may come from both. Input goes to
+ * the one that reads it: see virtio_console_ready.
  */
 
 #include <microkit.h>
@@ -19,7 +19,7 @@ void console_port_init(const struct vmm_console_config *config);
 /* The output ring, for lib/log.h; NULL if there is none. */
 struct ring *console_port_output(void);
 
-/* Write up to `count` bytes and wake the console if it waits; returns how many were taken. */
+/* Write up to `count` bytes, and notify the console if it waits. Returns how many were taken. */
 uint32_t console_port_write(const void *bytes, uint32_t count);
 
 /*
@@ -28,7 +28,7 @@ uint32_t console_port_write(const void *bytes, uint32_t count);
  */
 bool console_port_await_space(void);
 
-/* Read up to `count` bytes of input and wake the console if it waits for room; returns how many. */
+/* Read up to `count` bytes, and notify the console if it waits for room. Returns how many. */
 uint32_t console_port_read(void *bytes, uint32_t count);
 
 /*

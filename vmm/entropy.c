@@ -18,8 +18,8 @@ void entropy_init(const uint8_t secret[ENTROPY_SECRET_SIZE])
     memcpy(key, secret, sizeof(key));
 }
 
-/* The next key is made of the last one and of `input`; there is no way back from it. */
-static void stir(uint64_t input, uint32_t number)
+/* Mix `input` into the key. The last key cannot be computed from the next one. */
+static void mix(uint64_t input, uint32_t number)
 {
     uint8_t nonce[CHACHA20_NONCE_SIZE] = {0};
     uint8_t block[CHACHA20_BLOCK_SIZE];
@@ -29,7 +29,8 @@ static void stir(uint64_t input, uint32_t number)
     memcpy(key, block, sizeof(key));
 }
 
-/* Memory accesses at places that depend on what was measured take a time that is hard to tell. */
+/* The counter, after memory accesses whose addresses depend on earlier samples: their time jitters.
+ */
 static uint64_t sample(void)
 {
     static volatile uint8_t scratch[SCRATCH_SIZE];
@@ -48,7 +49,7 @@ void entropy_fill(void *seed, size_t size)
     uint32_t number = 0;
 
     for (uint32_t i = 0; i < SAMPLES; i++) {
-        stir(sample(), i);
+        mix(sample(), i);
     }
     for (size_t done = 0; done < size; number++) {
         uint8_t block[CHACHA20_BLOCK_SIZE];
@@ -58,5 +59,5 @@ void entropy_fill(void *seed, size_t size)
         memcpy(bytes + done, block, part);
         done += part;
     }
-    stir(UINT64_MAX, number);
+    mix(UINT64_MAX, number);
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 #include "lib/log.h"
 
-/* So many addresses are told apart, those that come first; what is rarer than this is not printed.
- */
+/* The first ADDRESSES addresses are counted apart. Fewer than this part of all is not printed. */
 #define ADDRESSES      512u
 #define RAREST_DIVISOR 100u
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The guest's exits by cause, for those who want to know where they come from: `make EXITS=1`. Each
- * time the machine stops, what has been counted since it started is printed. Without
+ * Statistics of the guest's exits by cause: `make EXITS=1` defines VMM_COUNT_EXITS. Each time the
+ * machine stops, the monitor prints what it has counted since the machine started. Without
  * VMM_COUNT_EXITS nothing of this is compiled.
  */
 
@@ -23,13 +23,13 @@ enum exit_cause {
 
 #ifdef VMM_COUNT_EXITS
 
-/* Count one of that cause; EXIT_MMIO is for exits_count_mmio. */
+/* Count an exit of that cause. EXIT_MMIO is for exits_count_mmio. */
 void exits_count(enum exit_cause cause);
 
-/* Count an access at guest-physical `gpa`; the busiest addresses are told one by one. */
+/* Count an access at guest-physical `gpa`. The report lists the busiest addresses. */
 void exits_count_mmio(uint64_t gpa);
 
-/* Print what has been counted, and begin anew. */
+/* Print the counts, and set them to zero. */
 void exits_report(void);
 
 #else

@@ -68,7 +68,7 @@ static uint64_t fetch_source(const struct mmio_access *access)
     return low_bits(vcpu_get_register(access->vcpu, access->source), access->width);
 }
 
-/* What a load puts into its register. */
+/* The value that a load writes to its register. */
 static uint64_t loaded_value(uint32_t iss, const struct mmio_access *access)
 {
     unsigned unused_bits = 64 - 8u * access->width;
@@ -78,7 +78,7 @@ static uint64_t loaded_value(uint32_t iss, const struct mmio_access *access)
     return (iss & ISS_SF) ? value : (uint32_t)value;
 }
 
-/* The fault status codes that mean: stage 2 has no such access. */
+/* Whether the fault status code says that stage 2 does not map the page or permit the access. */
 static bool is_stage2_refusal(uint32_t iss)
 {
     uint32_t type = FSC_TYPE(ISS_FSC(iss));
@@ -195,7 +195,7 @@ static void handle_smc(uint8_t vcpu, uint32_t iss)
     psci_call(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
 }
 
-/* Debug and performance registers, which a kernel may trap: they read as zero and hold nothing. */
+/* Debug and performance registers, which a kernel may trap: they are RAZ/WI. */
 static bool is_debug_register(uint32_t iss)
 {
     uint32_t crn = ISS_SYS_CRN(iss), crm = ISS_SYS_CRM(iss);

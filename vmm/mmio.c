@@ -15,7 +15,7 @@ struct bus_device {
 static struct bus_device devices[MMIO_MAX_DEVICES];
 static unsigned device_count;
 
-/* The device that was met last is the likeliest to be met next. */
+/* The device of the last access is the likeliest of the next. */
 static const struct bus_device *recent;
 
 static bool attach(uint64_t gpa, uint64_t size, mmio_handler handler, void *device, bool lazy)

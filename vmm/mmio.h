@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* Emulated devices on the guest's bus: which one an access meets. */
+/* Emulated devices on the guest's bus: an access is dispatched to a device by its address. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,17 +10,17 @@ struct mmio_access {
     uint64_t offset; /* from the device's base */
     uint8_t width;   /* 1, 2, 4 or 8 bytes */
     bool write;
-    uint8_t vcpu;   /* whose access it is */
+    uint8_t vcpu;   /* the one that has made the access */
     uint64_t value; /* written, or to be filled in by a read */
     /*
-     * How to get a written value that is still in the guest's register, which costs a system call;
-     * NULL if `value` holds it. Only handlers of mmio_attach_lazy meet this: see mmio_value.
+     * Gets a written value that is still in the guest's register, by a system call. NULL if `value`
+     * holds it. Only handlers of mmio_attach_lazy see one: they call mmio_value.
      */
     uint64_t (*fetch)(const struct mmio_access *access);
     uint8_t source; /* for `fetch`: which register */
 };
 
-/* The value that a write writes. */
+/* The value of a write, fetched from the guest's register if it has not been yet. */
 static inline uint64_t mmio_value(struct mmio_access *access)
 {
     if (access->fetch) {
@@ -31,8 +31,8 @@ static inline uint64_t mmio_value(struct mmio_access *access)
 }
 
 /*
- * Returns false if the device has nothing at this offset and width: the guest gets an abort. The
- * access lies within the device and is aligned to its width.
+ * Handles an access, which lies within the device and is aligned to its width. Returns false if the
+ * device has no register at this offset and width: the guest gets an abort.
  */
 typedef bool (*mmio_handler)(void *device, struct mmio_access *access);
 
@@ -44,11 +44,11 @@ typedef bool (*mmio_handler)(void *device, struct mmio_access *access);
  */
 bool mmio_attach(uint64_t gpa, uint64_t size, mmio_handler handler, void *device);
 
-/* The same for a handler that calls mmio_value() for what a write writes, and only if it cares. */
+/* The same for a handler that calls mmio_value() for the value of a write, if it needs it. */
 bool mmio_attach_lazy(uint64_t gpa, uint64_t size, mmio_handler handler, void *device);
 
 /*
- * Route an access at guest-physical `gpa`; false if nothing is there, the access is misaligned or
- * crosses a device's end, or the device refuses. `offset` is filled in.
+ * Dispatch an access at guest-physical `gpa`, and fill in its `offset`. Returns false if no device
+ * is there, if the access is misaligned or crosses the device's end, or if the device refuses it.
  */
 bool mmio_route(uint64_t gpa, struct mmio_access *access);

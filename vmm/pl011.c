@@ -8,7 +8,7 @@
 #include "vgic.h"
 #include "vmm/virtio/virtio.h"
 
-/* What a driver of the real one has no use for. */
+/* Registers that our driver of a real PL011 does not use. */
 #define UARTILPR      0x020u
 #define UARTIBRD      0x024u
 #define UARTFBRD      0x028u
@@ -82,7 +82,7 @@ void pl011_flush(void)
 
 static void send(uint8_t byte)
 {
-    /* A guest that does not look at the full flag loses bytes, as it would on the wire. */
+    /* A guest that does not read UARTFR.TXFF loses bytes, as it would with a real one. */
     if (uart.line_length == LINE_LENGTH && !drain()) {
         return;
     }
@@ -96,7 +96,7 @@ static void send(uint8_t byte)
     update_interrupt();
 }
 
-/* Take input into the FIFO, as long as it is ours. */
+/* Take input into the FIFO, unless the virtio-console takes it. */
 static void receive(void)
 {
     uint8_t byte;
@@ -173,7 +173,7 @@ static uint32_t flags(void)
     if (uart.fifo_count == 0) {
         value |= UARTFR_RXFE;
     }
-    /* The line is full: the console may have made room meanwhile. */
+    /* The line is full. The console may have made room meanwhile. */
     if (uart.line_length == LINE_LENGTH && !drain()) {
         return value | UARTFR_TXFF | UARTFR_BUSY;
     }
@@ -249,7 +249,7 @@ static void write_register(uint32_t offset, uint32_t value)
         uart.dma = value & 7;
         break;
     default:
-        break; /* UARTRSR clears errors, and there are none; the rest is reserved */
+        break; /* a write of UARTECR clears errors, and there are none; the rest is reserved */
     }
 }
 

@@ -3,7 +3,7 @@
 
 /*
  * An emulated PL011 (Arm DDI 0183G): the guest's console until its virtio-console's driver is up.
- * What the guest sends is collected up to a line, because each byte costs it an exit already.
+ * Output is buffered up to a line: each byte costs an exit, and would cost a notification as well.
  */
 
 #include <stdbool.h>
@@ -15,10 +15,10 @@
 /* `intid` is the SPI by which it interrupts. Call console_port_init first. */
 void pl011_init(uint32_t intid);
 
-/* As after power-on; what was sent before is passed on. */
+/* The state after power-on. Output that is still in the buffer goes to the console. */
 void pl011_reset(void);
 
-/* Pass an unfinished line on to the console: the guest has gone idle, say. */
+/* Write an unfinished line to the console: when the guest goes idle, say. */
 void pl011_flush(void);
 
 /* The console has notified: there is input, or room for output. */

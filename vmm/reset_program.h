@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What a guest leaves in a vCPU that no hypervisor call writes: interrupts in list registers, FP
- * and SIMD registers, PAR_EL1, CSSELR_EL1, and lines in the instruction cache. So a vCPU that has
- * run before runs a small program of ours first, whenever it is powered on. It ends whatever the
- * CPU interface holds (IHI 0048B, chapter 5), clears the rest, and calls.
+ * The reset program clears state of a vCPU that no system call of the kernel writes: interrupts in
+ * list registers, FP and SIMD registers, PAR_EL1, CSSELR_EL1, and lines in the instruction cache. A
+ * vCPU that has run before runs it first whenever it is powered on. The program ends all interrupts
+ * in the CPU interface (IHI 0048B, chapter 5), clears the rest, and makes an SMC (vm_reset_done).
  *
  * The program has a page of its own, which guests can read and execute but not write.
  */
@@ -15,13 +15,13 @@
 #define RESET_PROGRAM_SIZE 4096u
 
 /*
- * Write the program: `page` is where we see the page that guests see at `gpa`; `cpu_interface` is
- * the guest-physical address of GICC. All are multiples of 4 KiB. Before any vCPU runs.
+ * Write the program into `page`, which is mapped here, and in the guest at `gpa`. `cpu_interface`
+ * is the guest-physical address of GICC. All are multiples of 4 KiB. Call this before a vCPU runs.
  */
 void reset_program_init(void *page, uint64_t gpa, uint64_t cpu_interface);
 
 /* Where the program begins, guest-physical. */
 uint64_t reset_program_entry(void);
 
-/* What x0 has to be for this vCPU. */
+/* The value of x0 that the program wants for this vCPU: the INTIDs in its list registers. */
 uint64_t reset_program_argument(uint8_t vcpu);
