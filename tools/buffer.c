@@ -145,7 +145,7 @@ static bool same_content(const char *path, const struct buffer *content)
     return length == content->length && memcmp(old, content->bytes, length) == 0;
 }
 
-/* Beside `path`, a name that nobody can guess. NULL: there is no randomness; errno says why. */
+/* A name beside `path` that nobody can guess. NULL: there is no randomness; errno says why. */
 static const char *temporary_name(const char *path)
 {
     uint64_t random;
@@ -168,7 +168,7 @@ static bool fill(const char *temporary, const struct buffer *content)
     return fclose(file) == 0 && written;
 }
 
-/* Under a temporary name first, then as `path`: whoever looks sees the old one or the new one. */
+/* Write under a temporary name and rename to `path`: readers see the old file or the new one. */
 static bool write_output(const char *path, const struct output *output)
 {
     const char *temporary = temporary_name(path);

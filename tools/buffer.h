@@ -16,7 +16,7 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_print(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* `text` with what XML (and DOT's labels), JSON and C strings (and DOT's) demand to be escaped. */
+/* Add `text`, escaped for XML and DOT's labels, or for strings of JSON, C and DOT. */
 void buffer_add_xml(struct buffer *buffer, const char *text);
 void buffer_add_quoted(struct buffer *buffer, const char *text);
 
@@ -28,8 +28,8 @@ struct buffer *output_file(const char *name);
 
 /*
  * A symbolic link `name` in the output directory to a file of the user's, `target`, an absolute
- * path. What names files goes by the link: the target's name may hold what make, a shell or QEMU
- * takes for its own.
+ * path. Everything that names the file uses the link, because the target's name may hold
+ * characters that mean something to make, a shell or QEMU.
  */
 void output_link(const char *name, const char *target);
 
@@ -37,8 +37,8 @@ void output_link(const char *name, const char *target);
 const char *link_name(const char *kind, const char *target);
 
 /*
- * Write all files into `directory`, making it if need be. A file whose content is already there is
- * left alone, so that make sees no change; others appear whole or not at all. `touch` names the one
- * file that gets a new time in any case: it says when the run was. False after a message.
+ * Write all files into `directory`, making it if need be. A file that has its content already is
+ * left alone, so that make sees no change. Others are replaced as a whole or not at all. `touch`
+ * names the one file that gets a new time in any case: that of the run. False after a message.
  */
 bool outputs_write(const char *directory, const char *touch);

@@ -8,7 +8,7 @@
 #include "diagnostics.h"
 #include "layout.h"
 
-/* The board's file is at fault if a machine does not fit into memory that is all its own. */
+/* If a machine does not fit into memory that is all its own, the board's file is wrong. */
 static uint64_t memory_for_vms(const struct system *system)
 {
     const struct board_settings *board = &system->board.settings;
@@ -102,7 +102,7 @@ static void check_share(const struct system *system, const char *where,
     }
 }
 
-/* Of a program that serves machines: another period alone would leave its limit to guessing. */
+/* A program that serves machines: a period without a budget leaves open what its limit is. */
 static void check_program(const struct system *system, const char *where,
                           const struct setting *budget, const struct setting *period)
 {
@@ -162,7 +162,7 @@ static void check_priorities(const struct system *system)
     }
 }
 
-/* Two machines of one name on a network are found by nobody; `_` is no part of a host name. */
+/* Two machines on a network must not have one host name, and `_` is not allowed in it. */
 static void choose_hostname(struct vm *vm)
 {
     if (vm->settings.hostname.line != 0 && vm->settings.count.line == 0) {

@@ -10,7 +10,7 @@
 #include "diagnostics.h"
 #include "image.h"
 
-/* Slices begin behind what a partition table would take, and leave room for its copy. */
+/* Slices begin behind the room of a partition table, and end before the room of its backup. */
 #define DISK_MARGIN MIB
 
 #define DISK_BLOCK 512u
@@ -177,7 +177,7 @@ static void read_disk(struct system *system, struct yaml_file *file)
     disk->size = (uint64_t)status.st_size;
 }
 
-/* Sizes and partitions of one disk would lie on top of each other. */
+/* Slices by size and slices by partition on one disk would overlap. */
 static void check_kinds(struct system *system, struct slice *slice)
 {
     if (slice->part == BLOCK_PART_RANGE) {
@@ -238,7 +238,7 @@ static bool same_partition(const struct slice *a, const struct slice *b)
                : strcmp(a->settings.partition.text, b->settings.partition.text) == 0;
 }
 
-/* A writer beside others is none that they can trust their own view to. */
+/* If one machine writes a partition no other may have it: the other's caches would be stale. */
 static void check_writers(struct system *system, struct slice *slice)
 {
     for (size_t i = 0; i <= slice->vm->index; i++) {

@@ -4,7 +4,7 @@
 #include "model.h"
 
 /*
- * The part of system_check that is about disks: give each machine's disks their parts of the
- * board's. Partitions are looked up if the disk's image is there already.
+ * The part of system_check that is about disks: give each machine's disk its slice of the board's.
+ * Partitions are looked up if the disk's image exists already.
  */
 void disks_check(struct system *system, struct yaml_file *file);

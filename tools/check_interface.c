@@ -19,7 +19,7 @@ static struct network *find_network(const struct system *system, const char *nam
     return NULL;
 }
 
-/* What an error says of a switch that is not there. */
+/* For an error about an unknown switch: which one may be meant, or which there are. */
 static const char *known_networks(const struct system *system, const char *name)
 {
     struct nearest nearest = {0};
@@ -76,7 +76,7 @@ static void add_interface(struct system *system, struct vm *vm,
     plug_in(system, interface);
 }
 
-/* Settings that belong into the list, when there is one. */
+/* Where there is a list `interfaces`, the settings of an interface belong into it. */
 static void check_alone(const struct system *system, const struct vm *vm)
 {
     const unsigned char *own = (const unsigned char *)&vm->settings.interface;
@@ -118,7 +118,7 @@ static void read_interfaces(struct system *system, struct yaml_file *file, struc
         const char *where = memory_format("%s: interface %zu", vm->where, i);
         if (vm->copy == 0) {
             schema_read(&interface_schema, file, item, where, false, &settings);
-        } else { /* the first machine's reading has reported the errors of all */
+        } else { /* the errors were reported for the first machine of the group */
             settings = system->vms.items[vm->index - vm->copy]->interfaces[i].settings;
         }
         add_interface(system, vm, &settings, yaml_line(item), where);
@@ -183,7 +183,7 @@ static void check_vlans(const struct system *system, struct yaml_file *file,
 #define MAC_LOCAL     (2ULL << 40)
 #define MAC_BYTES_2_6 0xffffffffffULL
 
-/* It depends on the names alone. */
+/* A MAC address made of the names alone, so that it stays when other machines change. */
 static uint64_t derived_mac(const struct system *system, const struct interface *interface,
                             unsigned attempt)
 {

@@ -9,7 +9,7 @@
 #include "check_uplink.h"
 #include "diagnostics.h"
 
-/* The ports of a switch that a VM's name, or that of a group of alike machines, stands for. */
+/* The switch's ports of a VM, or of a group of VMs made by `count`. */
 static uint64_t ports_of(const struct network *network, const char *name)
 {
     uint64_t ports = 0;
@@ -47,7 +47,7 @@ static uint64_t named_ports(const struct system *system, const struct network *n
     return 0;
 }
 
-/* Whose frames reach whom is set or cleared. */
+/* Allow (`reach`) or forbid frames from the ports `from` to the ports `to`. */
 static void set_reach(struct network *network, uint64_t from, uint64_t to, bool reach)
 {
     for (unsigned p = 0; p < network_port_count(network); p++) {

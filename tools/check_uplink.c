@@ -9,7 +9,7 @@
 #define VLAN_MAX 4094
 #define PORT_MAX 65535
 
-/* They become one argument of QEMU's, of which Linux takes 128 KiB. */
+/* All become one argument of QEMU's, which Linux limits to 128 KiB. */
 #define FORWARDS_MAX 1000
 
 /* ---- VLANs ---- */
@@ -105,7 +105,7 @@ static void check_native(const struct system *system, const struct uplink *uplin
 
 /* ---- Addresses in QEMU's user network ---- */
 
-/* Whether frames without a tag, as QEMU has them, are the interface's. */
+/* Whether the interface gets untagged frames, which are what QEMU sends. */
 static bool is_untagged(const struct uplink *uplink, const struct interface *interface)
 {
     return interface->trunk[0] == 0 &&
@@ -125,8 +125,8 @@ static bool address_is_taken(const struct network *network, uint32_t address)
 }
 
 /*
- * Each machine asks for an address of its own, so that forwarded ports, which QEMU wants to know
- * from the start, lead to it.
+ * Choose the address that each machine will ask QEMU's DHCP server for. QEMU has to know at its
+ * start which address a forwarded port leads to.
  */
 static void plan_leases(const struct system *system, struct uplink *uplink)
 {
@@ -162,7 +162,7 @@ static const char *skip_blanks(const char *text)
     return text;
 }
 
-/* A port's number at *text, which moves behind it and blanks; false after an error. */
+/* Read a port's number at *text, and move *text behind it and blanks. False after an error. */
 static bool read_port(const struct system *system, const struct uplink *uplink, int line,
                       const char *whole, const char **text, unsigned *port)
 {

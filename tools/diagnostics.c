@@ -18,7 +18,7 @@ struct diagnostic {
 static struct LIST(struct diagnostic) diagnostics;
 static size_t total;
 
-/* What is kept for sorting; far beyond what anybody reads. */
+/* Errors that are kept for sorting: far more than anybody reads. */
 #define KEPT 10000
 
 void error_at(const char *file, int line, const char *where, const char *format, ...)
@@ -66,7 +66,7 @@ static int compare(const void *left, const void *right)
     return a->order < b->order ? -1 : 1;
 }
 
-/* A message is plain text to the terminal, whatever names and values it quotes. */
+/* Make a message plain text for the terminal, whatever names and values it quotes. */
 static void print_plain(const char *text)
 {
     while (*text != '\0') {

@@ -21,8 +21,8 @@ void error_at(const char *file, int line, const char *where, const char *format,
 
 size_t error_count(void);
 
-/* So many are collected that nobody will read another one: finding good words for it is for
- * nothing. */
+/* Whether so many are collected that the next ones are only counted: a caller need not spend time
+ * on their text. */
 bool errors_are_only_counted(void);
 
 /* Print what was collected to standard error. */

@@ -3,7 +3,7 @@
 
 #include "layout.h"
 
-/* What is made of a layout; each appends to `out`. */
+/* The files that are made of a layout. Each function appends to `out`. */
 
 /* Microkit's system description, XML. */
 void emit_system(const struct layout *layout, struct buffer *out);
@@ -17,7 +17,7 @@ void emit_embedded(const struct layout *layout, const struct pd *pd, struct buff
 /* A guest's flattened device tree. */
 void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *out);
 
-/* Where in a device tree of emit_dtb's the monitor is to put the seed of random numbers. */
+/* The offset in emit_dtb's device tree of `rng-seed`, which the monitor fills in. */
 size_t dtb_seed_offset(const struct buffer *dtb);
 
 /* The fragment that the Makefile includes. */

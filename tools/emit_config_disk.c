@@ -83,7 +83,7 @@ void emit_block_config(const struct layout *layout, struct buffer *out)
     buffer_print(out, "    },\n};\n");
 }
 
-/* The variables have contents, so that they lie in the program's file, where the tool sets them. */
+/* The variables are initialized, so that they lie in the ELF's file, where the tool sets them. */
 void emit_disk_driver_config(const struct layout *layout, struct buffer *out)
 {
     const struct disk_layout *disk = &layout->disk;

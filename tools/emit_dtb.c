@@ -27,7 +27,7 @@
 #define PL011_CLOCK 24000000u
 #define VIRTIO_SIZE 0x200u
 
-/* The sequential-write calls fail only if the buffer is too small, which is a mistake here. */
+/* libfdt's sequential writes fail only if the buffer is too small: a bug of this program. */
 static void must(int error)
 {
     if (error < 0) {
@@ -53,7 +53,7 @@ static void cells(void *fdt, const char *name, const uint32_t *values, size_t co
 #define HIGH(value) ((uint32_t)((value) >> 32))
 #define LOW(value)  ((uint32_t)(value))
 
-/* A list of strings, written with NULs between: the last one is the literal's own. */
+/* A list of strings, given with NULs between them. The last NUL is the literal's own. */
 #define STRINGS(fdt, name, literal) must(fdt_property(fdt, name, literal, (int)sizeof(literal)))
 
 static void text(void *fdt, const char *name, const char *value)

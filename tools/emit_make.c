@@ -4,8 +4,9 @@
 #include "emit.h"
 
 /*
- * No text of the user's but names, which are letters, digits, '-' and '_' (and '.' in those of the
- * files): make would read what it includes as make does, and hand the rest to a shell.
+ * The only text of the user's here are names of letters, digits, '-' and '_' (and '.' in those of
+ * files). Anything else could mean something to make, which includes this file, or to the shell
+ * that make runs.
  */
 static const char head[] =
     "#\n"
@@ -70,7 +71,7 @@ static const char *disk_file(const struct system *system)
     return system->disk.is_given ? system->disk.link : "disk.img";
 }
 
-/* What is behind the card, as a value of QEMU's -netdev. */
+/* What the card is connected to, as a value of QEMU's -netdev. */
 static const char *netdev(const struct uplink *uplink)
 {
     const char *text = "user,id=uplink";
@@ -121,7 +122,7 @@ void emit_make(const struct layout *layout, struct buffer *out)
     }
 }
 
-/* Words that blanks separate, one a line. */
+/* Write words that blanks separate, one a line. */
 static void add_words(struct buffer *out, const char *text)
 {
     while (*text != '\0') {

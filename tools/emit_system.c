@@ -72,8 +72,8 @@ static bool has_secondaries(const struct pd *pd)
 }
 
 /*
- * Machines of several vCPUs come last: Microkit 2.0 numbers vCPUs as if each machine before had
- * one, and so can start no more than one such machine, and only in that place.
+ * Machines with several vCPUs come last. Microkit 2.0 numbers vCPUs as if each machine before had
+ * one. So it can start only one such machine, and only as the last.
  */
 static void emit_pds(const struct layout *layout, struct buffer *out)
 {

@@ -18,7 +18,7 @@ struct signature {
     const char *name;
 };
 
-/* What an initramfs begins with: Linux, lib/decompress.c and init/initramfs.c. */
+/* The magic numbers of an initramfs: Linux, lib/decompress.c and init/initramfs.c. */
 static const struct signature archives[] = {
     {"070701", 6, "cpio"},
     {"070702", 6, "cpio"},
@@ -52,7 +52,7 @@ const char *find_file(const struct system *system, const char *name)
     return path;
 }
 
-/* What is wrong with a file that should be an Image; NULL if nothing. */
+/* Check a file that should be an Image. Returns NULL, or what is wrong with it. */
 static const char *check_kernel(const unsigned char *head, size_t length, struct image *image)
 {
     struct arm64_image_header header;
@@ -104,7 +104,7 @@ static const char *check_archive(const unsigned char *head, size_t length)
     return "not an initramfs: a cpio archive (find | cpio -o -H newc), maybe compressed";
 }
 
-/* What is wrong with the file at image->path; NULL if nothing. */
+/* Check the file at image->path. Returns NULL, or what is wrong with it. */
 static const char *inspect(struct image *image)
 {
     unsigned char head[sizeof(struct arm64_image_header)] = {0};
@@ -126,7 +126,7 @@ static const char *inspect(struct image *image)
     return image->is_kernel ? check_kernel(head, length, image) : check_archive(head, length);
 }
 
-/* An image that was found unusable is kept too, so that it is reported once. */
+/* An unusable image is kept, too, so that it is reported once. */
 static struct image *use_image(struct system *system, const char *path, bool is_kernel, int line,
                                const char *where)
 {

@@ -4,10 +4,10 @@
 #include "model.h"
 
 /*
- * Find the files that each VM boots and look at what they are: a kernel must be an arm64 Image
+ * Find the files that each VM boots, and check them: a kernel must be an arm64 Image
  * (Linux, Documentation/arm64/booting.rst), an initramfs a cpio archive, maybe compressed.
  */
 void images_find(struct system *system);
 
-/* The path under which a file that the system file names is found; NULL if it is nowhere. */
+/* The path of a file that the system file names; NULL if it is in none of the directories. */
 const char *find_file(const struct system *system, const char *name);

@@ -15,7 +15,7 @@ size_t layout_equals(const struct system *system, uint64_t priority)
     return count;
 }
 
-/* Among the machines of one priority, if it is shared, somebody passes turns on: turn/turn.c. */
+/* The PD that takes part in the round robin of machines of one priority: turn/turn.c. */
 static void lay_out_turn(struct layout *layout, uint64_t priority)
 {
     const struct system *system = layout->system;

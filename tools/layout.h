@@ -17,7 +17,7 @@
 
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
-/* A guest's view, as QEMU's virt machine has it. See docs/architecture.md. */
+/* The guest's addresses, which are those of QEMU's virt machine. See docs/architecture.md. */
 #define GUEST_GICD          0x08000000ULL
 #define GUEST_GICD_SIZE     0x10000ULL
 #define GUEST_GICC          0x08010000ULL
@@ -31,7 +31,7 @@
 #define GUEST_RAM           0x40000000ULL
 #define GUEST_SPI_BASE      32u
 
-/* Places on a guest's virtio bus. They stay when others come or go. */
+/* Slots of a guest's virtio bus. A device keeps its slot when others come or go. */
 #define SLOT_CONSOLE   0u
 #define SLOT_INTERFACE 1u
 #define SLOT_DISK      16u
@@ -133,7 +133,7 @@ struct uplink_layout {
     uint64_t dma;
 };
 
-/* The PD that passes turns on among the machines of one priority. */
+/* The PD that tells when all machines of one priority have had a turn: turn/turn.c. */
 struct turn_layout {
     struct pd *pd;
     unsigned timer_channel;
@@ -194,17 +194,17 @@ struct layout {
 /* How many machines have that priority. */
 size_t layout_equals(const struct system *system, uint64_t priority);
 
-/* Lay out a system in which no error was found. */
+/* Lay out a system. No error must have been found in it. */
 struct layout *layout_make(const struct system *system);
 
 /* The least memory that holds a VM's kernel, initramfs and device tree. */
 uint64_t guest_memory_needed(const struct vm *vm);
 
-/* Memory for what is not a guest's RAM: images and queues. The board's `reserved` is the rest. */
+/* Memory for images and queues, in bytes. With the board's `reserved` it is all but guests' RAM. */
 uint64_t layout_overhead(const struct system *system);
 
 /* The kernel's command line. */
 const char *layout_bootargs(const struct vm *vm);
 
-/* Bytes as one reads them, rounded up to MiB. */
+/* A number of bytes for people, rounded up to MiB. */
 const char *layout_mebibytes(uint64_t bytes);

@@ -6,7 +6,7 @@
 #include "layout_parts.h"
 #include "lib/vhost.h"
 
-/* The guest's memory, from below: nothing, kernel, free, initramfs, device tree. */
+/* A guest's RAM holds, from its start: nothing, kernel, free memory, initramfs, device tree. */
 
 uint64_t kernel_offset(const struct vm *vm)
 {
@@ -68,7 +68,7 @@ uint64_t layout_overhead(const struct system *system)
     return sum;
 }
 
-/* The boot image, with the images in it, has its place; all else fits around it. */
+/* The boot image, with the guests' images in it, has a fixed place. All else lies around it. */
 uint64_t layout_memory_needed(const struct system *system)
 {
     const struct board_settings *board = &system->board.settings;

@@ -14,7 +14,7 @@
 #define PAGE       0x1000ULL
 #define LARGE_PAGE (2 * MIB)
 
-/* In a PD; guest RAM and images are far from the rest, so that addresses tell what they are. */
+/* Addresses in a PD. Guest RAM and images lie far apart, so that an address tells what it is. */
 #define PD_RINGS  0x10000000ULL
 #define PD_IMAGES 0x200000000ULL
 #define PD_RAM    0x400000000ULL
@@ -89,7 +89,7 @@ uint64_t map_next(struct pd *pd, const struct region *region, const char *perms,
 /* A new PD; `kind` is the directory of its sources. */
 struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority);
 
-/* What the PD may use of the processor. */
+/* Set the processor time that the PD may use. */
 void set_budget(struct pd *pd, const struct setting *budget, const struct setting *period);
 
 /* A channel. `calls`: the client makes protected calls to the server. */

@@ -13,7 +13,7 @@ static void map_guest(struct vm_layout *vm, const struct region *region, uint64_
         (struct map){.region = region, .vaddr = gpa, .perms = perms, .cached = cached};
 }
 
-/* Place a piece of guest RAM in the memory that is there for it, while there is some. */
+/* Put a piece of guest RAM into the board's guest_memory, while there is room in it. */
 static void place_ram(struct layout *layout, struct region *piece)
 {
     const struct board_settings *board = &layout->system->board.settings;
@@ -26,7 +26,7 @@ static void place_ram(struct layout *layout, struct region *piece)
     layout->guest_memory_used += piece->size;
 }
 
-/* RAM is asked for in pieces, because a Microkit tool finds room for small ones only. */
+/* RAM is several regions, because Microkit's tool finds room for small ones only. */
 static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *place,
                         const struct vm *vm)
 {
@@ -50,7 +50,7 @@ static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *
     }
 }
 
-/* The one region that holds an image, for all monitors. */
+/* The region that holds an image, one for all monitors. */
 static const struct region *image_region(struct layout *layout, const struct image *image)
 {
     for (size_t i = 0; i < layout->regions.count; i++) {
@@ -110,7 +110,7 @@ static struct device lay_out_device(struct layout *layout, struct pd *pd, struct
     return device;
 }
 
-/* Let a switch see all of a machine's RAM, once, as the machine does; returns where. */
+/* Map all of a machine's RAM into a switch, once, in the machine's order. Returns where it is. */
 static uint64_t map_ram(struct pd *pd, const struct vm_layout *vm)
 {
     uint64_t vaddr = pd->next_ram;

@@ -71,7 +71,7 @@ static int finish(int status)
     return status;
 }
 
-/* The user's files, under names that mean nothing to any of the programs that are given them. */
+/* Links to the user's files, whose names mean nothing special to the programs that get them. */
 static void emit_links(const struct system *system)
 {
     for (size_t i = 0; i < system->images.count; i++) {

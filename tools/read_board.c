@@ -42,7 +42,7 @@ static void check_page(const struct board *board, const struct setting *address,
     }
 }
 
-/* A driver gets whole pages: what is in them besides its device it could reach as well. */
+/* A driver gets whole pages, so it could reach whatever else is in them. */
 static void check_apart(const struct board *board)
 {
     const struct setting *address = &board->network.address;

@@ -3,7 +3,7 @@
 #include "diagnostics.h"
 #include "read.h"
 
-/* What a reader of a mapping of named things, or of a list of them, is called with. */
+/* The arguments of a reader of a mapping of named things, or of a list of them. */
 typedef void member_reader(struct system *system, struct yaml_file *file, yaml_node_t *name,
                            yaml_node_t *settings, int line);
 
@@ -21,7 +21,7 @@ static bool is_reserved(const char *name)
     return false;
 }
 
-/* The line on which a VM or switch of that name stands already; 0 if none does. */
+/* The line of an earlier VM or switch of that name; 0 if there is none. */
 static int taken_on_line(const struct system *system, const char *name)
 {
     for (size_t i = 0; i < system->vms.count; i++) {
@@ -55,7 +55,7 @@ static bool name_is_free(const struct system *system, const char *what, const ch
     return true;
 }
 
-/* A name that stands as a key, or as `name` among the settings; NULL after an error. */
+/* A thing's name, from its key or from `name` among its settings. NULL after an error. */
 static const char *read_name(const struct system *system, const char *what, yaml_node_t *key,
                              const struct setting *name, int line)
 {
@@ -85,7 +85,7 @@ static const char *read_name(const struct system *system, const char *what, yaml
     return setting.text;
 }
 
-/* What errors call a thing of which the name is not known to be one. */
+/* For errors: what to call a thing whose name may be invalid. */
 static const char *where_of(const char *what, yaml_node_t *key)
 {
     const char *text = key == NULL ? NULL : yaml_text(key);
@@ -93,7 +93,7 @@ static const char *where_of(const char *what, yaml_node_t *key)
     return text == NULL ? what : memory_format("%s '%.40s'", what, text);
 }
 
-/* "NAME:" above is a mapping's key; here it is an item's `name`, needed before all else. */
+/* In a list the name is the item's `name`, which is needed before all else. */
 static yaml_node_t *find_name(struct yaml_file *file, yaml_node_t *settings)
 {
     if (settings->type != YAML_MAPPING_NODE) {
@@ -130,7 +130,7 @@ static void read_network(struct system *system, struct yaml_file *file, yaml_nod
     *list_add(&system->networks) = network;
 }
 
-/* Under `monitor` in a machine or in the defaults; what is not said stays as it is. */
+/* Read `monitor` of a machine or of the defaults. Keys that are not given keep their values. */
 static void read_monitor(struct yaml_file *file, const char *where, struct vm_settings *settings)
 {
     if (settings->monitor.node != NULL) {

@@ -32,7 +32,7 @@ void schema_defaults(const struct schema *schema, void *record)
     }
 }
 
-/* What is wrong with a number that was understood; NULL if nothing. */
+/* Check a number against its key's range. Returns NULL, or what is wrong with it. */
 static const char *out_of_range(const struct schema_key *key, uint64_t number)
 {
     if (number < key->minimum || (key->maximum != 0 && number > key->maximum)) {
@@ -78,7 +78,7 @@ bool schema_read_value(const struct schema_key *key, const char *file, const cha
     return true;
 }
 
-/* Find a key by name; *record becomes the record that it belongs to. */
+/* Find a key by name, and set *record to the record that it belongs to. */
 static const struct schema_key *find_key(const struct schema *schema, const char *name,
                                          void **record)
 {
@@ -150,7 +150,7 @@ static void read_pair(const struct schema *schema, struct yaml_file *file, yaml_
     }
 }
 
-/* The value of an earlier pair with the same key, if there is one; reports it. */
+/* If an earlier pair has the same key, report that and return its value. */
 static bool is_repeated(struct yaml_file *file, yaml_node_t *mapping, size_t index,
                         const char *where)
 {
@@ -169,7 +169,7 @@ static bool is_repeated(struct yaml_file *file, yaml_node_t *mapping, size_t ind
     return false;
 }
 
-/* A mapping of more keys than this is told by its unknown keys alone. */
+/* Repeated keys are looked for among this many: a mapping with more has unknown keys anyway. */
 #define REPEAT_SEARCH_MAX 1000
 
 void schema_read(const struct schema *schema, struct yaml_file *file, yaml_node_t *mapping,

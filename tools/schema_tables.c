@@ -8,8 +8,8 @@
 #define TABLE(name)       .keys = name, .count = sizeof(name) / sizeof(name[0])
 
 /*
- * Processor time of the programs that serve machines, as one would write it: so much of each
- * period. Budgets that equal their periods are no limits.
+ * Processor time of the programs that serve machines, as in a system file: a budget in each period.
+ * A budget that equals its period is no limit.
  */
 #define MONITOR_BUDGET "2 ms"
 #define MONITOR_PERIOD "4 ms"
@@ -19,7 +19,7 @@
 #define BLOCK_PERIOD   "4 ms"
 #define CONSOLE_BUDGET "1 ms"
 #define CONSOLE_PERIOD "4 ms"
-/* What the world outside sends must not keep the machines from their processor. */
+/* Frames from outside must not take the processor away from the machines. */
 #define CARD_BUDGET "500 us"
 #define CARD_PERIOD "1 ms"
 

@@ -31,7 +31,7 @@ static unsigned digit_value(unsigned char c)
     return place == NULL ? UINT32_MAX : (unsigned)(place - digits);
 }
 
-/* Digits at *text, which moves behind them. False if there are none or 64 bits do not hold them. */
+/* Read digits at *text, and move *text behind them. False if there are none or too many. */
 static bool parse_digits(const char **text, unsigned base, uint64_t *number)
 {
     const char *start = *text;
@@ -51,7 +51,7 @@ static bool parse_digits(const char **text, unsigned base, uint64_t *number)
     return *text != start;
 }
 
-/* A number and a unit, with or without blanks between. */
+/* Read a number and a unit, with or without blanks between. */
 static bool parse_unit(const char *text, const struct unit *units, size_t unit_count,
                        uint64_t *number)
 {
@@ -70,7 +70,7 @@ static bool parse_unit(const char *text, const struct unit *units, size_t unit_c
             return true;
         }
     }
-    return *text == '\0' && *number == 0; /* nothing is nothing in any unit */
+    return *text == '\0' && *number == 0; /* 0 needs no unit */
 }
 
 static bool parse_mac(const char *text, uint64_t *number)
@@ -90,7 +90,7 @@ static bool parse_mac(const char *text, uint64_t *number)
     return true;
 }
 
-/* A dotted quad at *text, which moves behind it. */
+/* Read a dotted quad at *text, and move *text behind it. */
 static bool parse_quad(const char **text, uint64_t *number)
 {
     *number = 0;
@@ -328,7 +328,7 @@ const char *value_format(enum value_kind kind, uint64_t number)
     }
 }
 
-/* Insertions, deletions, substitutions and swaps of neighbours that lead from one to the other. */
+/* The edit distance: insertions, deletions, substitutions and swaps of neighbours. */
 static unsigned distance(const char *left, const char *right)
 {
     enum { LONGEST = 40 };

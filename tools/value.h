@@ -12,7 +12,7 @@ enum value_kind {
     VALUE_NAME,     /* of a VM or switch: a letter, then letters, digits, - and _; 31 at most */
     VALUE_STEM,     /* a system's or board's, from its file's: letters, digits, -, _ and '.' */
     VALUE_HOSTNAME, /* RFC 1123: letters, digits, -; 63 at most */
-    VALUE_PATH,     /* a file, likewise */
+    VALUE_PATH,     /* a file, a line of text as VALUE_TEXT */
     VALUE_SIZE,     /* bytes, written with KiB, MiB or GiB */
     VALUE_DURATION, /* microseconds, written with us, ms or s */
     VALUE_COUNT,    /* an integer */

@@ -10,14 +10,14 @@
 #include "memory.h"
 
 /*
- * A system file has a few hundred lines. These bounds are far beyond what one needs, and keep what
- * the file costs proportional to its size; libyaml's own work is not (nested brackets, anchors,
- * tags).
+ * A system file has a few hundred lines. These bounds are far above that. They keep the work
+ * proportional to the file's size, which libyaml's own is not for nested brackets, anchors and
+ * tags.
  */
 #define FILE_SIZE_MAX (4ul << 20) /* bytes; stops a mistaken disk image, and a pipe without end */
 #define DEPTH_MAX     32u         /* lists and mappings within each other */
 #define ANCHORS_MAX   100u
-#define VALUES_MAX    500000u /* all nodes, those that an alias stands for counted again */
+#define VALUES_MAX    500000u /* nodes; each alias counts those that it stands for again */
 #define TAGS_MAX      16u     /* %TAG directives */
 
 static void report_syntax(const struct yaml_file *file, const yaml_parser_t *parser)
@@ -63,16 +63,16 @@ static bool load(struct yaml_file *file, yaml_parser_t *parser)
     return true;
 }
 
-/* ---- A look at the file before it becomes a tree ---- */
+/* ---- Are the file's depth and size within bounds? Before it becomes a tree ---- */
 
 struct anchor {
     char *name;
-    size_t values; /* in it; 0: it is not at its end yet */
+    size_t values; /* in its node; 0: the node has not ended */
 };
 
-/* A list or mapping that is not at its end yet. */
+/* A list or mapping that has not ended. */
 struct open_node {
-    size_t before; /* values of the file when it began */
+    size_t before; /* values of the file before it */
     struct anchor *anchor;
 };
 
@@ -91,7 +91,7 @@ static bool too_much(const struct survey *survey, const yaml_event_t *event, con
     return false;
 }
 
-/* The anchor of that name that was given last; NULL if none was. */
+/* The last anchor of that name; NULL if there is none. */
 static struct anchor *find_anchor(struct survey *survey, const yaml_char_t *name)
 {
     for (unsigned i = survey->anchor_count; i-- > 0;) {
@@ -102,7 +102,7 @@ static struct anchor *find_anchor(struct survey *survey, const yaml_char_t *name
     return NULL;
 }
 
-/* `name` may be NULL: the node has none. *anchor becomes NULL then. */
+/* Add a node's anchor. If `name` is NULL the node has none, and *anchor becomes NULL. */
 static bool add_anchor(struct survey *survey, const yaml_event_t *event, const yaml_char_t *name,
                        struct anchor **anchor)
 {
@@ -190,7 +190,7 @@ static bool see_event(struct survey *survey, const yaml_event_t *event)
     }
 }
 
-/* libyaml reads all of a document's directives before it says anything. */
+/* Count tag directives: libyaml reads all of a document's before it returns the first event. */
 static bool few_tags(const struct yaml_file *file, const struct buffer *text)
 {
     unsigned count = 0;
@@ -207,7 +207,7 @@ static bool few_tags(const struct yaml_file *file, const struct buffer *text)
     return true;
 }
 
-/* Whether the file is within bounds, as far as it can be read; how it cannot is for the loader. */
+/* Whether the file is within bounds, up to its first syntax error, which the loader reports. */
 static bool within_bounds(struct yaml_file *file, const struct buffer *text)
 {
     struct survey *survey = memory_new(sizeof(*survey));
@@ -238,7 +238,7 @@ static bool within_bounds(struct yaml_file *file, const struct buffer *text)
 
 /* ---- Reading ---- */
 
-/* All of a file, or of a pipe, up to its bound; false after an error. */
+/* Read all of a file or pipe, up to FILE_SIZE_MAX. False after an error. */
 static bool read_text(const char *path, struct buffer *text)
 {
     char piece[65536];

@@ -12,10 +12,9 @@ struct yaml_file {
 };
 
 /*
- * Read one document of up to 4 MiB, and of bounded depth and so on. NULL if there is none to work
- * with; then the errors have been reported. The file, its nodes and their texts live until
- * yaml_files_free. Keys that are given twice in one mapping are not found here: the readers of
- * mappings see them.
+ * Read one document of up to 4 MiB, with bounds on depth, anchors and tags. Returns NULL if there
+ * is none, after the errors have been reported. The file, its nodes and their texts live until
+ * yaml_files_free. Keys that are given twice in one mapping are found by the readers of mappings.
  */
 struct yaml_file *yaml_file_load(const char *path);
 void yaml_files_free(void);
@@ -30,7 +29,7 @@ int yaml_line(const yaml_node_t *node);
 /* A scalar's text; NULL if the node is no scalar or holds a NUL byte. */
 const char *yaml_text(const yaml_node_t *node);
 
-/* Whether the node is nothing: an empty plain scalar, `~` or `null`. */
+/* Whether the node is null: an empty plain scalar, `~` or `null`. */
 bool yaml_is_null(const yaml_node_t *node);
 
 size_t yaml_pair_count(const yaml_node_t *mapping);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What the tool must know of a board: its memory, and what the kernel keeps for itself. */
+/* A board: its memory, and the devices and interrupts that the kernel keeps for itself. */
 
 #include <stdbool.h>
 #include <stdint.h>

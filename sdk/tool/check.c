@@ -110,7 +110,7 @@ static void check_maps(const struct sdf_system *system, struct sdf_map *maps, si
         const struct sdf_map *a = sorted[i - 1], *b = sorted[i];
         if (a->vaddr + a->region->size <= b->vaddr)
             continue;
-        /* The one that stands later in the file is named as the offender. */
+        /* The error names the one that comes later in the file. */
         const struct sdf_map *later = a > b ? a : b, *other = a > b ? b : a;
         diag_at(&later->place, "vaddr",
                 "0x%" PRIx64 "..0x%" PRIx64 " overlaps the map of '%s' on line %u, 0x%" PRIx64
@@ -179,7 +179,7 @@ static void check_irqs(const struct sdf_system *system, unsigned irq_count)
     }
 }
 
-/* Channel ids of a PD, each with the place that took it. */
+/* Channel ids of a PD, each with the element that has it. */
 struct id_owners {
     const struct place *places[SDF_ID_MAX + 1];
 };

@@ -32,8 +32,8 @@ void diag_keep_files(void)
     removal_count = 0;
 }
 
-/* One line, whatever names and values from the input it quotes: control characters become '?',
- * those of 8 bits too, alone or as U+0080 to U+009F. */
+/* Print one line, whatever names and values from the input it quotes. Control characters become
+ * '?', also those of 8 bits, alone or as U+0080 to U+009F. */
 static void print_line(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c; c++) {

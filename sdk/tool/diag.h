@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * The tool's one message. The first error ends the tool: it prints one line on standard error,
- * removes what it must not leave behind, and exits with status 1.
+ * Diagnostics. The first error ends the tool: it prints one line on standard error, removes output
+ * that must not be left behind, and exits with status 1.
  */
 
 #include <stdint.h>
 
-/* Where something stands in the system description. */
+/* A position in the system description. */
 struct place {
     unsigned line;     /* from 1 */
     const char *label; /* the element as messages show it, for example: <map mr='ring'> */

@@ -93,7 +93,7 @@ const struct file *file_read(const char *path, const char **reason)
     } else if (status.st_size > FILE_SIZE_MAX) {
         *reason = "it is larger than 2 GiB";
     } else if (is_output(&status)) {
-        /* Whatever goes wrong now must not cost the user an input. */
+        /* The output is an input, too: the error that follows must not remove it. */
         diag_keep_files();
         *reason = "it is also the image or report to be written: give the output another name";
     } else {
@@ -140,7 +140,7 @@ static __attribute__((noreturn)) void failed(const struct output *output)
     diag_fatal("%s '%s': cannot be written: %s", output->what, output->shown, strerror(errno));
 }
 
-/* Beside the path, a name that nobody can guess: the directory may be one of everybody's. */
+/* A name beside the path that nobody can guess: anybody may be able to write the directory. */
 static const char *temporary_name(const struct output *output)
 {
     uint64_t random;
@@ -157,7 +157,7 @@ struct output *file_output(const char *path, const char *what)
 
     *output = (struct output){.what = what, .shown = path, .path = canonical(path)};
     output->exists = !stat(path, &status);
-    /* A link that the kernel would not follow, in a directory of everybody's, is not followed. */
+    /* In a directory that anybody can write, a link that Linux would not follow is not followed. */
     if (!output->exists && errno != ENOENT)
         failed(output);
     if (output->exists && S_ISDIR(status.st_mode))

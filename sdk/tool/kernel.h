@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The SDK's kernel, as the boot image wants it. */
+/* The SDK's kernel, which becomes the start of the boot image. */
 
 #include "program.h"
 

@@ -11,7 +11,7 @@
 #include "tools/memory.h"
 
 /*
- * What there is: pieces and who maps them.
+ * The pieces, and who maps them.
  */
 
 /* A piece large enough for 2 MiB blocks is placed so that it can be mapped by them at addresses

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Where everything lies: which physical memory holds what, and which address space sees it where.
+ * The memory layout: which physical memory holds what, and at which addresses it is mapped.
  *
  * All memory is made of pieces, each contiguous. A piece with contents lies in the boot image; one
  * without lies in free RAM, or at the fixed address that its region asks for. A memory region or

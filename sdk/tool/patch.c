@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A variable of libmicrokit. One that the linker left out is used by nobody; false then. */
+/* Write a variable of libmicrokit. False if the linker has left it out, because it is unused. */
 static bool write_variable(const struct sdf_pd *pd, struct program *program,
                            const struct program *symbols, const char *name, const void *bytes,
                            size_t size)

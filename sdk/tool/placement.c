@@ -11,7 +11,7 @@
 
 #define MIB(bytes) (((bytes) + 0xfffff) >> 20)
 
-/* Kernel, window and tables, in this order; returns the first address behind them. */
+/* Places kernel, window and tables, in this order. Returns the first address behind them. */
 static uint64_t place_kernel(struct layout *layout)
 {
     const struct program *kernel = layout->kernel;
@@ -112,8 +112,8 @@ static int compare_ranges(const void *a, const void *b)
     return (x->base > y->base) - (x->base < y->base);
 }
 
-/* What the kernel must zero: everything without contents, except in the image, whose file has zeros
- * there. */
+/* Lists what the kernel must zero: every piece without contents. Inside the image there is nothing
+ * to zero, because its file has zeros there. */
 static void collect_zeros(struct layout *layout)
 {
     struct free_range *ranges = NULL;

@@ -13,7 +13,7 @@
 #define SEGMENT_SIZE_MAX (UINT64_C(1) << 30)
 #define ADDRESS_END      (UINT64_C(1) << 40)
 
-/* Where errors about a program point. */
+/* The element that errors about a program name. */
 struct subject {
     const struct place *place;
     const char *attribute;

@@ -16,7 +16,7 @@
 #define STACK_DEFAULT 0x2000
 #define STACK_MAX     0x1000000 /* 16 MiB */
 
-/* What a parse needs besides the element it is at. */
+/* What the readers of elements need besides the element. */
 struct parser {
     struct sdf_system *system;
     const struct board *board;
@@ -269,7 +269,7 @@ static void read_irq(const struct parser *parser, struct sdf_pd *pd,
 
     struct sdf_irq *irq = ARRAY_ADD(pd->irqs, pd->irq_count);
     irq->place = element->place;
-    /* Below 16 are the interrupts that cores send each other. */
+    /* INTIDs below 16 are SGIs. */
     irq->irq = (unsigned)xml_number(element, "irq", 16, parser->board->irq_count - 1);
     irq->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     if (board_keeps_irq(parser->board, irq->irq))
@@ -305,7 +305,7 @@ static void read_program(struct sdf_pd *pd, const struct xml_element *element)
         pd->program_symbols = xml_required(element, "path_for_symbols");
 }
 
-/* A core's number: this kernel runs on one. */
+/* `cpu` is a core's number, and this kernel runs on one core. */
 static void check_cpu(const struct xml_element *element)
 {
     if (xml_number_or(element, "cpu", 0, UINT64_MAX, 0) != 0)

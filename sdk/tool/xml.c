@@ -10,8 +10,8 @@
 #include "tools/memory.h"
 
 /*
- * Descriptions of the largest systems have some 100 KiB. What libxml2 and the checks of names do
- * grows with the square of some counts; these bounds keep that to a second.
+ * Descriptions of the largest systems have some 100 KiB. The work of libxml2 and of the checks of
+ * names grows with the square of some counts. These bounds keep it to a second.
  */
 #define FILE_SIZE_MAX (1u << 20)
 #define TAG_SIZE_MAX  (16u << 10) /* libxml2 compares each attribute with each */
@@ -71,7 +71,7 @@ static bool line_opens(const char *line, const char *tag)
     return false;
 }
 
-/* libxml2 counts the line where a start tag ends; the reader looks for the one where it begins. */
+/* libxml2 gives the line where a start tag ends. People look for the line where it begins. */
 static unsigned first_line(const char *tag, long last)
 {
     for (long line = last; line > 0 && line + LINES_PER_TAG > last; line--) {
@@ -104,7 +104,7 @@ static void set_element(struct xml_element *element, xmlNode *node)
         diag_at(&element->place, NULL, "it has an XML namespace: the description uses none");
 }
 
-/* No attribute holds a '<', so what is between a tag's and the next one is the tag, or more. */
+/* No attribute holds a '<', so what is between a tag's '<' and the next '<' contains the tag. */
 static void check_tags(const struct file *file)
 {
     const char *at = (const char *)file->bytes;
@@ -255,7 +255,7 @@ static int digit_value(char c)
     return 16;
 }
 
-/* False if the text is no number; *overflow if it is one beyond 64 bits. */
+/* Read a number. False if the text is none; *overflow is set if it has more than 64 bits. */
 static bool parse_number(const char *text, uint64_t *value, bool *overflow)
 {
     unsigned base = 10;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* A PD's life: its constructors, its init(), and then one event after another. */
+/* A PD's main loop: run the constructors and init(), then handle one event after another. */
 
 #include <microkit.h>
 #include <stdbool.h>
@@ -59,7 +59,7 @@ __attribute__((weak)) seL4_Bool fault(microkit_child child, microkit_msginfo msg
     return seL4_False;
 }
 
-/* Receives the next event, and before it sends what is still to be sent. */
+/* Sends what is still to be sent, a reply or a signal, and receives the next event. */
 static seL4_MessageInfo_t next_event(bool have_reply, seL4_MessageInfo_t reply, seL4_Word *badge)
 {
     bool have_signal = microkit_have_signal;
