@@ -36,8 +36,8 @@ struct vmm_interface_config {
 struct vmm_console_config {
     bool present;
     uint8_t channel; /* the console multiplexer */
-    void *output;    /* ring regions, streams; without `present` there may be an output, */
-    void *input;     /* for the monitor's messages */
+    void *output; /* ring region, a stream; without `present`, for the monitor's messages or NULL */
+    void *input;  /* ring region, a stream */
     uint32_t output_size;
     uint32_t input_size;
     void *registers; /* the virtio-console's register page */
@@ -49,7 +49,7 @@ struct vmm_console_config {
 
 struct vmm_disk_config {
     uint8_t channel; /* the disk multiplexer */
-    const char *id;  /* what the disk calls itself; of more than 20 bytes the first 20 */
+    const char *id;  /* the disk's answer to VIRTIO_BLK_T_GET_ID; the first 20 bytes count */
     void *requests;  /* ring regions, records: see block/protocol.h */
     void *replies;
     uint32_t request_ring_size; /* bytes of data */
@@ -67,21 +67,21 @@ struct vmm_config {
     void *ram;           /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;
-    uint64_t ram_piece;      /* RAM is memory regions of this size, the last maybe smaller; what a
-                              * disk reads and writes is told by them. 0: there are no disks */
+    uint64_t ram_piece;      /* RAM is memory regions of this size, the last maybe smaller. Requests
+                              * to a disk name them (block/protocol.h). 0: there are no disks */
     struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
     struct vmm_image initrd;
     struct vmm_image dtb;
     uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
-    const uint8_t *secret; /* of this machine's, from the build: VMM_SECRET_SIZE bytes */
+    const uint8_t *secret; /* of this machine alone, from the build: VMM_SECRET_SIZE bytes */
     uint64_t gicd_gpa;     /* the emulated distributor; the CPU interface is mapped in hardware */
-    void *reset_page;      /* a page for vmm/reset_program.h, which the guest can only execute, */
-    uint64_t reset_gpa;    /* and where it sees that */
+    void *reset_page;      /* a page for vmm/reset_program.h, which the guest cannot write */
+    uint64_t reset_gpa;    /* where the guest has that page */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
-    uint32_t budget_us;    /* of the vCPUs' processor time, in each ... */
+    uint32_t budget_us;    /* of the vCPUs' processor time, in each period */
     uint32_t period_us;
-    bool has_equals;      /* there are other machines of its priority; then: */
-    uint8_t turn_channel; /* turn, turn/turn.c */
+    bool has_equals;      /* there are other machines of its priority */
+    uint8_t turn_channel; /* turn/turn.c, if has_equals */
     struct vmm_console_config console;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];

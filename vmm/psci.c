@@ -22,7 +22,7 @@
 #define PSCI_SYSTEM_RESET      0x84000009u
 #define PSCI_FEATURES          0x8400000au
 
-/* Services that kernels look for by calling them: the answer is no, and that is no news. */
+/* Services that kernels probe for by calling them. We have none, and do not log such calls. */
 #define SMCCC_OWNER_SHIFT        24
 #define SMCCC_OWNER_MASK         0x3fu
 #define SMCCC_OWNER_ARCH         0u
@@ -54,7 +54,7 @@ struct call {
     uint64_t pc;
 };
 
-/* The vCPU that an MPIDR names, or -1. All are in one cluster: Aff0 is the number. */
+/* The vCPU with that MPIDR, or -1. All are in one cluster: Aff0 is the number. */
 static int vcpu_of_mpidr(uint64_t mpidr)
 {
     return mpidr < vcpu_count() ? (int)mpidr : -1;
@@ -169,7 +169,7 @@ static int64_t answer(const struct call *call)
     }
 }
 
-/* Every power state is a standby: the vCPU waits for an interrupt and finds itself where it was. */
+/* Every power state is a standby state: the vCPU waits for an interrupt, and keeps its state. */
 static void cpu_suspend(const struct call *call)
 {
     vcpu_set(call->vcpu, call->pc, 0, PSCI_SUCCESS);

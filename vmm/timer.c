@@ -12,7 +12,7 @@
 #define CNTV_CTL_ENABLE (1u << 0)
 #define CNTV_CTL_IMASK  (1u << 1)
 
-/* A wake-up is put off if it would come this soon, and so much before it is needed. */
+/* A wake-up is moved if it would come within the first, and earlier than needed by the second. */
 #define SOON_PER_SECOND  500u
 #define EARLY_PER_SECOND 4000u
 
@@ -70,16 +70,16 @@ static uint64_t part_of_second(uint64_t divisor)
 }
 
 /*
- * See to it that the driver wakes us at `deadline` or before. A wake-up that is set stays set when
- * its vCPU is woken by something else, for it may serve again, unless that is not likely: to change
- * it is cheaper than to take the processor from whoever runs then.
+ * Have the driver wake us at `deadline` or before. A wake-up that is set stays set when something
+ * else wakes its vCPU, because it may serve again. Where that is unlikely it is moved: a call of
+ * the driver is cheaper than to preempt whatever runs when the wake-up comes.
  */
 static void arm(uint64_t deadline, uint64_t now)
 {
-    bool in_vain = timer.armed < deadline && timer.armed - now < part_of_second(SOON_PER_SECOND) &&
-                   deadline - timer.armed > part_of_second(EARLY_PER_SECOND);
+    bool spurious = timer.armed < deadline && timer.armed - now < part_of_second(SOON_PER_SECOND) &&
+                    deadline - timer.armed > part_of_second(EARLY_PER_SECOND);
 
-    if (deadline >= timer.armed && !in_vain) {
+    if (deadline >= timer.armed && !spurious) {
         return;
     }
     timer.armed = deadline;
@@ -100,7 +100,7 @@ static uint64_t next_expiry(uint8_t vcpu)
         return TIMER_NEVER;
     }
     expiry = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CVAL) + timer.offset;
-    /* A compare value so large that the sum wraps lies beyond the life of the machine. */
+    /* With a compare value so large that the sum wraps, the timer never expires. */
     return expiry < timer.offset ? TIMER_NEVER : expiry;
 }
 

@@ -17,7 +17,7 @@
 #include "vgic.h"
 #include "vmm/virtio/virtio.h"
 
-/* How much of a second is loaded in one event. Steps are short, so that it is hardly more. */
+/* Loading goes on for this part of a second in an event. Its steps are short (boot.h). */
 #define PIECES_PER_SECOND 1000u
 
 enum vm_state { VM_OFF = 0, VM_QUIESCING, VM_RESETTING, VM_LOADING, VM_RUNNING };
@@ -27,12 +27,12 @@ static struct {
     struct guest_memory memory;
     enum vm_state state;
     bool bootable;
-    uint32_t used;      /* bit v: vCPU v has run, */
-    uint32_t resetting; /* runs the reset program */
+    uint32_t used;      /* bit v: vCPU v has run */
+    uint32_t resetting; /* bit v: vCPU v runs the reset program */
     struct {
         uint64_t entry;
         uint64_t x0;
-    } next[VMM_MAX_VCPUS]; /* what a vCPU that resets while the VM runs is to run then */
+    } next[VMM_MAX_VCPUS]; /* where a vCPU that resets while the VM runs starts afterwards */
 } vm;
 
 #define START_HINT "press Enter to start it"
@@ -121,7 +121,7 @@ static void start(void)
     vm_check_quiesced();
 }
 
-/* Everything but the contents of memory is as after power-on. */
+/* Reset everything but the contents of memory to the state after power-on. */
 static void stop(void)
 {
     for (uint8_t v = 0; v < vcpu_count(); v++) {
@@ -164,7 +164,7 @@ void vm_init(const struct vmm_config *config)
         start();
     }
     if (vm.state == VM_OFF) {
-        vm_console_input(); /* asks to be told of the key */
+        vm_console_input(); /* asks for a notification when a key comes */
     }
 }
 
