@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The header (5.3.2); all numbers are little endian, and none is aligned for sure. */
+/* The header (5.3.2). All numbers are little-endian, and may be unaligned. */
 #define SIGNATURE            "EFI PART"
 #define HEADER_REVISION      8u
 #define HEADER_SIZE          12u
@@ -60,7 +60,7 @@ uint32_t gpt_checksum(const void *bytes, uint32_t count)
     return ~checksum_add(UINT32_MAX, bytes, count);
 }
 
-/* The header's checksum is taken with its own field as zero. */
+/* The header's checksum, with its own field as zero. */
 static uint32_t header_checksum(const uint8_t *block, uint32_t size)
 {
     static const uint8_t zero[4];
@@ -155,7 +155,7 @@ static bool is_used(const uint8_t *entry)
     return memcmp(entry + ENTRY_TYPE, unused, GUID_SIZE) != 0;
 }
 
-/* Append a code point in UTF-8; returns how many bytes that took. */
+/* Append a code point in UTF-8. Returns how many bytes it takes. */
 static unsigned encode(char *to, uint32_t code)
 {
     if (code < 0x80) {
@@ -185,7 +185,7 @@ static bool is_surrogate(uint32_t unit, uint32_t kind)
     return (unit & 0xfc00u) == kind;
 }
 
-/* The entry's name, UTF-16 there, in UTF-8; half a surrogate pair becomes U+FFFD. */
+/* Convert the entry's name from UTF-16 to UTF-8. Half a surrogate pair becomes U+FFFD. */
 static void decode_name(const uint8_t *entry, char name[GPT_NAME_MAX])
 {
     unsigned length = 0;
@@ -214,7 +214,7 @@ static bool overlap(const uint8_t *a, const uint8_t *b)
            read64(b + ENTRY_FIRST) <= read64(a + ENTRY_LAST);
 }
 
-/* What the entry describes, if it keeps within the table's limits and off all others. */
+/* Get the partition of an entry. It must lie within the usable blocks and overlap no other. */
 static const char *read_entry(const struct gpt_header *header, const void *entries, uint32_t index,
                               struct gpt_partition *partition)
 {

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The GUID partition table (UEFI 2.10, 5.3), as bytes that somebody else has read. Whoever could
- * write the disk may have written anything: checksums tell damage, not malice, so every number is
- * checked against the disk before it is used. Causes are sentences without a full stop.
+ * The GUID partition table (UEFI 2.10, 5.3), in memory that the caller has read. A machine that
+ * could write the disk may have written anything. Checksums show damage, not malice, so every
+ * number is checked against the disk before it is used. Causes are sentences without a full stop.
  */
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #define GPT_ENTRIES_MAX   (64u << 10)     /* bytes of entries; four times what disks have */
 #define GPT_NAME_MAX      (36u * 3u + 1u) /* bytes of a name in UTF-8, and its NUL */
 
-/* What a header says, checked. Blocks are the disk's logical blocks. */
+/* A checked header. Blocks are the disk's logical blocks. */
 struct gpt_header {
     uint64_t entries_block; /* where the entries begin */
     uint64_t first_usable;
@@ -39,7 +39,7 @@ const char *gpt_read_header(const void *block, uint32_t block_size, uint64_t num
 /* The size of a checked header's entries in bytes, at most GPT_ENTRIES_MAX. */
 uint32_t gpt_entries_bytes(const struct gpt_header *header);
 
-/* Whether `entries`, gpt_entries_bytes long, are what the header was written for. */
+/* Check the entries' checksum; they are gpt_entries_bytes long. Returns NULL, or the cause. */
 const char *gpt_check_entries(const struct gpt_header *header, const void *entries);
 
 /*

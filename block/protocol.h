@@ -2,19 +2,19 @@
 #pragma once
 
 /*
- * Requests to a disk. They travel as records (lib/ring.h) from a monitor to the disk multiplexer,
- * and in the same shape from there to the driver; replies travel back. Sectors are of BLOCK_SECTOR
- * bytes, whatever the disk's own block size, and start at 0 where the client's part of the disk
- * begins (for the driver: where the disk begins).
+ * Requests to a disk. They are records (lib/ring.h) from a monitor to the disk multiplexer, and
+ * from there, in the same format, to the driver. Replies go back the same way. Sectors have
+ * BLOCK_SECTOR bytes, whatever the disk's own block size. Sector 0 is the first of the client's
+ * slice of the disk (for the driver: of the disk).
  *
- * Data is not copied and does not travel. A client's data regions are memory that the generator has
- * told the driver's physical addresses of: the pieces of a guest's RAM. A segment names a region by
- * its number (a client counts its own from 0; the driver counts all) and a part of it, which the
- * disk reads or writes itself.
+ * Data is not copied. A client's data regions are the pieces of its guest's RAM; the driver's
+ * configuration has their physical addresses. A segment names a region by its number (a client
+ * counts its own from 0; the driver counts all) and a part of it, which the disk reads or writes
+ * itself.
  *
- * The first record that a client receives is a block_info. From then on every request, however
- * wrong, is answered by one block_done with its id; answers come in any order. A client has at
- * most BLOCK_DEPTH requests unanswered; what it sends beyond them waits in its ring.
+ * The first record that a client receives is a block_info. From then on every request, valid or
+ * not, is answered by one block_done with its id, in any order. A client has at most BLOCK_DEPTH
+ * requests unanswered; what it sends beyond them waits in its ring.
  *
  * A flush covers every write of the same client that was in the ring before it.
  */
@@ -60,7 +60,7 @@ struct block_request {
     uint32_t flags;        /* BLOCK_REQUEST_* */
 };
 
-/* What a reply begins with says which of the two it is. */
+/* The first word of a reply: its kind. */
 enum block_reply_kind { BLOCK_REPLY_INFO = 1, BLOCK_REPLY_DONE };
 
 struct block_done {
@@ -75,7 +75,7 @@ struct block_done {
 #define BLOCK_INFO_WRITE_ZEROES (1u << 3)
 #define BLOCK_INFO_UNMAP        (1u << 4) /* write zeroes knows BLOCK_REQUEST_UNMAP */
 
-/* What the disk, or the client's part of it, is like. The limits are those of one request. */
+/* A description of the disk, or of the client's slice. The limits are those of one request. */
 struct block_info {
     uint32_t kind;         /* BLOCK_REPLY_INFO */
     uint32_t features;     /* BLOCK_INFO_* */

@@ -55,10 +55,11 @@ void escape_start_line(struct escape *escape)
 /* ---- Where the cursor is ---- */
 
 /*
- * The cursor waits in the last column when that has been written, until another character takes it
- * to the next row. What is written instead takes it back to that column, and the step that has been
- * counted was none. Nobody knows which column that is, but it is always the same: the next step
- * that is none is counted as the column behind the one before, and so none at or below that can be.
+ * Deferred wrap: when the last column has been written the cursor waits there, until another
+ * character moves it to the next row. A control character instead acts from the last column, so the
+ * step counted for the last character did not happen. The console does not know which column is the
+ * last, but it is always the same. So a step can have been lost only if it led beyond the column of
+ * the lost step before (`edge`): each such column counts one lost step, those at or below it none.
  */
 static void leave_edge(struct escape *escape)
 {
@@ -70,7 +71,7 @@ static void leave_edge(struct escape *escape)
     escape->printed = false;
 }
 
-/* A character of `least` to `most` columns has been written. */
+/* Count a character of `least` to `most` columns that has been written. */
 static void count_character(struct escape *escape, uint16_t least, uint16_t most)
 {
     if (escape->reach > UINT16_MAX - most) {
@@ -93,7 +94,7 @@ static uint32_t control(struct escape *escape, uint8_t byte, char *out)
         count_character(escape, 0, 8); /* at the edge it does not move at all */
         escape->printed = false;
     } else if (escape->column <= escape->lost) {
-        return 0; /* not over what stands before the line: a client must not pass for another */
+        return 0; /* not into the prefix: a client must not pass for another */
     } else {
         escape->column--;
     }
@@ -149,7 +150,7 @@ static bool parameters_are(const struct escape *escape, const char *text)
     return escape->length == strlen(text) && memcmp(escape->parameters, text, escape->length) == 0;
 }
 
-/* Only digits, semicolons and colons: no private mark, no intermediate byte. */
+/* Whether there are only digits, semicolons and colons: no private mark, no intermediate byte. */
 static bool parameters_are_plain(const struct escape *escape)
 {
     for (uint32_t i = 0; i < escape->length; i++) {
@@ -261,7 +262,7 @@ static void control_of_8_bits(struct escape *escape, uint32_t character)
     }
 }
 
-/* How many bytes a character has that begins with this one (Unicode, table 3-7); 0: none does. */
+/* The length of a character that begins with this byte (Unicode, table 3-7); 0: none does. */
 static uint32_t character_length(uint8_t first)
 {
     if (first >= 0xc2 && first <= 0xdf) {
@@ -274,8 +275,8 @@ static uint32_t character_length(uint8_t first)
 }
 
 /*
- * Whether a byte may come next. Some first bytes narrow the second: those that would make the
- * encoding longer than it must be, a surrogate, or more than U+10FFFF.
+ * Whether a byte may come next. After some first bytes only some second bytes are valid: others
+ * would be an overlong encoding, a surrogate, or more than U+10FFFF.
  */
 static bool continues(const struct escape *escape, uint8_t byte)
 {
@@ -343,7 +344,7 @@ static uint32_t bad_character(struct escape *escape, char *out)
     return escape->state == GROUND ? ground(escape, BAD_CHARACTER, out) : 0;
 }
 
-/* A character goes to the terminal whole, so that no terminal takes what follows for its end. */
+/* Write a character as a whole, so that no terminal takes what follows for its end. */
 uint32_t escape_filter(struct escape *escape, uint8_t byte, char *out)
 {
     uint32_t count = 0;

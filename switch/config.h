@@ -20,9 +20,10 @@ struct switch_port_config {
     uint64_t may_reach;          /* bit p: frames from here may go to port p */
     uint16_t access_vlan;        /* 1..4094, or SWITCH_VLAN_NONE */
     const uint16_t *trunk_vlans; /* a trunk port's VLANs, ended by 0; NULL if not a trunk */
-    uint32_t flood_limit;        /* uplink: frames for several ports let in per second; 0: any */
-    void *vhost_page;            /* vhost: see lib/vhost.h */
-    void *ram;                   /* vhost: the guest's RAM in this PD */
+    uint32_t
+        flood_limit;  /* uplink: storm control, frames for several ports per second; 0: no limit */
+    void *vhost_page; /* vhost: see lib/vhost.h */
+    void *ram;        /* vhost: the guest's RAM in this PD */
     uint64_t ram_gpa;
     uint64_t ram_size;
     void *from_port;    /* ring region: port -> switch (isolated, uplink) */
@@ -32,7 +33,7 @@ struct switch_port_config {
 
 struct switch_config {
     const char *name;
-    uint32_t age_seconds; /* a learnt address is forgotten after this; 0: never */
+    uint32_t age_seconds; /* ageing time of learnt addresses; 0: they are kept */
     int16_t mirror_port;  /* gets a copy of every frame; -1: none */
     void *log;            /* ring region: switch -> console, a stream; NULL: none */
     uint32_t log_size;

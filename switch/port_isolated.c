@@ -77,7 +77,7 @@ static enum port_result isolated_send(struct port *port, const struct frame_head
     if (record == NULL) {
         return PORT_FULL;
     }
-    /* The whole head at once; the rest goes over what it has too much. */
+    /* Write the whole head at once; the rest overwrites its surplus. */
     *(struct frame_head *)(void *)record = *head;
     copy_rest(record + head_length, frame);
     ring_commit(&port->to, count);

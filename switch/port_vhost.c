@@ -15,7 +15,7 @@
 #define MTU        (NET_FRAME_MAX - ETHERNET_HEADER - VLAN_TAG)
 #define RECORD_MAX (NET_HEADER + NET_GSO_FRAME_MAX)
 
-/* What the other data path has in its rings: by the ports' indices. */
+/* The state of each port on this data path, by the port's index. */
 static struct vhost {
     struct guest_memory memory;
     struct virtqueue queue[VHOST_QUEUES];
@@ -30,7 +30,7 @@ static struct vhost {
     bool sent_large; /* in this turn: it is given back at once */
 } vhosts[SWITCH_MAX_PORTS];
 
-/* The switch looks at one frame at a time, and so these need not be one per port. */
+/* The switch handles one frame at a time, so all ports share these. */
 static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
 static uint8_t gathered[RECORD_MAX];
 static struct net_buffers buffers;
@@ -43,8 +43,8 @@ static struct vhost *vhost_of(const struct port *port)
 /* ---- Guest to switch ---- */
 
 /*
- * The first bytes of a chain, and at most so many as a head has. They may change at any time, so
- * each is read once, and the compiler must not read it again.
+ * Copy the first bytes of a chain, at most as many as a head has. The guest may change them at any
+ * time, so each is read once, and the compiler must not read it again.
  */
 static void copy_head(struct frame_head *head, uint32_t count)
 {
@@ -61,7 +61,7 @@ static void copy_head(struct frame_head *head, uint32_t count)
     __asm__ volatile("" ::: "memory");
 }
 
-/* The chain in one piece. */
+/* Copy the chain into one piece. */
 static void gather(struct frame *frame, uint32_t readable)
 {
     uint32_t at = 0;
@@ -74,7 +74,7 @@ static void gather(struct frame *frame, uint32_t readable)
     frame->segment_count = 1;
 }
 
-/* The chain's segments, without the header in front. */
+/* Refer to the chain's segments where they are, without the header in front. */
 static void refer(struct frame *frame, uint32_t readable)
 {
     uint32_t skip = NET_HEADER;
@@ -174,15 +174,15 @@ static void write_rest(const struct frame *frame)
     }
 }
 
-/* What the filter looks at: the destination, and the type with a VLAN's tag behind it. */
+/* The receive filter decides by the destination, and by the VLAN's tag if there is one. */
 static bool passes_filter(const struct vhost *vhost, const struct frame_head *head)
 {
     return net_filter_passes(&vhost->filter, frame_destination(head), (uint32_t)head->words[3]);
 }
 
 /*
- * One copy, from where the sender has the frame to where the receiver wants it. What the guest's
- * filter holds back counts as sent: its own card drops it.
+ * One copy, from the sender's buffers to the receiver's. A frame that the guest's receive filter
+ * rejects counts as sent: the guest's own card drops it.
  */
 static enum port_result vhost_send(struct port *port, const struct frame_head *head,
                                    uint32_t head_length, const struct frame *frame)
@@ -208,7 +208,7 @@ static enum port_result vhost_send(struct port *port, const struct frame_head *h
 
 /* ---- Both ---- */
 
-/* Give the guest's memory up. */
+/* Stop using the guest's memory. */
 static void stop(struct vhost *vhost)
 {
     vhost->started = false;
@@ -219,7 +219,7 @@ static void stop(struct vhost *vhost)
     }
 }
 
-/* The driver has broken the rules: it is its monitor's to say so, and to begin anew. */
+/* The driver has broken the protocol. Tell its monitor, which reports it and starts again. */
 static void fail(struct vhost *vhost, const char *cause)
 {
     size_t length = strlen(cause);
@@ -267,7 +267,7 @@ static bool vhost_finish(struct port *port)
 
 static bool vhost_broken(const struct port *port)
 {
-    (void)port; /* a guest that has broken its queues gets others when it resets its card */
+    (void)port; /* a guest that has broken its queues gets new ones when it resets its card */
     return false;
 }
 
