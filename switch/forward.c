@@ -50,11 +50,13 @@ static void put16(uint8_t *bytes, uint16_t value)
     bytes[1] = (uint8_t)value;
 }
 
-/* Whether the sender leaves a checksum or segmentation to whoever comes after it. */
+/* Whether the sender leaves its checksum or segmentation to somebody behind it. */
 static bool requests_offload(const struct virtio_net_hdr_v1 *net)
 {
-    return !((net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 &&
-             net->gso_type == VIRTIO_NET_HDR_GSO_NONE);
+    bool plain =
+        (net->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 && net->gso_type == VIRTIO_NET_HDR_GSO_NONE;
+
+    return !plain;
 }
 
 /* ---- Ingress: is the frame valid, which VLAN is it on, may it have this source? ---- */
