@@ -15,7 +15,7 @@ struct cpu;
 struct thread;
 
 enum thread_state {
-    THREAD_STOPPED,   /* until somebody resumes it */
+    THREAD_STOPPED,   /* until it is resumed */
     THREAD_READY,     /* runs, is in a ready queue, or waits for its budget */
     THREAD_RECEIVING, /* waits for a notification, call or fault */
     THREAD_SENDING,   /* its call or fault is in a server's queue */
