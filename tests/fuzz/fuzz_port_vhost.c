@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: switch/forward.c switch/convert.c switch/mac_table.c switch/token_bucket.c
- * SOURCES: lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c lib/offload.c tests/fuzz/silence.c
+ * SOURCES: lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c lib/offload.c
+ * SOURCES: tests/fuzz/silence.c
  *
  * Two guests on one switch by the data path `vhost`, each of which writes into its own memory what
  * it likes, with monitors that call as they like. Nothing may be touched but the guests' memories
