@@ -28,7 +28,7 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
     uint32_t used = 0;
 
     if (virtqueue_lacks(queue, needed)) {
-        return queue->lacks_for_good ? NET_UNSUITED : NET_DRY;
+        return queue->lacks_for_good ? NET_UNSUITED : NET_NO_BUFFERS;
     }
     for (uint32_t count = 0; count < limit; count++) {
         struct virtqueue_chain chain;
@@ -36,7 +36,7 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
             virtqueue_pop(queue, buffers->segments + used, NET_SEGMENTS_MAX - used, &chain);
 
         if (popped == VIRTQUEUE_EMPTY) {
-            return give_up(queue, count, needed, NET_DRY);
+            return give_up(queue, count, needed, NET_NO_BUFFERS);
         }
         if (popped == VIRTQUEUE_TOO_LONG) {
             return give_up(queue, count, needed, NET_UNSUITED);

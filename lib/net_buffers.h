@@ -32,8 +32,8 @@ struct net_buffers {
 
 enum net_collect {
     NET_COLLECTED,
-    NET_DRY,      /* the guest has to provide more */
-    NET_UNSUITED, /* its buffers will never do for this frame */
+    NET_NO_BUFFERS, /* the guest has to provide more */
+    NET_UNSUITED,   /* its buffers will never do for this frame */
     NET_QUEUE_BROKEN,
 };
 

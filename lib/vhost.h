@@ -41,16 +41,16 @@
 #define VHOST_QUEUES 2u
 
 /* But this part of the queue at most is kept from the guest. */
-#define VHOST_SENT_SHARE 2u
+#define TX_UNSIGNALLED_SHARE 2u
 
 /*
  * While the monitor looks at the transmit queue by itself, a kick is wanted for more than so many
  * frames: enough to make kicks rare, few enough for the receiver to keep up with the sender.
  */
-#define VHOST_LOOKS_AFTER 8u
+#define TX_POLLING_KICK_DELAY 8u
 
 /* A frame of so many bytes (virtio-net's header included) is given back without being told. */
-#define VHOST_LARGE 4096u
+#define TX_PUBLISH_BYTES 4096u
 
 #define VHOST_CAUSE_SIZE   128u  /* bytes */
 #define VHOST_COMMAND_SIZE 2048u /* bytes that are looked at of a command */
@@ -59,9 +59,9 @@
 /* Zeroed at boot. */
 struct vhost_page {
     uint32_t interrupt;           /* the switch: the guest wants one; the monitor: it has it */
-    uint32_t patient;             /* the monitor: it will clear this and notify the switch, soon;
+    uint32_t coalescing;          /* the monitor: it will clear this and notify the switch, soon;
                                    * until then sent frames need not be given back */
-    uint32_t looks;               /* the monitor: until it clears this and notifies the switch, it
+    uint32_t polling;             /* the monitor: until it clears this and notifies the switch, it
                                    * notices frames to be sent without being kicked, in time */
     uint32_t failed;              /* the switch: the driver has broken a rule of its queues, */
     uint32_t work;                /* the switch: for so many ticks of the counter (CNTPCT_EL0) it

@@ -272,14 +272,15 @@ void virtqueue_publish(struct virtqueue *queue)
 bool virtqueue_flush(struct virtqueue *queue)
 {
     uint16_t new_used = queue->next_used;
-    uint16_t old_used = queue->told_used;
+    uint16_t old_used = queue->signalled_used;
 
     if (queue->size == 0 || new_used == old_used) {
         return false;
     }
     virtqueue_publish(queue);
-    queue->told_used = new_used;
-    atomic_thread_fence(memory_order_seq_cst); /* the driver does the reverse: sets, then looks */
+    queue->signalled_used = new_used;
+    atomic_thread_fence(
+        memory_order_seq_cst); /* the driver writes its event index, then reads ours */
     if (queue->event_idx) {
         uint16_t event = read16(queue->avail + AVAIL_USED_EVENT(queue->size));
 
@@ -312,10 +313,10 @@ void virtqueue_disable_kicks(struct virtqueue *queue)
 
 bool virtqueue_enable_kicks(struct virtqueue *queue)
 {
-    return virtqueue_enable_kicks_after(queue, 0);
+    return virtqueue_enable_kicks_delayed(queue, 0);
 }
 
-bool virtqueue_enable_kicks_after(struct virtqueue *queue, uint16_t count)
+bool virtqueue_enable_kicks_delayed(struct virtqueue *queue, uint16_t count)
 {
     if (queue->size == 0 || queue->error != NULL) {
         return false;
@@ -326,6 +327,6 @@ bool virtqueue_enable_kicks_after(struct virtqueue *queue, uint16_t count)
     } else {
         write16(queue->used + RING_FLAGS, 0);
     }
-    atomic_thread_fence(memory_order_seq_cst); /* first the wish, then the look */
+    atomic_thread_fence(memory_order_seq_cst); /* first the event index, then the ring */
     return read16(queue->avail + RING_IDX) != queue->seen_avail;
 }

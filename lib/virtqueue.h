@@ -44,10 +44,10 @@ struct virtqueue {
     const struct guest_memory *memory;
     const char *error;
     uint16_t size;
-    uint16_t next_avail; /* of the next chain to pop, free-running as all indices here */
-    uint16_t seen_avail; /* the driver's index when last read */
-    uint16_t next_used;  /* of the next chain to push */
-    uint16_t told_used;  /* the used index when the driver's wish for an interrupt was last asked */
+    uint16_t next_avail;     /* of the next chain to pop, free-running as all indices here */
+    uint16_t seen_avail;     /* the driver's index when last read */
+    uint16_t next_used;      /* of the next chain to push */
+    uint16_t signalled_used; /* next_used when the driver was last asked: interrupt or not? */
     bool event_idx;
     bool indirect;
     bool kicks_disabled;
@@ -86,7 +86,7 @@ static inline const char *virtqueue_error(const struct virtqueue *queue)
     return queue->error;
 }
 
-/* The device's own objection to a chain: from now on the queue is broken. `cause` is kept. */
+/* The device rejects what a chain holds: from now on the queue is broken. `cause` is kept. */
 void virtqueue_break(struct virtqueue *queue, const char *cause);
 
 /*
@@ -148,10 +148,10 @@ bool virtqueue_flush(struct virtqueue *queue);
  */
 void virtqueue_publish(struct virtqueue *queue);
 
-/* How many chains have been pushed of which the driver has not been told by virtqueue_flush. */
-static inline uint16_t virtqueue_untold(const struct virtqueue *queue)
+/* How many chains have been pushed since virtqueue_flush last asked for an interrupt's need. */
+static inline uint16_t virtqueue_unsignalled(const struct virtqueue *queue)
 {
-    return (uint16_t)(queue->next_used - queue->told_used);
+    return (uint16_t)(queue->next_used - queue->signalled_used);
 }
 
 /* The device is looking: the driver need not kick. A hint; kicks may still come. */
@@ -165,7 +165,7 @@ void virtqueue_disable_kicks(struct virtqueue *queue);
 bool virtqueue_enable_kicks(struct virtqueue *queue);
 
 /*
- * The same for a device that looks by itself in time: a kick is asked for when more than `count`
- * chains have been added, or, of a driver without event indices, any.
+ * The same for a device that polls the queue: the kick is asked for when more than `count` chains
+ * have been added. A driver without event indices kicks for any.
  */
-bool virtqueue_enable_kicks_after(struct virtqueue *queue, uint16_t count);
+bool virtqueue_enable_kicks_delayed(struct virtqueue *queue, uint16_t count);

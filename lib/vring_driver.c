@@ -184,15 +184,15 @@ bool vring_driver_add(struct vring_driver *queue, const struct vring_driver_segm
 bool vring_driver_publish(struct vring_driver *queue)
 {
     uint16_t new_avail = queue->next_avail;
-    uint16_t old_avail = queue->told_avail;
+    uint16_t old_avail = queue->notified_avail;
 
     if (queue->error != NULL || new_avail == old_avail) {
         return false;
     }
     cpu_device_barrier(); /* descriptors and buffers first, then the index */
     write16(queue->avail + RING_IDX, new_avail);
-    queue->told_avail = new_avail;
-    cpu_device_barrier(); /* the device does the reverse: sets, then looks */
+    queue->notified_avail = new_avail;
+    cpu_device_barrier(); /* the device writes its event index, then reads ours */
     if (queue->event_idx) {
         uint16_t event = read16(queue->used + USED_AVAIL_EVENT(queue->size));
 
@@ -248,13 +248,13 @@ bool vring_driver_enable_interrupts(struct vring_driver *queue)
     } else {
         write16(queue->avail + RING_FLAGS, 0);
     }
-    cpu_device_barrier(); /* first the wish, then the look */
+    cpu_device_barrier(); /* first the event index, then the ring */
     return read16(queue->used + RING_IDX) != queue->next_used;
 }
 
 void vring_driver_disable_interrupts(struct vring_driver *queue)
 {
-    /* With event indices one that is not advanced asks for nothing. */
+    /* With event indices, an index that is not advanced asks for no interrupt. */
     if (!queue->event_idx) {
         write16(queue->avail + RING_FLAGS, VRING_AVAIL_F_NO_INTERRUPT);
     }

@@ -51,10 +51,10 @@ struct vring_driver {
     uint16_t indirect_max; /* descriptors in each of those tables; 0: none */
     uint16_t free_first;
     uint16_t free_count;
-    uint16_t in_flight;  /* chains */
-    uint16_t next_avail; /* of the next chain to add; indices count freely */
-    uint16_t told_avail; /* what the device has been told */
-    uint16_t next_used;  /* of the next chain to take */
+    uint16_t in_flight;      /* chains */
+    uint16_t next_avail;     /* of the next chain to add; indices count freely */
+    uint16_t notified_avail; /* next_avail when the device was last asked: notify or not? */
+    uint16_t next_used;      /* of the next chain to take */
     bool event_idx;
     uint16_t next[VRING_DRIVER_SIZE_MAX]; /* of each descriptor: free, or in a chain */
     struct vring_driver_chain chain[VRING_DRIVER_SIZE_MAX];

@@ -135,7 +135,7 @@ static bool vhost_peek(struct port *port, struct frame *frame)
         return false;
     }
     vhost->head = chain.head;
-    vhost->large = chain.readable_bytes >= VHOST_LARGE;
+    vhost->large = chain.readable_bytes >= TX_PUBLISH_BYTES;
     describe(vhost, frame, &chain);
     return true;
 }
@@ -151,9 +151,10 @@ static void vhost_release(struct port *port)
 static bool vhost_await(struct port *port)
 {
     struct vhost *vhost = vhost_of(port);
-    bool looks = __atomic_load_n(&vhost->page->looks, __ATOMIC_RELAXED) != 0;
+    bool polling = __atomic_load_n(&vhost->page->polling, __ATOMIC_RELAXED) != 0;
 
-    return virtqueue_enable_kicks_after(&vhost->queue[VHOST_TX], looks ? VHOST_LOOKS_AFTER : 0);
+    return virtqueue_enable_kicks_delayed(&vhost->queue[VHOST_TX],
+                                          polling ? TX_POLLING_KICK_DELAY : 0);
 }
 
 /* ---- Switch to guest ---- */
@@ -233,13 +234,13 @@ static void fail(struct vhost *vhost, const char *cause)
     __atomic_store_n(&vhost->page->failed, 1, __ATOMIC_RELEASE);
 }
 
-static bool tells_sent(const struct vhost *vhost)
+static bool signals_sent(const struct vhost *vhost)
 {
     const struct virtqueue *queue = &vhost->queue[VHOST_TX];
 
-    return __atomic_load_n(&vhost->page->patient, __ATOMIC_RELAXED) == 0 ||
+    return __atomic_load_n(&vhost->page->coalescing, __ATOMIC_RELAXED) == 0 ||
            virtqueue_error(queue) != NULL ||
-           virtqueue_untold(queue) >= queue->size / VHOST_SENT_SHARE;
+           virtqueue_unsignalled(queue) >= queue->size / TX_UNSIGNALLED_SHARE;
 }
 
 static bool vhost_finish(struct port *port)
@@ -248,7 +249,7 @@ static bool vhost_finish(struct port *port)
     bool wanted = virtqueue_flush(&vhost->queue[VHOST_RX]);
 
     /* What has been sent is told with something else, or when it is much, or time. */
-    if (wanted || tells_sent(vhost)) {
+    if (wanted || signals_sent(vhost)) {
         wanted |= virtqueue_flush(&vhost->queue[VHOST_TX]);
     } else if (vhost->sent_large) {
         virtqueue_publish(&vhost->queue[VHOST_TX]);

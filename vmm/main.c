@@ -87,7 +87,7 @@ static void dispatch(microkit_channel ch)
 {
     if (ch == vmm_config.timer_channel) {
         if (timer_notified()) {
-            virtio_reminded();
+            virtio_timer_expired();
         }
         if (throttle_expired(cpu_counter())) {
             timer_resumed();

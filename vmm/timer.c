@@ -22,21 +22,21 @@ static struct {
     microkit_channel channel;
     uint64_t offset;                  /* CNTVOFF_EL2 of all vCPUs */
     uint64_t armed;                   /* what the driver will wake us at, or TIMER_NEVER */
-    uint64_t reminder;                /* of the devices, or TIMER_NEVER; in CNTPCT ticks, */
-    uint64_t reminder_parked;         /* that many after a vCPU has been parked, or TIMER_NEVER, */
-    uint64_t reminder_running;        /* and after one has been resumed, or TIMER_NEVER */
-    uint64_t parked_at;               /* when one was, */
-    uint64_t resumed_at;              /* and when one was, or timer_watch was called */
+    uint64_t coalescing;              /* when the coalescing timer expires, or TIMER_NEVER */
+    uint64_t coalescing_parked;       /* and how long after parked_at, or TIMER_NEVER */
+    uint64_t polling;                 /* the polling timer: how long after resumed_at */
+    uint64_t parked_at;               /* when a vCPU was parked last */
+    uint64_t resumed_at;              /* when one was resumed, or timer_set_polling was called */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
     uint64_t throttle;                /* when the throttling of the machine ends, or TIMER_NEVER */
     uint64_t pause;                   /* when its pause ends (pace.h), or TIMER_NEVER */
 } timer;
 
-static void forget_reminders(void)
+static void cancel_device_timers(void)
 {
-    timer.reminder = TIMER_NEVER;
-    timer.reminder_parked = TIMER_NEVER;
-    timer.reminder_running = TIMER_NEVER;
+    timer.coalescing = TIMER_NEVER;
+    timer.coalescing_parked = TIMER_NEVER;
+    timer.polling = TIMER_NEVER;
 }
 
 void timer_init(uint8_t channel)
@@ -45,7 +45,7 @@ void timer_init(uint8_t channel)
     timer.armed = TIMER_NEVER;
     timer.throttle = TIMER_NEVER;
     timer.pause = TIMER_NEVER;
-    forget_reminders();
+    cancel_device_timers();
 }
 
 uint64_t timer_start_clock(void)
@@ -104,18 +104,18 @@ static uint64_t next_expiry(uint8_t vcpu)
     return expiry < timer.offset ? TIMER_NEVER : expiry;
 }
 
-/* When the devices are to be reminded; `parking`, if it is one, is as good as parked. */
-static uint64_t next_reminder(uint8_t parking)
+/* When a timer of the devices expires first. The vCPU `parking`, if it is one, counts as parked. */
+static uint64_t next_device_expiry(uint8_t parking)
 {
-    uint64_t next = timer.reminder;
+    uint64_t next = timer.coalescing;
 
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
-            if (timer.reminder_parked != TIMER_NEVER) {
-                next = earlier(next, timer.parked_at + timer.reminder_parked);
+            if (timer.coalescing_parked != TIMER_NEVER) {
+                next = earlier(next, timer.parked_at + timer.coalescing_parked);
             }
-        } else if (vcpu_state(v) == VCPU_ON && timer.reminder_running != TIMER_NEVER) {
-            next = earlier(next, timer.resumed_at + timer.reminder_running);
+        } else if (vcpu_state(v) == VCPU_ON && timer.polling != TIMER_NEVER) {
+            next = earlier(next, timer.resumed_at + timer.polling);
         }
     }
     return next;
@@ -124,7 +124,7 @@ static uint64_t next_reminder(uint8_t parking)
 /* When the driver is to wake us, for whatever it may be. */
 static uint64_t next_event(uint8_t parking)
 {
-    uint64_t next = earlier(next_reminder(parking), earlier(timer.throttle, timer.pause));
+    uint64_t next = earlier(next_device_expiry(parking), earlier(timer.throttle, timer.pause));
 
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
@@ -164,20 +164,20 @@ void timer_throttle_until(uint64_t deadline)
     arm(next_event(NO_VCPU), cpu_counter());
 }
 
-void timer_remind(uint64_t ticks, uint64_t parked)
+void timer_set_coalescing(uint64_t ticks, uint64_t parked)
 {
     uint64_t now = cpu_counter();
 
-    timer.reminder = earlier(timer.reminder, now + ticks);
-    timer.reminder_parked = earlier(timer.reminder_parked, parked);
+    timer.coalescing = earlier(timer.coalescing, now + ticks);
+    timer.coalescing_parked = earlier(timer.coalescing_parked, parked);
     arm(next_event(NO_VCPU), now);
 }
 
-void timer_watch(uint64_t ticks)
+void timer_set_polling(uint64_t ticks)
 {
     uint64_t now = cpu_counter();
 
-    timer.reminder_running = earlier(timer.reminder_running, ticks);
+    timer.polling = earlier(timer.polling, ticks);
     timer.resumed_at = now;
     arm(next_event(NO_VCPU), now);
 }
@@ -190,7 +190,7 @@ void timer_pause_until(uint64_t deadline)
 
 void timer_resumed(void)
 {
-    if (timer.reminder_running != TIMER_NEVER) {
+    if (timer.polling != TIMER_NEVER) {
         uint64_t now = cpu_counter();
 
         timer.resumed_at = now;
@@ -198,20 +198,20 @@ void timer_resumed(void)
     }
 }
 
-/* Whether a reminder is due; if so, all are over. */
-static bool take_reminder(uint64_t now)
+/* Whether a timer of the devices has expired. If so, all of them are cancelled. */
+static bool take_device_expiry(uint64_t now)
 {
-    if (next_reminder(NO_VCPU) > now) {
+    if (next_device_expiry(NO_VCPU) > now) {
         return false;
     }
-    forget_reminders();
+    cancel_device_timers();
     return true;
 }
 
 bool timer_notified(void)
 {
     uint64_t now = cpu_counter();
-    bool remind = take_reminder(now);
+    bool expired = take_device_expiry(now);
 
     timer.armed = TIMER_NEVER;
     if (timer.throttle <= now) {
@@ -227,5 +227,5 @@ bool timer_notified(void)
         }
     }
     arm(next_event(NO_VCPU), now);
-    return remind;
+    return expired;
 }

@@ -38,23 +38,25 @@ void timer_throttle_until(uint64_t deadline);
 void timer_pause_until(uint64_t deadline);
 
 /*
- * Remind the devices (virtio_reminded) once `ticks` of the counter have passed, or when a vCPU has
- * been parked for `parked` of them, for it may be waiting for just that. One reminder is kept, the
- * earliest of each kind; it is over with the next reminder, whatever that has come for.
+ * Set the devices' coalescing timer (virtio/net_moderation.h). It expires after `ticks` of the
+ * counter, or when a vCPU has been parked for `parked` ticks, for that vCPU may be waiting for just
+ * this. There is one coalescing timer: of several calls the earliest expiry of each kind counts.
+ * When it or the polling timer expires, both are cancelled, and virtio_timer_expired is due.
  */
-void timer_remind(uint64_t ticks, uint64_t parked);
+void timer_set_coalescing(uint64_t ticks, uint64_t parked);
 
 /*
- * The same for when vCPUs have been running for `ticks`, counted anew from now and from each time
- * that one is woken. While all are parked it does not come.
+ * Set the devices' polling timer. It expires when vCPUs have run for `ticks`, counted anew from now
+ * and from each time that a parked vCPU is resumed. While all vCPUs are parked it does not expire.
+ * Of several calls the smallest `ticks` counts.
  */
-void timer_watch(uint64_t ticks);
+void timer_set_polling(uint64_t ticks);
 
 /* vCPUs that were parked have been resumed. */
 void timer_resumed(void);
 
 /*
- * The timer driver has notified the monitor: wake whom it is time for. Returns whether
- * the devices are to be reminded.
+ * The timer driver has notified the monitor: wake the vCPUs whose deadlines have passed. Returns
+ * whether the devices' coalescing or polling timer has expired.
  */
 bool timer_notified(void);

@@ -59,7 +59,7 @@ uint64_t cpu_counter_frequency(void)
     return 62500000;
 }
 
-void timer_remind(uint64_t ticks, uint64_t parked)
+void timer_set_coalescing(uint64_t ticks, uint64_t parked)
 {
     (void)ticks;
     (void)parked;
@@ -80,7 +80,7 @@ bool pace_pauses(void)
     return false;
 }
 
-void timer_watch(uint64_t ticks)
+void timer_set_polling(uint64_t ticks)
 {
     (void)ticks;
 }
@@ -203,7 +203,7 @@ static void step(struct input *input)
         if (take(input, 1) % 2 != 0) {
             card->ops->idle(card);
         } else {
-            card->ops->reminded(card);
+            card->ops->timer_expired(card);
         }
         virtio_devices_run();
         break;

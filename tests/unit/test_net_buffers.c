@@ -170,16 +170,16 @@ static void too_few_are_looked_at_again_when_there_are_more(void **state)
 {
     (void)state;
     offer(3, 100);
-    assert_int_equal(collect(HEADER + 1500), NET_DRY);
+    assert_int_equal(collect(HEADER + 1500), NET_NO_BUFFERS);
     driver.desc[0].len = 4096;
-    assert_int_equal(collect(HEADER + 1500), NET_DRY);
+    assert_int_equal(collect(HEADER + 1500), NET_NO_BUFFERS);
     driver.desc[0].len = 100;
     offer(1, 1000);
-    assert_int_equal(collect(HEADER + 1500), NET_DRY);
+    assert_int_equal(collect(HEADER + 1500), NET_NO_BUFFERS);
     offer(1, 1000);
     assert_int_equal(collect(HEADER + 1500), NET_COLLECTED);
     assert_int_equal(buffers.count, 5);
-    assert_int_equal(collect(1), NET_DRY);
+    assert_int_equal(collect(1), NET_NO_BUFFERS);
     offer(1, 1);
     assert_int_equal(collect(1), NET_COLLECTED);
 }
@@ -196,7 +196,7 @@ static void new_queue_has_no_history(void **state)
     offer(16, 50);
     assert_int_equal(collect(HEADER + 1500), NET_UNSUITED);
     virtqueue_disable(&queue);
-    assert_int_equal(collect(HEADER + 60), NET_DRY);
+    assert_int_equal(collect(HEADER + 60), NET_NO_BUFFERS);
 }
 
 /* Any sizes in any order: the answer is the one of somebody who counts anew each time. */
@@ -224,7 +224,7 @@ static void answers_follow_the_model(void **state)
         }
         enum net_collect expected = sum >= needed ? NET_COLLECTED
                                     : count == 64 ? NET_UNSUITED
-                                                  : NET_DRY;
+                                                  : NET_NO_BUFFERS;
         assert_int_equal(collect(needed), expected);
         if (expected == NET_COLLECTED) {
             assert_int_equal(buffers.count, count);

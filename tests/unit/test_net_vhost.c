@@ -191,19 +191,18 @@ static void guest_sends(void)
     driver_add(&tx, &(struct driver_buffer){RAM_GPA + 0x40000, 100}, 1, 0);
 }
 
-/* While the queue is busy the monitor looks in place of kicks, and has the switch look if need be.
- */
-static void test_busy_queue_is_looked_at(void **state)
+/* While the queue is busy the monitor polls it in place of kicks, and notifies the switch. */
+static void test_busy_queue_is_polled(void **state)
 {
     (void)state;
     begin();
     fake.counter += 10 * fake.frequency;
     guest_sends();
     bus_kick(DEVICE, VHOST_TX);
-    assert_int_equal(page.looks, 0);
+    assert_int_equal(page.polling, 0);
     guest_sends();
     bus_kick(DEVICE, VHOST_TX);
-    assert_int_equal(page.looks, 1);
+    assert_int_equal(page.polling, 1);
     unsigned before = fake_notified(CHANNEL);
     device->ops->idle(device);
     virtio_devices_run();
@@ -212,43 +211,43 @@ static void test_busy_queue_is_looked_at(void **state)
     device->ops->idle(device);
     virtio_devices_run();
     assert_int_equal(fake_notified(CHANNEL), before + 1);
-    device->ops->reminded(device);
-    assert_int_equal(page.looks, 1);
+    device->ops->timer_expired(device);
+    assert_int_equal(page.polling, 1);
     assert_int_equal(fake_notified(CHANNEL), before + 2);
     fake.counter += fake.frequency;
-    device->ops->reminded(device);
-    assert_int_equal(page.looks, 0);
+    device->ops->timer_expired(device);
+    assert_int_equal(page.polling, 0);
     assert_int_equal(fake_notified(CHANNEL), before + 3); /* kicks are wanted again */
     guest_sends();
     bus_kick(DEVICE, VHOST_TX);
     guest_sends();
     bus_kick(DEVICE, VHOST_TX);
-    assert_int_equal(page.looks, 1);
+    assert_int_equal(page.polling, 1);
     bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
-    assert_int_equal(page.looks, 0);
+    assert_int_equal(page.polling, 0);
 }
 
-static void test_patience_ends_with_a_kick(void **state)
+static void test_coalescing_ends_with_a_kick(void **state)
 {
     (void)state;
     begin();
     fake.counter += fake.frequency;
-    assert_int_equal(page.patient, 0); /* nothing has been sent */
+    assert_int_equal(page.coalescing, 0); /* nothing has been sent */
     guest_sends();
     bus_kick(DEVICE, VHOST_TX);
-    assert_int_equal(page.patient, 1);
-    assert_int_equal(bus.reminders, 1);
+    assert_int_equal(page.coalescing, 1);
+    assert_int_equal(bus.coalescing_timers, 1);
     unsigned before = fake_notified(CHANNEL);
-    device->ops->reminded(device);
-    assert_int_equal(page.patient, 0);
+    device->ops->timer_expired(device);
+    assert_int_equal(page.coalescing, 0);
     assert_int_equal(fake_notified(CHANNEL), before + 1);
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     assert_int_equal(fake_notified(CHANNEL), before + 1);
     guest_sends();
     bus_kick(DEVICE, VHOST_TX);
-    assert_int_equal(page.patient, 1);
+    assert_int_equal(page.coalescing, 1);
     bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
-    assert_int_equal(page.patient, 0);
+    assert_int_equal(page.coalescing, 0);
 }
 
 static void test_filter_commands_are_passed_on(void **state)
@@ -277,8 +276,8 @@ int main(void)
         cmocka_unit_test_setup(test_queue_taken_back, setup),
         cmocka_unit_test_setup(test_interrupt_is_taken_once, setup),
         cmocka_unit_test_setup(test_failure_names_device_and_cause, setup),
-        cmocka_unit_test_setup(test_patience_ends_with_a_kick, setup),
-        cmocka_unit_test_setup(test_busy_queue_is_looked_at, setup),
+        cmocka_unit_test_setup(test_coalescing_ends_with_a_kick, setup),
+        cmocka_unit_test_setup(test_busy_queue_is_polled, setup),
         cmocka_unit_test_setup(test_filter_commands_are_passed_on, setup),
     };
 

@@ -604,31 +604,31 @@ static void interrupts_are_passed_on_once(void **state)
     assert_int_equal(fake_notified(CHANNEL + 1), 2);
 }
 
-/* A patient monitor: frames that have been sent are given back later, or with what is received. */
-static void sent_is_told_later(void **state)
+/* A monitor that coalesces: sent frames are given back later, or with what is received. */
+static void sent_frames_are_signalled_later(void **state)
 {
     (void)state;
     begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
     begin(1, FULL);
     provide(0, 2, 2048);
-    pages[0]->patient = 1;
+    pages[0]->coalescing = 1;
     for (unsigned i = 0; i < 5; i++) {
         send(0, 1, 60);
     }
     assert_int_equal(driver_used_idx(&tx[0]), 0);
     assert_int_equal(fake_notified(CHANNEL + 0), 0);
-    pages[0]->patient = 0;
+    pages[0]->coalescing = 0;
     kick(0);
     all_sent(0);
     assert_int_equal(fake_notified(CHANNEL + 0), 1);
-    pages[0]->patient = 1;
+    pages[0]->coalescing = 1;
     pages[0]->interrupt = 0;
     send(0, 1, 60);
     assert_int_equal(driver_used_idx(&tx[0]), 5);
     send(1, 0, 60);
     all_sent(0);
     assert_int_equal(fake_notified(CHANNEL + 0), 2);
-    for (unsigned i = 0; i < SIZE / VHOST_SENT_SHARE; i++) {
+    for (unsigned i = 0; i < SIZE / TX_UNSIGNALLED_SHARE; i++) {
         assert_int_equal(driver_used_idx(&tx[0]), 6);
         send(0, 1, 60);
     }
@@ -646,32 +646,32 @@ static void kicks_are_asked_for_when_there_is_no_more(void **state)
     }
 }
 
-/* A monitor that looks by itself passes on a kick only when there are some. */
+/* A monitor that polls wants a kick only when several frames wait. */
 static void kicks_are_asked_for_later_while_the_monitor_looks(void **state)
 {
     (void)state;
     begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
-    pages[0]->looks = 1;
+    pages[0]->polling = 1;
     send(0, 1, 60);
-    assert_int_equal(driver_avail_event(&tx[0]), 1 + VHOST_LOOKS_AFTER);
-    pages[0]->looks = 0;
+    assert_int_equal(driver_avail_event(&tx[0]), 1 + TX_POLLING_KICK_DELAY);
+    pages[0]->polling = 0;
     kick(0);
     assert_int_equal(driver_avail_event(&tx[0]), 1);
 }
 
-/* A large frame is given back even to a patient monitor's guest, which is told later. */
+/* A large frame is published even while the monitor coalesces; its interrupt comes later. */
 static void large_frames_are_given_back_at_once(void **state)
 {
     (void)state;
     begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
-    pages[0]->patient = 1;
+    pages[0]->coalescing = 1;
     send(0, 1, 60);
     assert_int_equal(driver_used_idx(&tx[0]), 0);
-    put(0, &no_offload, 1, VHOST_LARGE - HEADER, 3, 0);
+    put(0, &no_offload, 1, TX_PUBLISH_BYTES - HEADER, 3, 0);
     kick(0);
     all_sent(0);
     assert_int_equal(fake_notified(CHANNEL + 0), 0);
-    pages[0]->patient = 0;
+    pages[0]->coalescing = 0;
     kick(0);
     assert_int_equal(fake_notified(CHANNEL + 0), 1);
 }
@@ -946,7 +946,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(unmergeable_buffer_too_small_is_not_used, setup, teardown),
         cmocka_unit_test_setup_teardown(filter_holds_frames_back, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupts_are_passed_on_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(sent_is_told_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(sent_frames_are_signalled_later, setup, teardown),
         cmocka_unit_test_setup_teardown(kicks_are_asked_for_when_there_is_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(kicks_are_asked_for_later_while_the_monitor_looks, setup,
                                         teardown),

@@ -134,7 +134,7 @@ static void length_behind_a_skip_is_read_once(void **state)
     assert_int_equal(looks, 3);
 }
 
-static void wish_to_be_woken_is_read_once(void **state)
+static void request_to_be_woken_is_read_once(void **state)
 {
     (void)state;
     uint8_t bytes[100] = {0};
@@ -252,7 +252,7 @@ int main(void)
         cmocka_unit_test(index_is_read_once),
         cmocka_unit_test(length_is_read_once),
         cmocka_unit_test(length_behind_a_skip_is_read_once),
-        cmocka_unit_test(wish_to_be_woken_is_read_once),
+        cmocka_unit_test(request_to_be_woken_is_read_once),
         cmocka_unit_test(descriptor_is_read_once),
         cmocka_unit_test(descriptor_of_a_table_is_read_once),
     };

@@ -162,10 +162,10 @@ static void switch_gets_nothing(void)
     assert_null(ring_peek(&at_switch_in, &count));
 }
 
-/* What has been sent is given back some time later. */
+/* Sent frames' buffers are given back when the coalescing timer expires. */
 static void all_used(struct driver_queue *queue)
 {
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     assert_int_equal(driver_used_idx(queue), *driver_avail_idx(queue));
 }
 
@@ -218,8 +218,8 @@ static void test_interrupts_for_sent_only_when_asked(void **state)
     assert_int_equal(bus.rises[INTID], 1);
 }
 
-/* One word for all that has been sent until then. */
-static void test_sent_is_told_later(void **state)
+/* One interrupt for all that has been sent until then. */
+static void test_sent_frames_are_signalled_later(void **state)
 {
     (void)state;
     begin(PLAIN | EVENT);
@@ -228,42 +228,42 @@ static void test_sent_is_told_later(void **state)
         bus_kick(DEVICE, TX);
         switch_gets(&no_offload, 100);
     }
-    assert_int_equal(bus.reminders, 1);
+    assert_int_equal(bus.coalescing_timers, 1);
     assert_int_equal(driver_used_idx(&tx), 0);
     all_used(&tx);
     assert_int_equal(bus.rises[INTID], 1);
     bus_acknowledge(DEVICE);
-    device->ops->reminded(device); /* another device's */
+    device->ops->timer_expired(device); /* for another device */
     assert_int_equal(bus.rises[INTID], 1);
 
     /* What a reset has made pointless does not come. */
     *driver_used_event(&tx) = 10;
     guest_sends(&no_offload, 100, 1);
     bus_kick(DEVICE, TX);
-    assert_int_equal(bus.reminders, 2);
+    assert_int_equal(bus.coalescing_timers, 2);
     bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     assert_int_equal(bus.rises[INTID], 1);
 }
 
 /* Soon, if it may have to sleep for it. */
-static void test_many_sent_are_told_sooner(void **state)
+static void test_many_sent_frames_are_signalled_sooner(void **state)
 {
     (void)state;
     begin(PLAIN | EVENT);
     guest_sends(&no_offload, 100, 1);
     bus_kick(DEVICE, TX);
-    assert_int_equal(bus.reminders, 1);
+    assert_int_equal(bus.coalescing_timers, 1);
     uint64_t few = bus.parked_ticks;
     for (unsigned i = 0; i < 16; i++) {
         guest_sends(&no_offload, 100, 1);
     }
     bus_kick(DEVICE, TX);
-    assert_int_equal(bus.reminders, 2);
+    assert_int_equal(bus.coalescing_timers, 2);
     assert_true(bus.parked_ticks < few);
 }
 
-/* Large frames are given back at once; that the guest wants to know is remembered. */
+/* Large frames are published at once; that the guest wants an interrupt is not forgotten. */
 static void test_large_sent_is_given_back_at_once(void **state)
 {
     (void)state;
@@ -278,8 +278,8 @@ static void test_large_sent_is_given_back_at_once(void **state)
     bus_kick(DEVICE, TX);
     assert_int_equal(driver_used_idx(&tx), 1);
     assert_int_equal(bus.rises[INTID], 0);
-    assert_int_equal(bus.reminders, 1);
-    device->ops->reminded(device);
+    assert_int_equal(bus.coalescing_timers, 1);
+    device->ops->timer_expired(device);
     assert_int_equal(bus.rises[INTID], 1);
 }
 
@@ -290,7 +290,7 @@ static void idle(void)
 }
 
 /* A queue that has just been busy is not kicked for each frame. */
-static void test_busy_queue_is_looked_at(void **state)
+static void test_busy_queue_is_polled(void **state)
 {
     (void)state;
     begin(PLAIN | EVENT);
@@ -301,31 +301,31 @@ static void test_busy_queue_is_looked_at(void **state)
     bus_kick(DEVICE, TX);
     switch_gets(&no_offload, 100);
     assert_int_equal(driver_avail_event(&tx), 1);
-    assert_int_equal(bus.watches, 0);
+    assert_int_equal(bus.polling_timers, 0);
 
     fake.counter += fake.frequency / 1000;
     guest_sends(&no_offload, 100, 1);
     bus_kick(DEVICE, TX);
     switch_gets(&no_offload, 100);
     assert_int_equal(driver_avail_event(&tx), 2 + 8);
-    assert_int_equal(bus.watches, 1);
+    assert_int_equal(bus.polling_timers, 1);
     guest_sends(&no_offload, 100, 1);
     switch_gets_nothing();
     idle();
     switch_gets(&no_offload, 100);
     assert_int_equal(driver_avail_event(&tx), 3 + 8);
 
-    /* A guest that does not go idle is looked at, too, and is so again if it was busy. */
+    /* The queue of a guest that does not go idle is polled, too, as long as it is busy. */
     guest_sends(&no_offload, 100, 1);
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     virtio_devices_run();
     switch_gets(&no_offload, 100);
     assert_int_equal(driver_avail_event(&tx), 4 + 8);
-    assert_true(bus.watches >= 3);
+    assert_true(bus.polling_timers >= 3);
 
     /* It kicks again when it has sent nothing for a while. */
     fake.counter += fake.frequency / 100;
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     virtio_devices_run();
     assert_int_equal(driver_avail_event(&tx), 4);
     guest_sends(&no_offload, 100, 1);
@@ -336,8 +336,8 @@ static void test_busy_queue_is_looked_at(void **state)
     assert_int_equal(driver_avail_event(&tx), 5);
 }
 
-/* It kicks for each if it cannot be told that some may wait; a device that is off looks at none. */
-static void test_looks_without_event_index_or_device(void **state)
+/* A driver without event indices kicks for each frame; a device that is off does not poll. */
+static void test_polling_without_event_index_or_device(void **state)
 {
     (void)state;
     begin(PLAIN);
@@ -350,13 +350,13 @@ static void test_looks_without_event_index_or_device(void **state)
     guest_sends(&no_offload, 100, 1);
     bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
     idle();
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     virtio_devices_run();
     switch_gets_nothing();
 }
 
 /* At most half of the queue is kept from the guest, and it hears with what it receives. */
-static void test_much_sent_is_told_at_once(void **state)
+static void test_half_a_queue_sent_is_signalled_at_once(void **state)
 {
     (void)state;
     begin(PLAIN | EVENT);
@@ -504,7 +504,7 @@ static void test_full_ring_holds_the_guest_up(void **state)
         guest_sends(&header, 60000, 3);
     }
     bus_kick(DEVICE, TX);
-    device->ops->reminded(device);
+    device->ops->timer_expired(device);
     assert_in_range(driver_used_idx(&tx), 7, 8);         /* as many as fit in 512 KiB */
     assert_false(ring_take_space_wanted(&at_switch_in)); /* no use yet: still full */
     while (got < sent) {
@@ -512,14 +512,15 @@ static void test_full_ring_holds_the_guest_up(void **state)
             switch_gets(&header, 60000);
             got++;
         }
-        device->ops->reminded(device);
+        device->ops->timer_expired(device);
         assert_int_equal(got, driver_used_idx(&tx));
         if (got < sent) {
             assert_true(ring_take_space_wanted(&at_switch_in));
-            unsigned reminders = bus.reminders;
+            unsigned coalescing_timers = bus.coalescing_timers;
             device->ops->notified(device);
             virtio_devices_run();
-            assert_int_equal(bus.reminders, reminders + 1); /* of those that went now */
+            assert_int_equal(bus.coalescing_timers,
+                             coalescing_timers + 1); /* of those that went now */
         }
     }
     all_used(&tx);
@@ -1269,13 +1270,13 @@ int main(void)
         TEST(test_sends),
         TEST(test_wakes_switch_once),
         TEST(test_interrupts_for_sent_only_when_asked),
-        TEST(test_sent_is_told_later),
-        TEST(test_many_sent_are_told_sooner),
-        TEST(test_much_sent_is_told_at_once),
+        TEST(test_sent_frames_are_signalled_later),
+        TEST(test_many_sent_frames_are_signalled_sooner),
+        TEST(test_half_a_queue_sent_is_signalled_at_once),
         TEST(test_large_sent_is_given_back_at_once),
-        TEST(test_busy_queue_is_looked_at),
+        TEST(test_busy_queue_is_polled),
         TEST(test_to_and_fro_is_kicked),
-        TEST(test_looks_without_event_index_or_device),
+        TEST(test_polling_without_event_index_or_device),
         TEST(test_sends_large_segments),
         TEST(test_header_is_cleaned),
         TEST(test_bad_frames_are_dropped),

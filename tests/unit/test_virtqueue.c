@@ -274,7 +274,7 @@ static void test_interrupts_by_flag(void **state)
 }
 
 /* What is published first and told later is asked for as a whole. */
-static void test_published_and_told_later(void **state)
+static void test_published_and_signalled_later(void **state)
 {
     (void)state;
     *driver_used_event(&driver) = 1;
@@ -283,11 +283,11 @@ static void test_published_and_told_later(void **state)
     virtqueue_publish(&queue);
     assert_int_equal(driver_used_idx(&driver), 2);
     assert_int_equal(virtqueue_used(&queue), 2);
-    assert_int_equal(virtqueue_untold(&queue), 2);
+    assert_int_equal(virtqueue_unsignalled(&queue), 2);
     add_and_push(3);
     virtqueue_publish(&queue);
     assert_true(virtqueue_flush(&queue)); /* 1 was among the first */
-    assert_int_equal(virtqueue_untold(&queue), 0);
+    assert_int_equal(virtqueue_unsignalled(&queue), 0);
     add_and_push(2);
     virtqueue_publish(&queue);
     *driver_used_event(&driver) = 7; /* it has seen them */
@@ -300,19 +300,19 @@ static void test_kicks_after_some(void **state)
     const struct driver_buffer buffer = {DATA_GPA, 1};
 
     add_and_push(3);
-    assert_false(virtqueue_enable_kicks_after(&queue, 8));
+    assert_false(virtqueue_enable_kicks_delayed(&queue, 8));
     assert_int_equal(driver_avail_event(&driver), 11); /* a kick comes with the ninth */
     assert_int_equal(virtqueue_available(&queue), 3);
     driver_add(&driver, &buffer, 1, 0);
     assert_int_equal(virtqueue_available(&queue), 4);
-    assert_true(virtqueue_enable_kicks_after(&queue, 8)); /* one is there already */
+    assert_true(virtqueue_enable_kicks_delayed(&queue, 8)); /* one is there already */
     assert_int_equal(pop(), VIRTQUEUE_POPPED);
-    assert_false(virtqueue_enable_kicks_after(&queue, 0));
+    assert_false(virtqueue_enable_kicks_delayed(&queue, 0));
     assert_int_equal(driver_avail_event(&driver), 4);
 
     assert_null(enable(0, SIZE)); /* without event indices: any */
     virtqueue_disable_kicks(&queue);
-    (void)virtqueue_enable_kicks_after(&queue, 8);
+    (void)virtqueue_enable_kicks_delayed(&queue, 8);
     assert_int_equal(driver_used_flags(&driver), 0);
 }
 
@@ -329,7 +329,7 @@ static void test_kicks_by_event_index(void **state)
     assert_false(virtqueue_enable_kicks(&queue));
     assert_int_equal(driver_avail_event(&driver), 3);
     driver_add(&driver, &buffer, 1, 0);
-    assert_true(virtqueue_enable_kicks(&queue)); /* it came before the wish */
+    assert_true(virtqueue_enable_kicks(&queue)); /* it came before the event index */
     assert_int_equal(pop(), VIRTQUEUE_POPPED);
     assert_false(virtqueue_enable_kicks(&queue));
     /* A chain put back is no news; the next one is. */
@@ -661,7 +661,7 @@ int main(void)
         TEST(test_unpop_of_several),
         TEST(test_interrupts_by_event_index),
         TEST(test_interrupts_by_flag),
-        TEST(test_published_and_told_later),
+        TEST(test_published_and_signalled_later),
         TEST(test_kicks_after_some),
         TEST(test_kicks_by_event_index),
         TEST(test_kicks_by_flag),

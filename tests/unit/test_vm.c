@@ -806,13 +806,13 @@ static void a_limited_machine_is_held_at_an_exit_that_is_handled(void **state)
     assert_in_range(held, 5, 20);
 }
 
-static void pass_and_expect_reminders(uint64_t ticks, unsigned reminders)
+static void pass_and_expect_expiries(uint64_t ticks, unsigned expiries)
 {
     time_passes(ticks);
-    assert_int_equal(fake_vm.reminded, reminders);
+    assert_int_equal(fake_vm.timer_expiries, expiries);
 }
 
-static void devices_are_reminded_in_time(void **state)
+static void coalescing_timer_expires_in_time(void **state)
 {
     uint64_t millisecond;
 
@@ -820,25 +820,25 @@ static void devices_are_reminded_in_time(void **state)
     fake_vm_start(1, false);
     enable_interrupts(1);
     millisecond = fake.frequency / 1000;
-    timer_remind(4 * millisecond, 2 * millisecond);
-    pass_and_expect_reminders(4 * millisecond - 1, 0);
-    pass_and_expect_reminders(1, 1);
-    pass_and_expect_reminders(100 * millisecond, 1); /* once */
+    timer_set_coalescing(4 * millisecond, 2 * millisecond);
+    pass_and_expect_expiries(4 * millisecond - 1, 0);
+    pass_and_expect_expiries(1, 1);
+    pass_and_expect_expiries(100 * millisecond, 1); /* once */
 
-    timer_remind(4 * millisecond, 2 * millisecond);
-    timer_remind(5 * millisecond, millisecond / 2);
-    pass_and_expect_reminders(millisecond, 1);
+    timer_set_coalescing(4 * millisecond, 2 * millisecond);
+    timer_set_coalescing(5 * millisecond, millisecond / 2);
+    pass_and_expect_expiries(millisecond, 1);
     wfi(0); /* it may be waiting for it */
     assert_int_equal(fake_vm.idled, 1);
-    pass_and_expect_reminders(millisecond / 2 - 1, 1);
+    pass_and_expect_expiries(millisecond / 2 - 1, 1);
     wake(0); /* not for that */
-    pass_and_expect_reminders(millisecond, 1);
+    pass_and_expect_expiries(millisecond, 1);
     wfi(0);
-    pass_and_expect_reminders(millisecond / 2 - 1, 1);
-    pass_and_expect_reminders(1, 2);
+    pass_and_expect_expiries(millisecond / 2 - 1, 1);
+    pass_and_expect_expiries(1, 2);
 }
 
-static void devices_are_reminded_while_a_vcpu_runs(void **state)
+static void polling_timer_expires_while_a_vcpu_runs(void **state)
 {
     uint64_t millisecond;
 
@@ -846,39 +846,39 @@ static void devices_are_reminded_while_a_vcpu_runs(void **state)
     fake_vm_start(1, false);
     enable_interrupts(1);
     millisecond = fake.frequency / 1000;
-    timer_watch(millisecond);
-    pass_and_expect_reminders(millisecond - 1, 0);
-    pass_and_expect_reminders(1, 1);
-    timer_watch(millisecond);
-    pass_and_expect_reminders(millisecond / 2, 1);
+    timer_set_polling(millisecond);
+    pass_and_expect_expiries(millisecond - 1, 0);
+    pass_and_expect_expiries(1, 1);
+    timer_set_polling(millisecond);
+    pass_and_expect_expiries(millisecond / 2, 1);
     wfi(0);
-    pass_and_expect_reminders(100 * millisecond, 1); /* what would it have to be looked for */
-    raise_line(SPI);                                 /* by a device that nobody is notified of */
+    pass_and_expect_expiries(100 * millisecond, 1); /* what would there be to poll */
+    raise_line(SPI);                                /* by a device that nobody is notified of */
     timer_resumed();
     assert_true(fake.vcpu[0].running);
-    pass_and_expect_reminders(millisecond - 1, 1);
-    pass_and_expect_reminders(1, 2);
+    pass_and_expect_expiries(millisecond - 1, 1);
+    pass_and_expect_expiries(1, 2);
 }
 
-/* A machine that was held goes on, and so does the looking at its queues. */
-static void devices_are_reminded_after_a_hold(void **state)
+/* A machine that was throttled goes on, and so does the polling of its queues. */
+static void polling_timer_goes_on_after_throttling(void **state)
 {
     uint64_t millisecond;
 
     (void)state;
     fake_vm_start(1, false);
     millisecond = fake.frequency / 1000;
-    timer_watch(millisecond);
+    timer_set_polling(millisecond);
     fake_vm.device_cost = millisecond;
     while (fake.vcpu[0].running) {
         store(0, 0);
     }
     time_passes(5 * millisecond);
-    assert_int_equal(fake_vm.reminded, 0);
+    assert_int_equal(fake_vm.timer_expiries, 0);
     turn_passes(2 * millisecond);
     assert_true(fake.vcpu[0].running);
-    pass_and_expect_reminders(millisecond - 1, 0);
-    pass_and_expect_reminders(1, 1);
+    pass_and_expect_expiries(millisecond - 1, 0);
+    pass_and_expect_expiries(1, 1);
 }
 
 /* What would come for nothing is put off, which costs less. */
@@ -947,9 +947,9 @@ int main(void)
         cmocka_unit_test(wfi_with_an_interrupt_pending_goes_on),
         cmocka_unit_test(an_interrupt_that_is_disabled_does_not_wake),
         cmocka_unit_test(the_timer_wakes_a_parked_vcpu),
-        cmocka_unit_test(devices_are_reminded_in_time),
-        cmocka_unit_test(devices_are_reminded_while_a_vcpu_runs),
-        cmocka_unit_test(devices_are_reminded_after_a_hold),
+        cmocka_unit_test(coalescing_timer_expires_in_time),
+        cmocka_unit_test(polling_timer_expires_while_a_vcpu_runs),
+        cmocka_unit_test(polling_timer_goes_on_after_throttling),
         cmocka_unit_test(a_wake_up_in_vain_is_put_off),
         cmocka_unit_test(an_expired_timer_does_not_park),
         cmocka_unit_test(a_timer_that_cannot_interrupt_is_not_armed),

@@ -242,7 +242,7 @@ static void interrupts_only_when_wanted(void **state)
     }
 }
 
-static void the_device_is_told_only_if_it_looks(void **state)
+static void the_device_is_notified_only_if_it_asks(void **state)
 {
     (void)state;
     struct fake_virtio_chain chain;
@@ -460,7 +460,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(completion_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(interrupts_only_when_wanted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_device_is_told_only_if_it_looks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_device_is_notified_only_if_it_asks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_index_jump_breaks_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_id_breaks_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_id_twice_or_from_within_a_chain_breaks_it, set_up,

@@ -59,8 +59,8 @@ struct virtio_device_ops {
     /* The peer behind the device (the switch, the console) has notified this PD. */
     void (*notified)(struct virtio_device *device);
 
-    /* The time has passed after which timer_remind was to remind it, or another device. */
-    void (*reminded)(struct virtio_device *device);
+    /* The coalescing or polling timer of this device, or of another one, has expired. */
+    void (*timer_expired)(struct virtio_device *device);
 
     /* A vCPU is about to wait: see virtio_idle. */
     void (*idle)(struct virtio_device *device);

@@ -46,15 +46,15 @@ enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
 
 /* How soon a guest hears of what it has sent: at the latest, if it sleeps, and if it may have to.
  */
-#define PATIENCE_PER_SECOND            250u
-#define PATIENCE_OF_PARKED_PER_SECOND  500u
-#define PATIENCE_OF_BLOCKED_PER_SECOND 2500u
-#define OUTSTANDING_MANY               16u /* frames */
+#define COALESCING_PER_SECOND         250u
+#define COALESCING_PARKED_PER_SECOND  500u
+#define COALESCING_BLOCKED_PER_SECOND 2500u
+#define OUTSTANDING_MANY              16u /* frames */
 
 /* A transmit queue with something to send so soon after the last time is busy, */
 #define BUSY_PER_SECOND 250u
 /* and looked at so often, at least, while the guest runs. */
-#define LOOKS_PER_SECOND 1000u
+#define POLLS_PER_SECOND 1000u
 
 #define HOST_GSO                                                                                   \
     (VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |             \
@@ -71,14 +71,14 @@ struct net {
     uint32_t accepts;   /* NET_PORT_* */
     uint64_t offloads;  /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
     uint32_t record_max;
-    uint64_t sent_at;   /* when the guest has last had something to send; in ticks */
-    uint16_t available; /* the transmit queue's index then, */
-    uint16_t received;  /* and of buffers that had been received in */
-    bool looks;         /* the transmit queue is looked at without being kicked */
-    bool sent_large;    /* in this turn */
-    bool patient;       /* the guest will be told later of what has been sent, */
-    bool hurried;       /* but not that late, if it sleeps */
-    bool tx_waits;      /* for room in the ring to the switch */
+    uint64_t sent_at;      /* when the guest has last had something to send; in ticks */
+    uint16_t available;    /* the transmit queue's index then, */
+    uint16_t received;     /* and of buffers that had been received in */
+    bool polling;          /* the transmit queue is looked at without being kicked */
+    bool sent_large;       /* in this turn */
+    bool coalescing;       /* the guest will be told later of what has been sent, */
+    bool coalescing_short; /* but not that late, if it sleeps */
+    bool tx_waits;         /* for room in the ring to the switch */
     bool asked_promiscuous;
     bool reported_ring;
     struct net_filter filter;
@@ -145,33 +145,34 @@ static void update_accepts(struct net *net)
  * hold it up. Large ones are given back at once, but the guest is not told before the small ones
  * are: it sees that when it sends the next, and so sends as much as its peer's window allows.
  */
-static void be_patient(struct net *net)
+static void start_coalescing(struct net *net)
 {
     uint64_t second = cpu_counter_frequency();
     uint16_t outstanding = (uint16_t)(net->available - virtqueue_used(&net->device.queue[TX]));
     bool many = outstanding >= OUTSTANDING_MANY;
 
-    if (net->patient && (net->hurried || !many)) {
+    if (net->coalescing && (net->coalescing_short || !many)) {
         return;
     }
-    timer_remind(second / PATIENCE_PER_SECOND,
-                 second / (many ? PATIENCE_OF_BLOCKED_PER_SECOND : PATIENCE_OF_PARKED_PER_SECOND));
-    net->hurried = many;
-    if (net->config->vhost && !net->patient) {
-        net_vhost_patience(&net->vhost, true);
+    timer_set_coalescing(second / COALESCING_PER_SECOND,
+                         second /
+                             (many ? COALESCING_BLOCKED_PER_SECOND : COALESCING_PARKED_PER_SECOND));
+    net->coalescing_short = many;
+    if (net->config->vhost && !net->coalescing) {
+        net_vhost_set_coalescing(&net->vhost, true);
     }
-    net->patient = true;
+    net->coalescing = true;
 }
 
-static void end_patience(struct net *net)
+static void end_coalescing(struct net *net)
 {
-    net->patient = false;
+    net->coalescing = false;
     if (net->config->vhost) {
-        net_vhost_patience(&net->vhost, false);
+        net_vhost_set_coalescing(&net->vhost, false);
     }
 }
 
-static void tell_sent(struct net *net)
+static void signal_sent(struct net *net)
 {
     if (virtqueue_flush(&net->device.queue[TX])) {
         virtio_device_interrupt(&net->device);
@@ -184,17 +185,17 @@ static void tell_sent(struct net *net)
  * time: there the other side is to have its frame while this one is not idle yet, for it may have
  * answered by then.
  */
-static void set_looks(struct net *net, bool looks)
+static void set_polling(struct net *net, bool polling)
 {
-    if (looks) {
-        timer_watch(cpu_counter_frequency() / LOOKS_PER_SECOND);
+    if (polling) {
+        timer_set_polling(cpu_counter_frequency() / POLLS_PER_SECOND);
     }
-    if (looks == net->looks) {
+    if (polling == net->polling) {
         return;
     }
-    net->looks = looks;
+    net->polling = polling;
     if (net->config->vhost) {
-        net_vhost_looks(&net->vhost, looks);
+        net_vhost_set_polling(&net->vhost, polling);
     }
 }
 
@@ -204,7 +205,7 @@ static bool is_busy(const struct net *net, uint64_t now)
 }
 
 /* Note that there has been something to send: all that was available now. */
-static void note_sent(struct net *net, uint16_t available)
+static void count_sent(struct net *net, uint16_t available)
 {
     uint16_t received = virtqueue_used(&net->device.queue[RX]);
     bool one_sent = (uint16_t)(available - net->available) == 1;
@@ -213,7 +214,7 @@ static void note_sent(struct net *net, uint16_t available)
 
     net->available = available;
     net->received = received;
-    set_looks(net, is_busy(net, now) && !(one_sent && one_received));
+    set_polling(net, is_busy(net, now) && !(one_sent && one_received));
     net->sent_at = now;
 }
 
@@ -226,22 +227,22 @@ static void charge_work(struct net *net)
     net->work_paid = work;
 }
 
-static void net_reminded(struct virtio_device *device)
+static void net_timer_expired(struct virtio_device *device)
 {
     struct net *net = (struct net *)device;
 
-    if (!net->patient && !net->looks) {
+    if (!net->coalescing && !net->polling) {
         return;
     }
-    end_patience(net);
+    end_coalescing(net);
     if (!virtio_device_running(device)) {
         return;
     }
-    set_looks(net, net->looks && is_busy(net, cpu_counter()));
+    set_polling(net, net->polling && is_busy(net, cpu_counter()));
     if (net->config->vhost) {
         microkit_notify(net->config->channel); /* the switch looks, and tells it */
     } else {
-        tell_sent(net);
+        signal_sent(net);
         virtio_device_schedule(device, 1u << TX);
     }
 }
@@ -251,7 +252,7 @@ static void net_idle(struct virtio_device *device)
     struct net *net = (struct net *)device;
     uint16_t available = virtqueue_available(&device->queue[TX]);
 
-    if (net->looks && virtio_device_running(device) && available != net->available) {
+    if (net->polling && virtio_device_running(device) && available != net->available) {
         virtio_device_schedule(device, 1u << TX);
     }
 }
@@ -310,11 +311,11 @@ static bool send(struct net *net, const struct virtqueue_chain *chain)
         return true;
     }
     ring_commit(&net->to_switch, count);
-    net->sent_large |= count >= VHOST_LARGE;
+    net->sent_large |= count >= TX_PUBLISH_BYTES;
     return true;
 }
 
-enum outcome { DRY, BUDGET_SPENT, BLOCKED, FAILED };
+enum outcome { NO_BUFFERS, BUDGET_SPENT, BLOCKED, FAILED };
 
 /* Move chains into the ring until one of these happens; *needed is what a blocked one takes. */
 static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_t *needed)
@@ -326,7 +327,7 @@ static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_
         enum virtqueue_pop popped = virtqueue_pop(queue, segments, VIRTQUEUE_SIZE_MAX, &chain);
 
         if (popped == VIRTQUEUE_EMPTY) {
-            return DRY;
+            return NO_BUFFERS;
         }
         if (popped == VIRTQUEUE_BROKEN) {
             return FAILED;
@@ -361,21 +362,21 @@ static bool transmit(struct net *net)
         virtqueue_publish(queue);
     }
     if (available != net->available) {
-        note_sent(net, available);
+        count_sent(net, available);
     }
-    if (virtqueue_untold(queue) != 0) {
-        be_patient(net);
+    if (virtqueue_unsignalled(queue) != 0) {
+        start_coalescing(net);
     }
-    if (outcome == FAILED || virtqueue_untold(queue) >= queue->size / VHOST_SENT_SHARE) {
-        tell_sent(net);
+    if (outcome == FAILED || virtqueue_unsignalled(queue) >= queue->size / TX_UNSIGNALLED_SHARE) {
+        signal_sent(net);
     }
     if (ring_take_data_wanted(&net->to_switch)) {
         microkit_notify(net->config->channel);
     }
     net->tx_waits = false;
     switch (outcome) {
-    case DRY:
-        return virtqueue_enable_kicks_after(queue, net->looks ? VHOST_LOOKS_AFTER : 0);
+    case NO_BUFFERS:
+        return virtqueue_enable_kicks_delayed(queue, net->polling ? TX_POLLING_KICK_DELAY : 0);
     case BLOCKED: /* kicks stay off: nothing can be done before the switch says so */
         net->tx_waits = !ring_await_space(&net->to_switch, needed);
         return !net->tx_waits;
@@ -425,8 +426,8 @@ static bool clean_header(const struct net *net, struct virtio_net_hdr_v1 *header
 }
 
 /*
- * Hand one record to the guest, or drop it. DRY: no buffers, it must wait. BUDGET_SPENT: it is done
- * with, go on.
+ * Hand one record to the guest, or drop it. NO_BUFFERS: no buffers, it must wait. BUDGET_SPENT: it
+ * is done with, go on.
  */
 static enum outcome deliver(struct net *net, const void *record, uint32_t count)
 {
@@ -453,8 +454,8 @@ static enum outcome deliver(struct net *net, const void *record, uint32_t count)
     switch (net_buffers_collect(&buffers, queue, mergeable, count)) {
     case NET_COLLECTED:
         break;
-    case NET_DRY:
-        return DRY;
+    case NET_NO_BUFFERS:
+        return NO_BUFFERS;
     case NET_QUEUE_BROKEN:
         return FAILED;
     default:
@@ -502,7 +503,7 @@ static bool receive(struct net *net)
         microkit_notify(net->config->channel);
     }
     switch (outcome) {
-    case DRY: /* the record waits in the ring until the guest has refilled its queue */
+    case NO_BUFFERS: /* the record waits in the ring until the guest has refilled its queue */
         return virtqueue_enable_kicks(queue);
     case BLOCKED:
         return ring_await_data(&net->from_switch);
@@ -637,13 +638,13 @@ static bool control(struct net *net)
 /* ---- vhost: the switch works on the data queues ---- */
 
 /* What the guest has offered is taken for sent: the switch is about to look. */
-static void note_offered(struct net *net)
+static void count_offered(struct net *net)
 {
     uint16_t available = virtqueue_available(&net->device.queue[TX]);
 
     if (available != net->available) {
-        note_sent(net, available);
-        be_patient(net);
+        count_sent(net, available);
+        start_coalescing(net);
     }
 }
 
@@ -655,7 +656,7 @@ static void kick_switch(struct net *net)
         virtio_device_fail(&net->device, cause);
         return;
     }
-    note_offered(net);
+    count_offered(net);
 }
 
 static void vhost_notified(struct net *net)
@@ -743,8 +744,8 @@ static void net_stop(struct virtio_device *device)
 
     net->tx_waits = false;
     net->asked_promiscuous = false;
-    net->patient = false;
-    net->looks = false;
+    net->coalescing = false;
+    net->polling = false;
     net->available = 0;
     net->received = 0;
     if (net->config->vhost) {
@@ -829,7 +830,7 @@ static const struct virtio_device_ops net_ops = {
     .queue_stopped = net_queue_stopped,
     .work = net_work,
     .notified = net_notified,
-    .reminded = net_reminded,
+    .timer_expired = net_timer_expired,
     .idle = net_idle,
 };
 

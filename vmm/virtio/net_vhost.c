@@ -17,8 +17,8 @@ static bool call(const struct net_vhost *vhost, uint64_t label, uint16_t count)
 static void forget(struct net_vhost *vhost)
 {
     __atomic_store_n(&vhost->page->interrupt, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&vhost->page->patient, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&vhost->page->looks, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&vhost->page->coalescing, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&vhost->page->polling, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&vhost->page->failed, 0, __ATOMIC_RELAXED);
 }
 
@@ -113,14 +113,14 @@ void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, 
     call(vhost, VHOST_COMMAND, 4);
 }
 
-void net_vhost_patience(struct net_vhost *vhost, bool patient)
+void net_vhost_set_coalescing(struct net_vhost *vhost, bool coalescing)
 {
-    __atomic_store_n(&vhost->page->patient, patient, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vhost->page->coalescing, coalescing, __ATOMIC_SEQ_CST);
 }
 
-void net_vhost_looks(struct net_vhost *vhost, bool looks)
+void net_vhost_set_polling(struct net_vhost *vhost, bool polling)
 {
-    __atomic_store_n(&vhost->page->looks, looks, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vhost->page->polling, polling, __ATOMIC_SEQ_CST);
 }
 
 bool net_vhost_take_interrupt(struct net_vhost *vhost)

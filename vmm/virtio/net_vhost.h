@@ -45,10 +45,10 @@ void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, 
                        uint32_t length, uint32_t total);
 
 /* Whether the switch may leave it to the monitor to notice that frames have been sent. */
-void net_vhost_patience(struct net_vhost *vhost, bool patient);
+void net_vhost_set_coalescing(struct net_vhost *vhost, bool coalescing);
 
 /* Whether it is the monitor's affair to notice that there are frames to be sent. */
-void net_vhost_looks(struct net_vhost *vhost, bool looks);
+void net_vhost_set_polling(struct net_vhost *vhost, bool polling);
 
 /* Whether the guest is to be interrupted; true once. */
 bool net_vhost_take_interrupt(struct net_vhost *vhost);

@@ -59,13 +59,13 @@ void virtio_resumed(void)
     virtio_devices_run();
 }
 
-void virtio_reminded(void)
+void virtio_timer_expired(void)
 {
     for (uint32_t i = 0; i < peer_count; i++) {
         struct virtio_device *device = peers[i].device;
 
-        if (device->ops->reminded != NULL) {
-            device->ops->reminded(device);
+        if (device->ops->timer_expired != NULL) {
+            device->ops->timer_expired(device);
         }
     }
     virtio_devices_run();

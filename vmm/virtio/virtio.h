@@ -27,8 +27,8 @@ bool virtio_quiesced(void);
 /* A pause is over (../pace.h): let the devices go on. */
 void virtio_resumed(void);
 
-/* What a device has put off (timer_remind) is to be done now. */
-void virtio_reminded(void);
+/* The devices' coalescing or polling timer has expired (../timer.h). */
+void virtio_timer_expired(void);
 
 /*
  * A vCPU is about to wait: devices look at queues that they have asked no kicks for. It may have an

@@ -107,9 +107,9 @@ void virtio_resumed(void)
     fake_vm.resumed++;
 }
 
-void virtio_reminded(void)
+void virtio_timer_expired(void)
 {
-    fake_vm.reminded++;
+    fake_vm.timer_expiries++;
 }
 
 void virtio_idle(void)

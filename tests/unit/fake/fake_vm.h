@@ -29,7 +29,7 @@ struct fake_vm {
     uint8_t *reset_page;
     unsigned virtio_resets;
     unsigned resumed;
-    unsigned reminded;
+    unsigned timer_expiries;
     unsigned idled;
     bool console_ready;      /* what virtio_console_ready says, */
     bool busy;               /* and what virtio_quiesced denies */

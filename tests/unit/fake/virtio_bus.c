@@ -63,18 +63,18 @@ void throttle_add(uint32_t ticks)
     bus.charged += ticks;
 }
 
-void timer_remind(uint64_t ticks, uint64_t parked)
+void timer_set_coalescing(uint64_t ticks, uint64_t parked)
 {
     assert_in_range(ticks, 1, UINT32_MAX);
     assert_in_range(parked, 1, ticks);
-    bus.reminders++;
+    bus.coalescing_timers++;
     bus.parked_ticks = parked;
 }
 
-void timer_watch(uint64_t ticks)
+void timer_set_polling(uint64_t ticks)
 {
     assert_in_range(ticks, 1, UINT32_MAX);
-    bus.watches++;
+    bus.polling_timers++;
 }
 
 uint64_t pace_elapsed(void)

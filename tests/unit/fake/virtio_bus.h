@@ -20,14 +20,14 @@ struct bus {
     unsigned rises[128];  /* times the line has gone up */
     char messages[16384]; /* of log_printf and log_limited, a line each */
     unsigned message_count;
-    unsigned reminders;    /* that have been asked for, */
-    unsigned watches;      /* in either way, */
-    uint64_t parked_ticks; /* and when the last one comes to those that sleep */
-    uint64_t charged;      /* ticks that others have worked for the machine */
-    unsigned fetches;      /* times that a device has asked for the value of a write */
-    uint64_t turn;         /* ticks that a turn of all devices takes, */
-    uint64_t elapsed;      /* and that the event has taken so far */
-    bool pauses;           /* the devices have asked for a pause */
+    unsigned coalescing_timers; /* that have been set */
+    unsigned polling_timers;    /* that have been set */
+    uint64_t parked_ticks;      /* of the last coalescing timer: its `parked` */
+    uint64_t charged;           /* ticks that others have worked for the machine */
+    unsigned fetches;           /* times that a device has asked for the value of a write */
+    uint64_t turn;              /* ticks that a turn of all devices takes, */
+    uint64_t elapsed;           /* and that the event has taken so far */
+    bool pauses;                /* the devices have asked for a pause */
 };
 
 extern struct bus bus;
