@@ -40,34 +40,26 @@
 #define VHOST_TX     1u
 #define VHOST_QUEUES 2u
 
-/* But this part of the queue at most is kept from the guest. */
-#define TX_UNSIGNALLED_SHARE 2u
-
-/*
- * While the monitor looks at the transmit queue by itself, a kick is wanted for more than so many
- * frames: enough to make kicks rare, few enough for the receiver to keep up with the sender.
- */
-#define TX_POLLING_KICK_DELAY 8u
-
-/* A frame of so many bytes (virtio-net's header included) is given back without being told. */
-#define TX_PUBLISH_BYTES 4096u
-
 #define VHOST_CAUSE_SIZE   128u  /* bytes */
 #define VHOST_COMMAND_SIZE 2048u /* bytes that are looked at of a command */
 #define VHOST_PAGE_SIZE    4096u
 
-/* Zeroed at boot. */
+/*
+ * The shared page, zeroed at boot. Each word says who sets it; the other side may clear it where
+ * that is said. `coalescing` and `polling` are states of vmm/virtio/net_moderation.h.
+ */
 struct vhost_page {
-    uint32_t interrupt;           /* the switch: the guest wants one; the monitor: it has it */
-    uint32_t coalescing;          /* the monitor: it will clear this and notify the switch, soon;
-                                   * until then sent frames need not be given back */
-    uint32_t polling;             /* the monitor: until it clears this and notifies the switch, it
-                                   * notices frames to be sent without being kicked, in time */
-    uint32_t failed;              /* the switch: the driver has broken a rule of its queues, */
-    uint32_t work;                /* the switch: for so many ticks of the counter (CNTPCT_EL0) it
-                                   * has worked on what this guest sends; free-running */
-    char cause[VHOST_CAUSE_SIZE]; /* this one, in words that end with a NUL */
-    uint8_t command[VHOST_COMMAND_SIZE];
+    uint32_t interrupt;  /* switch: the guest wants an interrupt; the monitor clears it */
+    uint32_t coalescing; /* monitor: its coalescing timer runs, sent frames may stay unsignalled;
+                          * it clears this and notifies the switch when the timer expires */
+    uint32_t polling;    /* monitor: it polls the transmit queue and notifies the switch in time;
+                          * before it stops it clears this and notifies the switch */
+    uint32_t failed;     /* switch: the driver has broken a rule of its queues, `cause`; the
+                          * monitor clears it */
+    uint32_t work;       /* switch: ticks of the counter (CNTPCT_EL0) for which it has worked on
+                          * what this guest sends; free-running */
+    char cause[VHOST_CAUSE_SIZE];        /* switch: a sentence that ends with a NUL */
+    uint8_t command[VHOST_COMMAND_SIZE]; /* monitor: the data of a VHOST_COMMAND */
 };
 
 _Static_assert(sizeof(struct vhost_page) <= VHOST_PAGE_SIZE, "it is one page");

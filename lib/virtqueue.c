@@ -235,6 +235,30 @@ enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segme
     return VIRTQUEUE_POPPED;
 }
 
+uint32_t virtqueue_copy_out(const struct virtqueue_segment *segments, uint32_t segment_count,
+                            uint32_t skip, void *to, uint32_t count)
+{
+    uint32_t copied = 0;
+
+    for (uint32_t i = 0; i < segment_count && copied < count; i++) {
+        uint32_t length = segments[i].length;
+        uint32_t part;
+
+        if (skip >= length) {
+            skip -= length;
+            continue;
+        }
+        if (segments[i].data == NULL) {
+            break;
+        }
+        part = length - skip < count - copied ? length - skip : count - copied;
+        memcpy((uint8_t *)to + copied, segments[i].data + skip, part);
+        copied += part;
+        skip = 0;
+    }
+    return copied;
+}
+
 void virtqueue_unpop(struct virtqueue *queue, uint16_t count)
 {
     queue->next_avail = (uint16_t)(queue->next_avail - count);

@@ -106,6 +106,14 @@ enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segme
                                  uint32_t capacity, struct virtqueue_chain *chain);
 
 /*
+ * Copy out of the first `segment_count` segments of a chain: skip their first `skip` bytes and copy
+ * the next `count` to `to`. Returns how many were copied. These are fewer if the segments have no
+ * more, or if one of them is absent (virtqueue_allow_absent).
+ */
+uint32_t virtqueue_copy_out(const struct virtqueue_segment *segments, uint32_t segment_count,
+                            uint32_t skip, void *to, uint32_t count);
+
+/*
  * How many chains the driver has made available until now, and how many it has got back, by what
  * the rings say, which the driver may write: for timing only. Free-running; 0 if not enabled.
  */

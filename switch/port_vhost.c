@@ -9,6 +9,7 @@
 #include "lib/net_buffers.h"
 #include "lib/net_filter.h"
 #include "lib/net_header.h"
+#include "lib/tx_moderation.h"
 #include "lib/vhost.h"
 #include "lib/virtqueue.h"
 
@@ -23,11 +24,11 @@ static struct vhost {
     struct net_filter filter;
     uint64_t features;
     uint32_t accepts; /* 0 unless the port is started */
-    uint16_t head;    /* of the chain that has been peeked, */
-    bool large;       /* and whether it is large */
+    uint16_t head;    /* of the chain that has been peeked */
+    bool large;       /* that chain is to be published at once */
     bool started;
     bool mergeable;
-    bool sent_large; /* in this turn: it is given back at once */
+    bool sent_large; /* in this turn: what has been sent is published at its end */
 } vhosts[SWITCH_MAX_PORTS];
 
 /* The switch handles one frame at a time, so all ports share these. */
@@ -135,7 +136,7 @@ static bool vhost_peek(struct port *port, struct frame *frame)
         return false;
     }
     vhost->head = chain.head;
-    vhost->large = chain.readable_bytes >= TX_PUBLISH_BYTES;
+    vhost->large = tx_moderation_publishes(chain.readable_bytes);
     describe(vhost, frame, &chain);
     return true;
 }
@@ -153,8 +154,7 @@ static bool vhost_await(struct port *port)
     struct vhost *vhost = vhost_of(port);
     bool polling = __atomic_load_n(&vhost->page->polling, __ATOMIC_RELAXED) != 0;
 
-    return virtqueue_enable_kicks_delayed(&vhost->queue[VHOST_TX],
-                                          polling ? TX_POLLING_KICK_DELAY : 0);
+    return tx_moderation_enable_kicks(&vhost->queue[VHOST_TX], polling);
 }
 
 /* ---- Switch to guest ---- */
@@ -234,13 +234,11 @@ static void fail(struct vhost *vhost, const char *cause)
     __atomic_store_n(&vhost->page->failed, 1, __ATOMIC_RELEASE);
 }
 
+/* Whether sent frames are to be signalled after this batch: vmm/virtio/net_moderation.h. */
 static bool signals_sent(const struct vhost *vhost)
 {
-    const struct virtqueue *queue = &vhost->queue[VHOST_TX];
-
     return __atomic_load_n(&vhost->page->coalescing, __ATOMIC_RELAXED) == 0 ||
-           virtqueue_error(queue) != NULL ||
-           virtqueue_unsignalled(queue) >= queue->size / TX_UNSIGNALLED_SHARE;
+           tx_moderation_signal_due(&vhost->queue[VHOST_TX]);
 }
 
 static bool vhost_finish(struct port *port)
@@ -248,7 +246,7 @@ static bool vhost_finish(struct port *port)
     struct vhost *vhost = vhost_of(port);
     bool wanted = virtqueue_flush(&vhost->queue[VHOST_RX]);
 
-    /* What has been sent is told with something else, or when it is much, or time. */
+    /* Sent frames are signalled with received ones, or when they are many, or when it is time. */
     if (wanted || signals_sent(vhost)) {
         wanted |= virtqueue_flush(&vhost->queue[VHOST_TX]);
     } else if (vhost->sent_large) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
+ * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_moderation.c
  * SOURCES: vmm/virtio/net_vhost.c lib/net_filter.c lib/net_header.c lib/net_buffers.c
  * SOURCES: lib/virtqueue.c lib/offload.c lib/ring.c tests/fuzz/silence.c
  *

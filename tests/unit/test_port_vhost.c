@@ -24,6 +24,7 @@
 #include "lib/net_filter.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "lib/tx_moderation.h"
 #include "lib/vhost.h"
 #include "switch/config.h"
 #include "tests/unit/fake/virtio_driver.h"
@@ -647,7 +648,7 @@ static void kicks_are_asked_for_when_there_is_no_more(void **state)
 }
 
 /* A monitor that polls wants a kick only when several frames wait. */
-static void kicks_are_asked_for_later_while_the_monitor_looks(void **state)
+static void kicks_are_delayed_while_the_monitor_polls(void **state)
 {
     (void)state;
     begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
@@ -660,7 +661,7 @@ static void kicks_are_asked_for_later_while_the_monitor_looks(void **state)
 }
 
 /* A large frame is published even while the monitor coalesces; its interrupt comes later. */
-static void large_frames_are_given_back_at_once(void **state)
+static void large_frames_are_published_at_once(void **state)
 {
     (void)state;
     begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
@@ -948,9 +949,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(interrupts_are_passed_on_once, setup, teardown),
         cmocka_unit_test_setup_teardown(sent_frames_are_signalled_later, setup, teardown),
         cmocka_unit_test_setup_teardown(kicks_are_asked_for_when_there_is_no_more, setup, teardown),
-        cmocka_unit_test_setup_teardown(kicks_are_asked_for_later_while_the_monitor_looks, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(large_frames_are_given_back_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(kicks_are_delayed_while_the_monitor_polls, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_frames_are_published_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_touched_before_start_and_after_stop, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(dropped_queue_is_touched_no_more, setup, teardown),

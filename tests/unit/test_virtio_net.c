@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/net.c vmm/virtio/net_vhost.c vmm/virtio/mmio.c lib/net_filter.c
+ * SOURCES: vmm/virtio/net.c vmm/virtio/net_control.c vmm/virtio/net_features.c
+ * SOURCES: vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c vmm/virtio/mmio.c lib/net_filter.c
  * SOURCES: lib/net_header.c lib/net_buffers.c lib/virtqueue.c lib/offload.c
  * SOURCES: lib/ring.c tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
@@ -264,7 +265,7 @@ static void test_many_sent_frames_are_signalled_sooner(void **state)
 }
 
 /* Large frames are published at once; that the guest wants an interrupt is not forgotten. */
-static void test_large_sent_is_given_back_at_once(void **state)
+static void test_large_sent_is_published_at_once(void **state)
 {
     (void)state;
     const struct virtio_net_hdr_v1 header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -1273,7 +1274,7 @@ int main(void)
         TEST(test_sent_frames_are_signalled_later),
         TEST(test_many_sent_frames_are_signalled_sooner),
         TEST(test_half_a_queue_sent_is_signalled_at_once),
-        TEST(test_large_sent_is_given_back_at_once),
+        TEST(test_large_sent_is_published_at_once),
         TEST(test_busy_queue_is_polled),
         TEST(test_to_and_fro_is_kicked),
         TEST(test_polling_without_event_index_or_device),

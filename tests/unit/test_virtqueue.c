@@ -294,7 +294,7 @@ static void test_published_and_signalled_later(void **state)
     assert_false(virtqueue_flush(&queue));
 }
 
-static void test_kicks_after_some(void **state)
+static void test_kicks_delayed(void **state)
 {
     (void)state;
     const struct driver_buffer buffer = {DATA_GPA, 1};
@@ -647,6 +647,32 @@ static void test_noise(void **state)
     }
 }
 
+/* From any byte on, across segments, up to the last one or to one that is absent. */
+static void test_copy_out(void **state)
+{
+    static uint8_t bytes[] = "abcdefghij";
+    uint8_t copy[16];
+
+    (void)state;
+    segments[0] = (struct virtqueue_segment){bytes, 3};
+    segments[1] = (struct virtqueue_segment){bytes + 3, 1};
+    segments[2] = (struct virtqueue_segment){bytes + 4, 6};
+    for (uint32_t skip = 0; skip <= 11; skip++) {
+        for (uint32_t count = 0; count <= 11; count++) {
+            uint32_t there = skip < 10 ? 10 - skip : 0;
+            uint32_t expected = count < there ? count : there;
+
+            memset(copy, '.', sizeof(copy));
+            assert_int_equal(virtqueue_copy_out(segments, 3, skip, copy, count), expected);
+            assert_memory_equal(copy, bytes + (expected != 0 ? skip : 0), expected);
+            assert_int_equal(copy[expected], '.');
+        }
+    }
+    segments[1].data = NULL;
+    assert_int_equal(virtqueue_copy_out(segments, 3, 0, copy, 10), 3);
+    assert_int_equal(virtqueue_copy_out(segments, 3, 4, copy, 10), 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -662,7 +688,7 @@ int main(void)
         TEST(test_interrupts_by_event_index),
         TEST(test_interrupts_by_flag),
         TEST(test_published_and_signalled_later),
-        TEST(test_kicks_after_some),
+        TEST(test_kicks_delayed),
         TEST(test_kicks_by_event_index),
         TEST(test_kicks_by_flag),
         TEST(test_bad_sizes),
@@ -678,6 +704,7 @@ int main(void)
         TEST(test_bad_tables),
         TEST(test_more_segments_than_asked_for),
         TEST(test_first_cause_stays),
+        TEST(test_copy_out),
         TEST(test_noise),
     };
 

@@ -105,26 +105,7 @@ struct chain {
 /* Copy `count` bytes of the readable segments from `skip` on. False if some are not there. */
 static bool copy_out(const struct virtqueue_chain *popped, uint32_t skip, void *to, uint32_t count)
 {
-    uint8_t *bytes = to;
-
-    for (uint32_t i = 0; i < popped->readable && count > 0; i++) {
-        uint32_t length = segments[i].length;
-        uint32_t part;
-
-        if (skip >= length) {
-            skip -= length;
-            continue;
-        }
-        part = length - skip < count ? length - skip : count;
-        if (segments[i].data == NULL) {
-            return false;
-        }
-        memcpy(bytes, segments[i].data + skip, part);
-        bytes += part;
-        count -= part;
-        skip = 0;
-    }
-    return count == 0;
+    return virtqueue_copy_out(segments, popped->readable, skip, to, count) == count;
 }
 
 /* Fill the writable segments; what does not fit is left out. False if some are not there. */

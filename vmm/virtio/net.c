@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include "lib/cpu.h"
 #include "lib/log.h"
 #include "lib/net_buffers.h"
 #include "lib/net_filter.h"
@@ -16,18 +15,15 @@
 #include "lib/net_port.h"
 #include "lib/offload.h"
 #include "lib/ring.h"
+#include "net_control.h"
+#include "net_features.h"
+#include "net_moderation.h"
 #include "net_vhost.h"
-#include "vmm/throttle.h"
-#include "vmm/timer.h"
 
-enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
+enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL = NET_CONTROL_QUEUE, QUEUES };
 
-#define QUEUE_SIZE         1024u
-#define CONTROL_QUEUE_SIZE 64u
-
-#define HEADER            NET_HEADER_SIZE
-#define MTU_MIN           68u                /* of virtio 1.2, 5.1.4.1 */
-#define CONTROL_BYTES_MAX VHOST_COMMAND_SIZE /* what is looked at of a command */
+#define QUEUE_SIZE 1024u
+#define HEADER     NET_HEADER_SIZE
 
 /*
  * Work per turn: enough to make the cost of a turn small, little enough to let others have one. A
@@ -37,28 +33,6 @@ enum { RX = VHOST_RX, TX = VHOST_TX, CONTROL, QUEUES };
 #define RX_BUDGET          256u
 #define TX_BUDGET          256u
 #define TX_WORK_COST_SHIFT 5
-#define CONTROL_BUDGET     16u
-
-#define GUEST_OFFLOADS                                                                             \
-    (VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) |           \
-     VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN) |            \
-     VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO6))
-
-/* How soon a guest hears of what it has sent: at the latest, if it sleeps, and if it may have to.
- */
-#define COALESCING_PER_SECOND         250u
-#define COALESCING_PARKED_PER_SECOND  500u
-#define COALESCING_BLOCKED_PER_SECOND 2500u
-#define OUTSTANDING_MANY              16u /* frames */
-
-/* A transmit queue with something to send so soon after the last time is busy, */
-#define BUSY_PER_SECOND 250u
-/* and looked at so often, at least, while the guest runs. */
-#define POLLS_PER_SECOND 1000u
-
-#define HOST_GSO                                                                                   \
-    (VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6) |             \
-     VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_USO))
 
 struct net {
     struct virtio_device device; /* first: the transport hands this back */
@@ -66,22 +40,14 @@ struct net {
     struct net_vhost vhost; /* with config->vhost, in place of the rings */
     struct ring to_switch;
     struct ring from_switch;
-    uint32_t work_paid; /* of vhost's page: up to here the machine has paid for it */
-    uint32_t *shown;    /* `accepts` as the switch reads it, in the region from it */
-    uint32_t accepts;   /* NET_PORT_* */
-    uint64_t offloads;  /* VIRTIO_NET_F_GUEST_* bits that the driver has on */
-    uint32_t record_max;
-    uint64_t sent_at;      /* when the guest has last had something to send; in ticks */
-    uint16_t available;    /* the transmit queue's index then, */
-    uint16_t received;     /* and of buffers that had been received in */
-    bool polling;          /* the transmit queue is looked at without being kicked */
-    bool sent_large;       /* in this turn */
-    bool coalescing;       /* the guest will be told later of what has been sent, */
-    bool coalescing_short; /* but not that late, if it sleeps */
-    bool tx_waits;         /* for room in the ring to the switch */
-    bool asked_promiscuous;
-    bool reported_ring;
-    struct net_filter filter;
+    uint32_t *shared_accepts; /* the `accepts` word that the switch reads: net_port.h */
+    uint32_t accepts;         /* NET_PORT_* */
+    uint32_t record_max;      /* bytes; the longest record to the switch */
+    bool sent_large;          /* in this turn: what has been sent is published at its end */
+    bool tx_waits;            /* for room in the ring to the switch */
+    bool reported_ring;       /* that it is broken */
+    struct net_moderation moderation;
+    struct net_control control;
 };
 
 static struct net nets[VMM_MAX_INTERFACES];
@@ -93,7 +59,7 @@ _Static_assert(sizeof(names) / sizeof(names[0]) == VMM_MAX_INTERFACES, "a name f
 static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
 static struct net_buffers buffers;
 
-/* ---- What the switch is told ---- */
+/* ---- What the guest receives, for the switch ---- */
 
 static void set_accepts(struct net *net, uint32_t accepts)
 {
@@ -102,162 +68,23 @@ static void set_accepts(struct net *net, uint32_t accepts)
         net_vhost_accepts(&net->vhost, accepts);
         return;
     }
-    *(volatile uint32_t *)net->shown = accepts;
+    *(volatile uint32_t *)net->shared_accepts = accepts;
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-static void update_accepts(struct net *net)
+static void update_accepts(struct virtio_device *device)
 {
-    static const struct {
-        uint64_t features; /* all of them */
-        uint32_t accepts;
-    } meaning[] = {
-        {VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM), NET_PORT_CSUM},
-        {VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4), NET_PORT_TSO4},
-        {VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6), NET_PORT_TSO6},
-        {VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_ECN), NET_PORT_ECN},
-        {VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_USO6),
-         NET_PORT_USO},
-    };
+    struct net *net = (struct net *)device;
     uint32_t accepts = 0;
 
-    if (virtio_device_running(&net->device)) {
-        accepts = NET_PORT_UP;
-        for (size_t i = 0; i < sizeof(meaning) / sizeof(meaning[0]); i++) {
-            if ((net->offloads & meaning[i].features) == meaning[i].features) {
-                accepts |= meaning[i].accepts;
-            }
-        }
-        if (net->asked_promiscuous) {
-            accepts |= NET_PORT_PROMISC;
-        }
+    if (virtio_device_running(device)) {
+        accepts = NET_PORT_UP | net_features_accepted(net->control.offloads) |
+                  (net->control.promiscuous ? NET_PORT_PROMISC : 0);
     }
     set_accepts(net, accepts);
 }
 
-/* ---- When the guest is told, and looked at ---- */
-
-/*
- * Small frames that have been sent are given back with what the guest receives next, or when they
- * are many, or after a while; sooner, if the guest sleeps. A guest that sends one at a time would
- * otherwise be interrupted for each, only to free its memory; and one that outruns its receiver,
- * with which it shares the processor, is held up by what it may have under way, as a wire would
- * hold it up. Large ones are given back at once, but the guest is not told before the small ones
- * are: it sees that when it sends the next, and so sends as much as its peer's window allows.
- */
-static void start_coalescing(struct net *net)
-{
-    uint64_t second = cpu_counter_frequency();
-    uint16_t outstanding = (uint16_t)(net->available - virtqueue_used(&net->device.queue[TX]));
-    bool many = outstanding >= OUTSTANDING_MANY;
-
-    if (net->coalescing && (net->coalescing_short || !many)) {
-        return;
-    }
-    timer_set_coalescing(second / COALESCING_PER_SECOND,
-                         second /
-                             (many ? COALESCING_BLOCKED_PER_SECOND : COALESCING_PARKED_PER_SECOND));
-    net->coalescing_short = many;
-    if (net->config->vhost && !net->coalescing) {
-        net_vhost_set_coalescing(&net->vhost, true);
-    }
-    net->coalescing = true;
-}
-
-static void end_coalescing(struct net *net)
-{
-    net->coalescing = false;
-    if (net->config->vhost) {
-        net_vhost_set_coalescing(&net->vhost, false);
-    }
-}
-
-static void signal_sent(struct net *net)
-{
-    if (virtqueue_flush(&net->device.queue[TX])) {
-        virtio_device_interrupt(&net->device);
-    }
-}
-
-/*
- * A transmit queue that is busy is looked at without having been kicked: when the guest goes idle,
- * when there are some more frames, and in any case soon. But not if frames go to and fro one at a
- * time: there the other side is to have its frame while this one is not idle yet, for it may have
- * answered by then.
- */
-static void set_polling(struct net *net, bool polling)
-{
-    if (polling) {
-        timer_set_polling(cpu_counter_frequency() / POLLS_PER_SECOND);
-    }
-    if (polling == net->polling) {
-        return;
-    }
-    net->polling = polling;
-    if (net->config->vhost) {
-        net_vhost_set_polling(&net->vhost, polling);
-    }
-}
-
-static bool is_busy(const struct net *net, uint64_t now)
-{
-    return now - net->sent_at < cpu_counter_frequency() / BUSY_PER_SECOND;
-}
-
-/* Note that there has been something to send: all that was available now. */
-static void count_sent(struct net *net, uint16_t available)
-{
-    uint16_t received = virtqueue_used(&net->device.queue[RX]);
-    bool one_sent = (uint16_t)(available - net->available) == 1;
-    bool one_received = (uint16_t)(received - net->received) == 1;
-    uint64_t now = cpu_counter();
-
-    net->available = available;
-    net->received = received;
-    set_polling(net, is_busy(net, now) && !(one_sent && one_received));
-    net->sent_at = now;
-}
-
-/* What the switch does for a guest is this machine's work: see throttle.h. */
-static void charge_work(struct net *net)
-{
-    uint32_t work = __atomic_load_n(&net->vhost.page->work, __ATOMIC_RELAXED);
-
-    throttle_add(work - net->work_paid);
-    net->work_paid = work;
-}
-
-static void net_timer_expired(struct virtio_device *device)
-{
-    struct net *net = (struct net *)device;
-
-    if (!net->coalescing && !net->polling) {
-        return;
-    }
-    end_coalescing(net);
-    if (!virtio_device_running(device)) {
-        return;
-    }
-    set_polling(net, net->polling && is_busy(net, cpu_counter()));
-    if (net->config->vhost) {
-        microkit_notify(net->config->channel); /* the switch looks, and tells it */
-    } else {
-        signal_sent(net);
-        virtio_device_schedule(device, 1u << TX);
-    }
-}
-
-static void net_idle(struct virtio_device *device)
-{
-    struct net *net = (struct net *)device;
-    uint16_t available = virtqueue_available(&device->queue[TX]);
-
-    if (net->polling && virtio_device_running(device) && available != net->available) {
-        virtio_device_schedule(device, 1u << TX);
-    }
-}
-
-/* The switch cannot be trusted to keep a ring in order; say so once, it is for good. */
+/* The switch is not trusted to keep a ring in order. Report it once: a ring stays broken. */
 static void report_broken_ring(struct net *net)
 {
     if (!net->reported_ring && (ring_broken(&net->to_switch) || ring_broken(&net->from_switch))) {
@@ -269,7 +96,7 @@ static void report_broken_ring(struct net *net)
 
 /* ---- Guest to switch ---- */
 
-/* One of the driver's chains, gathered. */
+/* Copy a chain's segments into one piece. */
 static void gather(uint8_t *to, const struct virtqueue_segment *from, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -311,13 +138,19 @@ static bool send(struct net *net, const struct virtqueue_chain *chain)
         return true;
     }
     ring_commit(&net->to_switch, count);
-    net->sent_large |= count >= TX_PUBLISH_BYTES;
+    net->sent_large |= tx_moderation_publishes(count);
     return true;
 }
 
-enum outcome { NO_BUFFERS, BUDGET_SPENT, BLOCKED, FAILED };
+/* Why a batch has ended, in either direction. */
+enum outcome {
+    NO_BUFFERS,   /* the driver has made no more buffers available */
+    BUDGET_SPENT, /* there may be more to do */
+    BLOCKED,      /* the ring to the switch is full, or the one from it empty */
+    FAILED,       /* the driver has broken a rule of the queue */
+};
 
-/* Move chains into the ring until one of these happens; *needed is what a blocked one takes. */
+/* Move chains into the ring. *needed becomes the bytes of the one for which there is no room. */
 static enum outcome send_batch(struct net *net, struct virtqueue *queue, uint32_t *needed)
 {
     uint32_t spent = 0;
@@ -358,25 +191,14 @@ static bool transmit(struct net *net)
     virtqueue_disable_kicks(queue);
     net->sent_large = false;
     outcome = send_batch(net, queue, &needed);
-    if (net->sent_large) {
-        virtqueue_publish(queue);
-    }
-    if (available != net->available) {
-        count_sent(net, available);
-    }
-    if (virtqueue_unsignalled(queue) != 0) {
-        start_coalescing(net);
-    }
-    if (outcome == FAILED || virtqueue_unsignalled(queue) >= queue->size / TX_UNSIGNALLED_SHARE) {
-        signal_sent(net);
-    }
+    net_moderation_transmitted(&net->moderation, available, net->sent_large);
     if (ring_take_data_wanted(&net->to_switch)) {
         microkit_notify(net->config->channel);
     }
     net->tx_waits = false;
     switch (outcome) {
     case NO_BUFFERS:
-        return virtqueue_enable_kicks_delayed(queue, net->polling ? TX_POLLING_KICK_DELAY : 0);
+        return net_moderation_enable_kicks(&net->moderation);
     case BLOCKED: /* kicks stay off: nothing can be done before the switch says so */
         net->tx_waits = !ring_await_space(&net->to_switch, needed);
         return !net->tx_waits;
@@ -390,8 +212,7 @@ static bool transmit(struct net *net)
 
 /* ---- Switch to guest ---- */
 
-/* The beginning of a record, as numbers: what is decided on is copied out of shared memory first.
- */
+/* A record's first bytes, as numbers: what is decided on is copied out of shared memory first. */
 struct record_start {
     struct virtio_net_hdr_v1 header;
     uint32_t destination_low; /* the Ethernet header */
@@ -402,12 +223,13 @@ struct record_start {
 _Static_assert(sizeof(struct record_start) == 28, "the record's layout");
 
 /*
- * Check what the switch says of a frame of `length` bytes against what this guest takes, and leave
- * nothing in the header that it should not see. Returns false if it cannot be given the frame.
+ * Check the header of a frame of `length` bytes from the switch, a private copy, against what this
+ * guest accepts, and clear what the guest should not see. Returns false if the guest cannot have
+ * the frame.
  */
 static bool clean_header(const struct net *net, struct virtio_net_hdr_v1 *header, uint32_t length)
 {
-    if ((net->offloads & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM)) != 0) {
+    if ((net->control.offloads & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM)) != 0) {
         header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID;
     } else if ((header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0) {
         return false;
@@ -425,10 +247,7 @@ static bool clean_header(const struct net *net, struct virtio_net_hdr_v1 *header
     return offload_check_header(header, length) == NULL && offload_accepted(header, net->accepts);
 }
 
-/*
- * Hand one record to the guest, or drop it. NO_BUFFERS: no buffers, it must wait. BUDGET_SPENT: it
- * is done with, go on.
- */
+/* Deliver one record to the guest, or drop it; then the outcome is BUDGET_SPENT. */
 static enum outcome deliver(struct net *net, const void *record, uint32_t count)
 {
     struct virtqueue *queue = &net->device.queue[RX];
@@ -445,7 +264,7 @@ static enum outcome deliver(struct net *net, const void *record, uint32_t count)
     } else {
         memcpy(&start, record, count);
     }
-    if (!net_filter_passes(&net->filter,
+    if (!net_filter_passes(&net->control.filter,
                            start.destination_low | (uint64_t)start.destination_high << 32,
                            start.type) ||
         !clean_header(net, &start.header, count - HEADER)) {
@@ -495,10 +314,7 @@ static bool receive(struct net *net)
 
     virtqueue_disable_kicks(queue);
     outcome = receive_batch(net);
-    if (virtqueue_flush(queue)) {
-        virtqueue_flush(&net->device.queue[TX]);
-        virtio_device_interrupt(&net->device);
-    }
+    net_moderation_received(&net->moderation);
     if (ring_take_space_wanted(&net->from_switch)) {
         microkit_notify(net->config->channel);
     }
@@ -515,162 +331,6 @@ static bool receive(struct net *net)
     }
 }
 
-/* ---- The control queue ---- */
-
-static bool set_offloads(struct net *net, const uint8_t *data, uint32_t length)
-{
-    uint64_t offloads = 0;
-
-    if (length < sizeof(offloads)) {
-        return false;
-    }
-    for (unsigned i = 0; i < sizeof(offloads); i++) {
-        offloads |= (uint64_t)data[i] << (8 * i);
-    }
-    if ((offloads & ~(net->device.driver_features & GUEST_OFFLOADS)) != 0) {
-        return false;
-    }
-    net->offloads = offloads;
-    return true;
-}
-
-static bool command_has_feature(const struct net *net, uint8_t class, uint8_t command)
-{
-    switch (class) {
-    case VIRTIO_NET_CTRL_RX:
-        return virtio_device_has(&net->device, command <= VIRTIO_NET_CTRL_RX_ALLMULTI
-                                                   ? VIRTIO_NET_F_CTRL_RX
-                                                   : VIRTIO_NET_F_CTRL_RX_EXTRA);
-    case VIRTIO_NET_CTRL_MAC:
-        return virtio_device_has(&net->device, command == VIRTIO_NET_CTRL_MAC_TABLE_SET
-                                                   ? VIRTIO_NET_F_CTRL_RX
-                                                   : VIRTIO_NET_F_CTRL_MAC_ADDR);
-    case VIRTIO_NET_CTRL_VLAN:
-        return virtio_device_has(&net->device, VIRTIO_NET_F_CTRL_VLAN);
-    case VIRTIO_NET_CTRL_GUEST_OFFLOADS:
-        return virtio_device_has(&net->device, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
-    default:
-        return false;
-    }
-}
-
-/* `data` holds the first `length` bytes of a command of `total`, its class and code included. */
-static bool run_command(struct net *net, const uint8_t *data, uint32_t length, uint32_t total)
-{
-    uint8_t class = data[0];
-    uint8_t command = data[1];
-    uint32_t header = sizeof(struct virtio_net_ctrl_hdr);
-    bool done;
-
-    if (!command_has_feature(net, class, command)) {
-        return false;
-    }
-    data += header;
-    length -= header;
-    total -= header;
-    if (class == VIRTIO_NET_CTRL_GUEST_OFFLOADS) {
-        done = command == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET && set_offloads(net, data, length);
-    } else {
-        done = net_filter_command(&net->filter, class, command, data, length, total);
-        if (done && net->config->vhost) {
-            net_vhost_command(&net->vhost, class, command, data, length, total);
-        }
-    }
-    if (done && class == VIRTIO_NET_CTRL_RX && command == VIRTIO_NET_CTRL_RX_PROMISC) {
-        net->asked_promiscuous = net->filter.promiscuous;
-    }
-    if (done && class == VIRTIO_NET_CTRL_MAC && command == VIRTIO_NET_CTRL_MAC_ADDR_SET) {
-        virtio_device_set_config(&net->device, 0, data, ETH_ALEN);
-    }
-    update_accepts(net);
-    return done;
-}
-
-/* Copy the readable part of a command, as much as fits; returns how many bytes. */
-static uint32_t copy_command(uint8_t *to, uint32_t room, const struct virtqueue_chain *chain)
-{
-    uint32_t copied = 0;
-
-    for (uint32_t i = 0; i < chain->readable && copied < room; i++) {
-        uint32_t part = segments[i].length < room - copied ? segments[i].length : room - copied;
-
-        memcpy(to + copied, segments[i].data, part);
-        copied += part;
-    }
-    return copied;
-}
-
-/* Returns whether there is more to do at once. */
-static bool control(struct net *net)
-{
-    static uint8_t command[CONTROL_BYTES_MAX];
-    struct virtqueue *queue = &net->device.queue[CONTROL];
-    bool more = true;
-
-    for (uint32_t budget = CONTROL_BUDGET; more && budget > 0; budget--) {
-        struct virtqueue_chain chain;
-        uint32_t copied;
-
-        if (virtqueue_pop(queue, segments, VIRTQUEUE_SIZE_MAX, &chain) != VIRTQUEUE_POPPED) {
-            more = virtqueue_enable_kicks(queue);
-            continue;
-        }
-        if (chain.writable == 0 || chain.readable_bytes < sizeof(struct virtio_net_ctrl_hdr)) {
-            virtqueue_break(queue, "a control command without header or without room to answer");
-            break;
-        }
-        copied = copy_command(command, sizeof(command), &chain);
-        segments[chain.readable].data[0] = run_command(net, command, copied, chain.readable_bytes)
-                                               ? VIRTIO_NET_OK
-                                               : VIRTIO_NET_ERR;
-        virtqueue_push(queue, chain.head, 1);
-    }
-    if (virtqueue_flush(queue)) {
-        virtio_device_interrupt(&net->device);
-    }
-    if (virtqueue_error(queue) != NULL) {
-        virtio_device_fail(&net->device, virtqueue_error(queue));
-        return false;
-    }
-    return more;
-}
-
-/* ---- vhost: the switch works on the data queues ---- */
-
-/* What the guest has offered is taken for sent: the switch is about to look. */
-static void count_offered(struct net *net)
-{
-    uint16_t available = virtqueue_available(&net->device.queue[TX]);
-
-    if (available != net->available) {
-        count_sent(net, available);
-        start_coalescing(net);
-    }
-}
-
-static void kick_switch(struct net *net)
-{
-    const char *cause = net_vhost_kick(&net->vhost, &net->device);
-
-    if (cause != NULL) {
-        virtio_device_fail(&net->device, cause);
-        return;
-    }
-    count_offered(net);
-}
-
-static void vhost_notified(struct net *net)
-{
-    const char *cause = net_vhost_failure(&net->vhost);
-
-    if (net_vhost_take_interrupt(&net->vhost) && virtio_device_running(&net->device)) {
-        virtio_device_interrupt(&net->device);
-    }
-    if (cause != NULL && virtio_device_running(&net->device)) {
-        virtio_device_fail(&net->device, cause);
-    }
-}
-
 /* ---- The device ---- */
 
 static uint32_t net_work(struct virtio_device *device, uint32_t pending)
@@ -678,12 +338,14 @@ static uint32_t net_work(struct virtio_device *device, uint32_t pending)
     struct net *net = (struct net *)device;
     uint32_t left = 0;
 
-    if ((pending & 1u << CONTROL) != 0 && control(net)) {
+    if ((pending & 1u << CONTROL) != 0 && net_control_work(&net->control, segments)) {
         left |= 1u << CONTROL;
     }
     if (net->config->vhost) {
-        charge_work(net);
-        kick_switch(net);
+        net_vhost_charge(&net->vhost);
+        if (net_vhost_kick(&net->vhost, device)) {
+            net_moderation_kicked(&net->moderation);
+        }
         return left;
     }
     if ((pending & 1u << TX) != 0 && transmit(net)) {
@@ -696,7 +358,7 @@ static uint32_t net_work(struct virtio_device *device, uint32_t pending)
     return left;
 }
 
-/* Throw away what is in the ring for a guest that does not run, or that ran before this one. */
+/* Drop the records for a guest that does not run, or that ran before this one. */
 static void drain(struct net *net)
 {
     uint32_t count;
@@ -714,12 +376,35 @@ static void net_notified(struct virtio_device *device)
     struct net *net = (struct net *)device;
 
     if (net->config->vhost) {
-        charge_work(net);
-        vhost_notified(net);
+        net_vhost_charge(&net->vhost);
+        net_vhost_notified(&net->vhost, device);
     } else if (virtio_device_running(device)) {
         virtio_device_schedule(device, 1u << RX | (net->tx_waits ? 1u << TX : 0));
     } else {
         drain(net);
+    }
+}
+
+static void net_timer_expired(struct virtio_device *device)
+{
+    struct net *net = (struct net *)device;
+
+    if (!net_moderation_timer_expired(&net->moderation)) {
+        return;
+    }
+    if (net->config->vhost) {
+        microkit_notify(net->config->channel);
+    } else {
+        virtio_device_schedule(device, 1u << TX);
+    }
+}
+
+static void net_idle(struct virtio_device *device)
+{
+    struct net *net = (struct net *)device;
+
+    if (virtio_device_running(device) && net_moderation_poll(&net->moderation)) {
+        virtio_device_schedule(device, 1u << TX);
     }
 }
 
@@ -732,10 +417,8 @@ static void net_start(struct virtio_device *device)
     } else {
         drain(net);
     }
-    net_filter_reset(&net->filter, net->config->mac,
-                     virtio_device_has(device, VIRTIO_NET_F_CTRL_VLAN));
-    net->offloads = device->driver_features & GUEST_OFFLOADS;
-    update_accepts(net);
+    net_control_start(&net->control, net->config->mac);
+    update_accepts(device);
 }
 
 static void net_stop(struct virtio_device *device)
@@ -743,11 +426,8 @@ static void net_stop(struct virtio_device *device)
     struct net *net = (struct net *)device;
 
     net->tx_waits = false;
-    net->asked_promiscuous = false;
-    net->coalescing = false;
-    net->polling = false;
-    net->available = 0;
-    net->received = 0;
+    net_control_stop(&net->control);
+    net_moderation_reset(&net->moderation);
     if (net->config->vhost) {
         net->accepts = 0;
         net_vhost_stop(&net->vhost);
@@ -778,52 +458,11 @@ static void net_reset(struct virtio_device *device)
     virtio_device_set_config(device, 0, &space, sizeof(space));
 }
 
-static bool lacks(uint64_t features, unsigned feature, uint64_t any_of)
-{
-    return (features >> feature & 1u) != 0 && (features & any_of) == 0;
-}
-
-/* The dependencies of 5.1.3.1. */
-static const char *net_check_features(uint64_t features)
-{
-    uint64_t guest_csum = VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM);
-    uint64_t guest_tso =
-        VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_TSO6);
-    uint64_t host_csum = VIRTIO_FEATURE(VIRTIO_NET_F_CSUM);
-    uint64_t host_tso =
-        VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO6);
-    uint64_t control_queue = VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ);
-
-    if (lacks(features, VIRTIO_NET_F_GUEST_TSO4, guest_csum) ||
-        lacks(features, VIRTIO_NET_F_GUEST_TSO6, guest_csum) ||
-        lacks(features, VIRTIO_NET_F_GUEST_USO4, guest_csum) ||
-        lacks(features, VIRTIO_NET_F_GUEST_USO6, guest_csum)) {
-        return "segmentation offload to the guest without its checksum offload";
-    }
-    if (lacks(features, VIRTIO_NET_F_HOST_TSO4, host_csum) ||
-        lacks(features, VIRTIO_NET_F_HOST_TSO6, host_csum) ||
-        lacks(features, VIRTIO_NET_F_HOST_USO, host_csum)) {
-        return "segmentation offload without checksum offload";
-    }
-    if (lacks(features, VIRTIO_NET_F_GUEST_ECN, guest_tso) ||
-        lacks(features, VIRTIO_NET_F_HOST_ECN, host_tso)) {
-        return "ECN without TCP segmentation offload";
-    }
-    if (lacks(features, VIRTIO_NET_F_CTRL_RX, control_queue) ||
-        lacks(features, VIRTIO_NET_F_CTRL_RX_EXTRA, control_queue) ||
-        lacks(features, VIRTIO_NET_F_CTRL_VLAN, control_queue) ||
-        lacks(features, VIRTIO_NET_F_CTRL_MAC_ADDR, control_queue) ||
-        lacks(features, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, control_queue)) {
-        return "control commands without the control queue";
-    }
-    return NULL;
-}
-
 static const struct virtio_device_ops net_ops = {
     .id = VIRTIO_ID_NET,
     .queue_count = QUEUES,
-    .queue_size_max = {[RX] = QUEUE_SIZE, [TX] = QUEUE_SIZE, [CONTROL] = CONTROL_QUEUE_SIZE},
-    .check_features = net_check_features,
+    .queue_size_max = {[RX] = QUEUE_SIZE, [TX] = QUEUE_SIZE, [CONTROL] = NET_CONTROL_QUEUE_SIZE},
+    .check_features = net_features_check,
     .start = net_start,
     .stop = net_stop,
     .reset = net_reset,
@@ -834,33 +473,13 @@ static const struct virtio_device_ops net_ops = {
     .idle = net_idle,
 };
 
-static uint64_t offered_features(const struct vmm_interface_config *config)
-{
-    uint64_t features =
-        VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC) |
-        VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_NET_F_MAC) |
-        VIRTIO_FEATURE(VIRTIO_NET_F_STATUS) | VIRTIO_FEATURE(VIRTIO_NET_F_CSUM) |
-        VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ) |
-        VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX_EXTRA) |
-        VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VLAN) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) |
-        VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM);
-
-    if (config->mtu >= MTU_MIN) {
-        features |= VIRTIO_FEATURE(VIRTIO_NET_F_MTU);
-    }
-    /* Large segments need rings that can hold one. */
-    if (config->vhost || RING_RECORD_MAX(config->ring_size) >= HEADER + NET_GSO_FRAME_MAX) {
-        features |= HOST_GSO | GUEST_OFFLOADS;
-    }
-    return features;
-}
-
 static void init_rings(struct net *net)
 {
     const struct vmm_interface_config *config = net->config;
     uint32_t record_max = RING_RECORD_MAX(config->ring_size);
 
-    net->shown = (uint32_t *)(void *)((uint8_t *)config->from_switch + NET_PORT_ACCEPTS_OFFSET);
+    net->shared_accepts =
+        (uint32_t *)(void *)((uint8_t *)config->from_switch + NET_PORT_ACCEPTS_OFFSET);
     net->record_max = HEADER + NET_GSO_FRAME_MAX;
     if (net->record_max > record_max) {
         net->record_max = record_max;
@@ -873,8 +492,13 @@ struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface
                                       const struct guest_memory *memory)
 {
     struct net *net = &nets[index];
+    struct net_vhost *vhost = config->vhost ? &net->vhost : NULL;
+    /* Large segments need rings that can hold one. */
+    bool large = config->vhost || RING_RECORD_MAX(config->ring_size) >= HEADER + NET_GSO_FRAME_MAX;
 
     net->config = config;
+    net_moderation_init(&net->moderation, &net->device, vhost);
+    net_control_init(&net->control, &net->device, vhost, update_accepts);
     if (config->vhost) {
         net_vhost_init(&net->vhost, config->channel, config->vhost_page);
     } else {
@@ -882,7 +506,7 @@ struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface
     }
     net->device.ops = &net_ops;
     net->device.name = names[index];
-    net->device.features = offered_features(config);
+    net->device.features = net_features_offered(config->mtu, large);
     virtio_device_init(&net->device, memory, config->registers, config->gpa, config->intid);
     return &net->device;
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "lib/notify.h"
+#include "vmm/throttle.h"
 
 static bool call(const struct net_vhost *vhost, uint64_t label, uint16_t count)
 {
@@ -13,7 +14,7 @@ static bool call(const struct net_vhost *vhost, uint64_t label, uint16_t count)
     return microkit_msginfo_get_label(reply) == VHOST_OK;
 }
 
-/* What was said of queues that are no more is not to be believed of the next ones. */
+/* Clear what the page says of queues that are gone: it must not count for the next ones. */
 static void forget(struct net_vhost *vhost)
 {
     __atomic_store_n(&vhost->page->interrupt, 0, __ATOMIC_RELAXED);
@@ -73,7 +74,8 @@ static bool hand_over(struct net_vhost *vhost, const struct virtio_queue_setup *
     return true;
 }
 
-const char *net_vhost_kick(struct net_vhost *vhost, const struct virtio_device *device)
+/* Hand over the queues that are enabled and not handed over. Returns NULL, or the cause. */
+static const char *hand_over_queues(struct net_vhost *vhost, const struct virtio_device *device)
 {
     if (!vhost->started) {
         return "the switch does not serve it";
@@ -84,8 +86,19 @@ const char *net_vhost_kick(struct net_vhost *vhost, const struct virtio_device *
             return "the switch refuses its queues";
         }
     }
-    notify_at_end(vhost->channel);
     return NULL;
+}
+
+bool net_vhost_kick(struct net_vhost *vhost, struct virtio_device *device)
+{
+    const char *cause = hand_over_queues(vhost, device);
+
+    if (cause != NULL) {
+        virtio_device_fail(device, cause);
+        return false;
+    }
+    notify_at_end(vhost->channel);
+    return true;
 }
 
 void net_vhost_accepts(struct net_vhost *vhost, uint32_t accepts)
@@ -123,13 +136,15 @@ void net_vhost_set_polling(struct net_vhost *vhost, bool polling)
     __atomic_store_n(&vhost->page->polling, polling, __ATOMIC_SEQ_CST);
 }
 
-bool net_vhost_take_interrupt(struct net_vhost *vhost)
+/* Whether the guest is to be interrupted; true once. */
+static bool take_interrupt(struct net_vhost *vhost)
 {
     return __atomic_load_n(&vhost->page->interrupt, __ATOMIC_RELAXED) != 0 &&
            __atomic_exchange_n(&vhost->page->interrupt, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-const char *net_vhost_failure(struct net_vhost *vhost)
+/* Why the switch has given up the queues, until the next call; or NULL. */
+static const char *take_failure(struct net_vhost *vhost)
 {
     if (__atomic_load_n(&vhost->page->failed, __ATOMIC_ACQUIRE) == 0) {
         return NULL;
@@ -138,4 +153,24 @@ const char *net_vhost_failure(struct net_vhost *vhost)
     memcpy(vhost->cause, vhost->page->cause, sizeof(vhost->cause));
     vhost->cause[sizeof(vhost->cause) - 1] = '\0';
     return vhost->cause;
+}
+
+void net_vhost_notified(struct net_vhost *vhost, struct virtio_device *device)
+{
+    const char *cause = take_failure(vhost);
+
+    if (take_interrupt(vhost) && virtio_device_running(device)) {
+        virtio_device_interrupt(device);
+    }
+    if (cause != NULL && virtio_device_running(device)) {
+        virtio_device_fail(device, cause);
+    }
+}
+
+void net_vhost_charge(struct net_vhost *vhost)
+{
+    uint32_t work = __atomic_load_n(&vhost->page->work, __ATOMIC_RELAXED);
+
+    throttle_add(work - vhost->charged);
+    vhost->charged = work;
 }

@@ -16,6 +16,7 @@ struct net_vhost {
     bool started;
     uint32_t handed;  /* bit q: the switch has queue q */
     uint32_t accepts; /* as the switch knows it */
+    uint32_t charged; /* of the page's `work`: up to here the machine has been charged for it */
     char cause[VHOST_CAUSE_SIZE];
 };
 
@@ -32,10 +33,20 @@ void net_vhost_stop(struct net_vhost *vhost);
 void net_vhost_drop(struct net_vhost *vhost, uint32_t queue);
 
 /*
- * Let the switch look at the queues, having handed over those that are enabled and are not yet.
- * Returns NULL, or the cause for which it does not take one.
+ * Notify the switch that there may be work on the queues of `device`, and before that hand over
+ * those that are enabled and that it does not have. Returns false, with the device stopped, if the
+ * switch does not take one.
  */
-const char *net_vhost_kick(struct net_vhost *vhost, const struct virtio_device *device);
+bool net_vhost_kick(struct net_vhost *vhost, struct virtio_device *device);
+
+/*
+ * The switch has notified the monitor: interrupt the guest if the page says so, and stop the device
+ * if the page says that its driver has broken a rule of its queues.
+ */
+void net_vhost_notified(struct net_vhost *vhost, struct virtio_device *device);
+
+/* Charge the machine for what the switch has done for it since the last call (vmm/throttle.h). */
+void net_vhost_charge(struct net_vhost *vhost);
 
 /* What the guest can receive: NET_PORT_* of net_port.h. */
 void net_vhost_accepts(struct net_vhost *vhost, uint32_t accepts);
@@ -44,15 +55,8 @@ void net_vhost_accepts(struct net_vhost *vhost, uint32_t accepts);
 void net_vhost_command(struct net_vhost *vhost, uint8_t class, uint8_t command, const uint8_t *data,
                        uint32_t length, uint32_t total);
 
-/* Whether the switch may leave it to the monitor to notice that frames have been sent. */
+/* The monitor's coalescing timer runs, or not: whether sent frames may stay unsignalled. */
 void net_vhost_set_coalescing(struct net_vhost *vhost, bool coalescing);
 
-/* Whether it is the monitor's affair to notice that there are frames to be sent. */
+/* The monitor polls the transmit queue, or not. */
 void net_vhost_set_polling(struct net_vhost *vhost, bool polling);
-
-/* Whether the guest is to be interrupted; true once. */
-bool net_vhost_take_interrupt(struct net_vhost *vhost);
-
-/* Why the switch has given the queues up, in words that are the caller's until the next call; or
- * NULL. */
-const char *net_vhost_failure(struct net_vhost *vhost);
