@@ -8,9 +8,6 @@
 #include "cpu.h"
 #include "virtio_registers.h"
 
-#define MAGIC   0x74726976u /* "virt" */
-#define VERSION 2u
-
 /* A device stops within microseconds, or not at all. */
 #define RESET_READS 1000000u
 
@@ -27,13 +24,13 @@ static void add_status(uintptr_t registers, uint32_t bit)
 
 static const char *find(uintptr_t registers, uint32_t id)
 {
-    if (virtio_read32(registers, VIRTIO_MMIO_MAGIC_VALUE) != MAGIC) {
+    if (virtio_read32(registers, VIRTIO_MMIO_MAGIC_VALUE) != VIRTIO_MMIO_MAGIC) {
         return "there is no virtio-mmio slot at its address";
     }
     if (virtio_read32(registers, VIRTIO_MMIO_DEVICE_ID) == 0) {
         return "there is no device in its slot";
     }
-    if (virtio_read32(registers, VIRTIO_MMIO_VERSION) != VERSION) {
+    if (virtio_read32(registers, VIRTIO_MMIO_VERSION) != VIRTIO_MMIO_VERSION_MODERN) {
         return "its interface is the legacy one (QEMU: -global virtio-mmio.force-legacy=false)";
     }
     if (virtio_read32(registers, VIRTIO_MMIO_DEVICE_ID) != id) {

@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+/* What MagicValue and Version read as. Version 1 is the legacy interface. */
+#define VIRTIO_MMIO_MAGIC          0x74726976u /* "virt" */
+#define VIRTIO_MMIO_VERSION_MODERN 2u
+
 #if defined(__aarch64__)
 
 static inline uint32_t virtio_read32(uintptr_t registers, uint32_t offset)

@@ -5,35 +5,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "virtqueues are little endian, and nothing here swaps bytes"
-#endif
-
-/* Where the fields lie in the rings, in units of 16 bits (virtio 1.2, 2.7.6 and 2.7.8). */
-#define RING_FLAGS             0u
-#define RING_IDX               1u
-#define AVAIL_RING(index)      (2u + (index))
-#define AVAIL_USED_EVENT(size) (2u + (size))
-#define USED_RING(index)       (2u + 4u * (index))
-#define USED_AVAIL_EVENT(size) (2u + 4u * (size))
-#define AVAIL_BYTES(size)      (6u + 2u * (uint64_t)(size))
-#define USED_BYTES(size)       (6u + 8u * (uint64_t)(size))
+#include "vring.h"
 
 /*
- * One access each, neither torn nor repeated by the compiler, whatever the driver does meanwhile.
- * The order between accesses is made by fences, which are dmb ish: a guest's memory is inner
- * shareable.
+ * The order between accesses to the rings is made by fences, which are dmb ish: a guest's memory is
+ * inner shareable.
  */
-static uint16_t read16(const uint16_t *from)
-{
-    return *(const volatile uint16_t *)from;
-}
-
-static void write16(uint16_t *to, uint16_t value)
-{
-    *(volatile uint16_t *)to = value;
-}
 
 /* A private copy of one descriptor; only those of an indirect table may be unaligned. */
 static struct vring_desc read_desc(const uint8_t *from)
@@ -65,9 +42,9 @@ const char *virtqueue_enable(struct virtqueue *queue, const struct guest_memory 
         used % VRING_USED_ALIGN_SIZE != 0) {
         return "a ring is misaligned";
     }
-    queue->desc = guest_memory_at(memory, desc, (uint64_t)size * sizeof(struct vring_desc));
-    queue->avail = guest_memory_at(memory, avail, AVAIL_BYTES(size));
-    queue->used = guest_memory_at(memory, used, USED_BYTES(size));
+    queue->desc = guest_memory_at(memory, desc, VRING_DESC_BYTES(size));
+    queue->avail = guest_memory_at(memory, avail, VRING_AVAIL_BYTES(size));
+    queue->used = guest_memory_at(memory, used, VRING_USED_BYTES(size));
     if (queue->desc == NULL || queue->avail == NULL || queue->used == NULL) {
         return "a ring is outside of the guest's memory";
     }
@@ -96,7 +73,7 @@ static bool more_available(struct virtqueue *queue)
     if (queue->seen_avail != queue->next_avail) {
         return true;
     }
-    queue->seen_avail = read16(queue->avail + RING_IDX);
+    queue->seen_avail = vring_read16(queue->avail + VRING_IDX);
     if (queue->seen_avail == queue->next_avail) {
         return false;
     }
@@ -217,7 +194,7 @@ enum virtqueue_pop virtqueue_pop(struct virtqueue *queue, struct virtqueue_segme
     if (!more_available(queue)) {
         return queue->error != NULL ? VIRTQUEUE_BROKEN : VIRTQUEUE_EMPTY;
     }
-    head = read16(queue->avail + AVAIL_RING(queue->next_avail & (queue->size - 1u)));
+    head = vring_read16(queue->avail + VRING_AVAIL_ELEMENT(queue->next_avail & (queue->size - 1u)));
     if (head >= queue->size) {
         virtqueue_break(queue, "the available ring names a descriptor beyond the table");
         return VIRTQUEUE_BROKEN;
@@ -274,12 +251,13 @@ void virtqueue_unpop_lacking(struct virtqueue *queue, uint16_t count, uint32_t b
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
 {
     volatile uint32_t *element;
+    uint32_t slot;
 
     if (queue->size == 0) {
         return;
     }
-    element = (volatile uint32_t *)(void *)(queue->used +
-                                            USED_RING(queue->next_used & (queue->size - 1u)));
+    slot = queue->next_used & (queue->size - 1u);
+    element = (volatile uint32_t *)(void *)(queue->used + VRING_USED_ELEMENT(slot));
     element[0] = head;
     element[1] = written;
     queue->next_used++;
@@ -289,7 +267,7 @@ void virtqueue_publish(struct virtqueue *queue)
 {
     if (queue->size != 0) {
         atomic_thread_fence(memory_order_release); /* elements and buffers first, then the index */
-        write16(queue->used + RING_IDX, queue->next_used);
+        vring_write16(queue->used + VRING_IDX, queue->next_used);
     }
 }
 
@@ -303,24 +281,24 @@ bool virtqueue_flush(struct virtqueue *queue)
     }
     virtqueue_publish(queue);
     queue->signalled_used = new_used;
-    atomic_thread_fence(
-        memory_order_seq_cst); /* the driver writes its event index, then reads ours */
+    /* The driver does the reverse: it writes its event index, then reads the used index. */
+    atomic_thread_fence(memory_order_seq_cst);
     if (queue->event_idx) {
-        uint16_t event = read16(queue->avail + AVAIL_USED_EVENT(queue->size));
+        uint16_t event = vring_read16(queue->avail + VRING_AVAIL_USED_EVENT(queue->size));
 
         return vring_need_event(event, new_used, old_used);
     }
-    return (read16(queue->avail + RING_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
+    return (vring_read16(queue->avail + VRING_FLAGS) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
 }
 
 uint16_t virtqueue_available(const struct virtqueue *queue)
 {
-    return queue->size != 0 ? read16(queue->avail + RING_IDX) : 0;
+    return queue->size != 0 ? vring_read16(queue->avail + VRING_IDX) : 0;
 }
 
 uint16_t virtqueue_used(const struct virtqueue *queue)
 {
-    return queue->size != 0 ? read16(queue->used + RING_IDX) : 0;
+    return queue->size != 0 ? vring_read16(queue->used + VRING_IDX) : 0;
 }
 
 void virtqueue_disable_kicks(struct virtqueue *queue)
@@ -331,7 +309,7 @@ void virtqueue_disable_kicks(struct virtqueue *queue)
     queue->kicks_disabled = true;
     /* An event index that is not advanced asks for nothing; the flag is for drivers without. */
     if (!queue->event_idx) {
-        write16(queue->used + RING_FLAGS, VRING_USED_F_NO_NOTIFY);
+        vring_write16(queue->used + VRING_FLAGS, VRING_USED_F_NO_NOTIFY);
     }
 }
 
@@ -347,10 +325,11 @@ bool virtqueue_enable_kicks_delayed(struct virtqueue *queue, uint16_t count)
     }
     queue->kicks_disabled = false;
     if (queue->event_idx) {
-        write16(queue->used + USED_AVAIL_EVENT(queue->size), (uint16_t)(queue->seen_avail + count));
+        vring_write16(queue->used + VRING_USED_AVAIL_EVENT(queue->size),
+                      (uint16_t)(queue->seen_avail + count));
     } else {
-        write16(queue->used + RING_FLAGS, 0);
+        vring_write16(queue->used + VRING_FLAGS, 0);
     }
     atomic_thread_fence(memory_order_seq_cst); /* first the event index, then the ring */
-    return read16(queue->avail + RING_IDX) != queue->seen_avail;
+    return vring_read16(queue->avail + VRING_IDX) != queue->seen_avail;
 }

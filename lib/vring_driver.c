@@ -5,36 +5,11 @@
 #include <stddef.h>
 #include <string.h>
 #include "cpu.h"
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "virtqueues are little endian, and nothing here swaps bytes"
-#endif
-
-/* Where the fields lie in the rings, in units of 16 bits (virtio 1.2, 2.7.6 and 2.7.8). */
-#define RING_FLAGS             0u
-#define RING_IDX               1u
-#define AVAIL_RING(index)      (2u + (index))
-#define AVAIL_USED_EVENT(size) (2u + (size))
-#define USED_RING(index)       (2u + 4u * (index))
-#define USED_AVAIL_EVENT(size) (2u + 4u * (size))
-
-#define DESC_BYTES(size)  ((uint64_t)(size) * sizeof(struct vring_desc))
-#define AVAIL_BYTES(size) (6u + 2u * (uint64_t)(size))
-#define USED_BYTES(size)  (6u + 8u * (uint64_t)(size))
+#include "vring.h"
 
 static uint64_t align16(uint64_t value)
 {
     return (value + 15u) & ~15ULL;
-}
-
-static uint16_t read16(const uint16_t *from)
-{
-    return *(const volatile uint16_t *)from;
-}
-
-static void write16(uint16_t *to, uint16_t value)
-{
-    *(volatile uint16_t *)to = value;
 }
 
 static enum vring_driver_take break_queue(struct vring_driver *queue, const char *cause)
@@ -45,16 +20,16 @@ static enum vring_driver_take break_queue(struct vring_driver *queue, const char
 
 uint64_t vring_driver_bytes(uint16_t size, uint16_t indirect_max)
 {
-    return DESC_BYTES(size) + align16(AVAIL_BYTES(size)) + align16(USED_BYTES(size)) +
-           DESC_BYTES(size) * indirect_max;
+    return VRING_DESC_BYTES(size) + align16(VRING_AVAIL_BYTES(size)) +
+           align16(VRING_USED_BYTES(size)) + VRING_DESC_BYTES(size) * indirect_max;
 }
 
 void vring_driver_init(struct vring_driver *queue, void *memory, uint64_t paddr, uint16_t size,
                        uint16_t indirect_max, uint64_t features)
 {
-    uint64_t avail = DESC_BYTES(size);
-    uint64_t used = avail + align16(AVAIL_BYTES(size));
-    uint64_t indirect = used + align16(USED_BYTES(size));
+    uint64_t avail = VRING_DESC_BYTES(size);
+    uint64_t used = avail + align16(VRING_AVAIL_BYTES(size));
+    uint64_t indirect = used + align16(VRING_USED_BYTES(size));
     uint8_t *bytes = memory;
 
     memset(queue, 0, sizeof(*queue));
@@ -104,8 +79,8 @@ static void fill_indirect(struct vring_driver *queue, uint16_t head,
             table[i].next = (uint16_t)(i + 1u);
         }
     }
-    queue->desc[head] = (struct vring_desc){.addr = queue->indirect_paddr + DESC_BYTES(first),
-                                            .len = (uint32_t)DESC_BYTES(count),
+    queue->desc[head] = (struct vring_desc){.addr = queue->indirect_paddr + VRING_DESC_BYTES(first),
+                                            .len = (uint32_t)VRING_DESC_BYTES(count),
                                             .flags = VRING_DESC_F_INDIRECT};
 }
 
@@ -176,7 +151,7 @@ bool vring_driver_add(struct vring_driver *queue, const struct vring_driver_segm
     }
     queue->chain[head] = chain;
     queue->in_flight++;
-    queue->avail[AVAIL_RING(queue->next_avail & (queue->size - 1u))] = head;
+    queue->avail[VRING_AVAIL_ELEMENT(queue->next_avail & (queue->size - 1u))] = head;
     queue->next_avail++;
     return true;
 }
@@ -190,21 +165,22 @@ bool vring_driver_publish(struct vring_driver *queue)
         return false;
     }
     cpu_device_barrier(); /* descriptors and buffers first, then the index */
-    write16(queue->avail + RING_IDX, new_avail);
+    vring_write16(queue->avail + VRING_IDX, new_avail);
     queue->notified_avail = new_avail;
     cpu_device_barrier(); /* the device writes its event index, then reads ours */
     if (queue->event_idx) {
-        uint16_t event = read16(queue->used + USED_AVAIL_EVENT(queue->size));
+        uint16_t event = vring_read16(queue->used + VRING_USED_AVAIL_EVENT(queue->size));
 
         return vring_need_event(event, new_avail, old_avail);
     }
-    return (read16(queue->used + RING_FLAGS) & VRING_USED_F_NO_NOTIFY) == 0;
+    return (vring_read16(queue->used + VRING_FLAGS) & VRING_USED_F_NO_NOTIFY) == 0;
 }
 
 enum vring_driver_take vring_driver_take(struct vring_driver *queue, uint16_t *token,
                                          uint32_t *written)
 {
     const volatile uint32_t *element;
+    uint32_t slot;
     uint16_t done;
     uint32_t id;
     uint32_t length;
@@ -212,7 +188,7 @@ enum vring_driver_take vring_driver_take(struct vring_driver *queue, uint16_t *t
     if (queue->error != NULL) {
         return VRING_DRIVER_BROKEN;
     }
-    done = (uint16_t)(read16(queue->used + RING_IDX) - queue->next_used);
+    done = (uint16_t)(vring_read16(queue->used + VRING_IDX) - queue->next_used);
     if (done == 0) {
         return VRING_DRIVER_EMPTY;
     }
@@ -220,9 +196,8 @@ enum vring_driver_take vring_driver_take(struct vring_driver *queue, uint16_t *t
         return break_queue(queue, "the device says that it has done more than it was given");
     }
     cpu_device_barrier(); /* what the index announces is read after it */
-    element =
-        (const volatile uint32_t *)(const void *)(queue->used +
-                                                  USED_RING(queue->next_used & (queue->size - 1u)));
+    slot = queue->next_used & (queue->size - 1u);
+    element = (const volatile uint32_t *)(const void *)(queue->used + VRING_USED_ELEMENT(slot));
     id = element[0];
     length = element[1];
     if (id >= queue->size || queue->chain[id].descriptors == 0) {
@@ -244,18 +219,18 @@ bool vring_driver_enable_interrupts(struct vring_driver *queue)
         return false;
     }
     if (queue->event_idx) {
-        write16(queue->avail + AVAIL_USED_EVENT(queue->size), queue->next_used);
+        vring_write16(queue->avail + VRING_AVAIL_USED_EVENT(queue->size), queue->next_used);
     } else {
-        write16(queue->avail + RING_FLAGS, 0);
+        vring_write16(queue->avail + VRING_FLAGS, 0);
     }
     cpu_device_barrier(); /* first the event index, then the ring */
-    return read16(queue->used + RING_IDX) != queue->next_used;
+    return vring_read16(queue->used + VRING_IDX) != queue->next_used;
 }
 
 void vring_driver_disable_interrupts(struct vring_driver *queue)
 {
     /* With event indices, an index that is not advanced asks for no interrupt. */
     if (!queue->event_idx) {
-        write16(queue->avail + RING_FLAGS, VRING_AVAIL_F_NO_INTERRUPT);
+        vring_write16(queue->avail + VRING_FLAGS, VRING_AVAIL_F_NO_INTERRUPT);
     }
 }

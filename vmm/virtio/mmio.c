@@ -6,12 +6,11 @@
 #include <stddef.h>
 #include "lib/cpu.h"
 #include "lib/log.h"
+#include "lib/virtio_registers.h"
 #include "vmm/pace.h"
 #include "vmm/vgic.h"
 
-#define MAGIC   0x74726976u /* "virt" */
-#define VERSION 2u
-#define VENDOR  0x69617262u /* "brai" */
+#define VENDOR 0x69617262u /* "brai" */
 
 #define NO_SHM_REGION UINT32_MAX /* what SHMLen and SHMBase read as (4.2.2.1) */
 
@@ -90,8 +89,8 @@ static void show_queue(struct virtio_device *device)
 
 static void show_all(struct virtio_device *device)
 {
-    show(device, VIRTIO_MMIO_MAGIC_VALUE, MAGIC);
-    show(device, VIRTIO_MMIO_VERSION, VERSION);
+    show(device, VIRTIO_MMIO_MAGIC_VALUE, VIRTIO_MMIO_MAGIC);
+    show(device, VIRTIO_MMIO_VERSION, VIRTIO_MMIO_VERSION_MODERN);
     show(device, VIRTIO_MMIO_DEVICE_ID, device->ops->id);
     show(device, VIRTIO_MMIO_VENDOR_ID, VENDOR);
     show(device, VIRTIO_MMIO_SHM_LEN_LOW, NO_SHM_REGION);
