@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A request of the guest's becomes a request to the multiplexer that names the guest's own buffers;
- * the monitor touches only its header and its status byte. Each request in flight has a slot.
+ * A virtio disk: its queue, the requests that are with the multiplexer, and its features. How a
+ * request of the guest becomes one to the multiplexer is in block_chain.c.
  *
- * The disk works on the guest's memory whatever becomes of the device meanwhile. A slot whose
- * chain the guest has taken back, by a reset, is stale: it is kept until the answer comes, and
- * until then the device has not quiesced.
+ * Each request in flight has a slot. The disk works on the guest's memory whatever becomes of the
+ * device meanwhile. If the guest takes the chain back, by a reset, its slot is stale: it is kept
+ * until the reply comes, and until then the device has not quiesced.
  */
 
 #include "block.h"
@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "block/rings.h"
+#include "block_chain.h"
 #include "lib/log.h"
 #include "lib/ring.h"
 
@@ -26,29 +27,26 @@ enum { QUEUE, QUEUES };
 #define BUDGET          64u /* work per turn: a chain costs one, and one more for each 32 descriptors */
 #define WORK_COST_SHIFT 5
 #define SLOTS           BLOCK_DEPTH
-#define SEGMENT         65536u /* bytes of a guest's segment, as it is told */
-#define HEADER          ((uint32_t)sizeof(struct virtio_blk_outhdr))
+#define SEGMENT         65536u /* bytes: size_max of configuration space, if the disk takes it */
 
 /* A guest's request that is with the multiplexer. */
 struct slot {
     bool busy;
-    bool stale;      /* nobody waits for it any more */
-    bool flushes;    /* the guest knows no flush: one follows before it is answered, */
-    bool must_flush; /* and has yet to find room in the ring */
+    bool stale;      /* the guest has taken it back by a reset */
+    bool flushes;    /* the driver has no flush: the monitor sends one before it answers */
+    bool must_flush; /* that flush has found no room in the ring yet */
     uint16_t head;
-    uint32_t data_bytes; /* that the disk writes into the guest's memory */
+    uint32_t data_bytes; /* bytes that the disk writes into the guest's memory */
     uint8_t *status;     /* the guest's status byte */
 };
 
 struct disk {
     struct virtio_device device; /* first: the transport hands this back */
     const struct vmm_disk_config *config;
-    const struct guest_memory *memory;
-    uint64_t ram_piece;
+    struct block_backend backend;
     struct ring requests;
     struct ring replies;
-    struct block_info info;
-    bool known;           /* `info` has come */
+    bool known;           /* the backend's `info` has come */
     bool blocked;         /* the guest's queue waits for a slot, or for room in the ring */
     bool reported;        /* a broken ring */
     bool flushes_waiting; /* some slot must flush */
@@ -62,7 +60,7 @@ _Static_assert(sizeof(names) / sizeof(names[0]) == VMM_MAX_DISKS, "a name for ea
 
 static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
 
-/* The request that is being made. */
+/* The request that is being made; large, so not on the stack. */
 static struct block_request_copy request;
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -88,195 +86,6 @@ static void notify_peer(struct disk *disk)
     if (!disk->reported && (ring_broken(&disk->requests) || ring_broken(&disk->replies))) {
         disk->reported = true;
         log_printf("%s: its ring is broken: no more requests are answered", disk->device.name);
-    }
-}
-
-/* ---- Chains ---- */
-
-/* A guest's request as a chain of segments: which bytes of it are what. */
-struct chain {
-    struct virtqueue_chain popped;
-    struct virtio_blk_outhdr header;
-    uint8_t *status;
-    uint32_t in_bytes;  /* data to fill: all that is writable but the status byte */
-    uint32_t out_bytes; /* data to take: all that is readable but the header */
-};
-
-/* Copy `count` bytes of the readable segments from `skip` on. False if some are not there. */
-static bool copy_out(const struct virtqueue_chain *popped, uint32_t skip, void *to, uint32_t count)
-{
-    return virtqueue_copy_out(segments, popped->readable, skip, to, count) == count;
-}
-
-/* Fill the writable segments; what does not fit is left out. False if some are not there. */
-static bool copy_in(const struct virtqueue_chain *popped, const void *from, uint32_t count)
-{
-    const uint8_t *bytes = from;
-
-    for (uint32_t i = 0; i < popped->writable && count > 0; i++) {
-        const struct virtqueue_segment *segment = &segments[popped->readable + i];
-        uint32_t part = segment->length < count ? segment->length : count;
-
-        if (segment->data == NULL) {
-            return false;
-        }
-        memcpy(segment->data, bytes, part);
-        bytes += part;
-        count -= part;
-    }
-    return true;
-}
-
-/* The cause for which the chain cannot even be answered, or NULL. */
-static const char *find_status(struct chain *chain)
-{
-    const struct virtqueue_segment *last;
-
-    if (chain->popped.writable == 0) {
-        return "a request without room for its status";
-    }
-    last = &segments[chain->popped.readable + chain->popped.writable - 1];
-    if (last->data == NULL) {
-        return "a request's status is to go where there is no memory";
-    }
-    chain->status = last->data + last->length - 1;
-    chain->in_bytes = chain->popped.writable_bytes - 1;
-    return NULL;
-}
-
-/*
- * Append the memory of `count` bytes to the request's segments, from byte `skip` of the segments
- * from `first` on. Pieces end where RAM's regions meet. False if memory is not there, or if there
- * would be too many.
- */
-static bool add_data(const struct disk *disk, uint32_t first, uint32_t skip, uint32_t count)
-{
-    for (uint32_t i = first; count > 0; i++) {
-        uint64_t offset;
-        uint32_t length;
-
-        if (skip >= segments[i].length) {
-            skip -= segments[i].length;
-            continue;
-        }
-        if (segments[i].data == NULL) {
-            return false;
-        }
-        offset = (uint64_t)(segments[i].data - disk->memory->base) + skip;
-        length = segments[i].length - skip < count ? segments[i].length - skip : count;
-        skip = 0;
-        count -= length;
-        while (length > 0) {
-            uint64_t in_region = offset % disk->ram_piece;
-            uint64_t piece = disk->ram_piece - in_region;
-
-            if (request.head.segment_count == disk->info.segments_max) {
-                return false;
-            }
-            if (piece > length) {
-                piece = length;
-            }
-            if (piece > disk->info.segment_bytes_max) {
-                piece = disk->info.segment_bytes_max;
-            }
-            request.segments[request.head.segment_count++] =
-                (struct block_segment){.region = (uint32_t)(offset / disk->ram_piece),
-                                       .length = (uint32_t)piece,
-                                       .offset = in_region};
-            offset += piece;
-            length -= (uint32_t)piece;
-        }
-    }
-    return true;
-}
-
-/* ---- Kinds of requests (5.2.6) ---- */
-
-/* What becomes of a chain: it is answered at once with a VIRTIO_BLK_S_* status, or sent. */
-#define SEND 0x100u
-
-static unsigned make_transfer(const struct disk *disk, const struct chain *chain, bool write)
-{
-    uint32_t bytes = write ? chain->out_bytes : chain->in_bytes;
-
-    if (bytes == 0 || bytes % BLOCK_SECTOR != 0 || bytes > BLOCK_BYTES_MAX) {
-        return VIRTIO_BLK_S_IOERR;
-    }
-    request.head = (struct block_request){.op = write ? BLOCK_WRITE : BLOCK_READ,
-                                          .sector = chain->header.sector,
-                                          .sector_count = bytes / BLOCK_SECTOR};
-    return add_data(disk, write ? 0 : chain->popped.readable, write ? HEADER : 0, bytes)
-               ? SEND
-               : VIRTIO_BLK_S_IOERR;
-}
-
-static unsigned make_flush(const struct disk *disk)
-{
-    if (!virtio_device_has(&disk->device, VIRTIO_BLK_F_FLUSH)) {
-        return VIRTIO_BLK_S_UNSUPP;
-    }
-    request.head = (struct block_request){.op = BLOCK_FLUSH};
-    return SEND;
-}
-
-/* Discard and write zeroes, of one range: that is what the guest was told. */
-static unsigned make_range(const struct disk *disk, const struct chain *chain, bool discard)
-{
-    struct virtio_blk_discard_write_zeroes range;
-
-    if (!virtio_device_has(&disk->device,
-                           discard ? VIRTIO_BLK_F_DISCARD : VIRTIO_BLK_F_WRITE_ZEROES)) {
-        return VIRTIO_BLK_S_UNSUPP;
-    }
-    if (chain->out_bytes != sizeof(range) ||
-        !copy_out(&chain->popped, HEADER, &range, sizeof(range))) {
-        return VIRTIO_BLK_S_IOERR;
-    }
-    if ((range.flags & ~(discard ? 0u : VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)) != 0) {
-        return VIRTIO_BLK_S_UNSUPP;
-    }
-    request.head = (struct block_request){
-        .op = discard ? BLOCK_DISCARD : BLOCK_WRITE_ZEROES,
-        .sector = range.sector,
-        .sector_count = range.num_sectors,
-        .flags = range.flags != 0 ? BLOCK_REQUEST_UNMAP : 0,
-    };
-    return SEND;
-}
-
-/* The id string: not terminated if it has all its bytes (5.2.6). */
-static unsigned answer_id(const struct disk *disk, struct chain *chain)
-{
-    char id[VIRTIO_BLK_ID_BYTES] = {0};
-
-    chain->in_bytes = smaller(chain->in_bytes, sizeof(id));
-    for (unsigned i = 0; i < sizeof(id) && disk->config->id[i] != '\0'; i++) {
-        id[i] = disk->config->id[i];
-    }
-    return copy_in(&chain->popped, id, chain->in_bytes) ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
-}
-
-static unsigned make_request(const struct disk *disk, struct chain *chain)
-{
-    if (!copy_out(&chain->popped, 0, &chain->header, HEADER)) {
-        return VIRTIO_BLK_S_IOERR;
-    }
-    chain->out_bytes = chain->popped.readable_bytes - HEADER;
-    switch (chain->header.type) {
-    case VIRTIO_BLK_T_IN:
-        return make_transfer(disk, chain, false);
-    case VIRTIO_BLK_T_OUT:
-        return make_transfer(disk, chain, true);
-    case VIRTIO_BLK_T_FLUSH:
-        return make_flush(disk);
-    case VIRTIO_BLK_T_DISCARD:
-        return make_range(disk, chain, true);
-    case VIRTIO_BLK_T_WRITE_ZEROES:
-        return make_range(disk, chain, false);
-    case VIRTIO_BLK_T_GET_ID:
-        return answer_id(disk, chain);
-    default:
-        return VIRTIO_BLK_S_UNSUPP;
     }
 }
 
@@ -306,7 +115,7 @@ static bool changes_disk(uint16_t op)
 }
 
 /* Send the request that has been made of `chain`; false if the ring has no room for it. */
-static bool send_chain(struct disk *disk, const struct chain *chain)
+static bool send_chain(struct disk *disk, const struct block_chain *chain)
 {
     uint32_t slot = find_slot(disk);
 
@@ -319,7 +128,8 @@ static bool send_chain(struct disk *disk, const struct chain *chain)
         .head = chain->popped.head,
         .data_bytes = request.head.op == BLOCK_READ ? chain->in_bytes : 0,
         .status = chain->status,
-        .flushes = changes_disk(request.head.op) && (disk->info.features & BLOCK_INFO_FLUSH) != 0 &&
+        .flushes = changes_disk(request.head.op) &&
+                   (disk->backend.info.features & BLOCK_INFO_FLUSH) != 0 &&
                    !virtio_device_has(&disk->device, VIRTIO_BLK_F_FLUSH),
     };
     return true;
@@ -327,10 +137,10 @@ static bool send_chain(struct disk *disk, const struct chain *chain)
 
 enum outcome { DONE, BLOCKED, EMPTY, FAILED };
 
-/* *spent becomes more by what it has cost. */
+/* Serve the next chain. Its cost is added to *spent. */
 static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint32_t *spent)
 {
-    struct chain chain = {0};
+    struct block_chain chain = {.segments = segments};
     const char *cause;
     unsigned status;
 
@@ -346,13 +156,14 @@ static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint
         break;
     }
     *spent += 1 + ((chain.popped.readable + (uint32_t)chain.popped.writable) >> WORK_COST_SHIFT);
-    cause = find_status(&chain);
+    cause = block_chain_find_status(&chain);
     if (cause != NULL) {
         virtqueue_break(queue, cause);
         return FAILED;
     }
-    status = make_request(disk, &chain);
-    if (status != SEND) {
+    status =
+        block_chain_make_request(&chain, &disk->backend, disk->device.driver_features, &request);
+    if (status != BLOCK_CHAIN_SEND) {
         give_back(disk, chain.popped.head, chain.status, (uint8_t)status, chain.in_bytes);
     } else if (!send_chain(disk, &chain)) {
         virtqueue_unpop(queue, 1);
@@ -387,7 +198,7 @@ static uint32_t block_work(struct virtio_device *device, uint32_t pending)
     return more && (outcome == DONE || outcome == EMPTY) ? 1u << QUEUE : 0;
 }
 
-/* ---- Answers ---- */
+/* ---- Replies ---- */
 
 static uint8_t status_of(uint32_t status)
 {
@@ -447,15 +258,15 @@ static void take_info(struct disk *disk, const struct block_info *info)
         log_limited("%s: the disk is described a second time: ignored", disk->device.name);
         return;
     }
-    disk->info = *info;
+    disk->backend.info = *info;
     disk->known = true;
     if (info->sectors == 0 || info->segments_max < 2 || info->segments_max > BLOCK_SEGMENTS_MAX ||
         info->segment_bytes_max < 4096) {
         log_printf("%s: no medium", disk->device.name);
-        disk->info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};
+        disk->backend.info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};
     }
     /* The guest has not been started, because this device had not quiesced. */
-    disk->device.features = offered_features(&disk->info);
+    disk->device.features = offered_features(&disk->backend.info);
     virtio_device_reset(&disk->device);
 }
 
@@ -485,7 +296,7 @@ static void take_replies(struct disk *disk)
     } while (ring_await_data(&disk->replies));
 }
 
-/* Flushes that had no room before. */
+/* Send the flushes for which there was no room before. */
 static void send_flushes(struct disk *disk)
 {
     bool waiting = false;
@@ -519,14 +330,15 @@ static void block_notified(struct virtio_device *device)
 
 /* ---- The device ---- */
 
-/* What is with the multiplexer stays there, but for nobody. */
+/* Requests stay with the multiplexer until it replies, but are nobody's from now on. */
 static void abandon(struct disk *disk)
 {
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct slot *slot = &disk->slots[i];
 
         slot->stale = slot->busy;
-        if (slot->must_flush) { /* it is only here, so that no answer will come */
+        if (slot->must_flush) { /* its request has ended, its flush is not sent: no reply will come
+                                 */
             *slot = (struct slot){0};
             disk->busy--;
         }
@@ -553,13 +365,13 @@ static bool block_quiesced(const struct virtio_device *device)
 }
 
 /*
- * Half of the segments that the disk takes are the guest's: each of them may lie where two of
+ * The guest may use half of the segments that the disk takes: each of its own may lie where two of
  * RAM's regions meet, and is then two.
  */
 static void block_reset(struct virtio_device *device)
 {
     struct disk *disk = (struct disk *)device;
-    const struct block_info *info = &disk->info;
+    const struct block_info *info = &disk->backend.info;
     struct virtio_blk_config space = {
         .capacity = info->sectors,
         .size_max = smaller(SEGMENT, info->segment_bytes_max),
@@ -599,15 +411,16 @@ struct virtio_device *virtio_block_init(uint32_t index, const struct vmm_disk_co
     struct disk *disk = &disks[index];
 
     disk->config = config;
-    disk->memory = memory;
-    disk->ram_piece = ram_piece != 0 ? ram_piece : memory->size;
+    disk->backend.memory = memory;
+    disk->backend.id = config->id;
+    disk->backend.ram_piece = ram_piece != 0 ? ram_piece : memory->size;
     ring_init(&disk->requests, config->requests, config->request_ring_size);
     ring_init(&disk->replies, config->replies, config->reply_ring_size);
-    disk->info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};
+    disk->backend.info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};
     disk->device.ops = &block_ops;
     disk->device.name = names[index];
-    disk->device.features = offered_features(&disk->info);
+    disk->device.features = offered_features(&disk->backend.info);
     virtio_device_init(&disk->device, memory, config->registers, config->gpa, config->intid);
-    take_replies(disk); /* or else the multiplexer would not know that it has to notify */
+    take_replies(disk); /* this asks for a notification, too */
     return &disk->device;
 }
