@@ -36,9 +36,9 @@
 #define GICD_CTLR_GROUP0 (1u << 0) /* 4.3.1: forward pending interrupts of that group */
 #define GICD_CTLR_GROUP1 (1u << 1)
 
-#define GICD_TYPER_LINES(typer) ((typer)&0x1f) /* 4.3.2: INTIDs, in 32s, less one */
-#define GICD_TYPER_CPUS_SHIFT   5              /* CPU interfaces, less one */
-#define GICD_SGIR_INTID(sgir)   ((sgir)&0xf)   /* 4.3.15 */
+#define GICD_TYPER_LINES(typer) (0x1f & (typer)) /* 4.3.2: INTIDs, in 32s, less one */
+#define GICD_TYPER_CPUS_SHIFT   5                /* CPU interfaces, less one */
+#define GICD_SGIR_INTID(sgir)   (0xf & (sgir))   /* 4.3.15 */
 #define GICD_SGIR_TARGETS(sgir) ((sgir) >> 16 & 0xff)
 #define GICD_SGIR_FILTER(sgir)  ((sgir) >> 24 & 3)
 #define GICD_SGIR_FILTER_LIST   0u /* to those in the list */

@@ -382,10 +382,10 @@ static uint8_t tcp_flags(const struct offload_plan *plan, bool last)
     uint8_t flags = plan->tcp_flags;
 
     if (!last) {
-        flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+        flags &= ~(TCP_FIN | TCP_PSH);
     }
     if (!plan->first) {
-        flags &= (uint8_t)~TCP_CWR;
+        flags &= ~TCP_CWR;
     }
     return flags;
 }

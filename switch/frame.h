@@ -72,7 +72,7 @@ static inline uint64_t frame_source(const struct frame_head *head)
 }
 
 /* An EtherType as frame_ethertype() returns it: the first byte is the least significant. */
-#define LITTLE_ENDIAN_ETHERTYPE(type) ((type) >> 8 | ((type)&0xffu) << 8)
+#define LITTLE_ENDIAN_ETHERTYPE(type) ((type) >> 8 | (0xffu & (type)) << 8)
 
 /* The type that follows the addresses, bytes 24 and 25 of the head. */
 static inline uint16_t frame_ethertype(const struct frame_head *head)

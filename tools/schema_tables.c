@@ -24,20 +24,15 @@
 #define CARD_PERIOD "1 ms"
 
 /* The two keys of such a program. */
-#define SHARE_KEYS(record, of_what, its_budget, its_period)                                        \
-    {.name = "budget",                                                                             \
-     .kind = VALUE_DURATION,                                                                       \
-     .offset = AT(record, budget),                                                                 \
-     .fallback = its_budget,                                                                       \
-     .minimum = SHARE_MIN,                                                                         \
-     .maximum = SHARE_MAX,                                                                         \
-     .purpose = "Processor time of " of_what " in each period, at most; equal to the period: no "  \
-                "limit."},                                                                         \
-    {                                                                                              \
-        .name = "period", .kind = VALUE_DURATION, .offset = AT(record, period),                    \
-        .fallback = its_period, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                        \
-        .purpose = "When that budget is full again. Not without `budget`."                         \
-    }
+#define BUDGET_KEY(record, of_what, its_budget)                                                    \
+    .name = "budget", .kind = VALUE_DURATION, .offset = AT(record, budget),                        \
+    .fallback = its_budget, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                            \
+    .purpose = "Processor time of " of_what " in each period, at most; equal to the period: no "   \
+               "limit."
+#define PERIOD_KEY(record, its_period)                                                             \
+    .name = "period", .kind = VALUE_DURATION, .offset = AT(record, period),                        \
+    .fallback = its_period, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                            \
+    .purpose = "When that budget is full again. Not without `budget`."
 
 static const char *const path_words[] = {"isolated", "vhost", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
@@ -99,7 +94,8 @@ static const struct schema_key disk_keys[] = {
      .multiple = MIB,
      .derived = "the file's, or what is needed",
      .purpose = "The disk's size."},
-    SHARE_KEYS(disk, "the program that shares the disk", BLOCK_BUDGET, BLOCK_PERIOD),
+    {BUDGET_KEY(disk, "the program that shares the disk", BLOCK_BUDGET)},
+    {PERIOD_KEY(disk, BLOCK_PERIOD)},
 };
 
 const struct schema disk_schema = {
@@ -109,7 +105,8 @@ const struct schema disk_schema = {
 };
 
 static const struct schema_key console_keys[] = {
-    SHARE_KEYS(console, "the program that shares the serial line", CONSOLE_BUDGET, CONSOLE_PERIOD),
+    {BUDGET_KEY(console, "the program that shares the serial line", CONSOLE_BUDGET)},
+    {PERIOD_KEY(console, CONSOLE_PERIOD)},
 };
 
 const struct schema console_schema = {
@@ -326,7 +323,8 @@ const struct schema vm_schema = {
 };
 
 static const struct schema_key monitor_keys[] = {
-    SHARE_KEYS(monitor, "the monitor", MONITOR_BUDGET, MONITOR_PERIOD),
+    {BUDGET_KEY(monitor, "the monitor", MONITOR_BUDGET)},
+    {PERIOD_KEY(monitor, MONITOR_PERIOD)},
 };
 
 const struct schema monitor_schema = {
@@ -372,7 +370,8 @@ static const struct schema_key uplink_keys[] = {
      .maximum = 1000000,
      .purpose =
          "Broadcasts and multicasts that are let in from outside per second; 0: any number."},
-    SHARE_KEYS(uplink, "the card's driver", CARD_BUDGET, CARD_PERIOD),
+    {BUDGET_KEY(uplink, "the card's driver", CARD_BUDGET)},
+    {PERIOD_KEY(uplink, CARD_PERIOD)},
 };
 
 const struct schema uplink_schema = {
@@ -425,7 +424,8 @@ static const struct schema_key switch_keys[] = {
      .minimum = 256 << 10,
      .maximum = 16 * MIB,
      .purpose = "Each port's queue, in each direction; a power of two."},
-    SHARE_KEYS(switch, "the switch", SWITCH_BUDGET, SWITCH_PERIOD),
+    {BUDGET_KEY(switch, "the switch", SWITCH_BUDGET)},
+    {PERIOD_KEY(switch, SWITCH_PERIOD)},
 };
 
 const struct schema switch_schema = {

@@ -78,13 +78,13 @@ static bool take_exception(uint8_t vcpu, struct vcpu_frame from, uint64_t syndro
  * virtual address, too. Otherwise ESR_EL1.FnV says that FAR_EL1 is not valid, as the architecture
  * allows for this abort.
  */
-static bool take_abort(uint8_t vcpu, uint32_t class, uint64_t gpa, uint32_t iss, int walk_level)
+static bool take_abort(uint8_t vcpu, uint32_t ec, uint64_t gpa, uint32_t iss, int walk_level)
 {
     struct vcpu_frame from = vcpu_get_frame(vcpu);
     uint64_t sctlr = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_SCTLR);
 
     if (from_el1(from.pstate)) {
-        class |= ESR_EC_SAME_EL;
+        ec |= ESR_EC_SAME_EL;
     }
     if (walk_level >= 0) {
         iss |= ESR_FSC_EXTERNAL_WALK + (uint32_t)walk_level;
@@ -92,7 +92,7 @@ static bool take_abort(uint8_t vcpu, uint32_t class, uint64_t gpa, uint32_t iss,
         iss |= ESR_FSC_EXTERNAL | ((sctlr & SCTLR_M) ? ESR_ISS_FNV : 0);
     }
     microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_FAR, gpa);
-    return take_exception(vcpu, from, (uint64_t) class << ESR_EC_SHIFT | ESR_IL | iss);
+    return take_exception(vcpu, from, (uint64_t)ec << ESR_EC_SHIFT | ESR_IL | iss);
 }
 
 bool abort_inject_data(uint8_t vcpu, uint64_t gpa, bool write, int walk_level)

@@ -31,9 +31,9 @@
 #define ISS_CM          (1u << 8)  /* cache maintenance */
 #define ISS_S1PTW       (1u << 7)  /* on a stage 1 translation table walk */
 #define ISS_WNR         (1u << 6)
-#define ISS_FSC(iss)    ((iss)&0x3f)
-#define FSC_LEVEL(fsc)  ((int)((fsc)&3))
-#define FSC_TYPE(fsc)   ((fsc)&0x3c)
+#define ISS_FSC(iss)    (0x3f & (iss))
+#define FSC_LEVEL(fsc)  ((int)(3 & (fsc)))
+#define FSC_TYPE(fsc)   (0x3c & (fsc))
 #define FSC_TRANSLATION 0x04u
 #define FSC_ACCESS_FLAG 0x08u
 #define FSC_PERMISSION  0x0cu

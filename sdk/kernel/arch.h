@@ -98,8 +98,8 @@
 #define EC_SERROR         0x2fu
 #define ESR_S1PTW         BIT(7) /* the abort was on a stage-1 table */
 #define ESR_WNR           BIT(6) /* a data abort on a write */
-#define ESR_FSC(esr)      ((esr)&0x3f)
-#define ESR_FSC_TYPE(esr) ((esr)&0x3c)
+#define ESR_FSC(esr)      (0x3f & (esr))
+#define ESR_FSC_TYPE(esr) (0x3c & (esr))
 #define FSC_PERMISSION    0x0cu
 
 #ifndef __ASSEMBLER__

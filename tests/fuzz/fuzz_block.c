@@ -35,12 +35,10 @@ static uint8_t buffer[BLOCK_BUFFER_SIZE];
 static const uint64_t region_sizes[] = {BLOCK_BUFFER_SIZE, REGION, REGION / 2, REGION, REGION};
 
 #define CLIENT(n)                                                                                  \
-    {                                                                                              \
-        .name = "client", .channel = (n), .read_only = (n) == 1, .offset = (n)*PART * 512ull,      \
-        .size = PART * 512ull, .requests = to_block[n], .replies = from_block[n],                  \
-        .request_ring_size = REQUEST_RING, .reply_ring_size = REPLY_RING,                          \
-        .first_region = FIRST_REGION(n), .region_count = REGIONS                                   \
-    }
+    .name = "client", .channel = (n), .read_only = (n) == 1, .offset = PART * 512ull * (n),        \
+    .size = PART * 512ull, .requests = to_block[n], .replies = from_block[n],                      \
+    .request_ring_size = REQUEST_RING, .reply_ring_size = REPLY_RING,                              \
+    .first_region = FIRST_REGION(n), .region_count = REGIONS
 
 const struct block_config block_config = {
     .driver_channel = DRIVER,
@@ -52,7 +50,7 @@ const struct block_config block_config = {
     .region_sizes = region_sizes,
     .region_count = sizeof(region_sizes) / sizeof(region_sizes[0]),
     .client_count = CLIENTS,
-    .clients = {CLIENT(0), CLIENT(1)},
+    .clients = {{CLIENT(0)}, {CLIENT(1)}},
 };
 
 static struct ring driver_requests, driver_replies;

@@ -38,10 +38,8 @@ struct region {
 static struct region uart_transmit, uart_receive, outputs[CLIENTS], inputs[CLIENTS];
 
 #define CLIENT(i, n, is_log)                                                                       \
-    {                                                                                              \
-        .name = n, .channel = CHANNEL + (i), .log = is_log, .output = &outputs[i],                 \
-        .input = (is_log) ? NULL : &inputs[i], .output_size = SIZE, .input_size = SIZE             \
-    }
+    .name = n, .channel = CHANNEL + (i), .log = is_log, .output = &outputs[i],                     \
+    .input = (is_log) ? NULL : &inputs[i], .output_size = SIZE, .input_size = SIZE
 
 /* The tests have colours off at first; a test of its own turns them on. */
 const struct console_config console_config = {
@@ -55,19 +53,19 @@ const struct console_config console_config = {
     .client_count = CLIENTS,
     .clients =
         {
-            CLIENT(0, "vm0", false),
-            CLIENT(1, "vm1", false),
-            CLIENT(2, "db-main", false),
-            CLIENT(3, "db-copy", false),
-            CLIENT(4, "m4", false),
-            CLIENT(5, "m5", false),
-            CLIENT(6, "m6", false),
-            CLIENT(7, "m7", false),
-            CLIENT(8, "m8", false),
-            CLIENT(9, "m9", false),
-            CLIENT(10, "m10", false),
-            CLIENT(11, "router", false),
-            CLIENT(LOG, "net0", true),
+            {CLIENT(0, "vm0", false)},
+            {CLIENT(1, "vm1", false)},
+            {CLIENT(2, "db-main", false)},
+            {CLIENT(3, "db-copy", false)},
+            {CLIENT(4, "m4", false)},
+            {CLIENT(5, "m5", false)},
+            {CLIENT(6, "m6", false)},
+            {CLIENT(7, "m7", false)},
+            {CLIENT(8, "m8", false)},
+            {CLIENT(9, "m9", false)},
+            {CLIENT(10, "m10", false)},
+            {CLIENT(11, "router", false)},
+            {CLIENT(LOG, "net0", true)},
         },
 };
 

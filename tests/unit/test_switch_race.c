@@ -48,20 +48,18 @@ static struct ring tx[PORTS], rx[PORTS];
 static const uint16_t trunk[] = {10, 20, 0};
 
 #define PORT(i, vlan, list)                                                                        \
-    {                                                                                              \
-        .name = "vm" #i, .channel = CHANNEL + (i), .may_reach = UINT64_MAX,                        \
-        .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = vlan, .trunk_vlans = list, \
-        .from_port = from_region[i], .to_port = to_region[i], .ring_size = SIZE                    \
-    }
+    .name = "vm" #i, .channel = CHANNEL + (i), .may_reach = UINT64_MAX,                            \
+    .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = vlan, .trunk_vlans = list,     \
+    .from_port = from_region[i], .to_port = to_region[i], .ring_size = SIZE
 
 /* A trunk that sends, an access port that receives, a trunk that receives, and a guest's trunk. */
 const struct switch_config switch_config = {
     .name = "net0",
     .mirror_port = -1,
     .port_count = PORTS + 1,
-    .ports = {PORT(0, 0, trunk),
-              PORT(1, 10, NULL),
-              PORT(2, 0, trunk),
+    .ports = {{PORT(0, 0, trunk)},
+              {PORT(1, 10, NULL)},
+              {PORT(2, 0, trunk)},
               {.name = "vm3",
                .path = SWITCH_PATH_VHOST,
                .channel = CHANNEL + VHOST,

@@ -47,19 +47,18 @@
 #define REQUEST_RING(n) ((n) == 0 ? 16384u : BLOCK_REQUEST_RING)
 
 #define DISK(n)                                                                                    \
-    {                                                                                              \
-        .channel = CHANNEL + (n), .id = (n) == 0 ? "a name of more than twenty bytes" : "short",   \
-        .requests = request_regions[n], .replies = reply_regions[n],                               \
-        .request_ring_size = REQUEST_RING(n), .reply_ring_size = BLOCK_REPLY_RING,                 \
-        .registers = pages[n], .gpa = FIRST_DEVICE + (n)*0x1000u, .intid = INTID + (n)             \
-    }
+    .channel = CHANNEL + (n), .id = (n) == 0 ? "a name of more than twenty bytes" : "short",       \
+    .requests = request_regions[n], .replies = reply_regions[n],                                   \
+    .request_ring_size = REQUEST_RING(n), .reply_ring_size = BLOCK_REPLY_RING,                     \
+    .registers = pages[n], .gpa = FIRST_DEVICE + 0x1000u * (n), .intid = INTID + (n)
 
 static uint8_t request_regions[VMM_MAX_DISKS][RING_HEADER_SIZE + BLOCK_REQUEST_RING]
     __attribute__((aligned(4096)));
 static uint8_t reply_regions[VMM_MAX_DISKS][RING_HEADER_SIZE + BLOCK_REPLY_RING]
     __attribute__((aligned(4096)));
 static uint32_t pages[VMM_MAX_DISKS][1024] __attribute__((aligned(4096)));
-static const struct vmm_disk_config configs[VMM_MAX_DISKS] = {DISK(0), DISK(1), DISK(2), DISK(3)};
+static const struct vmm_disk_config configs[VMM_MAX_DISKS] = {
+    {DISK(0)}, {DISK(1)}, {DISK(2)}, {DISK(3)}};
 
 /* One of them is the test's: */
 static unsigned disk;

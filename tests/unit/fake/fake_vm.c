@@ -43,28 +43,26 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 #define TURN_US 2000u
 
 #define CONFIG(equals, vcpus, held)                                                                \
-    {                                                                                              \
-        .name = "vm7", .start_held = held, .vcpu_count = vcpus, .has_others = true, .ram = ram,    \
-        .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                  \
-        .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                    \
-        .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA,                  \
-        .secret = secret, .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                \
-        .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,        \
-        .has_equals = equals, .turn_channel = FAKE_VM_TURN_CHANNEL,                                \
-        .console = {                                                                               \
-            .present = true,                                                                       \
-            .channel = FAKE_VM_CONSOLE_CHANNEL,                                                    \
-            .output = output_region,                                                               \
-            .input = input_region,                                                                 \
-            .output_size = RING_SIZE,                                                              \
-            .input_size = RING_SIZE,                                                               \
-            .pl011_gpa = FAKE_VM_PL011_GPA,                                                        \
-            .pl011_intid = 33,                                                                     \
-        },                                                                                         \
+    .name = "vm7", .start_held = held, .vcpu_count = vcpus, .has_others = true, .ram = ram,        \
+    .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                      \
+    .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                        \
+    .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA, .secret = secret,    \
+    .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                      \
+    .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,            \
+    .has_equals = equals, .turn_channel = FAKE_VM_TURN_CHANNEL,                                    \
+    .console = {                                                                                   \
+        .present = true,                                                                           \
+        .channel = FAKE_VM_CONSOLE_CHANNEL,                                                        \
+        .output = output_region,                                                                   \
+        .input = input_region,                                                                     \
+        .output_size = RING_SIZE,                                                                  \
+        .input_size = RING_SIZE,                                                                   \
+        .pl011_gpa = FAKE_VM_PL011_GPA,                                                            \
+        .pl011_intid = 33,                                                                         \
     }
 
 /* main.c's; the cases vary a copy of it. */
-const struct vmm_config vmm_config = CONFIG(true, 1, true);
+const struct vmm_config vmm_config = {CONFIG(true, 1, true)};
 
 static bool device_access(void *unused, struct mmio_access *access)
 {
@@ -182,12 +180,12 @@ static void start(struct vmm_config wanted)
 
 void fake_vm_start(uint32_t vcpus, bool held)
 {
-    start((struct vmm_config)CONFIG(true, vcpus, held));
+    start((struct vmm_config){CONFIG(true, vcpus, held)});
 }
 
 void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_us)
 {
-    struct vmm_config config = CONFIG(true, vcpus, false);
+    struct vmm_config config = {CONFIG(true, vcpus, false)};
 
     config.budget_us = budget_us;
     config.period_us = period_us;
@@ -196,7 +194,7 @@ void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_u
 
 void fake_vm_start_without_equals(uint32_t vcpus, bool held)
 {
-    start((struct vmm_config)CONFIG(false, vcpus, held));
+    start((struct vmm_config){CONFIG(false, vcpus, held)});
 }
 
 const char *fake_vm_output(void)
