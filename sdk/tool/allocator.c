@@ -8,8 +8,9 @@
 void allocator_init(struct allocator *allocator, uint64_t base, uint64_t size)
 {
     *allocator = (struct allocator){.ranges = NULL};
-    if (size)
+    if (size) {
         *ARRAY_ADD(allocator->ranges, allocator->count) = (struct free_range){base, size};
+    }
 }
 
 static void remove_range(struct allocator *allocator, size_t index)
@@ -39,10 +40,12 @@ static void cut(struct allocator *allocator, size_t index, uint64_t address, uin
     struct free_range behind = {address + size, end - (address + size)};
 
     range->size = address - range->base;
-    if (behind.size)
+    if (behind.size) {
         insert_range(allocator, index + 1, behind);
-    if (!allocator->ranges[index].size)
+    }
+    if (!allocator->ranges[index].size) {
         remove_range(allocator, index);
+    }
 }
 
 bool allocator_take(struct allocator *allocator, uint64_t lowest, uint64_t size, uint64_t align,
@@ -52,8 +55,9 @@ bool allocator_take(struct allocator *allocator, uint64_t lowest, uint64_t size,
         const struct free_range *range = &allocator->ranges[i];
         uint64_t start = range->base > lowest ? range->base : lowest;
         uint64_t skip = start - range->base + ((offset - start) & (align - 1));
-        if (skip > range->size || size > range->size - skip)
+        if (skip > range->size || size > range->size - skip) {
             continue;
+        }
         *address = range->base + skip;
         cut(allocator, i, *address, size);
         return true;
@@ -66,8 +70,9 @@ bool allocator_take_at(struct allocator *allocator, uint64_t address, uint64_t s
     for (size_t i = 0; i < allocator->count; i++) {
         const struct free_range *range = &allocator->ranges[i];
         if (address < range->base || address - range->base > range->size ||
-            size > range->size - (address - range->base))
+            size > range->size - (address - range->base)) {
             continue;
+        }
         cut(allocator, i, address, size);
         return true;
     }
@@ -78,8 +83,9 @@ uint64_t allocator_free(const struct allocator *allocator)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < allocator->count; i++)
+    for (size_t i = 0; i < allocator->count; i++) {
         sum += allocator->ranges[i].size;
+    }
     return sum;
 }
 
@@ -88,8 +94,9 @@ uint64_t allocator_largest(const struct allocator *allocator)
     uint64_t largest = 0;
 
     for (size_t i = 0; i < allocator->count; i++) {
-        if (allocator->ranges[i].size > largest)
+        if (allocator->ranges[i].size > largest) {
             largest = allocator->ranges[i].size;
+        }
     }
     return largest;
 }

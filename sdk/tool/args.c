@@ -50,25 +50,30 @@ static const char *value(struct words *words, const char *option)
         words->inline_value = NULL;
         return text;
     }
-    if (words->next == words->count)
+    if (words->next == words->count) {
         diag_fatal("argument %s: expected one parameter", option);
+    }
     return words->words[words->next++];
 }
 
 static void read_search(struct words *words, struct args *args, size_t *search_count)
 {
-    if (words->inline_value)
+    if (words->inline_value) {
         *ARRAY_ADD(args->search, *search_count) = value(words, "--search-path");
-    while (words->next < words->count && words->words[words->next][0] != '-')
+    }
+    while (words->next < words->count && words->words[words->next][0] != '-') {
         *ARRAY_ADD(args->search, *search_count) = words->words[words->next++];
+    }
 }
 
 static enum image_type read_type(const char *text)
 {
-    if (!strcmp(text, "binary"))
+    if (strcmp(text, "binary") == 0) {
         return IMAGE_BINARY;
-    if (!strcmp(text, "elf"))
+    }
+    if (strcmp(text, "elf") == 0) {
         return IMAGE_ELF;
+    }
     diag_fatal("argument --image-type: '%s' is not possible for AArch64: it may be binary or elf",
                text);
 }
@@ -79,15 +84,16 @@ static const char *option_name(struct words *words, const char *word)
     const char *equals = strchr(word, '=');
 
     words->inline_value = NULL;
-    if (strncmp(word, "--", 2) || !equals)
+    if (strncmp(word, "--", 2) != 0 || !equals) {
         return word;
+    }
     words->inline_value = equals + 1;
     return memory_copy(word, (size_t)(equals - word));
 }
 
 static bool is(const char *option, const char *name, const char *other)
 {
-    return !strcmp(option, name) || (other && !strcmp(option, other));
+    return strcmp(option, name) == 0 || (other && strcmp(option, other) == 0);
 }
 
 static void read_word(struct words *words, struct args *args, size_t *search_count, const char *sdk)
@@ -95,33 +101,35 @@ static void read_word(struct words *words, struct args *args, size_t *search_cou
     const char *word = words->words[words->next++];
     const char *option = option_name(words, word);
 
-    if (is(option, "--help", "-h"))
+    if (is(option, "--help", "-h")) {
         help(sdk);
-    else if (is(option, "--output", "-o"))
+    } else if (is(option, "--output", "-o")) {
         args->output = value(words, option);
-    else if (is(option, "--report", "-r"))
+    } else if (is(option, "--report", "-r")) {
         args->report = value(words, option);
-    else if (is(option, "--board", NULL))
+    } else if (is(option, "--board", NULL)) {
         args->board = value(words, option);
-    else if (is(option, "--config", NULL))
+    } else if (is(option, "--config", NULL)) {
         args->config = value(words, option);
-    else if (is(option, "--image-type", NULL))
+    } else if (is(option, "--image-type", NULL)) {
         args->type = read_type(value(words, option));
-    else if (is(option, "--override-kernel", NULL))
+    } else if (is(option, "--override-kernel", NULL)) {
         args->kernel = value(words, option);
-    else if (is(option, "--search-path", NULL))
+    } else if (is(option, "--search-path", NULL)) {
         read_search(words, args, search_count);
-    else if (is(option, "--capdl-json", "--viper-output"))
+    } else if (is(option, "--capdl-json", "--viper-output")) {
         diag_fatal("argument %s: not supported: this kernel has no capabilities to describe",
                    option);
-    else if (word[0] == '-' && word[1])
+    } else if (word[0] == '-' && word[1]) {
         diag_fatal("unrecognized argument '%s': microkit --help lists them", word);
-    else if (args->system)
+    } else if (args->system) {
         diag_fatal("unrecognized argument '%s': the system is already '%s'", word, args->system);
-    else
+    } else {
         args->system = word;
-    if (words->inline_value)
+    }
+    if (words->inline_value) {
         diag_fatal("argument %s: it takes no parameter", option);
+    }
 }
 
 struct args args_read(int count, char **words_of_line, const char *sdk)
@@ -130,19 +138,23 @@ struct args args_read(int count, char **words_of_line, const char *sdk)
     struct words words = {.words = words_of_line, .count = count, .next = 1};
     size_t search_count = 0;
 
-    while (words.next < words.count)
+    while (words.next < words.count) {
         read_word(&words, &args, &search_count, sdk);
+    }
     *ARRAY_ADD(args.search, search_count) = ".";
     *ARRAY_ADD(args.search, search_count) = NULL;
 
-    if (!args.board || !args.config || !args.system)
+    if (!args.board || !args.config || !args.system) {
         diag_fatal("the following arguments are required:%s%s%s", args.board ? "" : " --board",
                    args.config ? "" : " --config", args.system ? "" : " system");
-    if (!sdk_has_board(sdk, args.board))
+    }
+    if (!sdk_has_board(sdk, args.board)) {
         diag_fatal("argument --board: unknown board '%s': this SDK has %s", args.board,
                    sdk_boards(sdk));
-    if (!sdk_has_config(sdk, args.board, args.config))
+    }
+    if (!sdk_has_config(sdk, args.board, args.config)) {
         diag_fatal("argument --config: unknown configuration '%s': board '%s' has %s", args.config,
                    args.board, sdk_configs(sdk, args.board));
+    }
     return args;
 }

@@ -31,8 +31,9 @@ static const struct board boards[] = {
 const struct board *board_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(boards) / sizeof(boards[0]); i++) {
-        if (!strcmp(boards[i].name, name))
+        if (strcmp(boards[i].name, name) == 0) {
             return &boards[i];
+        }
     }
     return NULL;
 }
@@ -40,8 +41,9 @@ const struct board *board_find(const char *name)
 bool board_keeps_irq(const struct board *board, uint64_t irq)
 {
     for (const unsigned *kept = board->kept_irqs; *kept; kept++) {
-        if (*kept == irq)
+        if (*kept == irq) {
             return true;
+        }
     }
     return false;
 }
@@ -49,8 +51,9 @@ bool board_keeps_irq(const struct board *board, uint64_t irq)
 const struct board_range *board_kept(const struct board *board, uint64_t base, uint64_t size)
 {
     for (const struct board_range *range = board->kept; range->size; range++) {
-        if (base < range->base + range->size && range->base < base + size)
+        if (base < range->base + range->size && range->base < base + size) {
             return range;
+        }
     }
     return NULL;
 }

@@ -23,8 +23,9 @@ void diag_set_file(const char *name)
 
 void diag_remove_on_error(const char *path)
 {
-    if (removal_count < REMOVE_MAX)
+    if (removal_count < REMOVE_MAX) {
         removals[removal_count++] = path;
+    }
 }
 
 void diag_keep_files(void)
@@ -38,16 +39,18 @@ static void print_line(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c; c++) {
         bool alone = c == (unsigned char *)text || c[-1] < 0x80;
-        if (*c < 0x20 || *c == 0x7f || (*c >= 0x80 && *c < 0xa0 && (alone || c[-1] == 0xc2)))
+        if (*c < 0x20 || *c == 0x7f || (*c >= 0x80 && *c < 0xa0 && (alone || c[-1] == 0xc2))) {
             *c = '?';
+        }
     }
     fprintf(stderr, "microkit: %s\n", text);
 }
 
 static __attribute__((noreturn)) void end(char *text)
 {
-    for (unsigned i = 0; i < removal_count; i++)
+    for (unsigned i = 0; i < removal_count; i++) {
         unlink(removals[i]);
+    }
     print_line(text);
     exit(EXIT_FAILURE);
 }
@@ -57,8 +60,9 @@ static int append(char *text, int used, const char *format, va_list arguments)
 {
     int length = vsnprintf(text + used, (size_t)(MESSAGE_SIZE - used), format, arguments);
 
-    if (length < 0)
+    if (length < 0) {
         return used;
+    }
     return used + length < MESSAGE_SIZE ? used + length : MESSAGE_SIZE - 1;
 }
 
@@ -103,8 +107,9 @@ void diag_at(const struct place *place, const char *attribute, const char *forma
     va_list arguments;
     int used = put(text, 0, "%s:%u: %s: ", file_name, place->line, place->label);
 
-    if (attribute)
+    if (attribute) {
         used = put(text, used, "attribute '%s': ", attribute);
+    }
     va_start(arguments, format);
     append(text, used, format, arguments);
     va_end(arguments);
@@ -125,10 +130,12 @@ void diag_warn(const struct place *place, const char *format, ...)
 
 char *diag_size(uint64_t size)
 {
-    if (size && !(size & 0xfffff))
+    if (size && !(size & 0xfffff)) {
         return memory_format("%" PRIu64 " MiB", size >> 20);
-    if (size && !(size & 0x3ff))
+    }
+    if (size && !(size & 0x3ff)) {
         return memory_format("%" PRIu64 " KiB", size >> 10);
+    }
     return memory_format("%" PRIu64 " bytes", size);
 }
 

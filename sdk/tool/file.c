@@ -40,12 +40,14 @@ bool file_exists(const char *path)
 
 const char *file_find(const char *const *search, const char *name)
 {
-    if (name[0] == '/')
+    if (name[0] == '/') {
         return file_exists(name) ? name : NULL;
+    }
     for (; *search; search++) {
         const char *path = memory_format("%s/%s", *search, name);
-        if (file_exists(path))
+        if (file_exists(path)) {
             return path;
+        }
     }
     return NULL;
 }
@@ -54,8 +56,9 @@ static bool is_output(const struct stat *status)
 {
     for (unsigned i = 0; i < output_count; i++) {
         if (outputs[i].exists && outputs[i].device == status->st_dev &&
-            outputs[i].inode == status->st_ino)
+            outputs[i].inode == status->st_ino) {
             return true;
+        }
     }
     return false;
 }
@@ -66,12 +69,15 @@ static const char *read_all(int descriptor, struct file *file)
 
     while (done < file->size) {
         ssize_t got = read(descriptor, file->bytes + done, file->size - done);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR) {
             continue;
-        if (got < 0)
+        }
+        if (got < 0) {
             return strerror(errno);
-        if (got == 0)
+        }
+        if (got == 0) {
             return "the file became shorter while it was read";
+        }
         done += (size_t)got;
     }
     return NULL;
@@ -117,18 +123,21 @@ static const char *canonical(const char *path)
     const char *name = slash ? slash + 1 : path;
     const char *directory = slash ? memory_copy(path, (size_t)(name - path)) : ".";
 
-    if (realpath(path, real))
+    if (realpath(path, real)) {
         return memory_format("%s", real);
-    if (realpath(directory, real))
+    }
+    if (realpath(directory, real)) {
         return memory_format("%s/%s", real, name);
+    }
     return path;
 }
 
 static void check_distinct(const struct output *output)
 {
     for (unsigned i = 0; i < output_count; i++) {
-        if (!outputs[i].temporary || strcmp(outputs[i].path, output->path))
+        if (!outputs[i].temporary || strcmp(outputs[i].path, output->path) != 0) {
             continue;
+        }
         diag_keep_files();
         diag_fatal("%s '%s': image and report are the same file: give them two names", output->what,
                    output->shown);
@@ -145,8 +154,9 @@ static const char *temporary_name(const struct output *output)
 {
     uint64_t random;
 
-    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
         failed(output);
+    }
     return memory_format("%s.%016" PRIx64 ".tmp", output->path, random);
 }
 
@@ -158,10 +168,12 @@ struct output *file_output(const char *path, const char *what)
     *output = (struct output){.what = what, .shown = path, .path = canonical(path)};
     output->exists = !stat(path, &status);
     /* In a directory that anybody can write, a link that Linux would not follow is not followed. */
-    if (!output->exists && errno != ENOENT)
+    if (!output->exists && errno != ENOENT) {
         failed(output);
-    if (output->exists && S_ISDIR(status.st_mode))
+    }
+    if (output->exists && S_ISDIR(status.st_mode)) {
         diag_fatal("%s '%s': it is a directory: name a file", what, path);
+    }
     if (!output->exists || S_ISREG(status.st_mode)) {
         check_distinct(output);
         output->temporary = temporary_name(output);
@@ -181,13 +193,16 @@ FILE *file_open(struct output *output)
                          ? open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
                          : open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
-    if (descriptor < 0)
+    if (descriptor < 0) {
         failed(output);
-    if (output->temporary)
+    }
+    if (output->temporary) {
         diag_remove_on_error(output->temporary);
+    }
     output->stream = fdopen(descriptor, "wb");
-    if (!output->stream)
+    if (!output->stream) {
         failed(output);
+    }
     return output->stream;
 }
 
@@ -195,8 +210,10 @@ void file_commit(struct output *output)
 {
     bool bad = ferror(output->stream);
 
-    if (fclose(output->stream) || bad)
+    if (fclose(output->stream) || bad) {
         failed(output);
-    if (output->temporary && rename(output->temporary, output->path))
+    }
+    if (output->temporary && rename(output->temporary, output->path)) {
         failed(output);
+    }
 }

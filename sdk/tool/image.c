@@ -22,8 +22,9 @@ struct image {
 
 static void add_part(struct image *image, uint64_t address, const void *bytes, uint64_t size)
 {
-    if (size)
+    if (size) {
         *ARRAY_ADD(image->parts, image->count) = (struct part){address, bytes, size};
+    }
 }
 
 static void set_schedule(struct system_thread *thread, const struct sdf_schedule *schedule)
@@ -113,16 +114,19 @@ static void fill_threads(const struct layout *layout, struct system_thread *thre
     size_t next = system->pd_count;
     unsigned space = (unsigned)system->pd_count;
 
-    for (size_t i = 0; i < system->pd_count; i++)
-        fill_pd(layout, system->pds[i], threads);
     for (size_t i = 0; i < system->pd_count; i++) {
-        if (!system->pds[i]->vm)
+        fill_pd(layout, system->pds[i], threads);
+    }
+    for (size_t i = 0; i < system->pd_count; i++) {
+        if (!system->pds[i]->vm) {
             continue;
+        }
         fill_vcpus(layout, system->pds[i], space++, next, threads);
         next += system->pds[i]->vm->vcpu_count;
     }
-    for (size_t i = 0; i < system->channel_count; i++)
+    for (size_t i = 0; i < system->channel_count; i++) {
         fill_channel(&system->channels[i], threads);
+    }
 }
 
 /* The header and its tables, as they lie from layout->window on. */
@@ -144,8 +148,9 @@ static void add_header(const struct layout *layout, struct image *image)
         .zero = layout->window + (uint64_t)((uint8_t *)zeros - window),
     };
     fill_threads(layout, threads);
-    for (size_t i = 0; i < layout->zero_count; i++)
+    for (size_t i = 0; i < layout->zero_count; i++) {
         zeros[i] = (struct system_range){layout->zeros[i].base, layout->zeros[i].size};
+    }
     add_part(image, layout->window, window, layout_header_size(layout));
 }
 
@@ -167,8 +172,9 @@ static void collect_parts(const struct layout *layout, struct image *image)
              (uint64_t)layout->tables.table_count * STAGE2_TABLE_SIZE);
     for (size_t i = 0; i < layout->piece_count; i++) {
         const struct piece *piece = layout->pieces[i];
-        if (piece->kind == PIECE_IMAGE)
+        if (piece->kind == PIECE_IMAGE) {
             add_part(image, piece->address + piece->lead, piece->bytes, piece->byte_count);
+        }
     }
     qsort(image->parts, image->count, sizeof(*image->parts), compare_parts);
 }
@@ -179,8 +185,9 @@ static void write_zeros(FILE *stream, uint64_t size)
 
     while (size) {
         size_t chunk = size < sizeof(zeros) ? (size_t)size : sizeof(zeros);
-        if (fwrite(zeros, 1, chunk, stream) != chunk)
+        if (fwrite(zeros, 1, chunk, stream) != chunk) {
             return; /* file_commit reports it */
+        }
         size -= chunk;
     }
 }
@@ -223,8 +230,9 @@ void image_write(const struct layout *layout, enum image_type type, struct outpu
 
     collect_parts(layout, &image);
     FILE *stream = file_open(output);
-    if (type == IMAGE_ELF)
+    if (type == IMAGE_ELF) {
         write_elf_header(stream, layout->image_end - SYSTEM_LOAD_ADDRESS);
+    }
     for (size_t i = 0; i < image.count; i++) {
         const struct part *part = &image.parts[i];
         write_zeros(stream, part->address - at);

@@ -44,8 +44,9 @@ static void add_mapping(struct space *space, uint64_t vaddr, const struct piece 
 static void check_fixed_prefill(const struct layout *layout, const struct sdf_region *region)
 {
     if (region->phys_addr >= SYSTEM_LOAD_ADDRESS &&
-        region->phys_addr < board_ram_end(layout->board))
+        region->phys_addr < board_ram_end(layout->board)) {
         return;
+    }
     diag_at(
         &region->place, "phys_addr",
         "0x%" PRIx64
@@ -62,15 +63,19 @@ static void add_region(struct layout *layout, const struct sdf_region *region)
     struct piece *piece;
     uint64_t size = region->size;
 
-    if (!region->mapped && !region->contiguous)
+    if (!region->mapped && !region->contiguous) {
         return;
-    if (prefill && !region->contiguous && !region->fixed)
+    }
+    if (prefill && !region->contiguous && !region->fixed) {
         size = layout_round_up(prefill->size, STAGE2_PAGE);
-    if (prefill && region->fixed)
+    }
+    if (prefill && region->fixed) {
         check_fixed_prefill(layout, region);
+    }
     if (region->fixed && (region->phys_addr < layout->board->ram_base ||
-                          region->phys_addr >= board_ram_end(layout->board)))
+                          region->phys_addr >= board_ram_end(layout->board))) {
         kind = PIECE_DEVICE;
+    }
 
     piece = add_piece(layout, kind, size, 0, &region->place, what);
     layout->regions[region->index].head = piece;
@@ -82,10 +87,11 @@ static void add_region(struct layout *layout, const struct sdf_region *region)
         piece->bytes = prefill->bytes;
         piece->byte_count = prefill->size;
     }
-    if (size < region->size)
+    if (size < region->size) {
         layout->regions[region->index].rest =
             add_piece(layout, PIECE_ZERO, region->size - size, size, &region->place,
                       memory_format("rest of %s", what));
+    }
 }
 
 static void add_maps(struct layout *layout, struct space *space, const struct sdf_map *maps,
@@ -101,9 +107,10 @@ static void add_maps(struct layout *layout, struct space *space, const struct sd
                          (map->cached ? 0 : STAGE2_DEVICE) |
                          (region->page_size == SDF_PAGE ? STAGE2_PAGES : 0);
         add_mapping(space, map->vaddr, pieces->head, flags, &map->place, true);
-        if (pieces->rest)
+        if (pieces->rest) {
             add_mapping(space, map->vaddr + pieces->head->size, pieces->rest, flags, &map->place,
                         true);
+        }
     }
 }
 
@@ -141,8 +148,9 @@ static void add_pd(struct layout *layout, const struct sdf_pd *pd)
     struct program_symbol symbol;
 
     space->name = pd->name;
-    for (size_t i = 0; i < program->segment_count; i++)
+    for (size_t i = 0; i < program->segment_count; i++) {
         add_segment(layout, space, pd, &program->segments[i]);
+    }
 
     struct piece *stack =
         add_piece(layout, PIECE_ZERO, pd->stack_size, SDF_STACK_TOP - pd->stack_size, &pd->place,
@@ -151,13 +159,15 @@ static void add_pd(struct layout *layout, const struct sdf_pd *pd)
                 &pd->place, false);
 
     uint64_t ipc = SDF_IPC_VADDR;
-    if (program_symbol(layout->symbols[pd->index], "__sel4_ipc_buffer_obj", &symbol))
+    if (program_symbol(layout->symbols[pd->index], "__sel4_ipc_buffer_obj", &symbol)) {
         ipc = symbol.value;
-    if (ipc % STAGE2_PAGE || ipc > SDF_IPC_VADDR)
+    }
+    if (ipc % STAGE2_PAGE || ipc > SDF_IPC_VADDR) {
         diag_at(&pd->program_place, "path",
                 "'%s': its symbol '__sel4_ipc_buffer_obj' is at 0x%" PRIx64
                 ", which is no page: link it with the SDK's microkit.ld",
                 program->path, ipc);
+    }
     layout->ipc_vaddrs[pd->index] = ipc;
     struct piece *buffer = memory_new(sizeof(*buffer));
     *buffer = (struct piece){.kind = PIECE_IMAGE,
@@ -181,20 +191,23 @@ static void add_everything(struct layout *layout)
     layout->regions = memory_new(system->region_count * sizeof(*layout->regions));
     layout->ipc_pieces = memory_new(system->pd_count * sizeof(*layout->ipc_pieces));
     layout->ipc_vaddrs = memory_new(system->pd_count * sizeof(*layout->ipc_vaddrs));
-    for (size_t i = 0; i < system->region_count; i++)
+    for (size_t i = 0; i < system->region_count; i++) {
         add_region(layout, system->regions[i]);
+    }
     for (size_t i = 0; i < system->pd_count; i++) {
         const struct sdf_pd *pd = system->pds[i];
         add_pd(layout, pd);
-        if (!pd->vm)
+        if (!pd->vm) {
             continue;
+        }
         layout->spaces[vm].name = pd->vm->name;
         add_maps(layout, &layout->spaces[vm++], pd->vm->maps, pd->vm->map_count);
         layout->thread_count += pd->vm->vcpu_count;
-        if (layout->thread_count > SYSTEM_MAX_THREADS)
+        if (layout->thread_count > SYSTEM_MAX_THREADS) {
             diag_at(&pd->vm->place, NULL,
                     "too many threads: protection domains and vCPUs together may be at most %d",
                     SYSTEM_MAX_THREADS);
+        }
     }
 }
 
@@ -213,13 +226,15 @@ static void check_overlaps(struct layout *layout)
 {
     for (size_t i = 0; i < layout->space_count; i++) {
         struct space *space = &layout->spaces[i];
-        if (!space->mapping_count)
+        if (!space->mapping_count) {
             continue;
+        }
         qsort(space->mappings, space->mapping_count, sizeof(*space->mappings), compare_mappings);
         for (size_t j = 1; j < space->mapping_count; j++) {
             const struct mapping *a = &space->mappings[j - 1], *b = &space->mappings[j];
-            if (a->vaddr + a->piece->size <= b->vaddr)
+            if (a->vaddr + a->piece->size <= b->vaddr) {
                 continue;
+            }
             const struct mapping *bad = a->by_map ? a : b, *other = a->by_map ? b : a;
             diag_at(bad->place, bad->by_map ? "vaddr" : "path",
                     "%s at 0x%" PRIx64 "..0x%" PRIx64 " overlaps the %s at 0x%" PRIx64
@@ -237,9 +252,10 @@ void layout_map(const struct layout *layout, struct stage2 *tables)
         for (size_t j = 0; j < layout->spaces[i].mapping_count; j++) {
             const struct mapping *mapping = &layout->spaces[i].mappings[j];
             if (!stage2_map(tables, (unsigned)i, mapping->vaddr, mapping->piece->address,
-                            mapping->piece->size, mapping->flags))
+                            mapping->piece->size, mapping->flags)) {
                 diag_at(mapping->place, NULL, "%s cannot be mapped: its addresses are taken",
                         mapping->piece->what);
+            }
         }
     }
 }
@@ -256,9 +272,10 @@ static void write_addresses(struct layout *layout)
 
     for (size_t i = 0; i < system->pd_count; i++) {
         for (size_t j = 0; j < system->region_count; j++) {
-            if (system->regions[j]->contiguous)
+            if (system->regions[j]->contiguous) {
                 patch_addresses(system->pds[i], layout->programs[i], layout->symbols[i],
                                 system->regions[j], layout->regions[j].head->address);
+            }
         }
     }
 }

@@ -30,11 +30,12 @@ static struct program *find_program(const struct args *args, const struct sdf_pd
 {
     const char *path = file_find(args->search, name);
 
-    if (!path)
+    if (!path) {
         diag_at(&pd->program_place, attribute,
                 "'%s' is in none of the search paths: build it, or give its directory with "
                 "--search-path",
                 name);
+    }
     return program_read(path, &pd->program_place, attribute);
 }
 
@@ -43,10 +44,12 @@ static const char *find_kernel(const struct args *args, const char *sdk)
     const char *path =
         memory_format("%s/board/%s/%s/elf/kernel.elf", sdk, args->board, args->config);
 
-    if (args->kernel)
+    if (args->kernel) {
         return args->kernel;
-    if (!file_exists(path))
+    }
+    if (!file_exists(path)) {
         diag_fatal("'%s' is missing: '%s' is no SDK of this tool, or not complete", path, sdk);
+    }
     return path;
 }
 
@@ -57,8 +60,9 @@ static void read_programs(const struct args *args, const struct sdf_system *syst
         const struct sdf_pd *pd = system->pds[i];
         programs[i] = find_program(args, pd, pd->program, "path");
         symbols[i] = programs[i];
-        if (pd->program_symbols)
+        if (pd->program_symbols) {
             symbols[i] = find_program(args, pd, pd->program_symbols, "path_for_symbols");
+        }
         patch_variables(system, pd, programs[i], symbols[i]);
     }
 }
@@ -70,9 +74,10 @@ int main(int count, char **words)
     struct output *image = file_output(args.output, "image");
     struct output *report = file_output(args.report, "report");
     const struct board *board = board_find(args.board);
-    if (!board)
+    if (!board) {
         diag_fatal("argument --board: this tool does not know the memory of board '%s'",
                    args.board);
+    }
 
     struct sdf_system *system = sdf_read(args.system, board, args.search);
     struct program *kernel = kernel_read(find_kernel(&args, sdk));

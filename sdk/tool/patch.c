@@ -11,13 +11,15 @@ static bool write_variable(const struct sdf_pd *pd, struct program *program,
 {
     struct program_symbol symbol;
 
-    if (!program_symbol(symbols, name, &symbol))
+    if (!program_symbol(symbols, name, &symbol)) {
         return false;
-    if (symbol.size < size || !program_write(program, symbol.value, bytes, size))
+    }
+    if (symbol.size < size || !program_write(program, symbol.value, bytes, size)) {
         diag_at(&pd->program_place, "path",
                 "'%s': its symbol '%s' (%" PRIu64 " bytes at 0x%" PRIx64
                 ") is no variable of %zu bytes: link it with this SDK's libmicrokit.a",
                 program->path, name, symbol.size, symbol.value, size);
+    }
     return true;
 }
 
@@ -28,8 +30,9 @@ static void channel_masks(const struct sdf_system *system, const struct sdf_pd *
     for (size_t i = 0; i < system->channel_count; i++) {
         for (unsigned j = 0; j < 2; j++) {
             const struct sdf_end *end = &system->channels[i].ends[j];
-            if (end->pd != pd)
+            if (end->pd != pd) {
                 continue;
+            }
             *notify |= (uint64_t)end->notify << end->id;
             *pp |= (uint64_t)end->pp << end->id;
         }
@@ -44,19 +47,21 @@ static void write_microkit(const struct sdf_system *system, const struct sdf_pd 
     bool any = false;
 
     channel_masks(system, pd, &notify, &pp);
-    for (size_t i = 0; i < pd->irq_count; i++)
+    for (size_t i = 0; i < pd->irq_count; i++) {
         irqs |= UINT64_C(1) << pd->irqs[i].id;
+    }
 
     any |= write_variable(pd, program, symbols, "microkit_name", pd->name, strlen(pd->name) + 1);
     any |= write_variable(pd, program, symbols, "microkit_passive", &passive, sizeof(passive));
     any |= write_variable(pd, program, symbols, "microkit_irqs", &irqs, sizeof(irqs));
     any |= write_variable(pd, program, symbols, "microkit_notifications", &notify, sizeof(notify));
     any |= write_variable(pd, program, symbols, "microkit_pps", &pp, sizeof(pp));
-    if (!any)
+    if (!any) {
         diag_at(
             &pd->program_place, "path",
             "'%s' has no symbol 'microkit_name': link it, unstripped, with the SDK's libmicrokit.a",
             symbols->path);
+    }
 }
 
 static uint64_t setvar_value(const struct sdf_setvar *setvar)
@@ -79,27 +84,31 @@ static void write_setvar(const struct sdf_setvar *setvar, const struct sdf_pd *p
 {
     struct program_symbol symbol;
 
-    if (!program_symbol(symbols, setvar->symbol, &symbol))
+    if (!program_symbol(symbols, setvar->symbol, &symbol)) {
         diag_at(&setvar->place, setvar->attribute,
                 "program '%s' of '%s' has no symbol '%s': define it as a global uint64_t",
                 symbols->path, pd->name, setvar->symbol);
-    if (symbol.size != sizeof(value))
+    }
+    if (symbol.size != sizeof(value)) {
         diag_at(&setvar->place, setvar->attribute,
                 "symbol '%s' of '%s' has %" PRIu64
                 " bytes: it must have 8, as uint64_t or uintptr_t",
                 setvar->symbol, pd->name, symbol.size);
-    if (!program_write(program, symbol.value, &value, sizeof(value)))
+    }
+    if (!program_write(program, symbol.value, &value, sizeof(value))) {
         diag_at(&setvar->place, setvar->attribute,
                 "symbol '%s' of '%s' at 0x%" PRIx64 " lies in no segment of the program",
                 setvar->symbol, pd->name, symbol.value);
+    }
 }
 
 void patch_variables(const struct sdf_system *system, const struct sdf_pd *pd,
                      struct program *program, const struct program *symbols)
 {
     write_microkit(system, pd, program, symbols);
-    for (size_t i = 0; i < pd->setvar_count; i++)
+    for (size_t i = 0; i < pd->setvar_count; i++) {
         write_setvar(&pd->setvars[i], pd, program, symbols, setvar_value(&pd->setvars[i]));
+    }
     program_measure(program);
 }
 
@@ -108,7 +117,8 @@ void patch_addresses(const struct sdf_pd *pd, struct program *program,
                      uint64_t address)
 {
     for (size_t i = 0; i < pd->setvar_count; i++) {
-        if (pd->setvars[i].kind == SDF_SETVAR_PADDR && pd->setvars[i].region == region)
+        if (pd->setvars[i].kind == SDF_SETVAR_PADDR && pd->setvars[i].region == region) {
             write_setvar(&pd->setvars[i], pd, program, symbols, address);
+        }
     }
 }

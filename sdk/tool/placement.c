@@ -35,10 +35,12 @@ static int compare_pieces(const void *a, const void *b)
 {
     const struct piece *x = *(const struct piece *const *)a, *y = *(const struct piece *const *)b;
 
-    if (x->align != y->align)
+    if (x->align != y->align) {
         return x->align < y->align ? 1 : -1;
-    if (x->size != y->size)
+    }
+    if (x->size != y->size) {
         return x->size < y->size ? 1 : -1;
+    }
     return (x->number > y->number) - (x->number < y->number);
 }
 
@@ -49,8 +51,9 @@ static __attribute__((noreturn)) void exhausted(const struct layout *layout,
     uint64_t wanted = 0;
 
     for (size_t i = 0; i < layout->piece_count; i++) {
-        if (layout->pieces[i]->kind != PIECE_DEVICE)
+        if (layout->pieces[i]->kind != PIECE_DEVICE) {
             wanted += layout->pieces[i]->size;
+        }
     }
     diag_at(piece->place, NULL,
             "memory exhausted: no room for the %s of %s: the system asks for %" PRIu64
@@ -66,14 +69,18 @@ static void place_kind(struct layout *layout, enum piece_kind kind, struct piece
 {
     for (size_t i = 0; i < layout->piece_count; i++) {
         struct piece *piece = sorted[i];
-        if (piece->kind != kind || piece->fixed)
+        if (piece->kind != kind || piece->fixed) {
             continue;
-        if (allocator_take(ram, lowest, piece->size, piece->align, piece->offset, &piece->address))
+        }
+        if (allocator_take(ram, lowest, piece->size, piece->align, piece->offset,
+                           &piece->address)) {
             continue;
-        if (kind == PIECE_IMAGE)
+        }
+        if (kind == PIECE_IMAGE) {
             diag_at(piece->place, NULL,
                     "image too large: no room for the %s of %s in RAM from 0x%" PRIx64 " on",
                     diag_size(piece->size), piece->what, lowest);
+        }
         exhausted(layout, piece, ram);
     }
 }
@@ -82,14 +89,16 @@ static void place_fixed(struct layout *layout, uint64_t kernel_end, struct alloc
 {
     for (size_t i = 0; i < layout->piece_count; i++) {
         struct piece *piece = layout->pieces[i];
-        if (piece->kind == PIECE_DEVICE || !piece->fixed)
+        if (piece->kind == PIECE_DEVICE || !piece->fixed) {
             continue;
-        if (!allocator_take_at(ram, piece->address, piece->size))
+        }
+        if (!allocator_take_at(ram, piece->address, piece->size)) {
             diag_at(piece->place, "phys_addr",
                     "0x%" PRIx64 "..0x%" PRIx64 " overlaps the kernel and its tables, 0x%" PRIx64
                     "..0x%" PRIx64 ": choose a range outside them",
                     piece->address, piece->address + piece->size, (uint64_t)SYSTEM_LOAD_ADDRESS,
                     kernel_end);
+        }
     }
 }
 
@@ -99,8 +108,9 @@ static void find_image_end(struct layout *layout, uint64_t kernel_end)
 
     for (size_t i = 0; i < layout->piece_count; i++) {
         const struct piece *piece = layout->pieces[i];
-        if (piece->kind == PIECE_IMAGE && piece->address + piece->lead + piece->byte_count > end)
+        if (piece->kind == PIECE_IMAGE && piece->address + piece->lead + piece->byte_count > end) {
             end = piece->address + piece->lead + piece->byte_count;
+        }
     }
     layout->image_end = layout_round_up(end, STAGE2_PAGE);
 }
@@ -122,21 +132,26 @@ static void collect_zeros(struct layout *layout)
     for (size_t i = 0; i < layout->piece_count; i++) {
         const struct piece *piece = layout->pieces[i];
         uint64_t base = piece->address, end = base + piece->size;
-        if (piece->kind == PIECE_DEVICE)
+        if (piece->kind == PIECE_DEVICE) {
             continue;
-        if (base >= SYSTEM_LOAD_ADDRESS && base < layout->image_end)
+        }
+        if (base >= SYSTEM_LOAD_ADDRESS && base < layout->image_end) {
             base = layout->image_end;
-        if (base < end)
+        }
+        if (base < end) {
             *ARRAY_ADD(ranges, count) = (struct free_range){base, end - base};
+        }
     }
-    if (!count)
+    if (!count) {
         return;
+    }
     qsort(ranges, count, sizeof(*ranges), compare_ranges);
     for (size_t i = 1; i < count; i++) {
-        if (ranges[merged].base + ranges[merged].size == ranges[i].base)
+        if (ranges[merged].base + ranges[merged].size == ranges[i].base) {
             ranges[merged].size += ranges[i].size;
-        else
+        } else {
             ranges[++merged] = ranges[i];
+        }
     }
     layout->zeros = ranges;
     layout->zero_count = merged + 1;
@@ -148,8 +163,9 @@ static void measure_ram(struct layout *layout)
 
     for (size_t i = 0; i < layout->piece_count; i++) {
         const struct piece *piece = layout->pieces[i];
-        if (piece->kind != PIECE_DEVICE && piece->address + piece->size > end)
+        if (piece->kind != PIECE_DEVICE && piece->address + piece->size > end) {
             end = piece->address + piece->size;
+        }
     }
     layout->ram_needed = end - layout->board->ram_base;
 }
@@ -165,10 +181,11 @@ void place_pieces(struct layout *layout)
     }
     uint64_t kernel_end = place_kernel(layout);
     allocator_init(&ram, layout->board->ram_base, layout->board->ram_size);
-    if (!allocator_take_at(&ram, SYSTEM_LOAD_ADDRESS, kernel_end - SYSTEM_LOAD_ADDRESS))
+    if (!allocator_take_at(&ram, SYSTEM_LOAD_ADDRESS, kernel_end - SYSTEM_LOAD_ADDRESS)) {
         diag_fatal("image too large: kernel and tables alone end at 0x%" PRIx64
                    ": RAM ends at 0x%" PRIx64,
                    kernel_end, board_ram_end(layout->board));
+    }
     place_fixed(layout, kernel_end, &ram);
     place_kind(layout, PIECE_IMAGE, sorted, SYSTEM_LOAD_ADDRESS, &ram);
     find_image_end(layout, kernel_end);

@@ -77,15 +77,17 @@ static void write_channels(const struct layout *layout, const struct sdf_pd *pd,
         for (unsigned j = 0; j < 2; j++) {
             const struct sdf_end *end = &layout->system->channels[i].ends[j];
             const struct sdf_end *peer = &layout->system->channels[i].ends[1 - j];
-            if (end->pd == pd)
+            if (end->pd == pd) {
                 fprintf(stream, "  channel %2u: to '%s' (its channel %u)%s%s\n", end->id,
                         peer->pd->name, peer->id, end->notify ? ", may notify" : "",
                         end->pp ? ", may call" : "");
+            }
         }
     }
-    for (size_t i = 0; i < pd->irq_count; i++)
+    for (size_t i = 0; i < pd->irq_count; i++) {
         fprintf(stream, "  channel %2u: interrupt %u, %s\n", pd->irqs[i].id, pd->irqs[i].irq,
                 pd->irqs[i].edge ? "edge" : "level");
+    }
 }
 
 static void write_schedule(const struct sdf_schedule *schedule, FILE *stream)
@@ -100,11 +102,13 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
 
     fprintf(stream, "\n# Protection domain '%s'\n\n", pd->name);
     write_schedule(&pd->schedule, stream);
-    if (pd->passive || pd->smc || !pd->fpu)
+    if (pd->passive || pd->smc || !pd->fpu) {
         fprintf(stream, "  %s%s%s\n", pd->passive ? "passive " : "",
                 pd->smc ? "may make SMC calls " : "", pd->fpu ? "" : "no FPU");
-    if (pd->parent)
+    }
+    if (pd->parent) {
         fprintf(stream, "  child %u of '%s'\n", pd->id, pd->parent->name);
+    }
     fprintf(stream,
             "  program %s, entered at 0x%" PRIx64 ", stack top 0x%" PRIx64 ", IPC buffer 0x%" PRIx64
             "\n",
@@ -117,8 +121,9 @@ static void write_vm(const struct sdf_pd *pd, const struct space *space, FILE *s
 {
     fprintf(stream, "\n# Virtual machine '%s' of '%s'\n\n", pd->vm->name, pd->name);
     write_schedule(&pd->vm->schedule, stream);
-    for (size_t i = 0; i < pd->vm->vcpu_count; i++)
+    for (size_t i = 0; i < pd->vm->vcpu_count; i++) {
         fprintf(stream, "  vCPU %u\n", pd->vm->vcpus[i].id);
+    }
     write_mappings(space, stream);
 }
 
@@ -136,11 +141,13 @@ void report_write(const struct layout *layout, const char *board, const char *co
     fprintf(stream, layout->board->qemu ? " (QEMU: -m %" PRIu64 "M or more)\n" : "\n", mib);
     write_image(layout, stream);
     write_memory(layout, stream);
-    for (size_t i = 0; i < system->pd_count; i++)
-        write_pd(layout, system->pds[i], stream);
     for (size_t i = 0; i < system->pd_count; i++) {
-        if (system->pds[i]->vm)
+        write_pd(layout, system->pds[i], stream);
+    }
+    for (size_t i = 0; i < system->pd_count; i++) {
+        if (system->pds[i]->vm) {
             write_vm(system->pds[i], space++, stream);
+        }
     }
     file_commit(output);
 }

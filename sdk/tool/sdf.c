@@ -27,12 +27,14 @@ static const char *read_name(const struct xml_element *element)
 {
     const char *name = xml_required(element, "name");
 
-    if (strlen(name) > NAME_MAX_BYTES)
+    if (strlen(name) > NAME_MAX_BYTES) {
         diag_at(&element->place, "name", "%zu bytes long: a name has at most %d bytes",
                 strlen(name), NAME_MAX_BYTES);
+    }
     for (const char *c = name; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
             diag_at(&element->place, "name", "a control character in it: a name is printable text");
+        }
     }
     return name;
 }
@@ -46,11 +48,12 @@ static struct sdf_schedule read_schedule(const struct xml_element *element)
         xml_number_or(element, "budget", BUDGET_MIN_US, PERIOD_MAX_US, BUDGET_DEFAULT_US);
     schedule.period =
         xml_number_or(element, "period", BUDGET_MIN_US, PERIOD_MAX_US, schedule.budget);
-    if (schedule.budget > schedule.period)
+    if (schedule.budget > schedule.period) {
         diag_at(&element->place, xml_attribute(element, "budget") ? "budget" : "period",
                 "a budget of %" PRIu64 " us is more than the period of %" PRIu64
                 " us: the budget may be at most the period",
                 schedule.budget, schedule.period);
+    }
     return schedule;
 }
 
@@ -60,18 +63,22 @@ static uint64_t read_prefill(const struct parser *parser, const struct xml_eleme
     const char *path = xml_attribute(element, "prefill_path");
     const char *found, *reason;
 
-    if (!path)
+    if (!path) {
         return 0;
+    }
     found = file_find(parser->search, path);
-    if (!found)
+    if (!found) {
         diag_at(&element->place, "prefill_path",
                 "'%s' is in none of the search paths: give its directory with --search-path", path);
+    }
     region->prefill = file_read(found, &reason);
-    if (!region->prefill)
+    if (!region->prefill) {
         diag_at(&element->place, "prefill_path", "'%s' cannot be read: %s", found, reason);
-    if (!region->prefill->size)
+    }
+    if (!region->prefill->size) {
         diag_at(&element->place, "prefill_path", "'%s' is empty: a prefill file has contents",
                 found);
+    }
     return region->prefill->size;
 }
 
@@ -81,30 +88,35 @@ static void read_region_size(const struct xml_element *element, struct sdf_regio
     uint64_t page = region->page_size ? region->page_size : SDF_PAGE;
 
     if (!xml_attribute(element, "size")) {
-        if (!filled)
+        if (!filled) {
             diag_at(&element->place, "size",
                     "missing: only a region with a prefill_path may leave it out");
+        }
         region->size = (filled + page - 1) & ~(page - 1);
         return;
     }
     region->size = xml_number(element, "size", 0, UINT64_MAX);
-    if (!region->size)
+    if (!region->size) {
         diag_at(&element->place, "size",
                 "a region of no bytes: the smallest has one page, 0x%" PRIx64, page);
-    if (region->size % page)
+    }
+    if (region->size % page) {
         diag_at(&element->place, "size",
                 "0x%" PRIx64 " is no multiple of the page size 0x%" PRIx64 ": 0x%" PRIx64
                 " would be",
                 region->size, page, (region->size + page - 1) & ~(page - 1));
-    if (region->size > SDF_ADDRESS_END)
+    }
+    if (region->size > SDF_ADDRESS_END) {
         diag_at(&element->place, "size",
                 "0x%" PRIx64 " is more than the 40-bit address space: at most 0x%" PRIx64,
                 region->size, SDF_ADDRESS_END);
-    if (filled > region->size)
+    }
+    if (filled > region->size) {
         diag_at(&element->place, "size",
                 "0x%" PRIx64 " is less than the %" PRIu64
                 " bytes of the prefill file: make it at least 0x%" PRIx64,
                 region->size, filled, (filled + page - 1) & ~(page - 1));
+    }
 }
 
 static void read_region_address(const struct parser *parser, const struct xml_element *element,
@@ -112,44 +124,50 @@ static void read_region_address(const struct parser *parser, const struct xml_el
 {
     uint64_t page = region->page_size ? region->page_size : SDF_PAGE;
 
-    if (!xml_attribute(element, "phys_addr"))
+    if (!xml_attribute(element, "phys_addr")) {
         return;
+    }
     region->fixed = true;
     region->phys_addr = xml_number(element, "phys_addr", 0, SDF_ADDRESS_END - 1);
-    if (region->phys_addr % page)
+    if (region->phys_addr % page) {
         diag_at(&element->place, "phys_addr",
                 "0x%" PRIx64 " is not aligned to the page size 0x%" PRIx64, region->phys_addr,
                 page);
-    if (region->size > SDF_ADDRESS_END - region->phys_addr)
+    }
+    if (region->size > SDF_ADDRESS_END - region->phys_addr) {
         diag_at(&element->place, "phys_addr",
                 "0x%" PRIx64 " with size 0x%" PRIx64 " ends beyond the 40-bit address space",
                 region->phys_addr, region->size);
+    }
 
     const struct board_range *kept = board_kept(parser->board, region->phys_addr, region->size);
-    if (kept)
+    if (kept) {
         diag_at(&element->place, "phys_addr",
                 "0x%" PRIx64 "..0x%" PRIx64 " touches %s at 0x%" PRIx64
                 ", which only the kernel may use: choose another range",
                 region->phys_addr, region->phys_addr + region->size, kept->name, kept->base);
+    }
 }
 
 static void read_region(const struct parser *parser, const struct xml_element *element)
 {
     struct sdf_region *region = memory_new(sizeof(*region));
 
-    if (xml_attribute(element, "prefill_bootinfo"))
+    if (xml_attribute(element, "prefill_bootinfo")) {
         diag_at(&element->place, "prefill_bootinfo",
                 "not supported: this kernel has no boot information: use prefill_path");
+    }
     xml_check_attributes(element, "name size page_size phys_addr prefill_path");
     xml_check_empty(element);
     region->place = element->place;
     region->name = read_name(element);
     if (xml_attribute(element, "page_size")) {
         region->page_size = xml_number(element, "page_size", 0, UINT64_MAX);
-        if (region->page_size != SDF_PAGE && region->page_size != SDF_LARGE_PAGE)
+        if (region->page_size != SDF_PAGE && region->page_size != SDF_LARGE_PAGE) {
             diag_at(&element->place, "page_size",
                     "0x%" PRIx64 " is no page size: it may be 0x1000 (4 KiB) or 0x200000 (2 MiB)",
                     region->page_size);
+        }
     }
     read_region_size(element, region, read_prefill(parser, element, region));
     read_region_address(parser, element, region);
@@ -162,23 +180,27 @@ static unsigned read_perms(const struct xml_element *element)
     const char *text = xml_attribute(element, "perms");
     unsigned perms = 0;
 
-    if (!text)
+    if (!text) {
         return SDF_READ | SDF_WRITE;
-    for (const char *c = text; *c; c++) {
-        if (*c == 'r')
-            perms |= SDF_READ;
-        else if (*c == 'w')
-            perms |= SDF_WRITE;
-        else if (*c == 'x')
-            perms |= SDF_EXECUTE;
-        else
-            diag_at(&element->place, "perms", "'%s': it is made of 'r', 'w' and 'x'", text);
     }
-    if (!perms)
+    for (const char *c = text; *c; c++) {
+        if (*c == 'r') {
+            perms |= SDF_READ;
+        } else if (*c == 'w') {
+            perms |= SDF_WRITE;
+        } else if (*c == 'x') {
+            perms |= SDF_EXECUTE;
+        } else {
+            diag_at(&element->place, "perms", "'%s': it is made of 'r', 'w' and 'x'", text);
+        }
+    }
+    if (!perms) {
         diag_at(&element->place, "perms", "empty: it is made of 'r', 'w' and 'x'");
-    if ((perms & SDF_WRITE) && !(perms & SDF_READ))
+    }
+    if ((perms & SDF_WRITE) && !(perms & SDF_READ)) {
         diag_at(&element->place, "perms", "'%s': memory that is written must be readable: 'r%s'",
                 text, text);
+    }
     return perms;
 }
 
@@ -189,9 +211,10 @@ static struct sdf_map read_map(const struct xml_element *element, uint64_t end)
     xml_check_empty(element);
     map.region_name = xml_required(element, "mr");
     map.vaddr = xml_number(element, "vaddr", 0, UINT64_MAX);
-    if (map.vaddr >= end)
+    if (map.vaddr >= end) {
         diag_at(&element->place, "vaddr", "0x%" PRIx64 " is too high: it must be below 0x%" PRIx64,
                 map.vaddr, end);
+    }
     map.perms = read_perms(element);
     map.cached = xml_bool_or(element, "cached", true);
     return map;
@@ -202,15 +225,17 @@ static struct sdf_map read_map(const struct xml_element *element, uint64_t end)
 static struct sdf_setvar *add_setvar(struct sdf_pd *pd, const struct xml_element *element,
                                      const char *attribute)
 {
-    if (!xml_attribute(element, attribute))
+    if (!xml_attribute(element, attribute)) {
         return NULL;
+    }
 
     const char *symbol = xml_required(element, attribute);
     for (size_t i = 0; i < pd->setvar_count; i++) {
-        if (!strcmp(pd->setvars[i].symbol, symbol))
+        if (strcmp(pd->setvars[i].symbol, symbol) == 0) {
             diag_at(&element->place, attribute,
                     "symbol '%s' of '%s' is already set on line %u: set it once", symbol, pd->name,
                     pd->setvars[i].place.line);
+        }
     }
     struct sdf_setvar *setvar = ARRAY_ADD(pd->setvars, pd->setvar_count);
     setvar->place = element->place;
@@ -260,9 +285,10 @@ static void read_irq(const struct parser *parser, struct sdf_pd *pd,
     static const char *const other_architectures[] = {"pin",      "ioapic", "vector",
                                                       "polarity", "pcidev", "handle"};
     for (size_t i = 0; i < sizeof(other_architectures) / sizeof(other_architectures[0]); i++) {
-        if (xml_attribute(element, other_architectures[i]))
+        if (xml_attribute(element, other_architectures[i])) {
             diag_at(&element->place, other_architectures[i],
                     "not on AArch64: an interrupt has irq, id, trigger and setvar_id");
+        }
     }
     xml_check_attributes(element, "irq id trigger setvar_id");
     xml_check_empty(element);
@@ -272,13 +298,15 @@ static void read_irq(const struct parser *parser, struct sdf_pd *pd,
     /* INTIDs below 16 are SGIs. */
     irq->irq = (unsigned)xml_number(element, "irq", 16, parser->board->irq_count - 1);
     irq->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
-    if (board_keeps_irq(parser->board, irq->irq))
+    if (board_keeps_irq(parser->board, irq->irq)) {
         diag_at(&element->place, "irq", "%u is an interrupt of the kernel's own: choose another",
                 irq->irq);
+    }
     const char *trigger = xml_attribute(element, "trigger");
-    if (trigger && strcmp(trigger, "edge") && strcmp(trigger, "level"))
+    if (trigger && strcmp(trigger, "edge") != 0 && strcmp(trigger, "level") != 0) {
         diag_at(&element->place, "trigger", "'%s': it may be 'level' or 'edge'", trigger);
-    irq->edge = trigger && !strcmp(trigger, "edge");
+    }
+    irq->edge = trigger && strcmp(trigger, "edge") == 0;
     add_setvar_value(pd, element, "setvar_id", irq->id);
 }
 
@@ -295,22 +323,25 @@ static void read_program(struct sdf_pd *pd, const struct xml_element *element)
 {
     xml_check_attributes(element, "path path_for_symbols");
     xml_check_empty(element);
-    if (pd->program)
+    if (pd->program) {
         diag_at(&element->place, NULL,
                 "'%s' already has a program on line %u: a protection domain has one", pd->name,
                 pd->program_place.line);
+    }
     pd->program_place = element->place;
     pd->program = xml_required(element, "path");
-    if (xml_attribute(element, "path_for_symbols"))
+    if (xml_attribute(element, "path_for_symbols")) {
         pd->program_symbols = xml_required(element, "path_for_symbols");
+    }
 }
 
 /* `cpu` is a core's number, and this kernel runs on one core. */
 static void check_cpu(const struct xml_element *element)
 {
-    if (xml_number_or(element, "cpu", 0, UINT64_MAX, 0) != 0)
+    if (xml_number_or(element, "cpu", 0, UINT64_MAX, 0) != 0) {
         diag_at(&element->place, "cpu", "%s: this kernel runs on one core: it may be 0",
                 xml_attribute(element, "cpu"));
+    }
 }
 
 static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_element *element)
@@ -321,10 +352,11 @@ static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_ele
 
     unsigned id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     for (size_t i = 0; i < vm->vcpu_count; i++) {
-        if (vm->vcpus[i].id == id)
+        if (vm->vcpus[i].id == id) {
             diag_at(&element->place, "id",
                     "vCPU %u is already on line %u: each has an id of its own", id,
                     vm->vcpus[i].place.line);
+        }
     }
     struct sdf_vcpu *vcpu = ARRAY_ADD(vm->vcpus, vm->vcpu_count);
     vcpu->place = element->place;
@@ -339,19 +371,20 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd,
     struct xml_element child = {.node = NULL};
 
     xml_check_attributes(element, "name priority budget period");
-    if (pd->vm)
+    if (pd->vm) {
         diag_at(
             &element->place, NULL,
             "'%s' already has a virtual machine on line %u: a protection domain has at most one",
             pd->name, pd->vm->place.line);
+    }
     parser->system->vm_count++; /* a PD has one at most, so there are not too many */
     vm->place = element->place;
     vm->name = read_name(element);
     vm->schedule = read_schedule(element);
     while (xml_next_child(element, &child)) {
-        if (!strcmp(child.tag, "vcpu")) {
+        if (strcmp(child.tag, "vcpu") == 0) {
             read_vcpu(pd, vm, &child);
-        } else if (!strcmp(child.tag, "map")) {
+        } else if (strcmp(child.tag, "map") == 0) {
             xml_check_attributes(&child, "mr vaddr perms cached");
             *ARRAY_ADD(vm->maps, vm->map_count) = read_map(&child, SDF_ADDRESS_END);
         } else {
@@ -359,8 +392,9 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd,
                     "unknown element here: a virtual machine contains vcpu and map");
         }
     }
-    if (!vm->vcpu_count)
+    if (!vm->vcpu_count) {
         diag_at(&element->place, NULL, "it has no vCPU: add <vcpu id='0'/>");
+    }
     pd->vm = vm;
 }
 
@@ -370,35 +404,37 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
 static void read_pd_child(const struct parser *parser, struct sdf_pd *pd,
                           const struct xml_element *child)
 {
-    if (!strcmp(child->tag, "program_image"))
+    if (strcmp(child->tag, "program_image") == 0) {
         read_program(pd, child);
-    else if (!strcmp(child->tag, "map"))
+    } else if (strcmp(child->tag, "map") == 0) {
         read_pd_map(pd, child);
-    else if (!strcmp(child->tag, "irq"))
+    } else if (strcmp(child->tag, "irq") == 0) {
         read_irq(parser, pd, child);
-    else if (!strcmp(child->tag, "setvar"))
+    } else if (strcmp(child->tag, "setvar") == 0) {
         read_setvar(pd, child);
-    else if (!strcmp(child->tag, "protection_domain"))
+    } else if (strcmp(child->tag, "protection_domain") == 0) {
         read_pd(parser, pd, child);
-    else if (!strcmp(child->tag, "virtual_machine"))
+    } else if (strcmp(child->tag, "virtual_machine") == 0) {
         read_vm(parser, pd, child);
-    else if (!strcmp(child->tag, "ioport"))
+    } else if (strcmp(child->tag, "ioport") == 0) {
         diag_at(&child->place, NULL,
                 "not on AArch64: I/O ports exist on x86-64; map a device's memory");
-    else if (!strcmp(child->tag, "cspace"))
+    } else if (strcmp(child->tag, "cspace") == 0) {
         diag_at(&child->place, NULL, "not supported: this kernel has no capabilities to hand out");
-    else
+    } else {
         diag_at(
             &child->place, NULL,
             "unknown element here: a protection domain contains program_image, map, irq, setvar, "
             "protection_domain and virtual_machine");
+    }
 }
 
 static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *element)
 {
-    if (xml_attribute(element, "domain"))
+    if (xml_attribute(element, "domain")) {
         diag_at(&element->place, "domain",
                 "not supported: this kernel schedules by priority alone");
+    }
     pd->name = read_name(element);
     pd->schedule = read_schedule(element);
     pd->passive = xml_bool_or(element, "passive", false);
@@ -406,10 +442,11 @@ static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *elem
     pd->fpu = xml_bool_or(element, "fpu", true);
     check_cpu(element);
     pd->stack_size = xml_number_or(element, "stack_size", SDF_PAGE, STACK_MAX, STACK_DEFAULT);
-    if (pd->stack_size % SDF_PAGE)
+    if (pd->stack_size % SDF_PAGE) {
         diag_at(&element->place, "stack_size",
                 "0x%" PRIx64 " is no multiple of 0x1000: 0x%" PRIx64 " would be", pd->stack_size,
                 (pd->stack_size + SDF_PAGE - 1) & ~(SDF_PAGE - 1));
+    }
 }
 
 static void read_pd(const struct parser *parser, struct sdf_pd *parent,
@@ -422,8 +459,9 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
     pd->place = element->place;
     pd->parent = parent;
     pd->index = (unsigned)system->pd_count;
-    if (system->pd_count == SDF_MAX_PDS)
+    if (system->pd_count == SDF_MAX_PDS) {
         diag_at(&element->place, NULL, "too many protection domains: at most %d", SDF_MAX_PDS);
+    }
     *ARRAY_ADD(system->pds, system->pd_count) = pd;
 
     if (parent) {
@@ -437,17 +475,20 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
                              "name priority budget period passive stack_size smc cpu fpu domain");
     }
     read_pd_attributes(pd, element);
-    while (xml_next_child(element, &child))
+    while (xml_next_child(element, &child)) {
         read_pd_child(parser, pd, &child);
-    if (!pd->program)
+    }
+    if (!pd->program) {
         diag_at(&element->place, NULL, "it has no program: add <program_image path='...'/>");
+    }
 }
 
 static struct sdf_pd *find_pd(const struct sdf_system *system, const char *name)
 {
     for (size_t i = 0; i < system->pd_count; i++) {
-        if (!strcmp(system->pds[i]->name, name))
+        if (strcmp(system->pds[i]->name, name) == 0) {
             return system->pds[i];
+        }
     }
     return NULL;
 }
@@ -459,10 +500,11 @@ static void read_end(const struct sdf_system *system, const struct xml_element *
     xml_check_empty(element);
     end->place = element->place;
     end->pd = find_pd(system, xml_required(element, "pd"));
-    if (!end->pd)
+    if (!end->pd) {
         diag_at(&element->place, "pd",
                 "there is no protection domain '%s': name one of this system",
                 xml_required(element, "pd"));
+    }
     end->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     end->notify = xml_bool_or(element, "notify", true);
     end->pp = xml_bool_or(element, "pp", false);
@@ -477,36 +519,40 @@ static void read_channel(struct sdf_system *system, const struct xml_element *el
 
     xml_check_attributes(element, "");
     while (xml_next_child(element, &child)) {
-        if (strcmp(child.tag, "end"))
+        if (strcmp(child.tag, "end") != 0) {
             diag_at(&child.place, NULL, "unknown element here: a channel contains two <end>");
-        if (count == 2)
+        }
+        if (count == 2) {
             diag_at(&child.place, NULL, "a third end: a channel has exactly two");
+        }
         read_end(system, &child, &channel.ends[count++]);
     }
-    if (count != 2)
+    if (count != 2) {
         diag_at(&element->place, NULL, "it has %u of two ends: a channel has exactly two", count);
+    }
     *ARRAY_ADD(system->channels, system->channel_count) = channel;
 }
 
 static void read_top(const struct parser *parser, const struct xml_element *child)
 {
-    if (!strcmp(child->tag, "protection_domain"))
+    if (strcmp(child->tag, "protection_domain") == 0) {
         read_pd(parser, NULL, child);
-    else if (!strcmp(child->tag, "memory_region"))
+    } else if (strcmp(child->tag, "memory_region") == 0) {
         read_region(parser, child);
-    else if (!strcmp(child->tag, "channel"))
+    } else if (strcmp(child->tag, "channel") == 0) {
         return; /* read when all protection domains are known */
-    else if (!strcmp(child->tag, "virtual_machine"))
+    } else if (strcmp(child->tag, "virtual_machine") == 0) {
         diag_at(&child->place, NULL,
                 "a virtual machine belongs inside the protection domain that runs it");
-    else if (!strcmp(child->tag, "domains"))
+    } else if (strcmp(child->tag, "domains") == 0) {
         diag_at(&child->place, NULL, "not supported: this kernel schedules by priority alone");
-    else if (!strcmp(child->tag, "io_address_space"))
+    } else if (strcmp(child->tag, "io_address_space") == 0) {
         diag_at(&child->place, NULL, "not on AArch64: I/O address spaces exist on x86-64");
-    else
+    } else {
         diag_at(
             &child->place, NULL,
             "unknown element here: a system contains protection_domain, memory_region and channel");
+    }
 }
 
 struct sdf_system *sdf_read(const char *path, const struct board *board, const char *const *search)
@@ -516,25 +562,30 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, const c
     const char *reason;
     const struct file *file = file_read(path, &reason);
 
-    if (!file)
+    if (!file) {
         diag_fatal("system description '%s' cannot be read: %s", path, reason);
+    }
     diag_set_file(path);
     xml_parse(file, &root);
-    if (strcmp(root.tag, "system"))
+    if (strcmp(root.tag, "system") != 0) {
         diag_at(&root.place, NULL,
                 "it is no system description: its outermost element is <system>");
+    }
     xml_check_attributes(&root, "");
     parser.system = memory_new(sizeof(*parser.system));
     parser.system->path = path;
-    while (xml_next_child(&root, &child))
+    while (xml_next_child(&root, &child)) {
         read_top(&parser, &child);
-    if (!parser.system->pd_count)
+    }
+    if (!parser.system->pd_count) {
         diag_at(&root.place, NULL, "it has no protection domain: a system has at least one");
+    }
 
     child.node = NULL;
     while (xml_next_child(&root, &child)) {
-        if (!strcmp(child.tag, "channel"))
+        if (strcmp(child.tag, "channel") == 0) {
             read_channel(parser.system, &child);
+        }
     }
     sdf_check(parser.system, board);
     return parser.system;

@@ -24,13 +24,15 @@ static const char *program_sdk(void)
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
-    if (length < 0)
+    if (length < 0) {
         return NULL;
+    }
     path[length] = '\0';
     for (int i = 0; i < 2; i++) {
         char *slash = strrchr(path, '/');
-        if (!slash)
+        if (!slash) {
             return NULL;
+        }
         *slash = '\0';
     }
     return memory_format("%s", path);
@@ -40,16 +42,20 @@ const char *sdk_directory(void)
 {
     const char *sdk = getenv("MICROKIT_SDK");
 
-    if (sdk && !*sdk)
+    if (sdk && !*sdk) {
         sdk = NULL; /* a caller's way to unset it */
-    if (sdk && !is_directory(sdk))
+    }
+    if (sdk && !is_directory(sdk)) {
         diag_fatal("MICROKIT_SDK='%s' is no directory: name an SDK, or unset it", sdk);
-    if (!sdk)
+    }
+    if (!sdk) {
         sdk = program_sdk();
-    if (!sdk || !is_directory(memory_format("%s/board", sdk)))
+    }
+    if (!sdk || !is_directory(memory_format("%s/board", sdk))) {
         diag_fatal("'%s' is no SDK, it has no directory 'board': run the tool from its SDK, or set "
                    "MICROKIT_SDK",
                    sdk ? sdk : "");
+    }
     return sdk;
 }
 
@@ -68,15 +74,19 @@ static const char *list(const char *path)
     const char *text = "";
 
     while (directory && (entry = readdir(directory))) {
-        if (entry->d_name[0] != '.' && is_directory(memory_format("%s/%s", path, entry->d_name)))
+        if (entry->d_name[0] != '.' && is_directory(memory_format("%s/%s", path, entry->d_name))) {
             *ARRAY_ADD(names, count) = memory_format("%s", entry->d_name);
+        }
     }
-    if (directory)
+    if (directory) {
         closedir(directory);
-    if (count)
+    }
+    if (count) {
         qsort(names, count, sizeof(*names), compare_strings);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         text = memory_format("%s%s%s", text, i ? ", " : "", names[i]);
+    }
     return text;
 }
 

@@ -46,12 +46,15 @@ static uint64_t leaf_attributes(unsigned flags)
     uint64_t attributes = AF | SH_INNER;
 
     attributes |= flags & STAGE2_DEVICE ? MEMATTR_DEVICE : MEMATTR_NORMAL_WB;
-    if (flags & STAGE2_READ)
+    if (flags & STAGE2_READ) {
         attributes |= S2AP_READ;
-    if (flags & STAGE2_WRITE)
+    }
+    if (flags & STAGE2_WRITE) {
         attributes |= S2AP_WRITE;
-    if (!(flags & STAGE2_EXECUTE))
+    }
+    if (!(flags & STAGE2_EXECUTE)) {
         attributes |= XN;
+    }
     return attributes;
 }
 
@@ -66,8 +69,9 @@ static size_t next_table(struct stage2 *tables, size_t index)
         tables->entries[index] = (tables->base + table * STAGE2_TABLE_SIZE) | TABLE_OR_PAGE | VALID;
         return table;
     }
-    if (!(entry & TABLE_OR_PAGE))
+    if (!(entry & TABLE_OR_PAGE)) {
         return SIZE_MAX;
+    }
     return ((entry & ADDRESS_MASK) - tables->base) / STAGE2_TABLE_SIZE;
 }
 
@@ -79,18 +83,21 @@ static uint64_t map_one(struct stage2 *tables, unsigned root, uint64_t from, uin
         !(flags & STAGE2_PAGES) && !((from | to) & (STAGE2_BLOCK - 1)) && size >= STAGE2_BLOCK;
     size_t level1 = (size_t)root * (STAGE2_ROOT_SIZE / sizeof(uint64_t)) + (from >> 30);
     size_t table2 = next_table(tables, level1);
-    if (table2 == SIZE_MAX)
+    if (table2 == SIZE_MAX) {
         return 0;
+    }
 
     size_t leaf = table2 * ENTRIES + ((from >> 21) & (ENTRIES - 1));
     if (!block) {
         size_t table3 = next_table(tables, leaf);
-        if (table3 == SIZE_MAX)
+        if (table3 == SIZE_MAX) {
             return 0;
+        }
         leaf = table3 * ENTRIES + ((from >> 12) & (ENTRIES - 1));
     }
-    if (tables->entries[leaf] & VALID)
+    if (tables->entries[leaf] & VALID) {
         return 0;
+    }
     tables->entries[leaf] = to | leaf_attributes(flags) | VALID | (block ? 0 : TABLE_OR_PAGE);
     return block ? STAGE2_BLOCK : STAGE2_PAGE;
 }
@@ -100,8 +107,9 @@ bool stage2_map(struct stage2 *tables, unsigned root, uint64_t from, uint64_t to
 {
     while (size) {
         uint64_t done = map_one(tables, root, from, to, size, flags);
-        if (!done)
+        if (!done) {
             return false;
+        }
         from += done;
         to += done;
         size -= done;

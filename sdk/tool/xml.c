@@ -34,8 +34,9 @@ static void refuse_doctype(void *context, const xmlChar *name, const xmlChar *pu
 static void report_syntax(void *context, xmlErrorPtr error)
 {
     (void)context;
-    if (error->level < XML_ERR_ERROR)
+    if (error->level < XML_ERR_ERROR) {
         return;
+    }
 
     const char *text = error->message ? error->message : "syntax error";
     int length = (int)strcspn(text, "\n");
@@ -54,8 +55,9 @@ static void index_lines(void)
     while (at) {
         *ARRAY_ADD(lines, line_count) = at;
         at = strchr(at, '\n');
-        if (at)
+        if (at) {
             at++;
+        }
     }
 }
 
@@ -64,9 +66,10 @@ static bool line_opens(const char *line, const char *tag)
     size_t length = strlen(tag);
 
     for (const char *end = line + LINE_SIZE_MAX; *line && *line != '\n' && line < end; line++) {
-        if (*line == '<' && !strncmp(line + 1, tag, length) &&
-            strspn(line + 1 + length, " \t\r\n/>"))
+        if (*line == '<' && strncmp(line + 1, tag, length) == 0 &&
+            strspn(line + 1 + length, " \t\r\n/>")) {
             return true;
+        }
     }
     return false;
 }
@@ -75,8 +78,9 @@ static bool line_opens(const char *line, const char *tag)
 static unsigned first_line(const char *tag, long last)
 {
     for (long line = last; line > 0 && line + LINES_PER_TAG > last; line--) {
-        if ((size_t)line <= line_count && line_opens(lines[line - 1], tag))
+        if ((size_t)line <= line_count && line_opens(lines[line - 1], tag)) {
             return (unsigned)line;
+        }
     }
     return last > 0 ? (unsigned)last : 1;
 }
@@ -88,8 +92,9 @@ static const char *label(const struct xml_element *element)
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const char *value = xml_attribute(element, keys[i]);
-        if (value)
+        if (value) {
             return memory_format("<%s %s='%.80s'>", element->tag, keys[i], value);
+        }
     }
     return memory_format("<%s>", element->tag);
 }
@@ -100,8 +105,9 @@ static void set_element(struct xml_element *element, xmlNode *node)
     element->tag = (const char *)node->name;
     element->place.line = first_line(element->tag, xmlGetLineNo(node));
     element->place.label = label(element);
-    if (node->ns || node->nsDef)
+    if (node->ns || node->nsDef) {
         diag_at(&element->place, NULL, "it has an XML namespace: the description uses none");
+    }
 }
 
 /* No attribute holds a '<', so what is between a tag's '<' and the next '<' contains the tag. */
@@ -128,23 +134,27 @@ static void check_tags(const struct file *file)
 void xml_parse(const struct file *file, struct xml_element *root)
 {
     source = file;
-    if (file->size > FILE_SIZE_MAX)
+    if (file->size > FILE_SIZE_MAX) {
         diag_fatal("%s: a description of %zu bytes: at most 1 MiB is read", file->path, file->size);
-    if (!file->size)
+    }
+    if (!file->size) {
         diag_line(1, "no well-formed XML: the file is empty");
+    }
 
     check_tags(file);
     index_lines();
     xmlInitParser();
     xmlParserCtxt *context = xmlNewParserCtxt();
-    if (!context)
+    if (!context) {
         diag_fatal("libxml2 cannot be initialised");
+    }
     context->sax->internalSubset = refuse_doctype;
     xmlSetStructuredErrorFunc(NULL, report_syntax);
     document = xmlCtxtReadMemory(context, (const char *)file->bytes, (int)file->size, NULL, NULL,
                                  XML_PARSE_NONET | XML_PARSE_BIG_LINES | XML_PARSE_NOCDATA);
-    if (!document || !xmlDocGetRootElement(document))
+    if (!document || !xmlDocGetRootElement(document)) {
         diag_line(1, "no well-formed XML");
+    }
     xmlFreeParserCtxt(context);
     set_element(root, xmlDocGetRootElement(document));
 }
@@ -166,8 +176,9 @@ bool xml_next_child(const struct xml_element *parent, struct xml_element *child)
             set_element(child, node);
             return true;
         }
-        if (node->type == XML_COMMENT_NODE || (node->type == XML_TEXT_NODE && is_blank(node)))
+        if (node->type == XML_COMMENT_NODE || (node->type == XML_TEXT_NODE && is_blank(node))) {
             continue;
+        }
         diag_at(&parent->place, NULL,
                 "text or a processing instruction in it: only elements and comments may be there");
     }
@@ -180,8 +191,9 @@ static bool is_listed(const char *names, const char *name)
 
     for (const char *at = names; *at; at += strspn(at, " ")) {
         size_t size = strcspn(at, " ");
-        if (size == length && !memcmp(at, name, size))
+        if (size == length && memcmp(at, name, size) == 0) {
             return true;
+        }
         at += size;
     }
     return false;
@@ -205,10 +217,12 @@ void xml_check_attributes(const struct xml_element *element, const char *names)
 
     for (const xmlAttr *attribute = node->properties; attribute; attribute = attribute->next) {
         const char *name = (const char *)attribute->name;
-        if (!attribute->ns && is_listed(names, name))
+        if (!attribute->ns && is_listed(names, name)) {
             continue;
-        if (!*names)
+        }
+        if (!*names) {
             diag_at(&element->place, name, "unknown: this element takes no attributes");
+        }
         diag_at(&element->place, name, "unknown: this element takes %s", with_commas(names));
     }
 }
@@ -217,9 +231,10 @@ void xml_check_empty(const struct xml_element *element)
 {
     struct xml_element child = {.node = NULL};
 
-    if (xml_next_child(element, &child))
+    if (xml_next_child(element, &child)) {
         diag_at(&child.place, NULL, "unknown element here: <%s> contains no elements",
                 element->tag);
+    }
 }
 
 const char *xml_attribute(const struct xml_element *element, const char *name)
@@ -227,8 +242,9 @@ const char *xml_attribute(const struct xml_element *element, const char *name)
     xmlChar *value = xmlGetNoNsProp(element->node, (const xmlChar *)name);
     const char *copy = NULL;
 
-    if (value)
+    if (value) {
         copy = memory_copy(value, strlen((const char *)value));
+    }
     xmlFree(value);
     return copy;
 }
@@ -237,21 +253,26 @@ const char *xml_required(const struct xml_element *element, const char *name)
 {
     const char *value = xml_attribute(element, name);
 
-    if (!value)
+    if (!value) {
         diag_at(&element->place, name, "missing: this element needs it");
-    if (!*value)
+    }
+    if (!*value) {
         diag_at(&element->place, name, "empty: it needs a value");
+    }
     return value;
 }
 
 static int digit_value(char c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
-    if (c >= 'a' && c <= 'f')
+    }
+    if (c >= 'a' && c <= 'f') {
         return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
+    }
+    if (c >= 'A' && c <= 'F') {
         return c - 'A' + 10;
+    }
     return 16;
 }
 
@@ -263,19 +284,22 @@ static bool parse_number(const char *text, uint64_t *value, bool *overflow)
 
     *value = 0;
     *overflow = false;
-    if (!strncmp(text, "0x", 2)) {
+    if (strncmp(text, "0x", 2) == 0) {
         base = 16;
         text += 2;
     }
     for (; *text; text++) {
-        if (*text == '_')
+        if (*text == '_') {
             continue;
+        }
         unsigned digit = (unsigned)digit_value(*text);
-        if (digit >= base)
+        if (digit >= base) {
             return false;
+        }
         if (__builtin_mul_overflow(*value, base, value) ||
-            __builtin_add_overflow(*value, digit, value))
+            __builtin_add_overflow(*value, digit, value)) {
             *overflow = true;
+        }
         any = true;
     }
     return any;
@@ -287,15 +311,18 @@ static uint64_t check_number(const struct xml_element *element, const char *name
     uint64_t value;
     bool overflow;
 
-    if (!parse_number(text, &value, &overflow))
+    if (!parse_number(text, &value, &overflow)) {
         diag_at(&element->place, name,
                 "'%s' is no number: it takes a decimal or 0x hexadecimal one without a sign", text);
-    if (!overflow && value >= low && value <= high)
+    }
+    if (!overflow && value >= low && value <= high) {
         return value;
+    }
     /* The limits in the radix that the user counts in. */
-    if (!strncmp(text, "0x", 2))
+    if (strncmp(text, "0x", 2) == 0) {
         diag_at(&element->place, name, "%s is out of range: it may be 0x%" PRIx64 " to 0x%" PRIx64,
                 text, low, high);
+    }
     diag_at(&element->place, name, "%s is out of range: it may be %" PRIu64 " to %" PRIu64, text,
             low, high);
 }
@@ -318,11 +345,14 @@ bool xml_bool_or(const struct xml_element *element, const char *name, bool missi
 {
     const char *text = xml_attribute(element, name);
 
-    if (!text)
+    if (!text) {
         return missing;
-    if (!strcmp(text, "true"))
+    }
+    if (strcmp(text, "true") == 0) {
         return true;
-    if (!strcmp(text, "false"))
+    }
+    if (strcmp(text, "false") == 0) {
         return false;
+    }
     diag_at(&element->place, name, "'%s': it may be 'true' or 'false'", text);
 }

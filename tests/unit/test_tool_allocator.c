@@ -110,12 +110,14 @@ static void random_takes(void **state)
         for (unsigned i = 0; i < 300; i++) {
             uint64_t count = 1 + (unsigned)rand() % 20, align = 0x1000ULL << (rand() % 5);
             uint64_t lowest = RAM + 0x1000ULL * ((unsigned)rand() % sizeof(taken));
-            if (!allocator_take(&ram, lowest, count * 0x1000, align, 0, &address))
+            if (!allocator_take(&ram, lowest, count * 0x1000, align, 0, &address)) {
                 continue;
+            }
             assert_true(address >= lowest && address % align == 0);
             assert_true(address + count * 0x1000 <= RAM + sizeof(taken) * 0x1000ULL);
-            for (uint64_t j = 0; j < count; j++)
+            for (uint64_t j = 0; j < count; j++) {
                 assert_int_equal(taken[(address - RAM) / 0x1000 + j]++, 0);
+            }
             pages += count;
         }
         assert_int_equal(allocator_free(&ram), (sizeof(taken) - pages) * 0x1000);

@@ -44,12 +44,14 @@ static struct lookup look(const struct stage2 *tables, uint64_t root, uint64_t i
 
     for (unsigned level = 1; level <= 3; level++) {
         unsigned shift = 39 - 9 * level;
-        if (level > 1)
+        if (level > 1) {
             index = (input >> shift) & 511;
+        }
         uint64_t descriptor = entry_at(tables, table + 8 * index);
         result.level = level;
-        if (!(descriptor & 1))
+        if (!(descriptor & 1)) {
             return result;
+        }
         if (level == 3 || !(descriptor & 2)) {
             assert_true(level > 1);
             assert_int_equal((descriptor >> 1) & 1, level == 3);
@@ -117,8 +119,9 @@ static void blocks_where_aligned(void **state)
     assert_int_equal(look(&tables, BASE, 0x400000).level, 2);
     assert_int_equal(look(&tables, BASE, 0x7fffff).level, 2);
     assert_int_equal(look(&tables, BASE, 0x800000).level, 3);
-    for (uint64_t input = 0x3ff000; input < 0x801000; input += 0x1000)
+    for (uint64_t input = 0x3ff000; input < 0x801000; input += 0x1000) {
         assert_int_equal(look(&tables, BASE, input).output, input - 0x3ff000 + 0x405ff000);
+    }
     assert_int_equal(look(&tables, BASE, 0x801000).output, NONE);
 }
 
@@ -163,9 +166,10 @@ static void roots_are_separate(void **state)
         assert_int_equal(stage2_root(&tables, i) % STAGE2_ROOT_SIZE, 0);
         assert_true(stage2_map(&tables, i, 0x1000, 0x40000000 + i * 0x1000, 0x1000, STAGE2_READ));
     }
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(look(&tables, stage2_root(&tables, i), 0x1000).output,
                          0x40000000 + i * 0x1000);
+    }
     assert_int_equal(look(&tables, stage2_root(&tables, 0), 0x2000).output, NONE);
 }
 
