@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_moderation.c
- * SOURCES: vmm/virtio/net_vhost.c lib/net_filter.c lib/net_header.c lib/net_buffers.c
- * SOURCES: lib/virtqueue.c lib/offload.c lib/ring.c tests/fuzz/silence.c
+ * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_isolated.c
+ * SOURCES: vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c lib/net_filter.c lib/net_header.c
+ * SOURCES: lib/net_buffers.c lib/virtqueue.c lib/offload.c lib/ring.c tests/fuzz/silence.c
  *
  * A guest that writes into its network card's registers and its own memory as it likes, and a
  * switch that does the same with the rings between them. Nothing may be touched but the two

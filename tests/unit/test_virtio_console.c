@@ -3,8 +3,9 @@
  * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c lib/net_filter.c
  * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/mmio.c vmm/console_port.c
  * SOURCES: lib/virtqueue.c
- * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_moderation.c
- * SOURCES: vmm/virtio/net_vhost.c lib/net_header.c lib/net_buffers.c lib/offload.c lib/ring.c
+ * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_isolated.c
+ * SOURCES: vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c
+ * SOURCES: lib/net_header.c lib/net_buffers.c lib/offload.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
