@@ -15,6 +15,7 @@
 #include "input.h"
 
 /* Their state lives as long as their PD; here it must not outlive an input. */
+#include "vmm/virtio/device.c"
 #include "vmm/virtio/mmio.c"
 #include "vmm/virtio/net.c"
 

@@ -2,7 +2,7 @@
 /*
  * SOURCES: vmm/virtio/net.c vmm/virtio/net_control.c vmm/virtio/net_features.c
  * SOURCES: vmm/virtio/net_isolated.c vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c
- * SOURCES: vmm/virtio/mmio.c lib/net_filter.c
+ * SOURCES: vmm/virtio/device.c vmm/virtio/mmio.c lib/net_filter.c
  * SOURCES: lib/net_header.c lib/net_buffers.c lib/virtqueue.c lib/offload.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/mmio.c lib/virtqueue.c lib/ring.c
+ * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/device.c
+ * SOURCES: vmm/virtio/mmio.c lib/virtqueue.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *

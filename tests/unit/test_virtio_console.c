@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c lib/net_filter.c
- * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/mmio.c vmm/console_port.c
+ * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/device.c
+ * SOURCES: vmm/virtio/mmio.c vmm/console_port.c
  * SOURCES: lib/virtqueue.c
  * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_isolated.c
  * SOURCES: vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/mmio.c lib/virtqueue.c tests/unit/fake/virtio_driver.c
+ * SOURCES: vmm/virtio/device.c vmm/virtio/mmio.c lib/virtqueue.c tests/unit/fake/virtio_driver.c
  * SOURCES: tests/unit/fake/virtio_bus.c tests/unit/fake/fake_microkit.c
  *
  * The virtio-mmio transport with a device that does nothing but note what it is told: the registers

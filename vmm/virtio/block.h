@@ -3,7 +3,7 @@
 
 /* virtio-blk (virtio 1.2, 5.2) on a client's place at the disk multiplexer: block/protocol.h. */
 
-#include "mmio.h"
+#include "device.h"
 #include "vmm/config.h"
 
 /*

@@ -3,7 +3,7 @@
 
 /* virtio-console with one port (virtio 1.2, 5.3), over the VM's console_port. */
 
-#include "mmio.h"
+#include "device.h"
 #include "vmm/config.h"
 
 /* Create it and put it on the guest's bus; `memory` is kept. Returns the device. */

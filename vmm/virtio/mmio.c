@@ -4,10 +4,9 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
-#include "lib/cpu.h"
 #include "lib/log.h"
 #include "lib/virtio_registers.h"
-#include "vmm/pace.h"
+#include "vmm/mmio.h"
 #include "vmm/vgic.h"
 
 #define VENDOR 0x69617262u /* "brai" */
@@ -19,44 +18,26 @@
     (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |          \
      VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED)
 
-/*
- * How much of a second the devices may take of one event; the turn of one of them is much shorter.
- * Guests that send as fast as they can stay below.
- */
-#define PIECES_PER_SECOND 500u
-
-static struct virtio_device *devices;
+/* ---- What registers read as ---- */
 
 static void show(struct virtio_device *device, uint32_t offset, uint32_t value)
 {
     device->page[offset / 4] = value;
 }
 
-static bool quiesced(const struct virtio_device *device)
-{
-    return device->ops->quiesced == NULL || device->ops->quiesced(device);
-}
-
 /* A reset that is not over reads as what leads to one, and to nothing else. */
-static void show_status(struct virtio_device *device)
+void virtio_mmio_show_status(struct virtio_device *device)
 {
     uint32_t status = device->status;
 
-    if (status == 0 && !quiesced(device)) {
+    if (status == 0 && !virtio_device_quiesced(device)) {
         status = VIRTIO_CONFIG_S_NEEDS_RESET;
     }
     show(device, VIRTIO_MMIO_STATUS, status);
 }
 
-void virtio_device_show_reset(struct virtio_device *device)
-{
-    if (device->status == 0) {
-        show_status(device);
-    }
-}
-
 /* The guest may look at the page from another core as soon as it sees the interrupt. */
-static void show_interrupts(struct virtio_device *device)
+void virtio_mmio_show_interrupts(struct virtio_device *device)
 {
     show(device, VIRTIO_MMIO_INTERRUPT_STATUS, device->interrupts);
     atomic_thread_fence(memory_order_seq_cst);
@@ -87,7 +68,7 @@ static void show_queue(struct virtio_device *device)
     show(device, VIRTIO_MMIO_QUEUE_READY, ready);
 }
 
-static void show_all(struct virtio_device *device)
+void virtio_mmio_show_all(struct virtio_device *device)
 {
     show(device, VIRTIO_MMIO_MAGIC_VALUE, VIRTIO_MMIO_MAGIC);
     show(device, VIRTIO_MMIO_VERSION, VIRTIO_MMIO_VERSION_MODERN);
@@ -100,84 +81,12 @@ static void show_all(struct virtio_device *device)
     show(device, VIRTIO_MMIO_CONFIG_GENERATION, device->generation);
     show_features(device);
     show_queue(device);
-    show_status(device);
-    show_interrupts(device);
+    virtio_mmio_show_status(device);
+    virtio_mmio_show_interrupts(device);
 }
 
-bool virtio_device_running(const struct virtio_device *device)
-{
-    return (device->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET |
-                              VIRTIO_CONFIG_S_FAILED)) == VIRTIO_CONFIG_S_DRIVER_OK;
-}
-
-void virtio_device_schedule(struct virtio_device *device, uint32_t queues)
-{
-    device->pending |= queues;
-}
-
-/* One turn of every device that has work; whether any has some left. */
-static bool run_once(void)
-{
-    uint32_t left = 0;
-
-    for (struct virtio_device *device = devices; device != NULL; device = device->next) {
-        uint32_t pending = device->pending;
-
-        device->pending = 0;
-        if (pending != 0 && virtio_device_running(device)) {
-            device->pending |= device->ops->work(device, pending);
-            left |= device->pending;
-        }
-    }
-    return left != 0;
-}
-
-void virtio_devices_run(void)
-{
-    uint64_t piece = cpu_counter_frequency() / PIECES_PER_SECOND;
-
-    while (!pace_pauses() && run_once()) {
-        uint64_t elapsed = pace_elapsed();
-
-        if (elapsed >= piece) {
-            pace_pause(elapsed);
-        }
-    }
-}
-
-void virtio_device_interrupt(struct virtio_device *device)
-{
-    if ((device->interrupts & VIRTIO_MMIO_INT_VRING) == 0) {
-        device->interrupts |= VIRTIO_MMIO_INT_VRING;
-        show_interrupts(device);
-    }
-}
-
-static void stop(struct virtio_device *device)
-{
-    device->pending = 0;
-    if (device->ops->stop != NULL) {
-        device->ops->stop(device);
-    }
-}
-
-void virtio_device_fail(struct virtio_device *device, const char *cause)
-{
-    if ((device->status & VIRTIO_CONFIG_S_NEEDS_RESET) != 0) {
-        return;
-    }
-    log_limited("%s: %s; the device is stopped until its driver resets it", device->name, cause);
-    device->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-    show_status(device);
-    stop(device);
-    if ((device->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
-        device->interrupts |= VIRTIO_MMIO_INT_CONFIG;
-        show_interrupts(device);
-    }
-}
-
-void virtio_device_set_config(struct virtio_device *device, uint32_t offset, const void *bytes,
-                              uint32_t count)
+void virtio_mmio_show_config(struct virtio_device *device, uint32_t offset, const void *bytes,
+                             uint32_t count)
 {
     const uint8_t *from = bytes;
 
@@ -188,38 +97,14 @@ void virtio_device_set_config(struct virtio_device *device, uint32_t offset, con
 
         *word = (*word & ~(0xffu << shift)) | ((uint32_t)from[i] << shift);
     }
-    if (virtio_device_running(device)) {
-        show(device, VIRTIO_MMIO_CONFIG_GENERATION, ++device->generation);
-        device->interrupts |= VIRTIO_MMIO_INT_CONFIG;
-        show_interrupts(device);
-    }
 }
 
-void virtio_device_reset(struct virtio_device *device)
+void virtio_mmio_bump_generation(struct virtio_device *device)
 {
-    stop(device);
-    for (uint32_t i = 0; i < device->ops->queue_count; i++) {
-        virtqueue_disable(&device->queue[i]);
-        device->setup[i] = (struct virtio_queue_setup){0};
-    }
-    device->driver_features = 0;
-    device->features_sel = 0;
-    device->driver_features_sel = 0;
-    device->queue_sel = 0;
-    device->status = 0;
-    device->interrupts = 0;
-    if (device->ops->reset != NULL) {
-        device->ops->reset(device);
-    }
-    show_all(device);
+    show(device, VIRTIO_MMIO_CONFIG_GENERATION, ++device->generation);
 }
 
-void virtio_devices_reset(void)
-{
-    for (struct virtio_device *device = devices; device != NULL; device = device->next) {
-        virtio_device_reset(device);
-    }
-}
+/* ---- Status and features ---- */
 
 /* Whether the driver's choice of features stands (2.2.2, 6.1); NULL, or the cause. */
 static const char *check_features(const struct virtio_device *device)
@@ -263,9 +148,9 @@ static void write_status(struct virtio_device *device, uint32_t value)
         added &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
     }
     device->status |= added;
-    show_status(device);
+    virtio_mmio_show_status(device);
     if ((added & VIRTIO_CONFIG_S_FAILED) != 0) {
-        stop(device);
+        virtio_device_stop(device);
     } else if ((added & VIRTIO_CONFIG_S_DRIVER_OK) != 0 && virtio_device_running(device)) {
         if (device->ops->start != NULL) {
             device->ops->start(device);
@@ -288,6 +173,8 @@ static void write_driver_features(struct virtio_device *device, uint32_t value)
         log_limited("%s: features beyond bit 63: ignored", device->name);
     }
 }
+
+/* ---- Queues ---- */
 
 static void enable_queue(struct virtio_device *device)
 {
@@ -382,6 +269,8 @@ static void write_queue(struct virtio_device *device, uint32_t offset, uint32_t 
     }
 }
 
+/* ---- Accesses ---- */
+
 static void refuse_kick(const struct virtio_device *device, uint32_t queue)
 {
     const char *cause = "before DRIVER_OK";
@@ -409,7 +298,7 @@ static bool write_often(struct virtio_device *device, uint32_t offset)
     }
     if (offset == VIRTIO_MMIO_INTERRUPT_ACK && one_is_up) {
         device->interrupts = 0;
-        show_interrupts(device);
+        virtio_mmio_show_interrupts(device);
         return true;
     }
     return false;
@@ -423,7 +312,7 @@ static void write_register(struct virtio_device *device, uint32_t offset, uint32
         break;
     case VIRTIO_MMIO_INTERRUPT_ACK:
         device->interrupts &= ~value;
-        show_interrupts(device);
+        virtio_mmio_show_interrupts(device);
         break;
     case VIRTIO_MMIO_STATUS:
         write_status(device, value);
@@ -505,15 +394,8 @@ static bool access_device(void *opaque, struct mmio_access *access)
     return true;
 }
 
-void virtio_device_init(struct virtio_device *device, const struct guest_memory *memory, void *page,
-                        uint64_t gpa, uint32_t intid)
+void virtio_mmio_attach(struct virtio_device *device, uint64_t gpa)
 {
-    device->page = page;
-    device->memory = memory;
-    device->intid = intid;
-    device->next = devices;
-    devices = device;
-    virtio_device_reset(device);
     if (!mmio_attach_lazy(gpa, VIRTIO_MMIO_PAGE_SIZE, access_device, device)) {
         log_printf("%s: no room on the bus at 0x%llx", device->name, (unsigned long long)gpa);
     }

@@ -6,7 +6,7 @@
  * `vhost`: lib/vhost.h.
  */
 
-#include "mmio.h"
+#include "device.h"
 #include "vmm/config.h"
 
 /*

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "device.h"
 #include "lib/net_filter.h"
-#include "mmio.h"
 #include "net_vhost.h"
 
 /* Its number, without VIRTIO_NET_F_MQ (5.1.2), and the most descriptors that it can have. */

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "device.h"
 #include "lib/net_header.h"
-#include "mmio.h"
 
 /* The offloads that a driver may switch on and off while it runs (5.1.6.5.6). */
 #define NET_GUEST_OFFLOADS                                                                         \

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "device.h"
 #include "lib/ring.h"
-#include "mmio.h"
 #include "net_control.h"
 #include "net_moderation.h"
 #include "vmm/config.h"

@@ -57,8 +57,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "device.h"
 #include "lib/tx_moderation.h"
-#include "mmio.h"
 #include "net_vhost.h"
 
 enum net_coalescing { NET_COALESCING_OFF, NET_COALESCING_FEW, NET_COALESCING_MANY };

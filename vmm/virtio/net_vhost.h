@@ -6,8 +6,8 @@
 #include <microkit.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "device.h"
 #include "lib/vhost.h"
-#include "mmio.h"
 
 /* All zero before net_vhost_init. The fields are net_vhost.c's. */
 struct net_vhost {

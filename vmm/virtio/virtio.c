@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include "block.h"
 #include "console.h"
-#include "mmio.h"
+#include "device.h"
 #include "net.h"
 
 /* Who is behind a channel; several devices may share one. */
@@ -45,9 +45,7 @@ void virtio_reset(void)
 bool virtio_quiesced(void)
 {
     for (uint32_t i = 0; i < peer_count; i++) {
-        const struct virtio_device *device = peers[i].device;
-
-        if (device->ops->quiesced != NULL && !device->ops->quiesced(device)) {
+        if (!virtio_device_quiesced(peers[i].device)) {
             return false;
         }
     }

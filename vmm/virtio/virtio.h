@@ -3,7 +3,7 @@
 
 /*
  * The monitor's view of all its virtio devices (virtio 1.2). A device file (net.c, console.c …)
- * holds only what is particular to its kind: see struct virtio_device_ops in mmio.h beside this.
+ * holds only what is particular to its kind: see struct virtio_device_ops in device.h beside this.
  */
 
 #include <microkit.h>
