@@ -53,21 +53,21 @@ static inline uint64_t cpu_counter_frequency(void)
     } while (0)
 
 /*
- * Clean and invalidate `size` bytes to the point of coherency: a guest whose MMU is off reads
- * memory past the caches.
+ * Clean and invalidate `size` bytes in the data caches, to the point of coherency. A guest whose
+ * MMU is off reads memory past the caches.
  */
-static inline void cpu_flush_to_memory(const void *start, size_t size)
+static inline void cpu_clean_and_invalidate_dcache(const void *start, size_t size)
 {
     CPU_FOR_LINES("dc civac", start, size);
     __asm__ volatile("dsb sy" ::: "memory");
 }
 
 /*
- * Forget what the instruction cache may hold of `size` bytes, which have been written and flushed
- * to memory: they are a guest's program. Where that cache is indexed by virtual addresses it may
- * hold them at others as well; vmm/reset_program.h sees to those.
+ * Invalidate `size` bytes in the instruction cache. They are a guest's program, which has been
+ * written and cleaned to the point of coherency. Where that cache is indexed by virtual addresses
+ * it may hold them at others as well; vmm/reset_program.h invalidates those.
  */
-static inline void cpu_forget_instructions(const void *start, size_t size)
+static inline void cpu_invalidate_icache(const void *start, size_t size)
 {
     CPU_FOR_LINES("ic ivau", start, size);
     __asm__ volatile("dsb ish\n\tisb" ::: "memory");
@@ -91,7 +91,7 @@ static inline void cpu_device_barrier(void)
 
 uint64_t cpu_counter(void);
 uint64_t cpu_counter_frequency(void);
-void cpu_flush_to_memory(const void *start, size_t size);
-void cpu_forget_instructions(const void *start, size_t size);
+void cpu_clean_and_invalidate_dcache(const void *start, size_t size);
+void cpu_invalidate_icache(const void *start, size_t size);
 
 #endif

@@ -19,7 +19,7 @@ static struct {
 
     unsigned tokens;   /* messages that log_limited lets through */
     uint64_t refilled; /* when the last token was added */
-    unsigned swallowed;
+    unsigned suppressed;
 } speaker;
 
 void log_init(const char *who, struct ring *out, microkit_channel channel)
@@ -30,7 +30,7 @@ void log_init(const char *who, struct ring *out, microkit_channel channel)
     speaker.dropped = 0;
     speaker.tokens = BURST;
     speaker.refilled = cpu_counter();
-    speaker.swallowed = 0;
+    speaker.suppressed = 0;
 }
 
 /* A line is written whole or not at all. */
@@ -137,12 +137,12 @@ void log_limited(const char *format, ...)
     va_list arguments;
 
     if (!take_token()) {
-        speaker.swallowed++;
+        speaker.suppressed++;
         return;
     }
-    if (speaker.swallowed > 0) {
-        log_printf("%u more messages like these", speaker.swallowed);
-        speaker.swallowed = 0;
+    if (speaker.suppressed > 0) {
+        log_printf("%u more messages like these", speaker.suppressed);
+        speaker.suppressed = 0;
     }
     va_start(arguments, format);
     print(format, arguments);

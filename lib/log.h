@@ -23,6 +23,6 @@ void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * The same for messages that somebody untrusted can provoke: after a burst of 8 it lets one
- * through for each second and says how many it swallowed.
+ * through for each second and says how many it has suppressed.
  */
 void log_limited(const char *format, ...) __attribute__((format(printf, 1, 2)));

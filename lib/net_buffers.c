@@ -8,7 +8,7 @@
 static enum net_collect give_up(struct virtqueue *queue, uint32_t taken, uint32_t size,
                                 enum net_collect why)
 {
-    virtqueue_unpop_lacking(queue, (uint16_t)taken, size, why == NET_UNSUITED);
+    virtqueue_unpop_insufficient(queue, (uint16_t)taken, size, why == NET_UNSUITED);
     return why;
 }
 
@@ -27,8 +27,8 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
     uint32_t left = needed;
     uint32_t used = 0;
 
-    if (virtqueue_lacks(queue, needed)) {
-        return queue->lacks_for_good ? NET_UNSUITED : NET_NO_BUFFERS;
+    if (virtqueue_known_insufficient(queue, needed)) {
+        return queue->insufficient_for_good ? NET_UNSUITED : NET_NO_BUFFERS;
     }
     for (uint32_t count = 0; count < limit; count++) {
         struct virtqueue_chain chain;
@@ -56,7 +56,7 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
             buffers->count = count + 1;
             buffers->segment = 0;
             buffers->filled = 0;
-            virtqueue_keep(queue);
+            virtqueue_forget_insufficient(queue);
             return NET_COLLECTED;
         }
         left -= chain.writable_bytes;

@@ -11,9 +11,9 @@
 #include "virtqueue.h"
 
 /*
- * What one frame may take: enough for 64 KiB in buffers of 1526 bytes, which is what a driver
- * without large segments has. To pick up more costs the one who forwards the frame more than the
- * frame does.
+ * The most chains and segments that one frame may take: enough for 64 KiB in buffers of 1526 bytes,
+ * which a driver without large segments provides. Walking more would cost whoever forwards the
+ * frame more than the frame itself.
  */
 #define NET_CHAINS_MAX   64u
 #define NET_SEGMENTS_MAX 128u
@@ -32,7 +32,7 @@ struct net_buffers {
 
 enum net_collect {
     NET_COLLECTED,
-    NET_NO_BUFFERS, /* the guest has to provide more */
+    NET_NO_BUFFERS, /* the driver has to make more available */
     NET_UNSUITED,   /* its buffers will never do for this frame */
     NET_QUEUE_BROKEN,
 };

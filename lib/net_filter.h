@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Which frames a guest's network card takes in, as its driver has told it over the control queue
+ * Which frames a guest's network card takes in, as its driver has set it over the control queue
  * (virtio 1.2, 5.1.6.5). A filter spares the guest frames; it is no protection of anybody.
  */
 

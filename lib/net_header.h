@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What a guest says of a frame that it sends, in its virtio-net header (virtio 1.2, 5.1.6.2). */
+/* The virtio-net header in front of a frame that a guest sends (virtio 1.2, 5.1.6.2). */
 
 #include <linux/virtio_net.h>
 #include <stdint.h>

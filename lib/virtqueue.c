@@ -241,11 +241,12 @@ void virtqueue_unpop(struct virtqueue *queue, uint16_t count)
     queue->next_avail = (uint16_t)(queue->next_avail - count);
 }
 
-void virtqueue_unpop_lacking(struct virtqueue *queue, uint16_t count, uint32_t bytes, bool for_good)
+void virtqueue_unpop_insufficient(struct virtqueue *queue, uint16_t count, uint32_t bytes,
+                                  bool for_good)
 {
     virtqueue_unpop(queue, count);
-    queue->lacks = bytes;
-    queue->lacks_for_good = for_good;
+    queue->insufficient_bytes = bytes;
+    queue->insufficient_for_good = for_good;
 }
 
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)

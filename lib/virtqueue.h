@@ -21,7 +21,7 @@
 
 #define VIRTQUEUE_SIZE_MAX 1024u /* descriptors; the specification allows 32768 */
 
-/* A piece of a buffer: `length` > 0 bytes of guest memory, which may change under the reader. */
+/* A piece of a buffer: `length` > 0 bytes of guest memory, which the guest may change anytime. */
 struct virtqueue_segment {
     uint8_t *data; /* NULL: not in the guest's memory, see virtqueue_allow_absent */
     uint32_t length;
@@ -52,8 +52,8 @@ struct virtqueue {
     bool indirect;
     bool kicks_disabled;
     bool absent_allowed;
-    bool lacks_for_good; /* see virtqueue_unpop_lacking */
-    uint32_t lacks;
+    bool insufficient_for_good; /* see virtqueue_unpop_insufficient */
+    uint32_t insufficient_bytes;
 };
 
 enum virtqueue_pop {
@@ -124,24 +124,24 @@ uint16_t virtqueue_used(const struct virtqueue *queue);
 void virtqueue_unpop(struct virtqueue *queue, uint16_t count);
 
 /*
- * Put the last `count` chains popped back, because those that wait do not hold `bytes` bytes, and
- * note that, so that they need not be looked at again for as many: until the driver adds some, or,
- * `for_good`, whatever it adds behind them.
+ * Put back the last `count` chains popped: the chains that wait are insufficient for `bytes` bytes.
+ * That is remembered, so that they need not be walked again for as many, until the driver adds
+ * chains; with `for_good`, whatever it adds behind them.
  */
-void virtqueue_unpop_lacking(struct virtqueue *queue, uint16_t count, uint32_t bytes,
-                             bool for_good);
+void virtqueue_unpop_insufficient(struct virtqueue *queue, uint16_t count, uint32_t bytes,
+                                  bool for_good);
 
-/* Whether that is known of `bytes` bytes. */
-static inline bool virtqueue_lacks(const struct virtqueue *queue, uint32_t bytes)
+/* Whether the chains that wait are known to be insufficient for `bytes` bytes. */
+static inline bool virtqueue_known_insufficient(const struct virtqueue *queue, uint32_t bytes)
 {
-    return queue->lacks != 0 && bytes >= queue->lacks &&
-           (queue->lacks_for_good || virtqueue_available(queue) == queue->seen_avail);
+    return queue->insufficient_bytes != 0 && bytes >= queue->insufficient_bytes &&
+           (queue->insufficient_for_good || virtqueue_available(queue) == queue->seen_avail);
 }
 
-/* What has been popped is kept: what was noted of the chains that waited is past. */
-static inline void virtqueue_keep(struct virtqueue *queue)
+/* Chains that were popped are used: what was remembered of those that waited holds no more. */
+static inline void virtqueue_forget_insufficient(struct virtqueue *queue)
 {
-    queue->lacks = 0;
+    queue->insufficient_bytes = 0;
 }
 
 /* Give a chain back of which the first `written` writable bytes have been filled. */

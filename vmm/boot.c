@@ -171,13 +171,13 @@ static bool is_zero(const uint8_t *page)
  */
 static void zero(uint8_t *at, uint64_t size)
 {
-    cpu_flush_to_memory(at, size);
+    cpu_clean_and_invalidate_dcache(at, size);
     for (uint64_t offset = 0; offset < size; offset += ZERO_PAGE) {
         uint64_t part = size - offset < ZERO_PAGE ? size - offset : ZERO_PAGE;
 
         if (part < ZERO_PAGE || !is_zero(at + offset)) {
             memset(at + offset, 0, part);
-            cpu_flush_to_memory(at + offset, part);
+            cpu_clean_and_invalidate_dcache(at + offset, part);
         }
     }
 }
@@ -192,9 +192,9 @@ static void copy(uint64_t gpa, const uint8_t *from, uint64_t size, bool is_code)
         return;
     }
     memcpy(to, from, size);
-    cpu_flush_to_memory(to, size);
+    cpu_clean_and_invalidate_dcache(to, size);
     if (is_code) {
-        cpu_forget_instructions(to, size);
+        cpu_invalidate_icache(to, size);
     }
 }
 
@@ -206,7 +206,7 @@ static void seed(const struct vmm_config *config, const struct guest_memory *mem
 
     if (config->seed_offset != 0 && to) {
         entropy_fill(to, VMM_SEED_SIZE);
-        cpu_flush_to_memory(to, VMM_SEED_SIZE);
+        cpu_clean_and_invalidate_dcache(to, VMM_SEED_SIZE);
     }
 }
 

@@ -95,8 +95,8 @@ void reset_program_init(void *page, uint64_t gpa, uint64_t cpu_interface)
     memcpy(at, program_end, sizeof(program_end));
     memcpy((uint8_t *)page + INTERFACE_OFFSET, &cpu_interface, sizeof(cpu_interface));
     memcpy((uint8_t *)page + VECTORS_OFFSET + VECTOR_SYNC, pass_over, sizeof(pass_over));
-    cpu_flush_to_memory(page, RESET_PROGRAM_SIZE);
-    cpu_forget_instructions(page, RESET_PROGRAM_SIZE);
+    cpu_clean_and_invalidate_dcache(page, RESET_PROGRAM_SIZE);
+    cpu_invalidate_icache(page, RESET_PROGRAM_SIZE);
 }
 
 uint64_t reset_program_entry(void)

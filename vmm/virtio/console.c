@@ -13,9 +13,9 @@ enum { RX, TX, QUEUES };
 #define QUEUE_SIZE 64u
 
 /*
- * Work per turn: a chain costs one, one more for each 32 descriptors that it has, and for each 256
- * bytes that are sent. A console that nobody looks at takes whatever comes, and a chain may be of
- * 4 GiB.
+ * Work per turn: a chain costs one, one more for each 32 descriptors that it has, and one for each
+ * 256 bytes that are sent. A console that nobody views takes whatever comes, and a
+ * chain may have 4 GiB, so nothing else bounds a turn.
  */
 #define BUDGET           64u
 #define WORK_COST_SHIFT  5

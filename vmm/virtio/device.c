@@ -8,15 +8,15 @@
 #include "vmm/pace.h"
 
 /*
- * How much of a second the devices may take of one event; the turn of one of them is much shorter.
- * Guests that send as fast as they can stay below.
+ * In parts of a second: how long the devices may work in one event, 2 ms, before they pause. The
+ * turn of one device is much shorter. Guests that send as fast as they can stay below.
  */
 #define PIECES_PER_SECOND 500u
 
 /* All devices of the machine. */
 static struct virtio_device *devices;
 
-/* One turn of every device that has work; whether any has some left. */
+/* Give every device that has work a turn. Returns whether one has some left. */
 static bool run_once(void)
 {
     uint32_t left = 0;

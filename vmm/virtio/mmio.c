@@ -25,7 +25,7 @@ static void show(struct virtio_device *device, uint32_t offset, uint32_t value)
     device->page[offset / 4] = value;
 }
 
-/* A reset that is not over reads as what leads to one, and to nothing else. */
+/* Until a reset is over, Status reads as NEEDS_RESET: a driver can do nothing but reset again. */
 void virtio_mmio_show_status(struct virtio_device *device)
 {
     uint32_t status = device->status;
@@ -54,7 +54,7 @@ static void show_features(struct virtio_device *device)
     show(device, VIRTIO_MMIO_DEVICE_FEATURES, word);
 }
 
-/* What the registers of the selected queue read as; those of a queue that is not are 0. */
+/* What the selected queue's registers read as: 0 if there is no such queue. */
 static void show_queue(struct virtio_device *device)
 {
     uint32_t size_max = 0;
@@ -284,9 +284,10 @@ static void refuse_kick(const struct virtio_device *device, uint32_t queue)
 }
 
 /*
- * The two writes that come with every packet, without looking at the value, which would cost a
- * system call: to look at a queue that has not been kicked is cheaper, and if one interrupt is up
- * it is the one that the driver acknowledges. Returns false if the value is needed.
+ * Handle the two writes that come with every packet without the value written, which would cost a
+ * system call to fetch. A kick schedules all queues: to look at one that was not kicked is cheaper.
+ * An acknowledgement, while one interrupt is up, is of that one. Returns false if the value is
+ * needed.
  */
 static bool write_often(struct virtio_device *device, uint32_t offset)
 {
@@ -360,7 +361,7 @@ static void write_config(struct virtio_device *device, struct mmio_access *acces
     }
 }
 
-/* Only where nobody has mapped the page for the guest does a read come here. */
+/* Reads come here only where the page is not mapped for the guest. */
 static void read_page(struct virtio_device *device, struct mmio_access *access)
 {
     access->value = 0;

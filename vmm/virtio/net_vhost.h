@@ -23,13 +23,13 @@ struct net_vhost {
 /* `page` is kept. Nothing is started. */
 void net_vhost_init(struct net_vhost *vhost, microkit_channel channel, void *page);
 
-/* The driver is ready. The filter begins anew, nothing is accepted, no queue is handed over. */
+/* The driver is ready. The filter is reset, nothing is accepted, and no queue is handed over. */
 void net_vhost_start(struct net_vhost *vhost, uint64_t features);
 
-/* When this returns the switch touches nothing of the guest's any more. Also without a start. */
+/* When this returns the switch accesses no memory of the guest. Allowed without a start, too. */
 void net_vhost_stop(struct net_vhost *vhost);
 
-/* The same of one queue, below VHOST_QUEUES. */
+/* Take back one queue, below VHOST_QUEUES: the switch accesses it no more. */
 void net_vhost_drop(struct net_vhost *vhost, uint32_t queue);
 
 /*

@@ -367,7 +367,7 @@ uint64_t cpu_counter_frequency(void)
     return fake.frequency;
 }
 
-void cpu_flush_to_memory(const void *start, size_t size)
+void cpu_clean_and_invalidate_dcache(const void *start, size_t size)
 {
     if (fake.on_flush != NULL) {
         fake.on_flush(start, size);
@@ -378,7 +378,7 @@ void cpu_flush_to_memory(const void *start, size_t size)
     }
 }
 
-void cpu_forget_instructions(const void *start, size_t size)
+void cpu_invalidate_icache(const void *start, size_t size)
 {
     fake.forgotten_at = start;
     fake.forgotten_bytes += size;
