@@ -129,10 +129,10 @@ def by_the_clock(runs, host, options):
     if not host:
         return results
     say("peer: boot, by the clock")
-    with kvm.Peer(options.qemu, options.kernel, host) as peer:
-        results["idle"]["peer"] = wall.idle(peer.host.child.pid, options.idle)
+    with kvm.Peer(options.qemu, options.kernel, host) as other:
+        results["idle"]["peer"] = wall.idle(other.host.child.pid, options.idle)
         say(f"peer: idle, {results['idle']['peer']:.1f} % of a host core")
-        results["paired"] = wall.paired(runs, peer, options, say)
+        results["paired"] = wall.paired(runs, other, options, say)
     return results
 
 
@@ -189,7 +189,8 @@ def main():
     out = pathlib.Path(options.build) / "bench"
     bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
     results = {"mode": options.mode,
-               "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name, "parameters": MODES[options.mode], "seconds": 0}
+               "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name,
+               "parameters": MODES[options.mode], "seconds": 0}
     if options.parts != PARTS and (out / "results.json").exists():
         # What is not measured anew stays.
         before = json.loads((out / "results.json").read_text())

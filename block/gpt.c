@@ -191,8 +191,8 @@ static void decode_name(const uint8_t *entry, char name[GPT_NAME_MAX])
     unsigned length = 0;
 
     for (uint32_t i = 0; i < NAME_UNITS; i++) {
-        uint32_t unit = read16(entry + ENTRY_NAME + 2 * i);
-        uint32_t next = i + 1 < NAME_UNITS ? read16(entry + ENTRY_NAME + 2 * (i + 1)) : 0;
+        uint32_t unit = read16(entry + ENTRY_NAME + 2ul * i);
+        uint32_t next = i + 1 < NAME_UNITS ? read16(entry + ENTRY_NAME + 2ul * (i + 1)) : 0;
 
         if (unit == 0) {
             break;

@@ -24,7 +24,7 @@ fail() {
     exit 1
 }
 
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+{ command -v apt-get && command -v dpkg-deb; } >/dev/null ||
     fail "no apt-get or dpkg-deb here to fetch the guests' packages with"
 
 rm -rf "$directory/root" "$directory/root.new" "$apt/new"
@@ -72,6 +72,7 @@ unpack() {
         name=$(dpkg-deb -f "$deb" Package)
         dpkg-deb -x "$deb" "$directory/root.new"
         dpkg-deb --fsys-tarfile "$deb" | tar -t | sed "s,^\./,,; s,\$, $name," >>"$apt/owners"
+        # shellcheck disable=SC2016 # for dpkg-deb to fill in
         dpkg-deb -W --showformat='${Package} ${Version}\n' "$deb" >>"$apt/versions"
         rm "$deb"
     done

@@ -51,11 +51,11 @@ void chacha20_block(uint8_t block[CHACHA20_BLOCK_SIZE], const uint8_t key[CHACHA
         begin[i] = constants[i];
     }
     for (unsigned i = 0; i < 8; i++) {
-        begin[4 + i] = read_le32(key + 4 * i);
+        begin[4 + i] = read_le32(key + 4ul * i);
     }
     begin[12] = number;
     for (unsigned i = 0; i < 3; i++) {
-        begin[13 + i] = read_le32(nonce + 4 * i);
+        begin[13 + i] = read_le32(nonce + 4ul * i);
     }
     for (unsigned i = 0; i < WORDS; i++) {
         word[i] = begin[i];

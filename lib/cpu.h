@@ -40,11 +40,11 @@ static inline uint64_t cpu_counter_frequency(void)
         uintptr_t line = (uintptr_t)(start) & ~(uintptr_t)(CPU_CACHE_LINE - 1);                    \
         uintptr_t end = (uintptr_t)(start) + (size);                                               \
                                                                                                    \
-        for (; end - line >= 4 * CPU_CACHE_LINE; line += 4 * CPU_CACHE_LINE) {                     \
+        for (; end - line >= 4ul * CPU_CACHE_LINE; line += 4ul * CPU_CACHE_LINE) {                 \
             __asm__ volatile(operation ", %0\n\t" operation ", %1\n\t" operation                   \
                                        ", %2\n\t" operation ", %3" ::"r"(line),                    \
-                             "r"(line + CPU_CACHE_LINE), "r"(line + 2 * CPU_CACHE_LINE),           \
-                             "r"(line + 3 * CPU_CACHE_LINE)                                        \
+                             "r"(line + CPU_CACHE_LINE), "r"(line + 2ul * CPU_CACHE_LINE),         \
+                             "r"(line + 3ul * CPU_CACHE_LINE)                                      \
                              : "memory");                                                          \
         }                                                                                          \
         for (; line < end; line += CPU_CACHE_LINE) {                                               \

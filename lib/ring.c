@@ -31,7 +31,7 @@ static uint32_t load(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static void store(uint32_t *word, uint32_t value)
+static void store(uint32_t *word, uint32_t value) /* NOLINT(readability-non-const-parameter) */
 {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }

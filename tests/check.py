@@ -93,8 +93,9 @@ class Suite:
 
 def pytest(tag, name, directory, build, environment=None, suffix=""):
     report = build / "check" / f"{pathlib.Path(directory).name}{suffix}.xml"
-    return Suite(tag, name, [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v",
-                        "--tb=short", "--no-header", f"--junitxml={report}", directory],
+    return Suite(tag, name,
+                 [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
+                  "--no-header", f"--junitxml={report}", directory],
                  {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report)
 
 

@@ -27,7 +27,7 @@ __attribute__((noreturn)) void memory_exhausted(size_t size);
 /* A list that grows: `struct list_of_x LIST(struct x);` */
 #define LIST(type)                                                                                 \
     {                                                                                              \
-        type *items;                                                                               \
+        type *items; /* NOLINT(bugprone-macro-parentheses): a type */                              \
         size_t count;                                                                              \
         size_t capacity;                                                                           \
     }

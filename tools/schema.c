@@ -18,17 +18,18 @@ static void *also_record(const struct schema *schema, void *record)
 
 void schema_defaults(const struct schema *schema, void *record)
 {
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct schema_key *key = &schema->keys[i];
-        struct setting *setting = setting_of(key, record);
+    while (schema != NULL) {
+        for (size_t i = 0; i < schema->count; i++) {
+            const struct schema_key *key = &schema->keys[i];
+            struct setting *setting = setting_of(key, record);
 
-        *setting = (struct setting){.text = key->fallback};
-        if (key->fallback != NULL && key->kind != VALUE_NODE) {
-            value_parse(key->kind, key->choices, key->fallback, &setting->number);
+            *setting = (struct setting){.text = key->fallback};
+            if (key->fallback != NULL && key->kind != VALUE_NODE) {
+                value_parse(key->kind, key->choices, key->fallback, &setting->number);
+            }
         }
-    }
-    if (schema->also != NULL) {
-        schema_defaults(schema->also, also_record(schema, record));
+        record = also_record(schema, record);
+        schema = schema->also;
     }
 }
 
@@ -82,16 +83,16 @@ bool schema_read_value(const struct schema_key *key, const char *file, const cha
 static const struct schema_key *find_key(const struct schema *schema, const char *name,
                                          void **record)
 {
-    for (size_t i = 0; i < schema->count; i++) {
-        if (strcmp(schema->keys[i].name, name) == 0) {
-            return &schema->keys[i];
+    while (schema != NULL) {
+        for (size_t i = 0; i < schema->count; i++) {
+            if (strcmp(schema->keys[i].name, name) == 0) {
+                return &schema->keys[i];
+            }
         }
+        *record = also_record(schema, *record);
+        schema = schema->also;
     }
-    if (schema->also == NULL) {
-        return NULL;
-    }
-    *record = also_record(schema, *record);
-    return find_key(schema->also, name, record);
+    return NULL;
 }
 
 static void report_unknown(const struct schema *schema, const char *file, int line,

@@ -5,7 +5,7 @@
 /* The language of system and board files. What each key's fields mean: schema.h. */
 
 #define AT(record, field) offsetof(struct record##_settings, field)
-#define TABLE(name)       .keys = name, .count = sizeof(name) / sizeof(name[0])
+#define TABLE(name)       .keys = (name), .count = sizeof(name) / sizeof((name)[0])
 
 /*
  * Processor time of the programs that serve machines, as in a system file: a budget in each period.
@@ -26,12 +26,12 @@
 /* The two keys of such a program. */
 #define BUDGET_KEY(record, of_what, its_budget)                                                    \
     .name = "budget", .kind = VALUE_DURATION, .offset = AT(record, budget),                        \
-    .fallback = its_budget, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                            \
+    .fallback = (its_budget), .minimum = SHARE_MIN, .maximum = SHARE_MAX,                          \
     .purpose = "Processor time of " of_what " in each period, at most; equal to the period: no "   \
                "limit."
 #define PERIOD_KEY(record, its_period)                                                             \
     .name = "period", .kind = VALUE_DURATION, .offset = AT(record, period),                        \
-    .fallback = its_period, .minimum = SHARE_MIN, .maximum = SHARE_MAX,                            \
+    .fallback = (its_period), .minimum = SHARE_MIN, .maximum = SHARE_MAX,                          \
     .purpose = "When that budget is full again. Not without `budget`."
 
 static const char *const path_words[] = {"isolated", "vhost", NULL};

@@ -143,6 +143,7 @@ static const char *parse_choice(const char *const *choices, const char *text, ui
 {
     const char *list = "";
 
+    /* cppcheck-suppress ctunullpointer ; a VALUE_CHOICE has some */
     for (uint64_t i = 0; choices[i] != NULL; i++) {
         if (strcmp(text, choices[i]) == 0) {
             *number = i;

@@ -154,7 +154,7 @@ static int64_t answer(const struct call *call)
         return PSCI_NOT_SUPPORTED;
     }
     switch (call->function) {
-    case SMCCC_VERSION:
+    case SMCCC_VERSION: /* NOLINT(bugprone-branch-clone): two versions, of one number today */
         return SMCCC_VERSION_1_1;
     case PSCI_VERSION:
         return PSCI_VERSION_1_1;

@@ -73,7 +73,7 @@ static const uint32_t pass_over[] = {
     0xd69f03e0, /*     eret                                                                   */
 };
 
-_Static_assert(sizeof(program) + 4 * VECTOR_REGISTERS + sizeof(program_end) <= INTERFACE_OFFSET,
+_Static_assert(sizeof(program) + 4ul * VECTOR_REGISTERS + sizeof(program_end) <= INTERFACE_OFFSET,
                "the program ends before what it reads");
 
 static uint64_t entry;

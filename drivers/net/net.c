@@ -189,7 +189,9 @@ static void serve(void)
     if (!stopped && virtio_net_error() != NULL) {
         give_up();
     }
-    if (ring_take_data_wanted(&to_switch) | ring_take_space_wanted(&from_switch)) {
+    bool data_wanted = ring_take_data_wanted(&to_switch);
+    bool space_wanted = ring_take_space_wanted(&from_switch);
+    if (data_wanted || space_wanted) {
         notify_at_end(net_driver_config.switch_channel);
     }
     if (!reported && (ring_broken(&to_switch) || ring_broken(&from_switch))) {

@@ -24,7 +24,7 @@
 #define CAP_MONITOR 5u
 #define CAP_SMC     7u
 #define CAP_BASE    10u
-#define CAP_RANGE   64u
+#define CAP_RANGE   64ul
 #define CAP_SPACE   1024u
 
 enum cap_kind {

@@ -95,7 +95,7 @@ static uint64_t id_register(unsigned crm, unsigned op2)
 
     switch (crm << 4 | op2) {
 #define READ(crm, op2, shown)                                                                      \
-    case crm << 4 | op2:                                                                           \
+    case (crm) << 4 | (op2):                                                                       \
         value = read_sysreg(s3_0_c0_c##crm##_##op2) & (shown);                                     \
         break;
         ID_REGISTERS(READ)

@@ -401,6 +401,7 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd,
 static void read_pd(const struct parser *parser, struct sdf_pd *parent,
                     const struct xml_element *element);
 
+/* NOLINTNEXTLINE(misc-no-recursion): libxml2 reads no file that nests deeper than 256 elements */
 static void read_pd_child(const struct parser *parser, struct sdf_pd *pd,
                           const struct xml_element *child)
 {
@@ -449,6 +450,7 @@ static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *elem
     }
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): likewise */
 static void read_pd(const struct parser *parser, struct sdf_pd *parent,
                     const struct xml_element *element)
 {

@@ -71,6 +71,7 @@ def test_offences_harm_the_offender_alone(hostile):
         assert any(re.search(pattern, line) for line in messages), \
             f"no message of: {cause}; these there are: {chr(10).join(messages)}"
 
+
 def test_a_start_finds_nothing_of_the_last_one(boot, guests):
     """Neither after SYSTEM_RESET nor after CPU_OFF and CPU_ON: registers are as after power-on."""
     system = boot(guests / "leftover.yaml")

@@ -39,7 +39,7 @@ class Thread:
         self.child_vcpus = {i: n for i, n in enumerate(fields[78:142]) if n != NONE}
         self.channels = {}
         for i in range(62):
-            kind, flags, peer_channel, _, peer, _ = fields[142 + 6 * i : 148 + 6 * i]
+            kind, flags, peer_channel, _, peer, _ = fields[142 + 6 * i:148 + 6 * i]
             if kind:
                 self.channels[i] = (kind, flags, peer, peer_channel)
 
@@ -104,7 +104,7 @@ class BootImage:
         """Bytes of the image at a physical address."""
         offset = address - LOAD_ADDRESS
         assert 0 <= offset and offset + size <= len(self.data), hex(address)
-        return self.data[offset : offset + size]
+        return self.data[offset:offset + size]
 
     def thread(self, name):
         found = [t for t in self.threads if t.name == name]
@@ -158,4 +158,4 @@ class BootImage:
         for page in range(vaddr & ~(PAGE - 1), vaddr + size, PAGE):
             address = pages[page].address
             result += bytes(PAGE) if self.is_zeroed(address) else self.at(address, PAGE)
-        return result[vaddr % PAGE : vaddr % PAGE + size]
+        return result[vaddr % PAGE:vaddr % PAGE + size]

@@ -66,7 +66,7 @@ class Tool:
         """The image as it is."""
         data = self.image.read_bytes()
         kernel = elf_file.LOAD_ADDRESS + 0x1000 - boot_image.LOAD_ADDRESS
-        header = int.from_bytes(data[kernel : kernel + 8], "little")
+        header = int.from_bytes(data[kernel:kernel + 8], "little")
         return boot_image.BootImage(data, header)
 
     def bad(self, text, *arguments):
@@ -82,7 +82,7 @@ class Tool:
         assert result.stderr.startswith("microkit: ")
         after = {path.name for path in self.directory.iterdir()}
         assert after == before - {"loader.img", "report.txt"}
-        return result.stderr[len("microkit: ") : -1]
+        return result.stderr[len("microkit: "):-1]
 
 
 @pytest.fixture(scope="session")

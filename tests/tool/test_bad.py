@@ -120,7 +120,7 @@ def bad_program(tool, data):
     tool.write("test.elf", data)
     message = tool.bad(system(pd("a")))
     assert message.startswith(PROGRAM), message
-    return message[len(PROGRAM) :].lstrip()
+    return message[len(PROGRAM):].lstrip()
 
 
 def test_program_is_no_elf(tool):
@@ -281,7 +281,7 @@ def test_hostile_header_fields(tool):
     for offset, size in fields:
         for value in (0, 1, (1 << 8 * size) - 1, 1 << 8 * size - 1):
             hostile = bytearray(data)
-            hostile[offset : offset + size] = value.to_bytes(size, "little")
+            hostile[offset:offset + size] = value.to_bytes(size, "little")
             tool.write("test.elf", bytes(hostile))
             result = tool.build(system(pd("a", '<irq irq="33" id="1" setvar_id="first"/>')))
             assert result.stderr.count("\n") == (1 if result.returncode else 0), result.stderr
@@ -346,7 +346,7 @@ def refused(tool, *arguments, **options):
     result = tool.run(*arguments, **options)
     assert result.returncode == 1 and result.stdout == ""
     assert result.stderr.startswith("microkit: ") and result.stderr.count("\n") == 1
-    return result.stderr[len("microkit: ") : -1]
+    return result.stderr[len("microkit: "):-1]
 
 
 def test_command_lines(tool):

@@ -148,7 +148,7 @@ CASES = {
                      ["sys.yaml:3: vms: 320 vCPUs in all: 204 at most beside 51 programs"]),
     "priorities that are shared": (
         "vms:\n" + "".join(f"  {name}{i}: {{memory: 80 MiB, priority: {i + 1}}}\n"
-                          for i in range(4) for name in "ab"),
+                           for i in range(4) for name in "ab"),
         ["sys.yaml:8: vm 'a3': priority 4: 3 priorities at most are several machines': give these "
          "one of the others"]),
     "interfaces": ("vms:\n  a: {interfaces: [" + ", ".join(["{}"] * 9) + "]}\n",

@@ -38,7 +38,7 @@ struct region {
 static struct region uart_transmit, uart_receive, outputs[CLIENTS], inputs[CLIENTS];
 
 #define CLIENT(i, n, is_log)                                                                       \
-    .name = n, .channel = CHANNEL + (i), .log = is_log, .output = &outputs[i],                     \
+    .name = (n), .channel = CHANNEL + (i), .log = (is_log), .output = &outputs[i],                 \
     .input = (is_log) ? NULL : &inputs[i], .output_size = SIZE, .input_size = SIZE
 
 /* The tests have colours off at first; a test of its own turns them on. */
@@ -549,8 +549,8 @@ static void edge_of_the_terminal_gives_no_columns(void **state)
         "x\t",     /* and makes the next character stay, too, */
         "x\033[K", /* as erasing does, */
         "x\b",     /* or a step back from where it waits */
-        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b"
-        "\b\b\b\b\b\b\b\b\b\b\b\b\b",
+        ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b"
+         "\b\b\b\b\b\b\b\b\b\b\b\b\b"),
         "\xe4\xb8\x80\t", /* a wide one */
     };
 
@@ -1112,8 +1112,8 @@ static void terminal_is_put_right_after_8_bits_too(void **state)
 {
     (void)state;
     static const char *const said[] = {"\xc2\x9b?1049h", "\x9b?1049h", "\xc0\x9b[7m",
-                                       "\xe0\x82\x9b"
-                                       "7m"};
+                                       ("\xe0\x82\x9b"
+                                        "7m")};
 
     for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
         type(PREFIX "0");

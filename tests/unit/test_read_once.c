@@ -33,6 +33,7 @@ static uint32_t look(const uint32_t *word)
     return value;
 }
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the compiler's it is */
 #define __atomic_load_n(word, order) look(word)
 #define min                          ring_min
 #include "lib/ring.c"

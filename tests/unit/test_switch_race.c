@@ -49,7 +49,7 @@ static const uint16_t trunk[] = {10, 20, 0};
 
 #define PORT(i, vlan, list)                                                                        \
     .name = "vm" #i, .channel = CHANNEL + (i), .may_reach = UINT64_MAX,                            \
-    .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = vlan, .trunk_vlans = list,     \
+    .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = (vlan), .trunk_vlans = (list), \
     .from_port = from_region[i], .to_port = to_region[i], .ring_size = SIZE
 
 /* A trunk that sends, an access port that receives, a trunk that receives, and a guest's trunk. */

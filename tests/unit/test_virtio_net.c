@@ -749,12 +749,10 @@ static void test_one_interrupt_per_batch(void **state)
 static void test_wakes_switch_for_room(void **state)
 {
     (void)state;
-    unsigned sent = 0;
 
     begin(MERGE);
     while (ring_reserve(&at_switch_out, HEADER + 1000) != NULL) {
         switch_sends(&no_offload, 1000);
-        sent++;
     }
     assert_false(ring_await_space(&at_switch_out, HEADER + 1000));
     notify();

@@ -159,9 +159,9 @@ static seL4_Bool hasty_fault(microkit_child child)
     return false;
 }
 
-seL4_Bool fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply)
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
-    return child == CHILD ? child_fault(info, reply) : hasty_fault(child);
+    return child == CHILD ? child_fault(msginfo, reply_msginfo) : hasty_fault(child);
 }
 
 static void resume(microkit_child child)

@@ -35,12 +35,12 @@ void notified(microkit_channel ch)
     calls_before = shared->calls;
 }
 
-seL4_Bool fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply)
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
     seL4_UserContext context = {0};
 
-    (void)info;
-    (void)reply;
+    (void)msginfo;
+    (void)reply_msginfo;
     shared->faults++;
     seL4_TCB_ReadRegisters(BASE_TCB_CAP + child, false, 0, 1, &context);
     microkit_pd_restart(child, context.pc + 4); /* behind the call */

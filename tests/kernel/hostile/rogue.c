@@ -114,10 +114,10 @@ void notified(microkit_channel ch)
     (void)ch;
 }
 
-seL4_Bool fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply)
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
     (void)child;
-    (void)info;
-    (void)reply;
+    (void)msginfo;
+    (void)reply_msginfo;
     return false;
 }

@@ -72,6 +72,7 @@ static void test_sharing(void)
 }
 
 /* More of it than the default, and deep. */
+/* NOLINTNEXTLINE(misc-no-recursion): what the stack holds is the question */
 static uint64_t use_stack(unsigned depth)
 {
     volatile unsigned char frame[1024];

@@ -79,6 +79,7 @@ static void start_guest(microkit_child vcpu, uint64_t exits)
     seL4_UserContext context = {0};
     volatile char *to = (volatile char *)GUEST_RAM;
 
+    /* cppcheck-suppress comparePointers ; two symbols of one section */
     for (const char *from = guest_begin; from < guest_end; from++) {
         *to++ = *from;
     }
@@ -138,18 +139,18 @@ void notified(microkit_channel ch)
     }
 }
 
-seL4_Bool fault(microkit_child vcpu, microkit_msginfo info, microkit_msginfo *reply)
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
     static uint64_t pc[2] = {0, GUEST_RAM};
 
-    (void)reply;
-    if (microkit_msginfo_get_label(info) == seL4_Fault_VMFault) {
-        pc[vcpu] = microkit_mr_get(seL4_VMFault_IP) + 4;
+    (void)reply_msginfo;
+    if (microkit_msginfo_get_label(msginfo) == seL4_Fault_VMFault) {
+        pc[child] = microkit_mr_get(seL4_VMFault_IP) + 4;
         if (alternate) {
-            vcpu ^= 1;
+            child ^= 1;
         }
-        microkit_vcpu_restart(vcpu, pc[vcpu]);
-    } else if (vcpu == 0) {
+        microkit_vcpu_restart(child, pc[child]);
+    } else if (child == 0) {
         report(alternate ? "two_exits_of_two_vcpus" : "exit_and_restart", now() - begin);
     }
     return false;

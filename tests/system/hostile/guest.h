@@ -149,10 +149,14 @@ static inline void print(const char *text)
 
 static inline void print_number(unsigned number)
 {
-    if (number >= 10) {
-        print_number(number / 10);
+    unsigned unit = 1;
+
+    while (number / unit >= 10) {
+        unit *= 10;
     }
-    put((char)('0' + number % 10));
+    for (; unit > 0; unit /= 10) {
+        put((char)('0' + number / unit % 10));
+    }
 }
 
 static inline void wait(unsigned count)

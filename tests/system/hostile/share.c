@@ -78,6 +78,7 @@ static void measure(void)
         last = time;
     }
     print("share: ");
+    /* cppcheck-suppress zerodiv ; a second lies between them */
     print_number((unsigned)(had * 1000 / (last - begin)));
     print(" permille, ");
     print_number((unsigned)(longest / microsecond));

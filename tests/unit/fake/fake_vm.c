@@ -43,13 +43,13 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 #define TURN_US 2000u
 
 #define CONFIG(equals, vcpus, held)                                                                \
-    .name = "vm7", .start_held = held, .vcpu_count = vcpus, .has_others = true, .ram = ram,        \
+    .name = "vm7", .start_held = (held), .vcpu_count = (vcpus), .has_others = true, .ram = ram,    \
     .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                      \
     .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                        \
     .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA, .secret = secret,    \
     .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                      \
     .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,            \
-    .has_equals = equals, .turn_channel = FAKE_VM_TURN_CHANNEL,                                    \
+    .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL,                                  \
     .console = {                                                                                   \
         .present = true,                                                                           \
         .channel = FAKE_VM_CONSOLE_CHANNEL,                                                        \
