@@ -72,8 +72,8 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 # As many jobs as there are processors, unless the user has said how many.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: FORCE help disk packages packages-check packages-picture sdk guest sdk-there generator image demo run check \
-        bench plot systems picture clean
+.PHONY: FORCE help disk packages packages-check packages-lint packages-picture sdk guest sdk-there generator \
+        image demo run check lint bench plot systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -83,6 +83,7 @@ help:
 	@echo "  make demo      build virtio_demo, boot it, let one machine ping the other, power off"
 	@echo "  make run       boot a system and sit at its consoles"
 	@echo "  make check     run all tests"
+	@echo "  make lint      look over all sources: format, suspicious code, style"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
 	@echo "  make plot      draw what was measured, for docs/performance.md (SVG)"
 	@echo "  make image     build a system's image without booting it"
@@ -111,6 +112,8 @@ packages:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build
 packages-check:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build check
+packages-lint:
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build lint
 packages-picture:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build picture
 
@@ -180,9 +183,12 @@ systems: generator
 
 # ---- Tests and measurements ------------------------------------------------------------------------
 
+lint: packages-lint
+	$(Q)$(PYTHON) -u $(ROOT)/tests/lint.py
+
 # The bundled SDK is tested whatever MICROKIT_SDK says; if it names another one, the systems run on
 # that as well.
-check: packages-check sdk sdk-there generator $(GUEST_FILES)
+check: packages-check packages-lint sdk sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
 	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(EMULATOR)'

@@ -111,7 +111,8 @@ def lanes(options):
                                  f"BUILD_DIR={build}", f"MICROKIT_SDK={options.sdk}",
                                  f"SDK={options.sdk}", *variables])
 
-    parts = [make("unit", "unit tests", "tests/unit"),
+    parts = [Suite("lint", "linters", [sys.executable, "-u", "tests/lint.py"]),
+             make("unit", "unit tests", "tests/unit"),
              make("fuzz", "fuzzing", "tests/fuzz", f"SECONDS={FUZZING}"),
              pytest("tool", "the microkit tool", "tests/tool", build, environment),
              pytest("tools", "the generator", "tests/tools", build, environment),

@@ -3,7 +3,7 @@
 #
 # See to it that the programs and libraries which Braid is built with are there:
 #
-#     setup.sh build|check|picture|zstd...
+#     setup.sh build|check|lint|coverage|picture|zstd...
 #
 # Looks for each of them itself, not for the package it may come from. Where APT is, it names what is
 # missing and installs that, and only that, as root or through sudo; elsewhere it names what is missing
@@ -13,7 +13,7 @@ set -eu
 
 for purpose; do
     case $purpose in
-    build | check | picture | zstd) ;;
+    build | check | lint | coverage | picture | zstd) ;;
     *)
         echo "setup: there is nothing called '$purpose' to set up for" >&2
         exit 2
@@ -52,7 +52,8 @@ header() {
 # To start the interpreter takes longer than all else here, so where the system's has them is known.
 python_module() {
     case $python in
-    /usr/bin/*) file /usr/lib/python3*/dist-packages/"$1" /usr/lib/python3*/site-packages/"$1" && return 0 ;;
+    /usr/bin/*) file /usr/lib/python3*/dist-packages/"$1" /usr/lib/python3*/site-packages/"$1" \
+        /usr/lib/python3*/dist-packages/"$1.py" /usr/lib/python3*/site-packages/"$1.py" && return 0 ;;
     esac
     "$python" -c "import $1" 2>/dev/null
 }
@@ -112,6 +113,17 @@ check|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 check|cross_library|libc.a|libc6-dev-arm64-cross|sysroot-aarch64-fcNN-glibc|aarch64-linux-gnu-glibc
 check|program|dot|graphviz|graphviz|graphviz
 check|program|zstd|zstd|zstd|zstd
+lint|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
+lint|program|clang|clang|clang|clang
+lint|program|clang-format|clang-format|clang-tools-extra|clang
+lint|program|clang-tidy|clang-tidy|clang-tools-extra|clang
+lint|program|cppcheck|cppcheck|cppcheck|cppcheck
+lint|program|shellcheck|shellcheck|ShellCheck|shellcheck
+lint|python_module|pyflakes|python3-pyflakes|python3-pyflakes|python-pyflakes
+lint|python_module|pycodestyle|python3-pycodestyle|python3-pycodestyle|python-pycodestyle
+coverage|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
+coverage|program|clang|clang|clang|clang
+coverage|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 picture|program|dot|graphviz|graphviz|graphviz
 zstd|program|zstd|zstd|zstd|zstd
 TABLE
