@@ -72,8 +72,8 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 # As many jobs as there are processors, unless the user has said how many.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: FORCE help disk packages packages-check packages-lint packages-picture sdk guest sdk-there generator \
-        image demo run check lint bench plot systems picture clean
+.PHONY: FORCE help disk packages packages-check packages-lint packages-coverage packages-picture sdk guest \
+        sdk-there generator image demo run check lint coverage bench plot systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -84,6 +84,7 @@ help:
 	@echo "  make run       boot a system and sit at its consoles"
 	@echo "  make check     run all tests"
 	@echo "  make lint      look over all sources: format, suspicious code, style"
+	@echo "  make coverage  how much of each room the tests on the host execute; SECONDS=N of fuzzing before"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
 	@echo "  make plot      draw what was measured, for docs/performance.md (SVG)"
 	@echo "  make image     build a system's image without booting it"
@@ -114,6 +115,8 @@ packages-check:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build check
 packages-lint:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build lint
+packages-coverage:
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build coverage
 packages-picture:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build picture
 
@@ -186,6 +189,10 @@ systems: generator
 lint: packages-lint
 	$(Q)$(PYTHON) -u $(ROOT)/tests/lint.py
 
+coverage: packages-coverage
+	$(Q)$(PYTHON) -u $(ROOT)/tests/coverage.py --build '$(BUILD)' --make '$(MAKE)' \
+	    --seconds '$(or $(SECONDS),10)' $(PARTS)
+
 # The bundled SDK is tested whatever MICROKIT_SDK says; if it names another one, the systems run on
 # that as well.
 check: packages-check packages-lint sdk sdk-there generator $(GUEST_FILES)
@@ -205,4 +212,4 @@ plot:
 # By name, so that nothing else that may live in BUILD_DIR is lost. Fetching takes a network and a
 # minute; what was fetched is no worse for another build.
 clean:
-	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit fuzz check bench)
+	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit fuzz coverage check bench)

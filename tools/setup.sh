@@ -123,6 +123,9 @@ lint|python_module|pyflakes|python3-pyflakes|python3-pyflakes|python-pyflakes
 lint|python_module|pycodestyle|python3-pycodestyle|python3-pycodestyle|python-pycodestyle
 coverage|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
 coverage|program|clang|clang|clang|clang
+coverage|program|llvm-cov|llvm|llvm|llvm
+coverage|python_module|pytest|python3-pytest|python3-pytest|python-pytest
+coverage|program|dtc|device-tree-compiler|dtc|dtc
 coverage|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 picture|program|dot|graphviz|graphviz|graphviz
 zstd|program|zstd|zstd|zstd|zstd
