@@ -78,9 +78,9 @@ def test_what_was_synced_survives(boot, place):
     running.output(0, "mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt")
     for turn in range(KILLS):
         # Into both file systems; the shell's own words make each turn's file another one.
-        running.output(0, f"for d in /mnt /root; do dd if=/bin/busybox bs=1000 skip={turn} "
-                          f"count=1500 of=$d/file{turn} 2>/dev/null && md5sum $d/file{turn} "
-                          f">$d/file{turn}.sum || exit 1; done; sync")
+        running.output(0, f"(for d in /mnt /root; do dd if=/bin/busybox bs=1000 skip={turn} "
+                          f"count=1500 of=$d/file{turn} && md5sum $d/file{turn} "
+                          f">$d/file{turn}.sum || exit 1; done; sync)")
         running.start(0, "while :; do cp /bin/busybox /mnt/unsynced; cp /mnt/unsynced /root/; "
                          "rm /mnt/unsynced; done")
         running.expect("<begin>")
@@ -97,8 +97,8 @@ def test_what_was_synced_survives(boot, place):
         assert status in (0, 1), f"turn {turn}: {said}"
         running.output(0, "fsck.ext4 -f -n /dev/vdb")
         running.output(0, "mount /dev/vdb /mnt")
-        checked = running.output(0, "for d in /mnt /root; do for i in $(seq 0 "
-                                    f"{turn}); do md5sum -c $d/file$i.sum || exit 1; done; done")
+        checked = running.output(0, "(for d in /mnt /root; do for i in $(seq 0 "
+                                    f"{turn}); do md5sum -c $d/file$i.sum || exit 1; done; done)")
         assert checked.count(": OK") == 2 * (turn + 1)
         running.output(0, "rm -f /mnt/unsynced /root/unsynced")
     running.output(0, "sync; umount /mnt")

@@ -159,7 +159,7 @@ def taken_over(tmp_path, name, *flags):
     subprocess.run(["aarch64-linux-gnu-gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror",
                     "-mcpu=cortex-a53", "-mstrict-align", "-mno-outline-atomics", "-ffreestanding",
                     "-nostdlib", "-fno-pie", "-no-pie", "-fno-stack-protector", *flags,
-                    f"-I{board}/include", conftest.HERE / "hostile" / "monitor.c",
+                    "-isystem", board / "include", conftest.HERE / "hostile" / "monitor.c",
                     "-o", tmp_path / "vmm_flood.elf", f"-L{board}/lib",
                     f"-Wl,-T,{board}/lib/microkit.ld", "-Wl,--build-id=none", "-lmicrokit",
                     f"-L{PICOLIBC}", "-lc", "-lgcc"], check=True)
