@@ -122,17 +122,21 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
 {
     uint64_t begin = cpu_counter();
     uint8_t vcpu = (uint8_t)child;
-    bool answer;
+    bool due, answer;
 
     if (child >= vcpu_count()) {
         return seL4_False;
     }
     pace_begin(begin);
-    vcpu_defer(throttle_exit_begins() ? vcpu : VCPU_NONE);
+    due = throttle_exit_begins();
+    if (due) {
+        vcpu_defer(vcpu);
+    }
     answer = fault_handle(vcpu, msginfo);
-    vcpu_defer(VCPU_NONE);
+    if (due) {
+        vcpu_defer(VCPU_NONE);
+    }
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    throttle_exit_ends(vcpu, answer, begin, cpu_counter());
-    return answer && vcpu_state(vcpu) != VCPU_THROTTLED;
+    return throttle_exit_ends(vcpu, answer, begin, cpu_counter());
 }

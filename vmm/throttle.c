@@ -3,6 +3,7 @@
 #include "throttle.h"
 
 #include <microkit.h>
+#include "drivers/timer/protocol.h"
 #include "lib/cpu.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -16,20 +17,15 @@
 #define UNCONTENDED_EVENTS 32u
 
 /*
- * What the kernel does for an event, before and after the monitor handles it, in readings of a
- * vCPU's register. How long a reading takes is measured. The quickest attempt counts: others may
- * run, or the emulator may stand still, during any of them.
+ * What the kernel does to bring an event to the monitor is charged as well. It takes as long as to
+ * bring the answer to the vCPU. So it is half the shortest time between two exits of a vCPU with no
+ * other event in between, and at most this part of a turn.
  */
-#define EVENT_READINGS 4u
-#define READINGS       4u
-#define ATTEMPTS       8u
-
-/* An event costs at most this part of a turn, whatever was measured. */
 #define EVENT_COST_MAX_PART 100u
 
 /* An event is charged 2 ms at most. What takes longer is done in pieces (pace.h). */
 #define CHARGE_MAX_PER_SECOND 500u
-/* The debt, and what other PDs have reported, is at most so many of these. */
+/* What other PDs have reported is at most so many of these. So is the debt, or a turn. */
 #define DEBT_MAX_EVENTS 4u
 
 /* Times are in ticks of the counter. */
@@ -38,10 +34,13 @@ static struct {
     uint64_t event_cost;   /* of the kernel's work for an event */
     uint64_t turn;         /* the debt at which the machine is throttled for a turn */
     uint64_t charge_max;   /* for one event */
+    uint64_t debt_max;
     uint64_t debt;         /* not yet paid */
     uint64_t reported;     /* of other PDs' work, not yet in the debt */
     uint64_t unclaimed;    /* time without an event, in which other PDs can have worked */
     uint64_t last_end;     /* of the event before */
+    uint8_t last_vcpu;     /* that event was an exit of this vCPU; or VCPU_NONE */
+    bool pays;             /* it has equals or a limit */
     bool limited;          /* it pays by periods, not by turns */
     bool active;           /* it is throttled */
     bool due;              /* it will be, when the exit has been handled */
@@ -60,32 +59,23 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static uint64_t measure_event(void)
-{
-    uint64_t quickest = UINT64_MAX;
-
-    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-        uint64_t begin = cpu_counter();
-
-        for (unsigned i = 0; i < READINGS; i++) {
-            microkit_vcpu_arm_read_reg(0, seL4_VCPUReg_VBAR);
-        }
-        quickest = min(quickest, cpu_counter() - begin);
-    }
-    return quickest * EVENT_READINGS / READINGS;
-}
-
 void throttle_init(const struct vmm_config *config)
 {
     throttle.config = config;
     throttle.limited = config->budget_us < config->period_us;
+    throttle.pays = throttle.limited || config->has_equals;
     throttle.turn = ticks(config->budget_us);
-    throttle.event_cost = min(measure_event(), throttle.turn / EVENT_COST_MAX_PART);
+    throttle.event_cost = throttle.turn / EVENT_COST_MAX_PART;
     throttle.charge_max = cpu_counter_frequency() / CHARGE_MAX_PER_SECOND;
+    throttle.debt_max = DEBT_MAX_EVENTS * throttle.charge_max;
+    if (throttle.debt_max < throttle.turn) {
+        throttle.debt_max = throttle.turn;
+    }
     throttle.debt = 0;
     throttle.reported = 0;
     throttle.unclaimed = 0;
     throttle.last_end = cpu_counter();
+    throttle.last_vcpu = VCPU_NONE;
     throttle.active = false;
     throttle.due = false;
     throttle.exempt_until = 0;
@@ -94,6 +84,11 @@ void throttle_init(const struct vmm_config *config)
 bool throttle_active(void)
 {
     return throttle.active;
+}
+
+static bool owes_a_turn(void)
+{
+    return throttle.debt >= throttle.turn;
 }
 
 static void unthrottle(void)
@@ -114,6 +109,7 @@ static void start_throttling(uint64_t now)
         timer_throttle_until(throttle.expires_at);
     } else {
         throttle.asked_at = now;
+        timer_throttle_until(TIMER_NEVER);
         microkit_notify(throttle.config->turn_channel);
     }
 }
@@ -121,7 +117,7 @@ static void start_throttling(uint64_t now)
 /* A turn has been paid for. Pay for another, or let the machine go on: then it returns true. */
 static bool pay_or_unthrottle(uint64_t now)
 {
-    bool done = throttle.debt < throttle.turn;
+    bool done = !owes_a_turn();
 
     if (done) {
         unthrottle();
@@ -134,42 +130,38 @@ static bool pay_or_unthrottle(uint64_t now)
 
 void throttle_add(uint32_t ticks_worked)
 {
-    if (ticks_worked != 0) {
+    if (throttle.pays && ticks_worked != 0) {
         throttle.reported += ticks_worked + throttle.event_cost; /* it had to be woken */
     }
 }
 
-/* Charge for an event, and for the reported work of other PDs as far as there was time for it. */
-static void charge(uint64_t begin, uint64_t end)
+/* Charge for the reported work of other PDs as far as there was time for it. */
+static void charge_reported(void)
 {
     uint64_t most = DEBT_MAX_EVENTS * throttle.charge_max;
-    uint64_t others;
+    uint64_t claimed;
 
-    throttle.unclaimed = min(throttle.unclaimed + (begin - throttle.last_end), most);
+    throttle.unclaimed = min(throttle.unclaimed, most);
+    claimed = min(throttle.reported, throttle.unclaimed);
+    throttle.unclaimed -= claimed;
+    throttle.reported = min(throttle.reported - claimed, most);
+    throttle.debt += claimed;
+}
+
+/* Charge for an event. */
+static void charge(uint64_t begin, uint64_t end)
+{
+    throttle.unclaimed += begin - throttle.last_end;
     throttle.last_end = end;
-    others = min(throttle.reported, throttle.unclaimed);
-    throttle.unclaimed -= others;
-    throttle.reported = min(throttle.reported - others, most);
-    throttle.debt += others;
+    if (throttle.reported != 0) {
+        charge_reported();
+    }
     if (throttle.exempt_until < begin) {
         throttle.debt += min(end - begin, throttle.charge_max) + throttle.event_cost;
     } else {
         throttle.debt += min(end - throttle.exempt_until, throttle.charge_max);
     }
-    throttle.debt = min(throttle.debt, most > throttle.turn ? most : throttle.turn);
-}
-
-/* Whether the machine owes a turn to anybody. */
-static bool owes_a_turn(void)
-{
-    if (throttle.debt < throttle.turn) {
-        return false;
-    }
-    if (!throttle.limited && !throttle.config->has_equals) {
-        throttle.debt = 0;
-        return false;
-    }
-    return true;
+    throttle.debt = min(throttle.debt, throttle.debt_max);
 }
 
 static bool any_vcpu_on(void)
@@ -184,7 +176,11 @@ static bool any_vcpu_on(void)
 
 void throttle_charge_notification(uint64_t begin, uint64_t end)
 {
+    if (!throttle.pays) {
+        return;
+    }
     charge(begin, end);
+    throttle.last_vcpu = VCPU_NONE;
     if (!throttle.active && owes_a_turn() && !any_vcpu_on()) {
         start_throttling(end);
     }
@@ -196,16 +192,25 @@ bool throttle_exit_begins(void)
     return throttle.active || throttle.due;
 }
 
-void throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
+bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
 {
-    if (throttle.due && !throttle.active) {
+    if (!throttle.pays) {
+        return waits;
+    }
+    if (throttle.last_vcpu == vcpu && begin - throttle.last_end < 2 * throttle.event_cost) {
+        throttle.event_cost = (begin - throttle.last_end) / 2;
+    }
+    throttle.last_vcpu = vcpu;
+    charge(begin, end);
+    if (waits && (throttle.active || throttle.due) && vcpu_state(vcpu) == VCPU_ON) {
+        vcpu_throttle(vcpu);
+        waits = false;
+    }
+    if (throttle.due) {
+        throttle.due = false;
         start_throttling(end);
     }
-    throttle.due = false;
-    charge(begin, end);
-    if (throttle.active && waits && vcpu_state(vcpu) == VCPU_ON) {
-        vcpu_throttle(vcpu);
-    }
+    return waits;
 }
 
 bool throttle_turn_over(uint64_t now)

@@ -46,10 +46,10 @@ bool throttle_exit_begins(void);
 
 /*
  * The exit of this vCPU has been handled from `begin` to `end`. `waits` says whether it waits for
- * an answer. If so, and if it is on and the machine is throttled, its state is VCPU_THROTTLED
- * afterwards, and it must not be answered.
+ * an answer. Returns whether it is to be answered. If it waits, and is on, and the machine is
+ * throttled, its state is VCPU_THROTTLED afterwards, and it must not be answered.
  */
-void throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end);
+bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end);
 
 /*
  * Another PD says that it has worked for the machine for that many ticks. It is believed up to the

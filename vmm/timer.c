@@ -69,6 +69,13 @@ static uint64_t part_of_second(uint64_t divisor)
     return cpu_counter_frequency() / divisor;
 }
 
+static void set(uint64_t deadline)
+{
+    timer.armed = deadline;
+    microkit_mr_set(0, deadline);
+    microkit_ppcall(timer.channel, microkit_msginfo_new(TIMER_SET, 1));
+}
+
 /*
  * Have the driver wake us at `deadline` or before. A wake-up that is set stays set when something
  * else wakes its vCPU, because it may serve again. Where that is unlikely it is moved: a call of
@@ -79,12 +86,9 @@ static void arm(uint64_t deadline, uint64_t now)
     bool spurious = timer.armed < deadline && timer.armed - now < part_of_second(SOON_PER_SECOND) &&
                     deadline - timer.armed > part_of_second(EARLY_PER_SECOND);
 
-    if (deadline >= timer.armed && !spurious) {
-        return;
+    if (deadline < timer.armed || spurious) {
+        set(deadline);
     }
-    timer.armed = deadline;
-    microkit_mr_set(0, deadline);
-    microkit_ppcall(timer.channel, microkit_msginfo_new(TIMER_SET, 1));
 }
 
 /* When the vCPU's timer will interrupt it, or TIMER_NEVER. */
@@ -160,8 +164,13 @@ void timer_prepare_to_yield(uint8_t vcpu, uint64_t ticks)
 
 void timer_throttle_until(uint64_t deadline)
 {
+    uint64_t next;
+
     timer.throttle = deadline;
-    arm(next_event(NO_VCPU), cpu_counter());
+    next = next_event(NO_VCPU);
+    if (next != timer.armed) {
+        set(next);
+    }
 }
 
 void timer_set_coalescing(uint64_t ticks, uint64_t parked)

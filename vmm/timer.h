@@ -31,7 +31,11 @@ bool timer_prepare_to_park(uint8_t vcpu);
  */
 void timer_prepare_to_yield(uint8_t vcpu, uint64_t ticks);
 
-/* Have the driver notify the monitor at `deadline`, when throttling ends (throttle.h). */
+/*
+ * The machine is throttled (throttle.h), to `deadline`, or TIMER_NEVER if another PD ends it. Have
+ * the driver notify the monitor then, and for no vCPU that no longer runs: seL4 replenishes the
+ * budget of a PD later, the oftener it wakes up for a little work.
+ */
 void timer_throttle_until(uint64_t deadline);
 
 /* The same, for when a pause ends (pace.h). */

@@ -24,6 +24,7 @@
 
 static enum vcpu_state states[VCPUS];
 static uint64_t throttle_until;
+static uint64_t owed; /* from the start: the first event's cost, before it was known */
 
 uint32_t vcpu_count(void)
 {
@@ -68,6 +69,10 @@ static void begin(uint32_t budget_us, uint32_t period_us, bool has_equals)
     states[1] = VCPU_PARKED;
     states[2] = VCPU_OFF;
     throttle_init(&config);
+    owed = (uint64_t)budget_us * TURN / 2000 / 100;
+    /* No time between two exits: the kernel's part costs nothing. */
+    throttle_exit_ends(0, true, fake.counter, fake.counter);
+    throttle_exit_ends(0, true, fake.counter, fake.counter);
 }
 
 /* An exit of so many ticks, after the guest has run for as long. */
@@ -110,7 +115,7 @@ static void throttled_after_a_turns_worth(void **state)
     (void)state;
     begin(2000, 2000, true);
     event(TURN / 2);
-    event(TURN / 2 - 1);
+    event(TURN / 2 - owed - 1);
     assert_false(throttle_active());
     assert_int_equal(states[0], VCPU_ON);
     event(1);
@@ -125,7 +130,7 @@ static void released_when_its_equals_had_their_turn(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
-    event(TURN);
+    event(TURN - owed);
     assert_true(turn_passes(TURN));
     assert_false(throttle_active());
     assert_int_equal(states[0], VCPU_ON);
@@ -220,7 +225,7 @@ static void part_of_a_turn_pays_a_part(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
-    event(TURN - 1);
+    event(TURN - owed - 1);
     event(TURN / 4 + 1);
     assert_true(turn_passes(TURN / 2));
     event(TURN / 4); /* which makes a turn's worth again */
@@ -256,7 +261,7 @@ static void limit_is_for_machine_and_monitor(void **state)
     (void)state;
     for (unsigned equals = 0; equals < 2; equals++) {
         begin(2000, 10000, equals);
-        event(TURN - 1);
+        event(TURN - owed - 1);
         assert_false(throttle_active());
         event(1);
         assert_true(throttle_active());
@@ -291,7 +296,7 @@ static void others_work_counts(void **state)
     begin(2000, 2000, true);
     fake.counter += TURN;
     exit_of(0, 0);
-    throttle_add(TURN - 1);
+    throttle_add(TURN - owed - 1);
     exit_of(0, 0);
     assert_false(throttle_active());
     event(1);
@@ -303,7 +308,10 @@ static void others_work_is_believed_up_to_the_time_that_has_passed(void **state)
 {
     (void)state;
     begin(2000, 2000, true);
-    for (unsigned i = 1; i < 10; i++) {
+    fake.counter += TURN / 10 - owed;
+    throttle_add(UINT32_MAX);
+    exit_of(0, 0);
+    for (unsigned i = 2; i < 10; i++) {
         fake.counter += TURN / 10;
         throttle_add(UINT32_MAX);
         exit_of(0, 0);
@@ -315,18 +323,58 @@ static void others_work_is_believed_up_to_the_time_that_has_passed(void **state)
     assert_true(throttle_active());
 }
 
-/* Whoever ran, or stood still, while the monitor measured: an event is no dearer for it. */
-static void slow_start_makes_events_no_dearer(void **state)
+/* An exit of no length at `at`. */
+static void instant_exit(uint8_t vcpu, uint64_t at)
 {
-    (void)state;
-    for (unsigned slow = 1; slow < 100; slow += 7) {
-        begin(2000, 2000, true);
-        fake.slow_reads = slow;
-        throttle_init(&config);
-        fake.slow_reads = 0;
-        event(TURN - TURN / 90);
-        assert_false(throttle_active());
+    fake.counter = at;
+    throttle_exit_ends(vcpu, true, at, at);
+}
+
+/* How many exits of no length, `apart` ticks from one another, it takes to owe a turn. */
+static unsigned exits_of_a_turn(uint64_t apart)
+{
+    unsigned exits = 0;
+
+    while (!throttle_active()) {
+        fake.counter += apart;
+        exit_of(0, 0);
+        exits++;
     }
+    return exits;
+}
+
+/* What the kernel does for an exit is paid as well: half the time between the nearest two. */
+static void kernels_part_is_half_the_shortest_time_between_exits(void **state)
+{
+    uint64_t start;
+
+    (void)state;
+    begin(2000, 2000, true);
+    throttle_init(&config);
+    start = fake.counter;
+    instant_exit(0, start + 5000);  /* before it is known: a hundredth of the turn */
+    instant_exit(0, start + 5800);  /* 400 */
+    instant_exit(0, start + 6300);  /* 250 */
+    instant_exit(0, start + 10000); /* 250 again */
+    assert_in_range(exits_of_a_turn(5000), (TURN - 2150) / 250, (TURN - 2150) / 250 + 1);
+}
+
+/* Something else between two exits of a vCPU, or another's exit: the time says nothing. */
+static void other_events_in_between_say_nothing_of_the_kernels_part(void **state)
+{
+    uint64_t now;
+
+    (void)state;
+    begin(2000, 2000, true);
+    throttle_init(&config);
+    now = fake.counter;
+    for (unsigned i = 0; i < 10; i++) {
+        instant_exit(0, now += 8);
+        instant_exit(2, now += 8);
+        notification(0);
+        instant_exit(2, now += 8);
+    }
+    assert_in_range(exits_of_a_turn(5000), 60, 61); /* of 100, less 40 */
 }
 
 int main(void)
@@ -346,7 +394,8 @@ int main(void)
         cmocka_unit_test(limit_is_for_machine_and_monitor),
         cmocka_unit_test(vcpus_started_while_throttled_are_throttled),
         cmocka_unit_test(others_work_counts),
-        cmocka_unit_test(slow_start_makes_events_no_dearer),
+        cmocka_unit_test(kernels_part_is_half_the_shortest_time_between_exits),
+        cmocka_unit_test(other_events_in_between_say_nothing_of_the_kernels_part),
         cmocka_unit_test(others_work_is_believed_up_to_the_time_that_has_passed),
     };
 

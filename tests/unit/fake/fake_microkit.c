@@ -333,10 +333,6 @@ void microkit_vcpu_arm_ack_vppi(microkit_child vcpu, seL4_Word irq)
 
 seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg)
 {
-    if (fake.slow_reads != 0) {
-        fake.slow_reads--;
-        fake.counter += FAKE_SLOW_READ;
-    }
     struct fake_vcpu *v = vcpu_of(vcpu);
 
     if (reg >= seL4_VCPUReg_Num) {

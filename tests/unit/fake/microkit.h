@@ -82,7 +82,6 @@ void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word v
 #define FAKE_DEBUG_SIZE     65536
 #define FAKE_MRS            64
 #define FAKE_LOST           0xdeadbeef /* what a call leaves in registers beyond its answer */
-#define FAKE_SLOW_READ      10000000u
 
 enum fake_lr_state { FAKE_LR_FREE = 0, FAKE_LR_PENDING, FAKE_LR_ACTIVE };
 
@@ -122,7 +121,6 @@ struct fake {
     seL4_Word mr[FAKE_MRS];
     struct fake_vcpu vcpu[FAKE_VCPUS];
     unsigned yields;
-    unsigned slow_reads; /* so many readings of vCPU registers take FAKE_SLOW_READ ticks each */
     unsigned pd_restarts[64];
     unsigned pd_stops[64];
     char debug[FAKE_DEBUG_SIZE]; /* NUL-terminated; what does not fit is dropped */
