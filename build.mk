@@ -92,7 +92,7 @@ CROSS ?= aarch64-linux-gnu-
 PICOLIBC ?= /usr/lib/picolibc/aarch64-linux-gnu
 
 # No outline atomics: those ask Linux's auxiliary vector what the processor can do.
-TARGET_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -mcpu=cortex-a53 -mstrict-align \
+TARGET_CFLAGS := -std=gnu11 -O2 -g -flto -Wall -Wextra -Werror -mcpu=cortex-a53 -mstrict-align \
     -mno-outline-atomics -ffreestanding -fno-pie -fno-stack-protector -ffunction-sections \
     -fdata-sections -nostdinc -isystem $(shell $(CROSS)gcc -print-file-name=include) \
     -isystem $(PICOLIBC)/include
@@ -123,10 +123,10 @@ $(OBJ)/%.o: $(ROOT)/%.S $(OBJ)/settings
 LIB := $(OBJ)/libbraid.a
 $(LIB): $(patsubst $(ROOT)/%,$(OBJ)/%.o,$(basename $(wildcard $(ROOT)/lib/*.c $(ROOT)/lib/*.S)))
 	@echo "  AR      libbraid.a"
-	$(Q)rm -f $@ && $(CROSS)ar rcsD $@ $^
+	$(Q)rm -f $@ && $(CROSS)gcc-ar rcsD $@ $^
 
 $(OUT)/config/%.o: $(OUT)/config/%.c $(OBJ)/settings
-	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) -fno-lto $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # A machine's secret, of which its guest's random numbers are made: drawn once for each build directory.
 $(OUT)/%.secret:
@@ -137,8 +137,17 @@ embedded = $(addprefix $(OUT)/,$(EMBED_$(1)))
 $(OUT)/config/%_images.o: $(OUT)/config/%_images.S $(OBJ)/settings
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) -I$(OUT) -c -o $@ $<
 
+# A kind's program, but for its configuration and the C library. It is optimised as a whole, across
+# files. That is done here, once, and not in each machine's link.
+define kind
+$(OBJ)/$(1).program.o: $(call kind_objects,$(1)) $(LIB)
+	@echo "  LTO     $(1)"
+	$$(Q)$$(CROSS)gcc $$(TARGET_CFLAGS) -nostdlib -r -flinker-output=nolto-rel -o $$@ $$^
+endef
+$(foreach k,$(sort $(foreach p,$(PDS),$(KIND_$(p)))),$(eval $(call kind,$(k))))
+
 define pd
-$(OUT)/$(1).elf: $(call kind_objects,$(KIND_$(1))) $(OUT)/config/$(1).o \
+$(OUT)/$(1).elf: $(OBJ)/$(KIND_$(1)).program.o $(OUT)/config/$(1).o \
         $(if $(EMBED_$(1)),$(OUT)/config/$(1)_images.o) $(LIB) $(BOARD_DIR)/lib/libmicrokit.a
 	@echo "  LD      $(NAME)/$(1).elf"
 	$$(Q)$$(CROSS)ld -o $$@ --gc-sections --build-id=none $(PRINTF) -T $(BOARD_DIR)/lib/microkit.ld \

@@ -574,7 +574,7 @@ def shares_of(result):
 
 def test_programs_have_budgets_by_themselves(generate):
     shares = shares_of(generate("switches: {net0: {uplink: yes}}\nvms:\n  a: {disks: [1 MiB]}\n"))
-    assert shares["vmm_a"] == (2000, 4000)
+    assert shares["vmm_a"] == (2200, 4200)
     for name in ("switch_net0", "block", "console"):
         assert shares[name] == (1000, 4000)
     assert shares["net_driver"] == (500, 1000)
