@@ -3,18 +3,8 @@
 #include "abort.h"
 
 #include <microkit.h>
+#include "lib/esr.h"
 #include "vcpu.h"
-
-/* ESR_ELx (Arm DDI 0487, D19.2.37). */
-#define ESR_EC_SHIFT          26
-#define ESR_EC_IABT_LOW       0x20u
-#define ESR_EC_DABT_LOW       0x24u
-#define ESR_EC_SAME_EL        1u /* added to the two above */
-#define ESR_IL                (1u << 25)
-#define ESR_ISS_FNV           (1u << 10)
-#define ESR_ISS_WNR           (1u << 6)
-#define ESR_FSC_EXTERNAL      0x10u
-#define ESR_FSC_EXTERNAL_WALK 0x14u /* plus the level */
 
 #define SCTLR_M     (1u << 0)
 #define SCTLR_SPAN  (1u << 23)
@@ -84,12 +74,12 @@ static bool take_abort(uint8_t vcpu, uint32_t ec, uint64_t gpa, uint32_t iss, in
     uint64_t sctlr = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_SCTLR);
 
     if (from_el1(from.pstate)) {
-        ec |= ESR_EC_SAME_EL;
+        ec |= EC_ABORT_SAME;
     }
     if (walk_level >= 0) {
-        iss |= ESR_FSC_EXTERNAL_WALK + (uint32_t)walk_level;
+        iss |= FSC_EXTERNAL_WALK + (uint32_t)walk_level;
     } else {
-        iss |= ESR_FSC_EXTERNAL | ((sctlr & SCTLR_M) ? ESR_ISS_FNV : 0);
+        iss |= FSC_EXTERNAL | ((sctlr & SCTLR_M) ? ISS_FNV : 0);
     }
     microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_FAR, gpa);
     return take_exception(vcpu, from, (uint64_t)ec << ESR_EC_SHIFT | ESR_IL | iss);
@@ -97,15 +87,16 @@ static bool take_abort(uint8_t vcpu, uint32_t ec, uint64_t gpa, uint32_t iss, in
 
 bool abort_inject_data(uint8_t vcpu, uint64_t gpa, bool write, int walk_level)
 {
-    return take_abort(vcpu, ESR_EC_DABT_LOW, gpa, write ? ESR_ISS_WNR : 0, walk_level);
+    return take_abort(vcpu, EC_DATA_ABORT_LOWER, gpa, write ? ISS_WNR : 0, walk_level);
 }
 
 bool abort_inject_fetch(uint8_t vcpu, uint64_t gpa, int walk_level)
 {
-    return take_abort(vcpu, ESR_EC_IABT_LOW, gpa, 0, walk_level);
+    return take_abort(vcpu, EC_INST_ABORT_LOWER, gpa, 0, walk_level);
 }
 
 bool abort_inject_undefined(uint8_t vcpu)
 {
-    return take_exception(vcpu, vcpu_get_frame(vcpu), ESR_IL); /* class 0: unknown reason */
+    return take_exception(vcpu, vcpu_get_frame(vcpu),
+                          (uint64_t)EC_UNKNOWN << ESR_EC_SHIFT | ESR_IL);
 }

@@ -5,6 +5,7 @@
 #include "abort.h"
 #include "exits.h"
 #include "idle.h"
+#include "lib/esr.h"
 #include "lib/log.h"
 #include "mmio.h"
 #include "pl011.h"
@@ -12,40 +13,6 @@
 #include "vcpu.h"
 #include "vgic.h"
 #include "vm.h"
-
-/* ESR_EL2 (Arm DDI 0487, D19.2.37). */
-#define ESR_EC(esr)  ((uint32_t)((esr) >> 26) & 0x3f)
-#define ESR_EC_WFX   0x01u
-#define ESR_EC_SMC64 0x17u
-#define ESR_EC_SYS64 0x18u
-
-#define ISS_IMM16_MASK 0xffffu
-#define ISS_WFX_WFE    (1u << 0)
-
-/* ISS of a data or instruction abort. */
-#define ISS_ISV         (1u << 24) /* the fields of the access are valid */
-#define ISS_SAS(iss)    (((iss) >> 22) & 3)
-#define ISS_SSE         (1u << 21) /* sign-extend */
-#define ISS_SRT(iss)    (((iss) >> 16) & 0x1f)
-#define ISS_SF          (1u << 15) /* 64-bit register */
-#define ISS_CM          (1u << 8)  /* cache maintenance */
-#define ISS_S1PTW       (1u << 7)  /* on a stage 1 translation table walk */
-#define ISS_WNR         (1u << 6)
-#define ISS_FSC(iss)    (0x3f & (iss))
-#define FSC_LEVEL(fsc)  ((int)(3 & (fsc)))
-#define FSC_TYPE(fsc)   (0x3c & (fsc))
-#define FSC_TRANSLATION 0x04u
-#define FSC_ACCESS_FLAG 0x08u
-#define FSC_PERMISSION  0x0cu
-
-/* ISS of a trapped MSR or MRS. */
-#define ISS_SYS_OP0(iss) (((iss) >> 20) & 3)
-#define ISS_SYS_OP2(iss) (((iss) >> 17) & 7)
-#define ISS_SYS_OP1(iss) (((iss) >> 14) & 7)
-#define ISS_SYS_CRN(iss) (((iss) >> 10) & 0xf)
-#define ISS_SYS_RT(iss)  (((iss) >> 5) & 0x1f)
-#define ISS_SYS_CRM(iss) (((iss) >> 1) & 0xf)
-#define ISS_SYS_READ     (1u << 0)
 
 #define INSTRUCTION_SIZE 4u
 
@@ -150,7 +117,7 @@ static void handle_vm_fault(uint8_t vcpu)
 {
     uint64_t pc = microkit_mr_get(seL4_VMFault_IP);
     uint64_t gpa = microkit_mr_get(seL4_VMFault_Addr);
-    uint32_t iss = (uint32_t)microkit_mr_get(seL4_VMFault_FSR) & 0x1ffffffu;
+    uint32_t iss = (uint32_t)microkit_mr_get(seL4_VMFault_FSR) & ESR_ISS_MASK;
 
     if (microkit_mr_get(seL4_VMFault_PrefetchFault)) {
         exits_count(EXIT_FETCH);
@@ -198,13 +165,13 @@ static void handle_smc(uint8_t vcpu, uint32_t iss)
 /* Debug and performance registers, which a kernel may trap: they are RAZ/WI. */
 static bool is_debug_register(uint32_t iss)
 {
-    uint32_t crn = ISS_SYS_CRN(iss), crm = ISS_SYS_CRM(iss);
+    uint32_t crn = ISS_CRN(iss), crm = ISS_CRM(iss);
 
-    if (ISS_SYS_OP0(iss) == 2) {
+    if (ISS_OP0(iss) == 2) {
         return true;
     }
-    return ISS_SYS_OP0(iss) == 3 && ((crn == 9 && crm >= 12 && crm <= 14) ||
-                                     (ISS_SYS_OP1(iss) == 3 && crn == 14 && crm >= 8));
+    return ISS_OP0(iss) == 3 &&
+           ((crn == 9 && crm >= 12 && crm <= 14) || (ISS_OP1(iss) == 3 && crn == 14 && crm >= 8));
 }
 
 static void handle_system_register(uint8_t vcpu, uint32_t iss)
@@ -213,11 +180,11 @@ static void handle_system_register(uint8_t vcpu, uint32_t iss)
 
     if (!is_debug_register(iss)) {
         log_limited("vCPU %u at 0x%llx: %s of the system register S%u_%u_C%u_C%u_%u", vcpu,
-                    printable(pc), (iss & ISS_SYS_READ) ? "read" : "write", ISS_SYS_OP0(iss),
-                    ISS_SYS_OP1(iss), ISS_SYS_CRN(iss), ISS_SYS_CRM(iss), ISS_SYS_OP2(iss));
+                    printable(pc), (iss & ISS_READ) ? "read" : "write", ISS_OP0(iss), ISS_OP1(iss),
+                    ISS_CRN(iss), ISS_CRM(iss), ISS_OP2(iss));
         undefined(vcpu);
-    } else if (iss & ISS_SYS_READ) {
-        vcpu_resume_with(vcpu, pc + INSTRUCTION_SIZE, ISS_SYS_RT(iss), 0);
+    } else if (iss & ISS_READ) {
+        vcpu_resume_with(vcpu, pc + INSTRUCTION_SIZE, ISS_RT(iss), 0);
     } else {
         vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
     }
@@ -226,25 +193,25 @@ static void handle_system_register(uint8_t vcpu, uint32_t iss)
 static void handle_vcpu_fault(uint8_t vcpu)
 {
     uint64_t esr = microkit_mr_get(seL4_VCPUFault_HSR);
-    uint32_t iss = (uint32_t)esr & 0x1ffffffu;
+    uint32_t iss = (uint32_t)esr & ESR_ISS_MASK;
 
     switch (ESR_EC(esr)) {
-    case ESR_EC_WFX:
+    case EC_WFX:
         exits_count(EXIT_IDLE);
         handle_wfx(vcpu, iss);
         return;
-    case ESR_EC_SMC64:
+    case EC_SMC64:
         exits_count(EXIT_CALL);
         handle_smc(vcpu, iss);
         return;
-    case ESR_EC_SYS64:
+    case EC_SYS64:
         exits_count(EXIT_REGISTER);
         handle_system_register(vcpu, iss);
         return;
     default:
         exits_count(EXIT_OTHER);
         log_limited("vCPU %u at 0x%llx: trap of class 0x%x", vcpu, printable(vcpu_get_pc(vcpu)),
-                    ESR_EC(esr));
+                    (unsigned)ESR_EC(esr));
         undefined(vcpu);
         return;
     }

@@ -3,6 +3,8 @@
 
 /* AArch64: system registers, barriers, and the bits in them that the kernel uses (Arm DDI 0487). */
 
+#include "lib/esr.h"
+
 #define BIT(n) (1ul << (n))
 
 /* HCR_EL2 (D17.2.48) */
@@ -82,25 +84,6 @@
 
 /* ID_AA64PFR0_EL1.EL0 (D17.2.65) */
 #define PFR0_EL0_AARCH32 2u
-
-/* ESR_EL2 (D17.2.37) */
-#define ESR_EC(esr)       ((esr) >> 26 & 0x3f)
-#define ESR_IL            BIT(25)
-#define EC_UNKNOWN        0x00u
-#define EC_WFX            0x01u
-#define EC_FP             0x07u
-#define EC_SVC64          0x15u
-#define EC_HVC64          0x16u
-#define EC_SMC64          0x17u
-#define EC_SYSREG         0x18u
-#define EC_INST_ABORT     0x20u /* from a lower level */
-#define EC_DATA_ABORT     0x24u
-#define EC_SERROR         0x2fu
-#define ESR_S1PTW         BIT(7) /* the abort was on a stage-1 table */
-#define ESR_WNR           BIT(6) /* a data abort on a write */
-#define ESR_FSC(esr)      (0x3f & (esr))
-#define ESR_FSC_TYPE(esr) (0x3c & (esr))
-#define FSC_PERMISSION    0x0cu
 
 #ifndef __ASSEMBLER__
 

@@ -10,19 +10,19 @@
 
 static const char *abort_cause(uint64_t esr)
 {
-    switch (ESR_FSC_TYPE(esr)) {
-    case 0x00:
+    switch (FSC_TYPE(ISS_FSC(esr))) {
+    case FSC_ADDRESS_SIZE:
         return "address size fault";
-    case 0x04:
+    case FSC_TRANSLATION:
         return "nothing is mapped there";
-    case 0x08:
+    case FSC_ACCESS_FLAG:
         return "access flag fault";
     case FSC_PERMISSION:
         return "no permission";
-    case 0x10:
-    case 0x14:
+    case FSC_EXTERNAL:
+    case FSC_EXTERNAL_WALK:
         return "external abort";
-    case 0x20:
+    case FSC_TYPE(FSC_ALIGNMENT):
         return "misaligned";
     default:
         return "abort";
@@ -40,19 +40,19 @@ static const char *exception_cause(uint64_t esr)
         return "FP or SIMD instruction, which it may not use";
     case EC_SVC64:
         return "unknown system call";
-    case EC_SYSREG:
+    case EC_SYS64:
         return "access to a system register";
-    case 0x0e:
+    case EC_ILLEGAL_STATE:
         return "illegal execution state";
-    case 0x22:
+    case EC_PC_ALIGNMENT:
         return "misaligned program counter";
-    case 0x26:
+    case EC_SP_ALIGNMENT:
         return "misaligned stack pointer";
-    case 0x2c:
+    case EC_FP_EXCEPTION:
         return "floating-point exception";
     case EC_SERROR:
         return "asynchronous external abort";
-    case 0x3c:
+    case EC_BRK64:
         return "BRK instruction";
     default:
         return "exception";
@@ -81,7 +81,7 @@ static void report_cause(const struct thread *thread)
     case seL4_Fault_VMFault:
         kprint("%s 0x%x: %s\n",
                word[seL4_VMFault_PrefetchFault]          ? "executing at"
-               : (word[seL4_VMFault_FSR] & ESR_WNR) != 0 ? "writing to"
+               : (word[seL4_VMFault_FSR] & ISS_WNR) != 0 ? "writing to"
                                                          : "reading from",
                word[seL4_VMFault_Addr], abort_cause(word[seL4_VMFault_FSR]));
         break;

@@ -5,15 +5,6 @@
 #include "arch.h"
 #include "registers.h"
 
-/* The syndrome of a trapped MSR, MRS or system instruction (Arm DDI 0487, D17.2.37). */
-#define ISS_READ     BIT(0)
-#define ISS_CRM(esr) ((esr) >> 1 & 0xf)
-#define ISS_RT(esr)  ((esr) >> 5 & 0x1f)
-#define ISS_CRN(esr) ((esr) >> 10 & 0xf)
-#define ISS_OP1(esr) ((esr) >> 14 & 0x7)
-#define ISS_OP2(esr) ((esr) >> 17 & 0x7)
-#define ISS_OP0(esr) ((esr) >> 20 & 0x3)
-
 static bool is_debug(uint64_t esr)
 {
     return ISS_OP0(esr) == 2;

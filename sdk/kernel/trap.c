@@ -23,7 +23,7 @@ static inline bool guest_address(uint64_t esr, uint64_t *address)
     uint64_t far = read_sysreg(far_el2);
     uint64_t page = read_sysreg(hpfar_el2) >> 4 << 12;
 
-    if (ESR_FSC_TYPE(esr) == FSC_PERMISSION && !(esr & ESR_S1PTW)) {
+    if (FSC_TYPE(ISS_FSC(esr)) == FSC_PERMISSION && !(esr & ISS_S1PTW)) {
         uint64_t par = read_sysreg(par_el1);
         register uint64_t translated __asm__("x0") = far;
 
@@ -56,7 +56,7 @@ static inline void memory_abort(struct cpu *cpu, uint64_t esr)
         return;
     }
     fault_raise(cpu, seL4_Fault_VMFault, seL4_VMFault_Length, thread->regs.pc, address,
-                ESR_EC(esr) == EC_INST_ABORT, esr);
+                ESR_EC(esr) == EC_INST_ABORT_LOWER, esr);
 }
 
 static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t esr)
@@ -74,7 +74,7 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
     case EC_HVC64:
         fault_raise_syscall(cpu);
         return;
-    case EC_SYSREG:
+    case EC_SYS64:
         if (thread->is_vcpu && sysreg_emulate(thread, esr)) {
             return;
         }
@@ -89,7 +89,7 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
 
 void trap_sync(struct cpu *cpu, uint64_t esr)
 {
-    if (likely((ESR_EC(esr) & ~4u) == EC_INST_ABORT)) { /* or EC_DATA_ABORT */
+    if (likely((ESR_EC(esr) & ~4u) == EC_INST_ABORT_LOWER)) { /* or EC_DATA_ABORT_LOWER */
         memory_abort(cpu, esr);
     } else {
         other_exception(cpu, esr);
