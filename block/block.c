@@ -17,7 +17,6 @@
 
 static struct client clients[BLOCK_MAX_CLIENTS];
 static struct block_info disk;
-static struct ring log_ring;
 
 static uint32_t client_count(void)
 {
@@ -164,10 +163,7 @@ static void serve(void)
 
 void init(void)
 {
-    if (block_config.log != NULL) {
-        ring_init(&log_ring, block_config.log, block_config.log_size);
-    }
-    log_init("block", block_config.log != NULL ? &log_ring : NULL, block_config.log_channel);
+    log_open("block", block_config.log, block_config.log_size, block_config.log_channel);
     driver_init();
     for (uint32_t i = 0; i < client_count(); i++) {
         client_init(&clients[i], &block_config.clients[i]);

@@ -33,6 +33,26 @@ void log_init(const char *who, struct ring *out, microkit_channel channel)
     speaker.suppressed = 0;
 }
 
+void log_open(const char *who, void *region, uint32_t size, microkit_channel channel)
+{
+    static struct ring ring;
+
+    if (region != NULL) {
+        ring_init(&ring, region, size);
+    }
+    log_init(who, region != NULL ? &ring : NULL, channel);
+}
+
+bool log_await_space(uint32_t count)
+{
+    while (speaker.out != NULL && ring_space(speaker.out) < count) {
+        if (!ring_await_space(speaker.out, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A line is written whole or not at all. */
 static bool emit(const char *line, uint32_t length)
 {

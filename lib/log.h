@@ -16,6 +16,18 @@
 void log_init(const char *who, struct ring *out, microkit_channel channel);
 
 /*
+ * The same for a PD that writes nothing but messages into that stream: `region` is the ring's, with
+ * `size` bytes of data. It may be NULL.
+ */
+void log_open(const char *who, void *region, uint32_t size, microkit_channel channel);
+
+/*
+ * Whether the stream has room for `count` bytes now. If not, the console notifies this PD when it
+ * has.
+ */
+bool log_await_space(uint32_t count);
+
+/*
  * One message, without a newline at its end; printf's formats for integers and strings. Beyond 240
  * characters it is cut off; characters that are not printable ASCII become question marks.
  */

@@ -14,7 +14,6 @@
 #include "lib/cpu.h"
 #include "lib/log.h"
 #include "lib/notify.h"
-#include "lib/ring.h"
 #include "lib/vhost.h"
 #include "mac_table.h"
 #include "port.h"
@@ -39,7 +38,6 @@ static struct forward forward;
 static uint8_t port_of_channel[MICROKIT_MAX_CHANNELS]; /* plus one; 0: none */
 static uint64_t active; /* ports that will not notify, because they have not been awaited */
 
-static struct ring log_ring;
 static char who[48];
 static uint32_t statistics_next; /* the next port whose counters are printed; 0 if none is due */
 
@@ -281,10 +279,8 @@ static void print_counters(const struct port *port)
 static void print_statistics(void)
 {
     for (; statistics_next < port_count(); statistics_next++) {
-        while (ring_space(&log_ring) < STATISTICS_ROOM) {
-            if (!ring_await_space(&log_ring, STATISTICS_ROOM)) {
-                return;
-            }
+        if (!log_await_space(STATISTICS_ROOM)) {
+            return;
         }
         print_counters(&ports[statistics_next]);
     }
@@ -293,7 +289,6 @@ static void print_statistics(void)
 
 void init(void)
 {
-    bool has_log = switch_config.log != NULL;
     uint64_t seed = cpu_counter();
 
     memset(&forward, 0, sizeof(forward));
@@ -301,8 +296,7 @@ void init(void)
     statistics_next = 0;
     active = 0;
     snprintf(who, sizeof(who), "switch %s", switch_config.name);
-    ring_init(&log_ring, switch_config.log, switch_config.log_size);
-    log_init(who, has_log ? &log_ring : NULL, switch_config.log_channel);
+    log_open(who, switch_config.log, switch_config.log_size, switch_config.log_channel);
     mac_table_init(&forward.table, switch_config.age_seconds * cpu_counter_frequency(), seed);
     forward.ports = ports;
     for (uint32_t i = 0; i < port_count(); i++) {

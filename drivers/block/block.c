@@ -18,7 +18,6 @@
 #define SECTORS_PER_MIB ((1u << 20) / BLOCK_SECTOR)
 
 static struct ring requests, replies;
-static struct ring log_ring;
 static struct block_info info;
 static bool failed;   /* the device has been given up */
 static bool reported; /* a broken ring */
@@ -191,12 +190,8 @@ static void start_disk(void)
 
 void init(void)
 {
-    bool logs = block_driver_config.log != NULL;
-
-    if (logs) {
-        ring_init(&log_ring, block_driver_config.log, block_driver_config.log_size);
-    }
-    log_init("disk", logs ? &log_ring : NULL, block_driver_config.log_channel);
+    log_open("disk", block_driver_config.log, block_driver_config.log_size,
+             block_driver_config.log_channel);
     ring_init(&requests, block_driver_config.requests, block_driver_config.request_ring_size);
     ring_init(&replies, block_driver_config.replies, block_driver_config.reply_ring_size);
     reported = false;

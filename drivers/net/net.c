@@ -37,7 +37,6 @@
 #define TX_BUDGET 128u
 
 static struct ring to_switch, from_switch;
-static struct ring log_ring;
 static uint32_t accepts; /* NET_PORT_*, as published to the switch */
 static bool stopped;     /* the card has been given up, or there is none */
 static bool reported;    /* a broken ring */
@@ -231,12 +230,8 @@ static void start_card(void)
 
 void init(void)
 {
-    bool logs = net_driver_config.log != NULL;
-
-    if (logs) {
-        ring_init(&log_ring, net_driver_config.log, net_driver_config.log_size);
-    }
-    log_init("uplink", logs ? &log_ring : NULL, net_driver_config.log_channel);
+    log_open("uplink", net_driver_config.log, net_driver_config.log_size,
+             net_driver_config.log_channel);
     ring_init(&to_switch, net_driver_config.to_switch, net_driver_config.ring_size);
     ring_init(&from_switch, net_driver_config.from_switch, net_driver_config.ring_size);
     reported = false;
