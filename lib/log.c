@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include "cpu.h"
+#include "token_bucket.h"
 
 #define LINE_MAX_LENGTH 240u /* with prefix and newline */
-#define BURST           8u
+#define BURST           8u   /* messages of log_limited that pass at once; then one each second */
 #define CUT             "...\n"
 
 static struct {
@@ -17,19 +18,19 @@ static struct {
     microkit_channel channel;
     unsigned dropped; /* did not fit into the ring */
 
-    unsigned tokens;   /* messages that log_limited lets through */
-    uint64_t refilled; /* when the last token was added */
-    unsigned suppressed;
+    struct token_bucket bucket; /* of log_limited */
+    unsigned suppressed;        /* messages that it has held back */
 } speaker;
 
 void log_init(const char *who, struct ring *out, microkit_channel channel)
 {
+    uint64_t second = cpu_counter_frequency();
+
     speaker.who = who;
     speaker.out = out;
     speaker.channel = channel;
     speaker.dropped = 0;
-    speaker.tokens = BURST;
-    speaker.refilled = cpu_counter();
+    token_bucket_init(&speaker.bucket, second, BURST * second, cpu_counter());
     speaker.suppressed = 0;
 }
 
@@ -132,31 +133,11 @@ void log_printf(const char *format, ...)
     va_end(arguments);
 }
 
-/* Whether a message may pass now: a bucket of BURST tokens, one added each second. */
-static bool take_token(void)
-{
-    uint64_t second = cpu_counter_frequency();
-    uint64_t now = cpu_counter();
-
-    while (speaker.tokens < BURST && now - speaker.refilled >= second) {
-        speaker.tokens++;
-        speaker.refilled += second;
-    }
-    if (speaker.tokens == 0) {
-        return false;
-    }
-    if (speaker.tokens == BURST) {
-        speaker.refilled = now; /* a full bucket gains nothing by waiting */
-    }
-    speaker.tokens--;
-    return true;
-}
-
 void log_limited(const char *format, ...)
 {
     va_list arguments;
 
-    if (!take_token()) {
+    if (!token_bucket_take(&speaker.bucket, cpu_counter())) {
         speaker.suppressed++;
         return;
     }

@@ -9,7 +9,7 @@
 #include "frame.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
-#include "token_bucket.h"
+#include "lib/token_bucket.h"
 
 /* Why a frame has been dropped. The first ones are the sender's fault. */
 enum drop {

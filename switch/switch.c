@@ -28,6 +28,9 @@
 #define BYTES_COST_SHIFT 11
 #define WORK_COST_SHIFT  5
 
+/* Storm control lets through at once what its limit allows in a tenth of a second. */
+#define BURSTS_PER_SECOND 10u
+
 #define CALL_WORDS 5u /* message registers of a call, at most */
 
 /* Room for what is said about one port, in bytes. */
@@ -101,6 +104,15 @@ static const char *attach(struct port *port)
     }
 }
 
+/* Storm control: `limit` frames per second, or any number if it is 0. */
+static void open_flood_bucket(struct token_bucket *bucket, uint32_t limit)
+{
+    uint64_t frequency = cpu_counter_frequency();
+
+    token_bucket_init(bucket, limit == 0 ? 0 : frequency / limit, frequency / BURSTS_PER_SECOND,
+                      cpu_counter());
+}
+
 static void open_port(uint8_t index)
 {
     struct port *port = &ports[index];
@@ -113,8 +125,7 @@ static void open_port(uint8_t index)
     port->reach = config->may_reach & ~(1ULL << index);
     mac_table_reserve(&forward.table, index,
                       is_uplink(port) ? MAC_TABLE_QUOTA_UPLINK : MAC_TABLE_QUOTA);
-    token_bucket_init(&port->flood_bucket, config->flood_limit, cpu_counter_frequency(),
-                      cpu_counter());
+    open_flood_bucket(&port->flood_bucket, config->flood_limit);
 
     const char *why = attach(port);
 

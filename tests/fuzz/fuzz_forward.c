@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/forward.c switch/convert.c switch/mac_table.c switch/token_bucket.c
+ * SOURCES: switch/forward.c switch/convert.c switch/mac_table.c lib/token_bucket.c
  * SOURCES: lib/offload.c tests/fuzz/silence.c
  *
  * What becomes of frames between ports on VLANs, on none, a mirror and the world outside: the input

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: lib/ring.c lib/log.c
+ * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * Exits by cause: what is counted, and what is said of it.

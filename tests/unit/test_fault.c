@@ -4,7 +4,7 @@
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
  * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c vmm/vm.c
  * SOURCES: lib/chacha20.c lib/ring.c
- * SOURCES: lib/log.c
+ * SOURCES: lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
  *
  * Exits: loads and stores of every width and register, what cannot be emulated, traps, and the

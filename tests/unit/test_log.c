@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: lib/log.c lib/ring.c tests/unit/fake/fake_microkit.c
+ * SOURCES: lib/log.c lib/token_bucket.c lib/ring.c tests/unit/fake/fake_microkit.c
  *
  * Messages: whole lines or none, cut and made printable, limited when somebody provokes them.
  */

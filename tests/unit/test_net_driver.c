@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/net/net.c drivers/net/virtio_net.c lib/virtio_bus.c lib/vring_driver.c
- * SOURCES: lib/ring.c lib/log.c lib/offload.c
+ * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c lib/offload.c
  * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/fake_microkit.c
  *
  * The card's driver between a switch that may be hostile and a card that may be broken.

@@ -2,15 +2,10 @@
 
 #include "token_bucket.h"
 
-#define BURSTS_PER_SECOND 10u
-
-void token_bucket_init(struct token_bucket *bucket, uint32_t rate, uint64_t frequency, uint64_t now)
+void token_bucket_init(struct token_bucket *bucket, uint64_t cost, uint64_t capacity, uint64_t now)
 {
-    bucket->cost = rate == 0 ? 0 : frequency / rate;
-    bucket->capacity = frequency / BURSTS_PER_SECOND;
-    if (bucket->capacity < bucket->cost) {
-        bucket->capacity = bucket->cost;
-    }
+    bucket->cost = cost;
+    bucket->capacity = capacity < cost ? cost : capacity;
     bucket->level = bucket->capacity;
     bucket->filled = now;
 }
