@@ -139,6 +139,17 @@ static void a_held_vm_starts_at_enter(void **state)
     said("starting");
 }
 
+static void a_vm_with_bad_images_is_not_started(void **state)
+{
+    (void)state;
+    fake_vm_start_without_kernel();
+    said("vmm vm7: cannot boot: the kernel is not an arm64 Image\n");
+    fake_vm_type("\r");
+    assert_false(vm_running());
+    assert_false(fake.vcpu[0].running);
+    said("");
+}
+
 static void a_vm_waits_for_its_devices_to_quiesce(void **state)
 {
     (void)state;
@@ -932,6 +943,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vm_starts_by_itself),
         cmocka_unit_test(a_held_vm_starts_at_enter),
+        cmocka_unit_test(a_vm_with_bad_images_is_not_started),
         cmocka_unit_test(a_vm_waits_for_its_devices_to_quiesce),
         cmocka_unit_test(reset_is_pristine),
         cmocka_unit_test(a_restart_leaves_the_others_half),

@@ -37,6 +37,7 @@ static struct ring console_reads, console_writes;
 static const uint8_t kernel[256] = {
     [0] = 0x11, [17] = 0x10, [56] = 'A', [57] = 'R', [58] = 'M', [59] = 0x64,
 };
+static const uint8_t no_kernel[sizeof(kernel)];
 static const uint8_t secret[VMM_SECRET_SIZE] = {1, 2, 3};
 static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
 
@@ -195,6 +196,14 @@ void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_u
 void fake_vm_start_without_equals(uint32_t vcpus, bool held)
 {
     start((struct vmm_config){CONFIG(false, vcpus, held)});
+}
+
+void fake_vm_start_without_kernel(void)
+{
+    struct vmm_config config = {CONFIG(true, 1, false)};
+
+    config.kernel.data = no_kernel;
+    start(config);
 }
 
 const char *fake_vm_output(void)

@@ -52,6 +52,9 @@ void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_u
 /* The same among machines of other priorities. */
 void fake_vm_start_without_equals(uint32_t vcpus, bool held);
 
+/* The same with a kernel that is not an arm64 Image. */
+void fake_vm_start_without_kernel(void);
+
 /* What the VM's console has been sent since the last call; at most 4 KiB. */
 const char *fake_vm_output(void);
 
