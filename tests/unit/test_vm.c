@@ -147,7 +147,7 @@ static void a_vm_with_bad_images_is_not_started(void **state)
     fake_vm_type("\r");
     assert_false(vm_running());
     assert_false(fake.vcpu[0].running);
-    said("");
+    assert_string_equal(fake_vm_output(), "");
 }
 
 static void a_vm_waits_for_its_devices_to_quiesce(void **state)
