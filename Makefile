@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The one way in: `make help` says what there is. What must happen before anything is compiled (the
-# distribution's packages, the bundled SDK, the guests) is arranged here; how a system's image comes
-# about is in build.mk, which this file calls when all of that is in place.
+# The only entry: `make help` lists the targets. This file prepares what must be there before anything is
+# compiled: the distribution's packages, the bundled SDK, the guests. Then it calls build.mk, which builds
+# a system's image.
 
 # ---- What a user sets ------------------------------------------------------------------------------
 
@@ -20,11 +20,11 @@ QEMU_ARGS        ?=
 PYTHON           ?= $(firstword $(wildcard /usr/bin/python3) python3)
 V                ?=
 
-# The packages whose files the guests are made of; the distribution's names.
+# The packages whose files the guests are made of, by the distribution's names.
 GUEST_PACKAGES   ?= linux-image-cloud-arm64 busybox-static iperf3 ethtool e2fsprogs
 
-# Paths are handed from make to make and to shells, which would take these for their own. A file that a
-# system file names is another matter: the generator deals with any.
+# Paths go from make to make and to shells, which would interpret these characters. So a path may not
+# hold them. A file that a system file names may: the generator makes links to it.
 PATHS := SYSTEM BUILD_DIR MICROKIT_SDK SEL4CP_SDK MICROKIT_CONFIG SEL4CP_CONFIG MICROKIT_BOARD SEL4CP_BOARD \
     LINUX INITRD MEMORY
 HASH := \#
@@ -51,16 +51,16 @@ BUNDLED_SDK := $(BUILD)/sdk/microkit-sdk
 GIVEN_SDK := $(or $(MICROKIT_SDK),$(SEL4CP_SDK))
 SDK := $(or $(abspath $(GIVEN_SDK)),$(BUNDLED_SDK))
 CONFIG := $(or $(MICROKIT_CONFIG),$(SEL4CP_CONFIG),release)
-# sel4cp's name of the board is Microkit's old one.
+# sel4cp has another name for this board.
 BOARD := $(patsubst qemu_arm_virt_hyp,qemu_virt_aarch64,$(or $(MICROKIT_BOARD),$(SEL4CP_BOARD),qemu_virt_aarch64))
 
 GUEST_KERNEL := $(BUILD)/guest/Image
 GUEST_INITRD := $(BUILD)/guest/initramfs.img
 GUEST_ROOTFS := $(BUILD)/guest/rootfs.tar
-# What make is to fetch and pack is what the user has not brought along.
+# make fetches and packs the guests' files unless the user has brought both.
 GUEST_FILES := $(if $(and $(LINUX),$(INITRD)),,guest)
 
-# The emulator is started elsewhere, and a path is meant from here.
+# The emulator is started in another directory. A relative path means one from here.
 EMULATOR := $(foreach word,$(QEMU),$(if $(findstring /,$(word)),$(abspath $(word)),$(word)))
 
 BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SDK)' \
@@ -69,7 +69,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
     MEMORY='$(MEMORY)' QEMU='$(EMULATOR)' MORE_QEMU_ARGS='$(QEMU_ARGS)' \
     GEN='$(BUILD)/tools/braid-gen' PYTHON='$(PYTHON)' V='$(V)'
 
-# As many jobs as there are processors, unless the user has said how many.
+# As many jobs as there are processors, unless the user gives a number.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk packages packages-check packages-lint packages-coverage packages-picture sdk guest \
@@ -120,7 +120,7 @@ packages-coverage:
 packages-picture:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build picture
 
-# A path that is no SDK is the likeliest slip of all, so it is looked at before anything is built.
+# A path that is no SDK is the likeliest mistake. So it is checked before anything is built.
 sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)
 	@if [ ! -x '$(SDK)/bin/microkit' ] || [ ! -d '$(SDK)/board' ]; then \
 	    echo "make: MICROKIT_SDK=$(GIVEN_SDK) is no Microkit SDK: it has no bin/microkit and board/." >&2; \
@@ -147,7 +147,7 @@ $(GUEST_KERNEL): $(BUILD)/guest/fetched $(wildcard $(ROOT)/guest/*.py $(ROOT)/gu
 	@echo "  PACK    guest/Image guest/initramfs.img guest/rootfs.tar"
 	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(GUEST_INITRD) $(GUEST_ROOTFS)
 
-# Fetched again when the list of packages is another one.
+# The packages are fetched again when their list has changed.
 GUEST_WANTED := $(BUILD)/guest/wanted
 ifneq ($(GUEST_PACKAGES),$(shell cat '$(GUEST_WANTED)' 2>/dev/null))
 $(GUEST_WANTED): FORCE
@@ -193,8 +193,7 @@ coverage: packages-coverage
 	$(Q)$(PYTHON) -u $(ROOT)/tests/coverage.py --build '$(BUILD)' --make '$(MAKE)' \
 	    --seconds '$(or $(SECONDS),10)' $(PARTS)
 
-# The bundled SDK is tested whatever MICROKIT_SDK says; if it names another one, the systems run on
-# that as well.
+# The bundled SDK is always tested. If MICROKIT_SDK names another one, the systems run on that as well.
 check: packages-check packages-lint sdk sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
@@ -209,7 +208,7 @@ plot:
 	@$(PYTHON) $(ROOT)/bench/plot.py '$(BUILD)/bench/results.json' $(ROOT)/docs/performance.svg
 	@echo "  PLOT    docs/performance.svg"
 
-# By name, so that nothing else that may live in BUILD_DIR is lost. Fetching takes a network and a
-# minute; what was fetched is no worse for another build.
+# By name, so that nothing else in BUILD_DIR is lost. Fetched packages stay, because to fetch them again
+# takes a network and a minute.
 clean:
 	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit fuzz coverage check bench)

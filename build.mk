@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# How one system's image comes about, once packages, SDK and guests are in place. The Makefile calls
-# this file and says in variables what it has found out: ROOT, BUILD, SDK, BUNDLED_SDK, BOARD, CONFIG,
-# SYSTEM, KERNEL, INITRD, MEMORY, QEMU, MORE_QEMU_ARGS, GEN, PYTHON, V. Paths among them hold nothing that
-# make or a shell takes for its own; the Makefile has looked.
+# How one system's image is built, once packages, SDK and guests are in place. The Makefile calls this
+# file with these variables: ROOT, BUILD, SDK, BUNDLED_SDK, BOARD, CONFIG, SYSTEM, KERNEL, INITRD, MEMORY,
+# QEMU, MORE_QEMU_ARGS, GEN, PYTHON, V. It has checked that paths among them hold no character which make
+# or a shell would interpret.
 #
 #   systems/NAME.yaml --braid-gen--> OUT/system.mk, system.system, config/PD.c, ...
 #   the kinds of PDs  --gcc--------> OBJ, shared by all systems of one SDK, board and config
 #   both              --ld---------> OUT/PD.elf
 #   all ELFs          --microkit---> OUT/loader.img
 #
-# system.mk is part of this makefile, and make itself sees to it that it is up to date first.
+# system.mk is included here, so make remakes it first if it is out of date.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
@@ -22,8 +22,8 @@ FORCE:
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
-# virtio_demo, virtio_demo.system and virtio_demo.yaml are systems/virtio_demo.yaml; what has a slash,
-# or is no system of ours but a file, is a path.
+# virtio_demo, virtio_demo.system and virtio_demo.yaml mean systems/virtio_demo.yaml. A name with a slash
+# is a path, and so is one that systems/ does not have.
 NAME := $(patsubst %.system,%,$(patsubst %.yaml,%,$(notdir $(SYSTEM))))
 ifneq ($(findstring /,$(SYSTEM)),)
 DESCRIPTION := $(abspath $(SYSTEM))
@@ -37,7 +37,7 @@ $(error SYSTEM=$(SYSTEM): there is no such file. systems/ has \
     $(patsubst %.yaml,%,$(notdir $(wildcard $(ROOT)/systems/*.yaml))); a file elsewhere needs its path)
 endif
 
-# Nothing made for one SDK, board or config is ever mistaken for another's.
+# Each SDK, board and config has directories of its own, so that none is mistaken for another's.
 SDK_NAME := $(if $(filter $(SDK),$(BUNDLED_SDK)),bundled,$(notdir $(SDK)))
 TAG := $(SDK_NAME).$(BOARD).$(CONFIG)$(if $(EXITS),.exits)
 OUT := $(BUILD)/systems/$(NAME)/$(TAG)
@@ -54,8 +54,8 @@ endif
 PREFILL := $(if $(filter bundled,$(SDK_NAME)),yes,$(shell \
     printf '2.2.0\n%s\n' "$$(sed 's/[^0-9.].*//' '$(SDK)/VERSION')" | sort -V -C && echo yes))
 
-# Write the second argument to the first, a file, only if it says something else: whatever depends on
-# that file is then made again when a setting has changed, and only then.
+# $(call remember,FILE,TEXT) writes TEXT to FILE if FILE holds anything else. So what depends on FILE is
+# made again when a setting has changed, and only then.
 define remember
 $(1): FORCE
 	@mkdir -p $$(@D)
@@ -73,25 +73,25 @@ $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
 	@echo "  GEN     $(NAME)"
 	$(Q)$(GEN) $(GEN_ARGS)
 
-# What is in it is said at its head. Where there is none yet an empty one from the year 1970 stands in,
-# so that make, when the generator has said what is wrong, does not add that a file is missing.
+# The head of system.mk explains its variables. If there is none yet, an empty one from the year 1970
+# stands in. Otherwise make would add to the generator's errors that a file is missing.
 ifeq ($(wildcard $(OUT)/system.mk),)
 $(shell mkdir -p $(OUT) && touch -d @0 $(OUT)/system.mk)
 endif
 include $(OUT)/system.mk
-# The user's files go by links beside system.mk, so that no name of theirs is read by make or a shell.
+# The user's files have links beside system.mk, so that neither make nor a shell reads their names.
 USERS_FILES := $(addprefix $(OUT)/,$(sort $(SYSTEM_INPUTS) $(IMAGES)))
 $(OUT)/system.mk: $(USERS_FILES)
-# That one of them has gone since is for the generator to say, in words.
+# If one of them has gone, the generator reports it.
 $(USERS_FILES): ;
 
 # ---- Programs ------------------------------------------------------------------------------------
 
 CROSS ?= aarch64-linux-gnu-
-# Of its two builds the one made for speed: the other copies byte by byte.
+# Of picolibc's two builds, the one made for speed: the other copies byte by byte.
 PICOLIBC ?= /usr/lib/picolibc/aarch64-linux-gnu
 
-# No outline atomics: those ask Linux's auxiliary vector what the processor can do.
+# No outline atomics: these read from Linux's auxiliary vector what the processor can do.
 TARGET_CFLAGS := -std=gnu11 -O2 -g -flto -Wall -Wextra -Werror -mcpu=cortex-a53 -mstrict-align \
     -mno-outline-atomics -ffreestanding -fno-pie -fno-stack-protector -ffunction-sections \
     -fdata-sections -nostdinc -isystem $(shell $(CROSS)gcc -print-file-name=include) \
@@ -102,10 +102,10 @@ TARGET_CPPFLAGS := -I$(ROOT) -isystem $(BOARD_DIR)/include \
 $(eval $(call remember,$(OBJ)/settings,$(CROSS) $(TARGET_CFLAGS) $(TARGET_CPPFLAGS)))
 
 LIBGCC := $(shell $(CROSS)gcc -print-libgcc-file-name)
-# Of picolibc's printf the one that leaves floating point out.
+# Of picolibc's variants of printf, the one without floating point.
 PRINTF := --defsym=vfprintf=__i_vfprintf
 
-# A kind of PD is a directory of sources, and for a monitor its devices'.
+# The sources of a kind of PD are those of its directory; a monitor's, those of its devices as well.
 kind_sources = $(wildcard $(ROOT)/$(1)/*.c $(ROOT)/$(1)/virtio/*.c)
 kind_objects = $(patsubst $(ROOT)/%.c,$(OBJ)/%.o,$(call kind_sources,$(1)))
 
@@ -119,7 +119,7 @@ $(OBJ)/%.o: $(ROOT)/%.S $(OBJ)/settings
 	@echo "  AS      $*.S"
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# It comes before the C library: lib/memory.S stands in for the copying of that one.
+# It is linked before the C library: lib/memory.S replaces that library's copying.
 LIB := $(OBJ)/libbraid.a
 $(LIB): $(patsubst $(ROOT)/%,$(OBJ)/%.o,$(basename $(wildcard $(ROOT)/lib/*.c $(ROOT)/lib/*.S)))
 	@echo "  AR      libbraid.a"
@@ -128,11 +128,12 @@ $(LIB): $(patsubst $(ROOT)/%,$(OBJ)/%.o,$(basename $(wildcard $(ROOT)/lib/*.c $(
 $(OUT)/config/%.o: $(OUT)/config/%.c $(OBJ)/settings
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) -fno-lto $(TARGET_CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# A machine's secret, of which its guest's random numbers are made: drawn once for each build directory.
+# A machine's secret, from which its monitor derives seeds (vmm/entropy.h). It is drawn once for each
+# build directory.
 $(OUT)/%.secret:
 	$(Q)umask 077 && head -c 32 /dev/urandom >$@ && [ "$$(wc -c <$@)" -eq 32 ]
 
-# A monitor's files, those that its ELF carries.
+# The images that a monitor's ELF carries.
 embedded = $(addprefix $(OUT)/,$(EMBED_$(1)))
 $(OUT)/config/%_images.o: $(OUT)/config/%_images.S $(OBJ)/settings
 	$(Q)$(CROSS)gcc $(TARGET_CFLAGS) -I$(OUT) -c -o $@ $<
@@ -161,7 +162,8 @@ $(foreach p,$(PDS),$(eval $(call pd,$(p))))
 
 IMAGE := $(OUT)/loader.img
 
-# The tool looks for its SDK where MICROKIT_SDK says, which may be set to another one, or to nothing.
+# The tool looks for its SDK where MICROKIT_SDK points. The user's environment may set that to another
+# SDK, or to nothing.
 $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES:%=$(OUT)/%) $(SDK)/bin/microkit \
         $(wildcard $(BOARD_DIR)/elf/*)
 	@echo "  IMAGE   $@"
@@ -169,7 +171,7 @@ $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES:%=$(OUT)/%) $(SDK)
 	    --board $(BOARD) --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
-# The command that boots it, for people and for tests; what is given to it goes to QEMU as well.
+# The command that boots the image, for people and for tests. It passes its arguments to QEMU.
 RUN := $(OUT)/run
 RUN_COMMAND := set -f; exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
 $(eval $(call remember,$(OUT)/run.settings,$(RUN_COMMAND)))
@@ -178,7 +180,7 @@ $(RUN): $(OUT)/run.settings
 
 # ---- The board's disk ----------------------------------------------------------------------------
 
-# It is made once, and then holds what the machines have written; `disk` starts it over.
+# It is made once, and then keeps what the machines write. `disk` makes it anew.
 DISK_IMAGE := $(if $(filter disk.img,$(DISK)),$(OUT)/disk.img)
 
 $(OUT)/disk.img: $(OUT)/system.mk FORCE
@@ -188,7 +190,8 @@ disk: $(OUT)/system.mk
 
 # ---- The board at the other end of the uplink's cable --------------------------------------------
 
-# The cable is two sockets, each in its board's directory, which the other one knows as `peer`.
+# The cable is two sockets, one in each board's directory. Each board reaches the other's directory by
+# the link `peer`.
 PEER_LINK := $(if $(PEER),$(OUT)/peer)
 $(PEER_LINK):
 	$(Q)ln -sfn ../../$(PEER)/$(TAG) $@
@@ -200,7 +203,7 @@ peer:
 
 image: $(IMAGE) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
 
-# QEMU may be missing while all that builds is there: an installation of one's own, a PATH gone wrong.
+# QEMU may be missing although everything could be built: PATH may lack the user's own installation.
 qemu-there:
 	@command -v $(firstword $(QEMU)) >/dev/null || { echo "make: there is no program $(firstword $(QEMU)): install the package" \
 	    "qemu-system-arm (Debian) or qemu-system-aarch64 (Fedora, Arch), or name yours with QEMU=PROGRAM" >&2; exit 1; }

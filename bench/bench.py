@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`make bench`: what the system costs and what it gives, as a table and as JSON.
 
-Two kinds of time. Virtual: QEMU runs with `-icount shift=1,sleep=off`, where one instruction takes
-2 ns and waiting takes no instructions; such figures repeat and do not depend on the host, but charge
-nothing for traps, caches or TLBs, and so flatter many exits. Wall: QEMU runs freely, where an exit
-costs more than it would in hardware; such figures are ratios of runs that take turns, or shares of
-one host core. They come last.
+There are two kinds of time.
 
-The peer, KVM with vhost-net, does the same in the same run: see peer.py.
+* Virtual time: QEMU runs with `-icount shift=1,sleep=off`. An instruction takes 2 ns, and waiting takes
+  none. These figures repeat, and do not depend on the host. But they charge nothing for traps, caches
+  or TLBs, and so flatter a design with many exits.
+* Wall time: QEMU runs freely. An exit costs more than it would in hardware. These figures are ratios of
+  runs that take turns, or shares of one host core. They come last.
+
+The peer, KVM with vhost-net, is measured in the same run: see peer.py.
 """
 
 import argparse

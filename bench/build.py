@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is measured, built: systems of the benchmark's own, with its program in their initramfs."""
+"""Builds what is measured: systems of the benchmark's own, with its program in their initramfs."""
 
 import pathlib
 import subprocess

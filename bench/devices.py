@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The board's disk and network card through Braid, beside the same guest directly on QEMU's.
+"""The board's disk and network card: a guest in Braid, and the same guest directly on QEMU's devices.
 
-Instructions take virtual time, as elsewhere; waiting for the host takes what the host takes, which
-is most of a write's figure, whose end is an fsync.
+Instructions take virtual time, as elsewhere. Waiting for the host takes as long as the host does. That
+is most of a write's figure, because a write ends with an fsync.
 """
 
 import contextlib

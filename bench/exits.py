@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How often a stream takes the processor away from a guest: QEMU's log of exceptions, counted.
+"""Exits during a stream, by cause, counted in QEMU's log of exceptions.
 
-The log is switched on at QEMU's monitor while iperf3 sends; the guests and the hypervisor know nothing
-of it and pay nothing for it. An exception that EL2 takes from EL1 is a guest's exit (traps, and
-interrupts, which are all EL2's); from EL0, with SVC, a PD's system call.
+The log is switched on at QEMU's monitor while iperf3 sends. It costs the guests and the hypervisor
+nothing. An exception that EL2 takes from EL1 is a guest's exit: a trap, or an interrupt, since all of
+these go to EL2. An SVC that EL2 takes from EL0 is a PD's system call.
 """
 
 import collections

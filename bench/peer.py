@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The peer that a user would pick instead: KVM with vhost-net, in the same emulated machine.
+"""The peer, which a user would choose otherwise: KVM with vhost-net, in the same emulated machine.
 
-The distribution's arm64 kernel runs as the host at EL2; in it the distribution's arm64 QEMU with
-`-accel kvm` runs two guests like Braid's, from the same kernel and initramfs, joined by a bridge with
-vhost-net. All of it comes from packages. The guests' consoles come out of the emulated machine as
-two sockets.
+The distribution's arm64 kernel runs as the host at EL2. On it the distribution's arm64 QEMU with
+`-accel kvm` runs two guests like Braid's, from the same kernel and initramfs. A bridge with vhost-net
+joins them. All of it comes from packages. Two sockets lead to the guests' consoles.
 """
 
 import os

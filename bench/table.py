@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What was measured, as a table: a row is a figure, a column is who it is of."""
+"""The results as a table: a row for each figure, a column for each system."""
 
 import primitives
 
@@ -16,7 +16,7 @@ def ratio(ours, theirs, places=2):
 
 
 def sides(results):
-    """(isolated, vhost, peer, loopback), each what was measured of it in virtual time or nothing."""
+    """The results in virtual time of (isolated, vhost, peer, loopback); {} if there are none."""
     of = results["virtual"]
     return tuple(of.get(name, {}) for name in ("isolated", "vhost", "peer", "loopback"))
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What goes between two machines: ping, iperf3, requests. The same for every system and the peer.
+"""Traffic between two machines: ping, iperf3, requests. It is the same for every system and the peer.
 
-A pair is whatever has output(number, command, timeout): a running system, or the peer's two guests.
-The first machine serves, at 192.168.1.1; the second one asks.
+A pair is any object with output(number, command, timeout): a running system, or the peer's two guests.
+The first machine is the server, at 192.168.1.1; the second one is the client.
 """
 
 import json

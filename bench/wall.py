@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What is measured by the host's clock: idling, booting, and runs that alternate with the peer's.
 
-QEMU runs freely here. What else the host does at the time shows in these figures, which is why each
-is a ratio of runs that took turns or a share of processor time.
+QEMU runs freely here, so these figures depend on what else the host does. Therefore each is a ratio of
+runs that took turns, or a share of processor time.
 """
 
 import os

@@ -5,10 +5,10 @@
 #
 #     fetch.sh DIRECTORY PACKAGE...
 #
-# leaves DIRECTORY/root, the files of all packages and of those with the libraries that their programs
-# need over each other, and DIRECTORY/packages.txt, which versions they are. APT runs with a state, a cache
-# and a list of installed packages of its own, all under DIRECTORY; of the system it reads sources, keys,
-# pins and proxies, and it changes nothing there. No privileges are needed. PYTHON is the interpreter.
+# It leaves DIRECTORY/root, with the files of these packages and of those that have the libraries which
+# their programs need, and DIRECTORY/packages.txt, with the packages' versions. APT runs with a state, a
+# cache and a list of installed packages of its own, all under DIRECTORY. It reads the system's sources,
+# keys, pins and proxies, and changes nothing there. No privileges are needed. PYTHON is the interpreter.
 set -eu
 
 directory=$1
@@ -33,7 +33,7 @@ mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/new" "$d
 : >"$apt/owners"
 : >"$apt/versions"
 
-# The hooks in the system's configuration are the system's business; how it reaches its mirrors is ours.
+# Of the system's configuration only what concerns the mirrors is taken, not its hooks.
 {
     echo 'Dir::Etc::parts "/dev/null";'
     echo 'Dir::Etc::main "/dev/null";'
@@ -53,15 +53,15 @@ mv "$apt/apt.conf.new" "$apt/apt.conf"
 export APT_CONFIG="$apt/apt.conf"
 
 echo "  APT     arm64 package lists"
-# A source that has nothing for arm64 is no error as long as another one has; hence the check below.
+# It is no error if a source has nothing for arm64, as long as another one has. The check is below.
 apt-get -q update >"$apt/log" 2>&1 || true
 
-# The names of what a package depends on, in its own order; of alternatives all that are packages.
+# The names of the packages that a package depends on, in its own order, with all alternatives.
 depends() {
     apt-cache depends -i "$1" 2>/dev/null | sed -n 's/^ *|*\(Pre\)*Depends: \([^<]*\)$/\2/p'
 }
 
-# Fetch packages and unpack them over each other, noting for each of their files whose it is.
+# Fetch packages and unpack them into one tree. Record for each file which package it is from.
 unpack() {
     echo "  APT     $*"
     (cd "$apt/new" && apt-get -q download "$@" >>"$apt/log" 2>&1) || {
@@ -80,7 +80,7 @@ unpack() {
 
 wanted=
 for package; do
-    # The kernel is in the package that linux-image-cloud-arm64 and its like depend on.
+    # linux-image-cloud-arm64 and the like are empty, and depend on the package with the kernel.
     case $package in
     linux-image-[!0-9]*)
         real=$(depends "$package" | grep '^linux-image-[0-9]' | head -n 1)
@@ -96,9 +96,9 @@ done
 # shellcheck disable=SC2086 # names of packages, to be split
 unpack $wanted
 
-# Of what packages depend on only the libraries matter that their programs need: nothing here is ever
-# configured. A library is in a package that the package of the file that needs it depends on; which one
-# is known when it has been unpacked, so those that are likeliest by their names come first.
+# Of a package's dependencies only the libraries matter that its programs need: nothing here is ever
+# configured. If a file needs a library, one of the packages that its own package depends on has it. Which
+# one is known only when it is unpacked. So those that have likely names come first.
 while
     lacking=$("$python" "$here/libraries.py" "$directory/root.new") ||
         fail "the programs in the packages could not be read"
@@ -111,7 +111,7 @@ do
         grep -q "^$package " "$apt/versions" || echo "$package"
     done)
     likely=$(echo "$candidates" | grep '^lib' || echo "$candidates" | grep lib || echo "$candidates")
-    [ -n "$likely" ] || break # nobody else has it; whether that matters is for pack.py to say
+    [ -n "$likely" ] || break # no package has it; pack.py decides whether that matters
     # shellcheck disable=SC2086 # names of packages, to be split
     unpack $likely
 done

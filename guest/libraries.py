@@ -4,8 +4,8 @@
 
     libraries.py ROOT
 
-prints, for each library that a program in ROOT needs and ROOT lacks, a line `PATH LIBRARY`: PATH is
-the file, relative to ROOT, that names it, or, if it is loaded only later, that will load it.
+prints a line `PATH LIBRARY` for each library that a program in ROOT needs and ROOT lacks. PATH is the
+file, relative to ROOT, that names the library, or that loads it at run time.
 """
 
 import os

@@ -7,11 +7,11 @@
 ROOT is where fetch.sh unpacked the packages, FILES the directory of our own files. The same input
 gives the same bytes: entries are sorted, numbered in that order, owned by root and dated 1970.
 
-The initramfs is left uncompressed: unpacking is then a copy, and a guest boots some 40 ms earlier
-than from the fastest compression, for 5 MB more in the system image.
+The initramfs is not compressed, so to unpack it is to copy it. A guest boots some 40 ms earlier than
+with the fastest compression, and the system image is 5 MB larger.
 
-The root file system is a tar archive of the same and of what a machine with disks wants besides, for
-those whose root is on a disk.
+The root file system is for machines whose root is on a disk. It is a tar archive of the same files and
+of the programs that a machine with disks wants.
 """
 
 import gzip

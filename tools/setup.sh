@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# See to it that the programs and libraries which Braid is built with are there:
+# Install the programs and libraries that Braid is built with, as far as they are missing:
 #
 #     setup.sh build|check|lint|coverage|picture|zstd...
 #
-# Looks for each of them itself, not for the package it may come from. Where APT is, it names what is
-# missing and installs that, and only that, as root or through sudo; elsewhere it names what is missing
-# by the packages of several distributions, and fails. Where everything is there it says nothing and
-# takes some 10 ms, so make calls it every time. QEMU, PYTHON, CROSS and PICOLIBC may say what is used.
+# It looks for each program and library itself, not for a package. If APT is there, it names the packages
+# that are missing and installs them, and only them, as root or through sudo. Otherwise it names the
+# packages of several distributions, and fails. If nothing is missing it prints nothing and takes some
+# 10 ms, so make calls it every time. QEMU, PYTHON, CROSS and PICOLIBC name what is used in place of the
+# defaults.
 set -eu
 
 for purpose; do
@@ -25,7 +26,7 @@ emulator=${QEMU:-qemu-system-aarch64}
 python=${PYTHON:-python3}
 cross=${CROSS:-aarch64-linux-gnu-}
 picolibc=${PICOLIBC:-/usr/lib/picolibc/aarch64-linux-gnu}
-PATH=$PATH:/usr/sbin:/sbin # mke2fs is no user's program to some
+PATH=$PATH:/usr/sbin:/sbin # where some distributions have mke2fs
 
 # ---- How to look for things: each is asked for by its kind and name --------------------------------
 
@@ -33,7 +34,7 @@ program() {
     command -v "$1" >/dev/null
 }
 
-# Another one than ours is the user's own business.
+# If the user names another emulator, whether it is there is checked later, in build.mk.
 qemu() {
     [ "$emulator" != "$1" ] || program "$1"
 }
@@ -49,7 +50,8 @@ header() {
     file "/usr/include/$1" || echo "#include <$1>" | gcc -E -x c - >/dev/null 2>&1
 }
 
-# To start the interpreter takes longer than all else here, so where the system's has them is known.
+# To start the interpreter takes longer than all else here. So the system's modules are looked for as
+# files.
 python_module() {
     case $python in
     /usr/bin/*) file /usr/lib/python3*/dist-packages/"$1" /usr/lib/python3*/site-packages/"$1" \
@@ -135,7 +137,7 @@ TABLE
 look
 [ -n "$missing" ] || exit 0
 
-# ---- Where packages are others' business -----------------------------------------------------------
+# ---- Without APT -----------------------------------------------------------------------------------
 
 if ! program apt-get || ! program dpkg-query; then
     {
@@ -174,7 +176,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing them with APT${as_root:+, through sudo}."
 
-# A machine that has just been started may be updating itself, so the lock is waited for.
+# A machine that has just been started may be updating itself. So APT waits for the lock.
 install() {
     # shellcheck disable=SC2086 # a list
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
@@ -183,7 +185,7 @@ install() {
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# A mirror that has moved on since the last update has other versions than the lists say.
+# The lists may name versions that the mirror no longer has.
 install update >"$log" 2>&1 || true
 # shellcheck disable=SC2086 # a list
 { install install $packages 2>&1 && echo "All are set up."; } | tee "$log" |
