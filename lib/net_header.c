@@ -41,8 +41,8 @@ static const char *check_features(const struct virtio_net_hdr_v1 *header, uint64
     return NULL;
 }
 
-const char *net_header_seal(struct virtio_net_hdr_v1 *header, uint32_t length, uint64_t features,
-                            uint32_t mtu)
+const char *net_header_sanitize(struct virtio_net_hdr_v1 *header, uint32_t length,
+                                uint64_t features, uint32_t mtu)
 {
     const char *cause;
 

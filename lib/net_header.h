@@ -21,5 +21,5 @@
  * driver that has negotiated `features` on a card with this MTU, and clear what means nothing.
  * Returns NULL, or the cause in words for which the frame goes no further.
  */
-const char *net_header_seal(struct virtio_net_hdr_v1 *header, uint32_t length, uint64_t features,
-                            uint32_t mtu);
+const char *net_header_sanitize(struct virtio_net_hdr_v1 *header, uint32_t length,
+                                uint64_t features, uint32_t mtu);

@@ -115,7 +115,7 @@ static void describe(const struct vhost *vhost, struct frame *frame,
         return;
     }
     copy_head(&frame->head, count);
-    frame->error = net_header_seal(&frame->head.net, frame->length, vhost->features, MTU);
+    frame->error = net_header_sanitize(&frame->head.net, frame->length, vhost->features, MTU);
     if (frame->error == NULL) {
         refer(frame, chain->readable);
     }

@@ -126,7 +126,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .ram = " FIELD_POINTER ",\n"
                  "    .ram_gpa = 0x%llx,\n"
                  "    .ram_size = 0x%" PRIx64 ",\n"
-                 "    .ram_piece = 0x%" PRIx64 ",\n",
+                 "    .ram_region_size = 0x%" PRIx64 ",\n",
                  vm->name, vm->settings.start.number ? "true" : "false", vm->settings.vcpus.number,
                  layout->system->vms.count > 1 ? "true" : "false", place->ram, GUEST_RAM,
                  vm->settings.memory.number,

@@ -67,8 +67,11 @@ struct vmm_config {
     void *ram;           /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;
-    uint64_t ram_piece;      /* RAM is memory regions of this size, the last maybe smaller. Requests
-                              * to a disk name them (block/protocol.h). 0: there are no disks */
+    /*
+     * RAM is memory regions of this size; the last one may be smaller. Requests to a disk name them
+     * (block/protocol.h). 0: there are no disks.
+     */
+    uint64_t ram_region_size;
     struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
     struct vmm_image initrd;
     struct vmm_image dtb;

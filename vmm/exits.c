@@ -23,11 +23,11 @@ static struct {
 static const char *const names[EXIT_CAUSES] = {
     [EXIT_MMIO] = "accesses to registers",
     [EXIT_FETCH] = "fetches from where nothing is",
-    [EXIT_IDLE] = "WFI or WFE",
-    [EXIT_CALL] = "SMC or HVC",
-    [EXIT_REGISTER] = "system registers",
+    [EXIT_WFX] = "WFI or WFE",
+    [EXIT_HYPERCALL] = "SMC or HVC",
+    [EXIT_SYSREG] = "system registers",
     [EXIT_TIMER] = "interrupts of the virtual timer",
-    [EXIT_INTERRUPT_END] = "ends of interrupts",
+    [EXIT_EOI] = "ends of interrupts",
     [EXIT_OTHER] = "others",
 };
 

@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 enum exit_cause {
-    EXIT_MMIO,          /* an access to an emulated register, or to where nothing is */
-    EXIT_FETCH,         /* an instruction fetched from where none is */
-    EXIT_IDLE,          /* WFI and WFE */
-    EXIT_CALL,          /* SMC and HVC */
-    EXIT_REGISTER,      /* a system register */
-    EXIT_TIMER,         /* the virtual timer's interrupt has come */
-    EXIT_INTERRUPT_END, /* an interrupt in a list register has ended */
+    EXIT_MMIO,      /* an access to an emulated register, or to where nothing is */
+    EXIT_FETCH,     /* an instruction fetched from where none is */
+    EXIT_WFX,       /* WFI and WFE */
+    EXIT_HYPERCALL, /* SMC and HVC */
+    EXIT_SYSREG,    /* a system register */
+    EXIT_TIMER,     /* the virtual timer's interrupt has come */
+    EXIT_EOI,       /* an interrupt in a list register has ended */
     EXIT_OTHER,
     EXIT_CAUSES
 };

@@ -197,15 +197,15 @@ static void handle_vcpu_fault(uint8_t vcpu)
 
     switch (ESR_EC(esr)) {
     case EC_WFX:
-        exits_count(EXIT_IDLE);
+        exits_count(EXIT_WFX);
         handle_wfx(vcpu, iss);
         return;
     case EC_SMC64:
-        exits_count(EXIT_CALL);
+        exits_count(EXIT_HYPERCALL);
         handle_smc(vcpu, iss);
         return;
     case EC_SYS64:
-        exits_count(EXIT_REGISTER);
+        exits_count(EXIT_SYSREG);
         handle_system_register(vcpu, iss);
         return;
     default:
@@ -227,7 +227,7 @@ bool fault_handle(uint8_t vcpu, microkit_msginfo info)
         handle_vm_fault(vcpu);
         return false;
     case seL4_Fault_VGICMaintenance:
-        exits_count(EXIT_INTERRUPT_END);
+        exits_count(EXIT_EOI);
         vgic_maintenance(vcpu, (uint32_t)microkit_mr_get(seL4_VGICMaintenance_IDX));
         return true;
     case seL4_Fault_VPPIEvent:
@@ -239,7 +239,7 @@ bool fault_handle(uint8_t vcpu, microkit_msginfo info)
         handle_vcpu_fault(vcpu);
         return false;
     case seL4_Fault_UnknownSyscall: /* HVC: the address of the instruction is reported */
-        exits_count(EXIT_CALL);
+        exits_count(EXIT_HYPERCALL);
         psci_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
         return false;
     case seL4_Fault_UserException:

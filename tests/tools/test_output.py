@@ -411,8 +411,8 @@ def test_disks(generate):
     assert re.findall(r"first_region = (\d+)", block) == ["1", "1", "4"]
     assert re.findall(r"region_count = (\d+)", block) == ["5", "3", "3", "1"]
     assert "virtio_mmio@a010000" in dts_of(result, "a")
-    assert ".ram_piece = 0x4000000" in result.read("config/vmm_a.c")
-    assert ".ram_piece = 0x0" in result.read("config/vmm_b.c")
+    assert ".ram_region_size = 0x4000000" in result.read("config/vmm_a.c")
+    assert ".ram_region_size = 0x0" in result.read("config/vmm_b.c")
     assert "file=disk.img" in result.read("qemu.args")
 
 

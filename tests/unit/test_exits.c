@@ -30,7 +30,7 @@ static void causes_are_told_with_their_counts(void **state)
 {
     (void)state;
     exits_count(EXIT_TIMER);
-    exits_count(EXIT_IDLE);
+    exits_count(EXIT_WFX);
     exits_count(EXIT_TIMER);
     exits_report();
     assert_string_equal(fake.debug, "vmm vm0: exits:          3 in all\n"

@@ -406,14 +406,14 @@ static const struct virtio_device_ops block_ops = {
 };
 
 struct virtio_device *virtio_block_init(uint32_t index, const struct vmm_disk_config *config,
-                                        const struct guest_memory *memory, uint64_t ram_piece)
+                                        const struct guest_memory *memory, uint64_t ram_region_size)
 {
     struct disk *disk = &disks[index];
 
     disk->config = config;
     disk->backend.memory = memory;
     disk->backend.id = config->id;
-    disk->backend.ram_piece = ram_piece != 0 ? ram_piece : memory->size;
+    disk->backend.ram_region_size = ram_region_size != 0 ? ram_region_size : memory->size;
     ring_init(&disk->requests, config->requests, config->request_ring_size);
     ring_init(&disk->replies, config->replies, config->reply_ring_size);
     disk->backend.info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};

@@ -7,8 +7,9 @@
 #include "vmm/config.h"
 
 /*
- * Create disk `index`, below VMM_MAX_DISKS, and put it on the guest's bus. `ram_piece` is
+ * Create disk `index`, below VMM_MAX_DISKS, and put it on the guest's bus. `ram_region_size` is
  * struct vmm_config's. `config` and `memory` are kept. Returns the device.
  */
 struct virtio_device *virtio_block_init(uint32_t index, const struct vmm_disk_config *config,
-                                        const struct guest_memory *memory, uint64_t ram_piece);
+                                        const struct guest_memory *memory,
+                                        uint64_t ram_region_size);

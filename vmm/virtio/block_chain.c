@@ -79,8 +79,8 @@ static bool add_data(const struct block_chain *chain, const struct block_backend
         skip = 0;
         count -= length;
         while (length > 0) {
-            uint64_t in_region = offset % backend->ram_piece;
-            uint64_t piece = backend->ram_piece - in_region;
+            uint64_t in_region = offset % backend->ram_region_size;
+            uint64_t piece = backend->ram_region_size - in_region;
 
             if (request->head.segment_count == backend->info.segments_max) {
                 return false;
@@ -92,7 +92,7 @@ static bool add_data(const struct block_chain *chain, const struct block_backend
                 piece = backend->info.segment_bytes_max;
             }
             request->segments[request->head.segment_count++] =
-                (struct block_segment){.region = (uint32_t)(offset / backend->ram_piece),
+                (struct block_segment){.region = (uint32_t)(offset / backend->ram_region_size),
                                        .length = (uint32_t)piece,
                                        .offset = in_region};
             offset += piece;

@@ -26,8 +26,8 @@ struct block_chain {
 /* What is behind the virtio disk. */
 struct block_backend {
     const struct guest_memory *memory;
-    uint64_t ram_piece; /* bytes of a data region: the guest's RAM is one or several of them */
-    const char *id;     /* answers VIRTIO_BLK_T_GET_ID */
+    uint64_t ram_region_size; /* bytes of a data region: the guest's RAM is one or more of them */
+    const char *id;           /* answers VIRTIO_BLK_T_GET_ID */
     struct block_info info;
 };
 

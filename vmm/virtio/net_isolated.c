@@ -69,8 +69,8 @@ static bool send(struct net_isolated *path, const struct virtqueue_segment *segm
     }
     gather(record, segments, chain->readable);
     /* Nobody else sees the record yet, whose header holds nothing but what has been checked. */
-    cause =
-        net_header_seal(record, count - HEADER, path->device->driver_features, path->config->mtu);
+    cause = net_header_sanitize(record, count - HEADER, path->device->driver_features,
+                                path->config->mtu);
     if (cause != NULL) {
         drop_tx(path, count, cause);
         return true;

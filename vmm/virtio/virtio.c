@@ -33,7 +33,7 @@ void virtio_init(const struct vmm_config *config, const struct guest_memory *mem
     for (uint32_t i = 0; i < config->disk_count && i < VMM_MAX_DISKS; i++) {
         const struct vmm_disk_config *disk = &config->disks[i];
 
-        add(disk->channel, virtio_block_init(i, disk, memory, config->ram_piece));
+        add(disk->channel, virtio_block_init(i, disk, memory, config->ram_region_size));
     }
 }
 
