@@ -58,12 +58,12 @@ static const char *find_part(const struct block_client_config *config, struct pa
     if (disk.sectors == 0) {
         return "there is no disk";
     }
-    switch (config->part) {
-    case BLOCK_PART_NAME:
+    switch (config->slice_kind) {
+    case BLOCK_SLICE_BY_NAME:
         return config->partition == NULL
                    ? "it has no name"
                    : partitions_find(config->partition, 0, &part->first, &part->sectors);
-    case BLOCK_PART_NUMBER:
+    case BLOCK_SLICE_BY_NUMBER:
         return partitions_find(NULL, config->number, &part->first, &part->sectors);
     default:
         return find_range(config, part);
@@ -118,7 +118,7 @@ static void open_clients(void)
 static bool needs_partition_table(void)
 {
     for (uint32_t i = 0; i < client_count(); i++) {
-        if (block_config.clients[i].part != BLOCK_PART_RANGE) {
+        if (block_config.clients[i].slice_kind != BLOCK_SLICE_RANGE) {
             return true;
         }
     }

@@ -9,10 +9,10 @@
 #define BLOCK_MAX_CLIENTS 32
 #define BLOCK_BUFFER_SIZE (64u << 10) /* bytes of the multiplexer's own data region */
 
-enum block_part {
-    BLOCK_PART_RANGE = 0, /* `offset` and `size` say which */
-    BLOCK_PART_NAME,      /* the GPT partition of this name */
-    BLOCK_PART_NUMBER,    /* the GPT partition with this number, counted from 1 */
+enum block_slice_kind {
+    BLOCK_SLICE_RANGE = 0, /* `offset` and `size` say which */
+    BLOCK_SLICE_BY_NAME,   /* the GPT partition of this name */
+    BLOCK_SLICE_BY_NUMBER, /* the GPT partition with this number, counted from 1 */
 };
 
 /* One disk of one VM. */
@@ -20,7 +20,7 @@ struct block_client_config {
     const char *name; /* for messages: "vm0 disk0" */
     uint8_t channel;
     bool read_only;
-    enum block_part part;
+    enum block_slice_kind slice_kind;
     uint64_t offset;       /* bytes from the disk's start, a multiple of 4096 */
     uint64_t size;         /* bytes, a multiple of 4096; 0: to the disk's end */
     const char *partition; /* UTF-8 */

@@ -33,10 +33,10 @@ static void take_partition(const struct system *system, struct slice *slice)
     const struct setting *partition = &slice->settings.partition;
 
     if (!is_number(partition->text, &slice->number)) {
-        slice->part = BLOCK_PART_NAME;
+        slice->kind = BLOCK_SLICE_BY_NAME;
         return;
     }
-    slice->part = BLOCK_PART_NUMBER;
+    slice->kind = BLOCK_SLICE_BY_NUMBER;
     if (slice->number == 0) {
         error_at(system->path, partition->line, slice->where,
                  "partition 0: they are counted from 1");
@@ -56,7 +56,7 @@ static void find_content(const struct system *system, struct slice *slice)
                  "content '%s': no such directory or archive: paths start at the system file's "
                  "directory",
                  content->text);
-    } else if (slice->part != BLOCK_PART_RANGE) {
+    } else if (slice->kind != BLOCK_SLICE_RANGE) {
         error_at(system->path, content->line, slice->where,
                  "content: a partition of a disk that is there already is left as it is");
     }
@@ -180,11 +180,11 @@ static void read_disk(struct system *system, struct yaml_file *file)
 /* Slices by size and slices by partition on one disk would overlap. */
 static void check_kinds(struct system *system, struct slice *slice)
 {
-    if (slice->part == BLOCK_PART_RANGE) {
+    if (slice->kind == BLOCK_SLICE_RANGE) {
         for (size_t i = 0; i < system->vms.count; i++) {
             const struct vm *vm = system->vms.items[i];
             for (unsigned k = 0; k < vm->slice_count; k++) {
-                if (vm->slices[k].part != BLOCK_PART_RANGE) {
+                if (vm->slices[k].kind != BLOCK_SLICE_RANGE) {
                     error_at(system->path, slice->line, slice->where,
                              "a size, while %s is a partition: the board's disk is one or the "
                              "other",
@@ -206,7 +206,7 @@ static void place_slice(struct system *system, struct slice *slice)
 {
     struct disk *disk = &system->disk;
 
-    if (slice->part != BLOCK_PART_RANGE) {
+    if (slice->kind != BLOCK_SLICE_RANGE) {
         return;
     }
     slice->offset = next_offset;
@@ -230,10 +230,10 @@ static void place_slice(struct system *system, struct slice *slice)
 
 static bool same_partition(const struct slice *a, const struct slice *b)
 {
-    if (a->part != b->part || a->part == BLOCK_PART_RANGE) {
+    if (a->kind != b->kind || a->kind == BLOCK_SLICE_RANGE) {
         return false;
     }
-    return a->part == BLOCK_PART_NUMBER
+    return a->kind == BLOCK_SLICE_BY_NUMBER
                ? a->number == b->number
                : strcmp(a->settings.partition.text, b->settings.partition.text) == 0;
 }
@@ -297,11 +297,11 @@ static void check_partition(struct system *system, struct slice *slice)
     struct gpt_partition partition;
     const char *wrong = table.wrong;
 
-    if (slice->part == BLOCK_PART_RANGE) {
+    if (slice->kind == BLOCK_SLICE_RANGE) {
         return;
     }
     if (wrong == NULL) {
-        wrong = slice->part == BLOCK_PART_NAME
+        wrong = slice->kind == BLOCK_SLICE_BY_NAME
                     ? gpt_find_name(&table.header, table.entries, slice->settings.partition.text,
                                     &partition)
                     : gpt_find_number(&table.header, table.entries, slice->number, &partition);

@@ -17,19 +17,20 @@ static void emit_slice(const struct layout *layout, const struct slice *slice, s
                  "            .read_only = %s,\n",
                  slice->vm->name, slice->index, link->server_channel,
                  slice->settings.read_only.number ? "true" : "false");
-    if (slice->part == BLOCK_PART_RANGE) {
+    if (slice->kind == BLOCK_SLICE_RANGE) {
         buffer_print(out,
-                     "            .part = BLOCK_PART_RANGE,\n"
+                     "            .slice_kind = BLOCK_SLICE_RANGE,\n"
                      "            .offset = 0x%" PRIx64 ",\n"
                      "            .size = 0x%" PRIx64 ",\n",
                      slice->offset, slice->size);
-    } else if (slice->part == BLOCK_PART_NUMBER) {
+    } else if (slice->kind == BLOCK_SLICE_BY_NUMBER) {
         buffer_print(out,
-                     "            .part = BLOCK_PART_NUMBER,\n"
+                     "            .slice_kind = BLOCK_SLICE_BY_NUMBER,\n"
                      "            .number = %u,\n",
                      slice->number);
     } else {
-        buffer_print(out, "            .part = BLOCK_PART_NAME,\n            .partition = \"");
+        buffer_print(out,
+                     "            .slice_kind = BLOCK_SLICE_BY_NAME,\n            .partition = \"");
         buffer_add_quoted(out, slice->settings.partition.text);
         buffer_print(out, "\",\n");
     }

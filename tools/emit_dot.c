@@ -193,7 +193,7 @@ static void emit_disk(const struct layout *layout, struct buffer *out)
                          "    vmm_%zu:m -> block [dir=both, color=\"#4d9a9a\", penwidth=2, "
                          "label=\" vd%c\\n ",
                          i, 'a' + (char)k);
-            buffer_add_quoted(out, slice->part == BLOCK_PART_RANGE
+            buffer_add_quoted(out, slice->kind == BLOCK_SLICE_RANGE
                                        ? value_format(VALUE_SIZE, slice->size)
                                        : slice->settings.partition.text);
             buffer_print(out, "%s\"];\n", slice->settings.read_only.number ? ", read-only" : "");

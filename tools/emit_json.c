@@ -135,7 +135,7 @@ static void emit_slice(const struct slice *slice, struct buffer *out)
     if (slice->content != NULL) {
         add_string(out, "content", slice->content, ", ");
     }
-    if (slice->part == BLOCK_PART_RANGE) {
+    if (slice->kind == BLOCK_SLICE_RANGE) {
         buffer_print(out, "\"offset\": %" PRIu64 ", \"size\": %" PRIu64 "}", slice->offset,
                      slice->size);
     } else {

@@ -221,17 +221,17 @@ struct interface {
     uint32_t lease;       /* IPv4, the address that it asks QEMU's user network for; 0: none */
 };
 
-/* One of a VM's disks: a part of the board's disk. */
+/* One of a VM's disks: a slice of the board's disk. */
 struct slice {
     const struct vm *vm;
     unsigned index;    /* among the VM's */
     const char *where; /* for errors */
     int line;
     struct slice_settings settings;
-    enum block_part part;
-    uint64_t offset; /* BLOCK_PART_RANGE: bytes */
+    enum block_slice_kind kind;
+    uint64_t offset; /* BLOCK_SLICE_RANGE: bytes */
     uint64_t size;
-    uint32_t number;     /* BLOCK_PART_NUMBER */
+    uint32_t number;     /* BLOCK_SLICE_BY_NUMBER */
     const char *content; /* where the directory or archive was found; NULL: nothing to put in */
 };
 

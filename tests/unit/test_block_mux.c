@@ -920,11 +920,11 @@ static void make_table(uint32_t size, uint64_t blocks)
 
 static void use_partitions(void)
 {
-    config.clients[0].part = BLOCK_PART_NAME;
+    config.clients[0].slice_kind = BLOCK_SLICE_BY_NAME;
     config.clients[0].partition = "two";
-    config.clients[1].part = BLOCK_PART_NUMBER;
+    config.clients[1].slice_kind = BLOCK_SLICE_BY_NUMBER;
     config.clients[1].number = 3;
-    config.clients[2].part = BLOCK_PART_RANGE;
+    config.clients[2].slice_kind = BLOCK_SLICE_RANGE;
     config.clients[2].offset = 2000 * 512;
     config.clients[2].size = 1000 * 512;
 }
