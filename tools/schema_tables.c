@@ -12,8 +12,8 @@
  * A budget that equals its period is no limit.
  */
 /*
- * A monitor has worked for its machine for a time slice, 2 ms, when it throttles it for another. Its
- * budget is more than the one, and is full again after the other: seL4 adds up what was used in
+ * A monitor has worked for its machine for a time slice, 2 ms, when it throttles it for another.
+ * Its budget is more than the one, and is full again after the other: seL4 adds up what was used in
  * small pieces when they are no longer ago than the budget lasts.
  */
 #define MONITOR_BUDGET "2200 us"

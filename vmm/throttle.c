@@ -31,9 +31,9 @@
 /* Times are in ticks of the counter. */
 static struct {
     const struct vmm_config *config;
-    uint64_t event_cost;   /* of the kernel's work for an event */
-    uint64_t turn;         /* the debt at which the machine is throttled for a turn */
-    uint64_t charge_max;   /* for one event */
+    uint64_t event_cost; /* of the kernel's work for an event */
+    uint64_t turn;       /* the debt at which the machine is throttled for a turn */
+    uint64_t charge_max; /* for one event */
     uint64_t debt_max;
     uint64_t debt;         /* not yet paid */
     uint64_t reported;     /* of other PDs' work, not yet in the debt */

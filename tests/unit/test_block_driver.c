@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/block/block.c drivers/block/virtio_blk.c lib/virtio_bus.c lib/vring_driver.c
- * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c tests/unit/fake/virtio_device.c tests/unit/fake/fake_microkit.c
+ * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/fake_microkit.c
  *
  * The disk's driver between a client that may be hostile and a disk that may be broken.
  */

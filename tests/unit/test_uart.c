@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: drivers/uart/uart.c lib/ring.c lib/log.c lib/token_bucket.c tests/unit/fake/fake_microkit.c
+ * SOURCES: drivers/uart/uart.c lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The PL011 driver against a model of the device: FIFOs of 16, interrupts that mark a level being
  * crossed, and a line that moves bytes only when the test says so.
