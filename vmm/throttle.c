@@ -19,9 +19,12 @@
 /*
  * What the kernel does to bring an event to the monitor is charged as well. It takes as long as to
  * bring the answer to the vCPU. So it is half the shortest time between two exits of a vCPU with no
- * other event in between, and at most this part of a turn.
+ * other event in between, and at most this part of a turn. A time says nothing behind an event that
+ * took longer: the monitor may have waited for its budget, while the vCPU ran to its next exit. One
+ * that is too short all the same is soon forgotten: the cost grows by a part with each turn.
  */
-#define EVENT_COST_MAX_PART 100u
+#define EVENT_COST_MAX_PART  100u
+#define EVENT_COST_GROW_PART 8u
 
 /* An event is charged 2 ms at most. What takes longer is done in pieces (pace.h). */
 #define CHARGE_MAX_PER_SECOND 500u
@@ -31,9 +34,10 @@
 /* Times are in ticks of the counter. */
 static struct {
     const struct vmm_config *config;
-    uint64_t event_cost; /* of the kernel's work for an event */
-    uint64_t turn;       /* the debt at which the machine is throttled for a turn */
-    uint64_t charge_max; /* for one event */
+    uint64_t event_cost;     /* of the kernel's work for an event, */
+    uint64_t event_cost_max; /* at most */
+    uint64_t turn;           /* the debt at which the machine is throttled for a turn */
+    uint64_t charge_max;     /* for one event */
     uint64_t debt_max;
     uint64_t debt;         /* not yet paid */
     uint64_t reported;     /* of other PDs' work, not yet in the debt */
@@ -65,7 +69,8 @@ void throttle_init(const struct vmm_config *config)
     throttle.limited = config->budget_us < config->period_us;
     throttle.pays = throttle.limited || config->has_equals;
     throttle.turn = ticks(config->budget_us);
-    throttle.event_cost = throttle.turn / EVENT_COST_MAX_PART;
+    throttle.event_cost_max = throttle.turn / EVENT_COST_MAX_PART;
+    throttle.event_cost = throttle.event_cost_max;
     throttle.charge_max = cpu_counter_frequency() / CHARGE_MAX_PER_SECOND;
     throttle.debt_max = DEBT_MAX_EVENTS * throttle.charge_max;
     if (throttle.debt_max < throttle.turn) {
@@ -118,7 +123,10 @@ static void start_throttling(uint64_t now)
 static bool pay_or_unthrottle(uint64_t now)
 {
     bool done = !owes_a_turn();
+    uint64_t grown = throttle.event_cost +
+                     (throttle.event_cost + EVENT_COST_GROW_PART - 1) / EVENT_COST_GROW_PART;
 
+    throttle.event_cost = min(grown, throttle.event_cost_max);
     if (done) {
         unthrottle();
     } else {
@@ -200,7 +208,7 @@ bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
     if (throttle.last_vcpu == vcpu && begin - throttle.last_end < 2 * throttle.event_cost) {
         throttle.event_cost = (begin - throttle.last_end) / 2;
     }
-    throttle.last_vcpu = vcpu;
+    throttle.last_vcpu = end - begin <= throttle.event_cost_max ? vcpu : VCPU_NONE;
     charge(begin, end);
     if (waits && (throttle.active || throttle.due) && vcpu_state(vcpu) == VCPU_ON) {
         vcpu_throttle(vcpu);

@@ -377,6 +377,50 @@ static void other_events_in_between_say_nothing_of_the_kernels_part(void **state
     assert_in_range(exits_of_a_turn(5000), 60, 61); /* of 100, less 40 */
 }
 
+/*
+ * In the first event the monitor has waited for its budget. The vCPU, resumed early in it, has run
+ * and has exited again meanwhile.
+ */
+static void time_behind_a_long_event_says_nothing_of_the_kernels_part(void **state)
+{
+    uint64_t now;
+
+    (void)state;
+    begin(2000, 2000, true);
+    throttle_init(&config);
+    now = fake.counter += 5000;
+    fake.counter += TURN / 50;
+    throttle_exit_ends(0, true, now, fake.counter);
+    instant_exit(0, fake.counter + 8);
+    instant_exit(0, fake.counter + 800); /* 400 */
+    assert_in_range(exits_of_a_turn(5000), (TURN - TURN / 50 - 2900) / 400,
+                    (TURN - TURN / 50 - 2900) / 400 + 1);
+}
+
+static void kernels_part_that_is_too_small_is_forgotten(void **state)
+{
+    unsigned exits = 0;
+
+    (void)state;
+    begin(2000, 2000, true);
+    throttle_init(&config);
+    instant_exit(0, fake.counter);
+    instant_exit(0, fake.counter + 2); /* it is 1 now */
+    for (unsigned turn = 0; turn < 100; turn++) {
+        exits = 0;
+        while (!throttle_active()) {
+            uint64_t start = fake.counter += 800;
+
+            fake.counter += 100;
+            throttle_exit_begins();
+            throttle_exit_ends(0, true, start, fake.counter);
+            exits++;
+        }
+        assert_true(turn_passes(TURN));
+    }
+    assert_in_range(exits, TURN / 500 - 5, TURN / 500 + 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +440,8 @@ int main(void)
         cmocka_unit_test(others_work_counts),
         cmocka_unit_test(kernels_part_is_half_the_shortest_time_between_exits),
         cmocka_unit_test(other_events_in_between_say_nothing_of_the_kernels_part),
+        cmocka_unit_test(kernels_part_that_is_too_small_is_forgotten),
+        cmocka_unit_test(time_behind_a_long_event_says_nothing_of_the_kernels_part),
         cmocka_unit_test(others_work_is_believed_up_to_the_time_that_has_passed),
     };
 
