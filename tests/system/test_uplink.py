@@ -149,11 +149,12 @@ def test_storm(boot):
     conftest.build(path)
     cable = wire.Wire(conftest.directory_of(path))
     try:
-        system = boot(path)
-        system.login(1)
-        system.login(0)
-        ping = "ping -c 50 -i 0.1 -W 5 192.168.1.2"
-        assert machine.ping_statistics(system.output(0, ping))[:2] == (50, 50)
+        with wire.Reader(cable):
+            system = boot(path)
+            system.login(1)
+            system.login(0)
+            ping = "ping -c 50 -i 0.1 -W 5 192.168.1.2"
+            assert machine.ping_statistics(system.output(0, ping))[:2] == (50, 50)
         ours = wire.mac("02:00:00:00:be:ef")
         for destination in (wire.BROADCAST, wire.mac("01:00:5e:00:00:fb"),
                             wire.mac("02:00:00:00:00:99")):

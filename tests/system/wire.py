@@ -78,26 +78,24 @@ class Wire:
             pass
 
 
-class Storm:
-    """Sends a frame as often as the board takes it, until the block ends; `sent` says how often."""
+class Reader:
+    """Takes what the board sends, until the block ends.
 
-    def __init__(self, wire, data):
+    QEMU tries again at once, and for ever, when the socket at the other end is full. The board then
+    hardly runs. So somebody has to read.
+    """
+
+    def __init__(self, wire):
         self.wire = wire
-        self.data = data
-        self.sent = 0
         self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.blow)
+        self.thread = threading.Thread(target=self.run)
 
-    def blow(self):
+    def run(self):
         while not self.stopping.is_set():
-            _, ready, _ = select.select([], [self.wire.socket], [], 0.1)
-            if not ready:
-                continue
-            try:
-                self.wire.socket.sendto(self.data, socket.MSG_DONTWAIT, self.wire.address)
-                self.sent += 1
-            except BlockingIOError:
-                time.sleep(0.001)  # the board's queue is full
+            self.step()
+
+    def step(self):
+        self.wire.receive(0.1)
 
     def __enter__(self):
         self.thread.start()
@@ -106,3 +104,20 @@ class Storm:
     def __exit__(self, *_):
         self.stopping.set()
         self.thread.join()
+
+
+class Storm(Reader):
+    """Sends a frame as often as the board takes it as well; `sent` says how often."""
+
+    def __init__(self, wire, data):
+        super().__init__(wire)
+        self.data = data
+        self.sent = 0
+
+    def step(self):
+        self.wire.drain()
+        try:
+            self.wire.socket.sendto(self.data, socket.MSG_DONTWAIT, self.wire.address)
+            self.sent += 1
+        except BlockingIOError:
+            self.wire.receive(0.001)  # the board's queue is full
