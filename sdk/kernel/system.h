@@ -5,7 +5,7 @@
  * The boot image: what the `microkit` tool writes and the kernel reads.
  *
  * An image is one flat binary, loaded at SYSTEM_LOAD_ADDRESS and entered at its first byte with
- * the MMU off, at EL2, on one core. From low to high physical addresses it holds
+ * the MMU off, at EL2, on one core; the kernel starts the others. From low to high physical addresses it holds
  *
  *   1. the kernel: the loadable segments of kernel.elf, its .bss included;
  *   2. the kernel window: this header, the tables it names, and the PDs' IPC buffers;
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SYSTEM_MAGIC        0x3130644961724200ULL /* "\0Braid01", little endian */
-#define SYSTEM_VERSION      1u
+#define SYSTEM_VERSION      2u
 #define SYSTEM_LOAD_ADDRESS 0x70000000ULL
 
 /*
@@ -75,6 +75,8 @@ struct system_thread {
     uint8_t child_id; /* what the parent's fault() gets; a vCPU's id otherwise */
     uint16_t parent;  /* thread index, or SYSTEM_NONE */
     uint16_t vmid;    /* 1..255, one per address space; vCPUs of a VM share it */
+    uint32_t core;    /* on which it runs: 0 .. core_count - 1 */
+    uint32_t reserved;
     uint64_t budget_us;
     uint64_t period_us;
     uint64_t stage2_root; /* 8 KiB aligned: 40-bit input, 4 KiB granule, two level-1 tables */
@@ -100,7 +102,7 @@ struct system_header {
     uint32_t version;
     uint32_t thread_count;
     uint32_t zero_count;
-    uint32_t reserved;
+    uint32_t core_count; /* how many cores the kernel starts: the highest that has a thread, and 1 */
     uint64_t window_end; /* first address beyond the kernel window, 4 KiB aligned */
     uint64_t image_end;  /* first address beyond the image, 4 KiB aligned */
     uint64_t threads;    /* address of struct system_thread[thread_count] */
