@@ -14,17 +14,29 @@
 struct core {
     uint8_t stack[CPU_STACK_SIZE];
     struct cpu cpu;
-};
+} __attribute__((aligned(4096)));
 
-/* The boot core's; start.S and mmu.c know its layout. */
-struct core boot_core __attribute__((aligned(4096)));
+/* The boot core's is the first. start.S and mmu.c know the layout. */
+struct core cores[CONFIG_MAX_NUM_NODES];
 
 _Static_assert(offsetof(struct core, cpu) == CPU_STACK_SIZE, "start.S");
+_Static_assert(sizeof(struct core) % 4096 == 0, "mmu.c");
 
 /* Set by the microkit tool; in .data, so that it is in the image. */
 __attribute__((section(".data"))) volatile uint64_t system_header_pa = 0;
 
 extern char kernel_end[];
+
+struct cpu *cpu_of_core(uint32_t core)
+{
+    return &cores[core].cpu;
+}
+
+/* For mmu.c: the lowest page of a core's stack, or NULL if there is no such core. */
+const void *boot_stack_guard(uint32_t core)
+{
+    return core < CONFIG_MAX_NUM_NODES ? cores[core].stack : NULL;
+}
 
 static const struct system_header *check_header(void)
 {
@@ -45,6 +57,10 @@ static const struct system_header *check_header(void)
     if (system->thread_count == 0 || system->thread_count > SYSTEM_MAX_THREADS) {
         panic("the boot image is bad: %u threads, should be 1 to %u",
               (uint64_t)system->thread_count, (uint64_t)SYSTEM_MAX_THREADS);
+    }
+    if (system->core_count == 0 || system->core_count > CONFIG_MAX_NUM_NODES) {
+        panic("the boot image is bad: %u cores, should be 1 to %u", (uint64_t)system->core_count,
+              (uint64_t)CONFIG_MAX_NUM_NODES);
     }
     return system;
 }
@@ -85,6 +101,7 @@ static void check_channels(const struct system_header *system, const struct syst
 static void check_thread(const struct system_header *system, const struct system_thread *thread)
 {
     bool good = thread->kind <= SYSTEM_THREAD_VCPU && thread->priority < CPU_PRIORITIES - 1 &&
+                thread->core < system->core_count &&
                 (thread->parent == SYSTEM_NONE || thread->parent < system->thread_count) &&
                 thread->budget_us > 0 && thread->budget_us <= thread->period_us &&
                 thread->vmid > 0 && thread->vmid <= 255 && thread->stage2_root % 8192 == 0 &&
@@ -109,7 +126,7 @@ static void check_thread(const struct system_header *system, const struct system
 void boot(void);
 void boot(void)
 {
-    struct cpu *cpu = &boot_core.cpu;
+    struct cpu *cpu = &cores[0].cpu;
     const struct system_header *system = check_header();
 
     check_tables(system);
@@ -124,9 +141,19 @@ void boot(void)
     }
 
     gic_init();
+    gic_init_cpu(0);
     timer_init();
     vcpu_init_cpu(cpu);
-    sched_init(cpu);
-    thread_init_all(cpu, system);
+    for (uint32_t core = 0; core < system->core_count; core++) {
+        sched_init(&cores[core].cpu);
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+        cores[core].cpu.core = core;
+#endif
+    }
+    thread_init_all(system);
     irq_init();
+    irq_init_cpu(cpu);
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    smp_start(system->core_count);
+#endif
 }

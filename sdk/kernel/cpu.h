@@ -7,6 +7,8 @@
 #define CPU_NEXT       8
 #define CPU_STACK_SIZE 8192 /* of which the lowest page is a guard */
 
+#include <kernel/gen_config.h> /* CONFIG_ENABLE_SMP_SUPPORT, CONFIG_MAX_NUM_NODES */
+
 #ifndef __ASSEMBLER__
 
 #include "arch.h"
@@ -45,7 +47,19 @@ struct cpu {
     uint64_t ready_words;         /* which of ready_bits are not 0 */
     uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
     struct queue ready[CPU_PRIORITIES];
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    uint32_t core;      /* its number */
+    struct queue inbox; /* threads that other cores have made ready */
+    void (*call)(struct cpu *cpu, void *argument); /* what another core waits for, or NULL */
+    void *call_argument;
+    bool in_call;   /* waits for the lock with an SVC or HVC of the current thread */
+    bool withdrawn; /* the current thread has been taken off while the core waited */
+#endif
 };
+
+/* The state of a core by its number, which is below CONFIG_MAX_NUM_NODES. */
+struct cpu *cpu_of_core(uint32_t core);
 
 _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vectors.S");
 _Static_assert(offsetof(struct cpu, next) == CPU_NEXT, "vectors.S");

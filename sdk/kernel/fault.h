@@ -38,7 +38,7 @@ static inline void fault_raise(struct cpu *cpu, uint64_t label, uint64_t length,
         parent->words[1] = word1;
         parent->words[2] = word2;
         parent->words[3] = word3;
-        sched_handoff(cpu, thread, parent);
+        sched_block_and_wake(cpu, thread, parent);
         return;
     }
     fault_raise_slowpath(cpu, info, word0, word1, word2, word3);

@@ -2,6 +2,7 @@
 
 #include "gic.h"
 
+#include "smp.h"
 #include "uart.h"
 
 #define DEFAULT_PRIORITY 0x80u
@@ -35,18 +36,30 @@ void gic_init(void)
     uint32_t count = gic_intid_count();
 
     gicd_write(GICD_CTLR, 0);
-    for (uint32_t intid = 0; intid < count; intid += 32) {
+    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 32) {
         gicd_write(bit_word(GICD_ICENABLER, intid), ~0u);
         gicd_write(bit_word(GICD_ICPENDR, intid), ~0u);
         gicd_write(bit_word(GICD_ICACTIVER, intid), ~0u);
     }
-    for (uint32_t intid = 0; intid < count; intid += 4) {
+    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 4) {
         gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
-        if (intid >= GIC_SPI_BASE) {
-            gicd_write(GICD_ITARGETSR + intid, EVERY_BYTE); /* to core 0 */
-        }
+        gicd_write(GICD_ITARGETSR + intid, EVERY_BYTE); /* to core 0 */
     }
     gicd_write(GICD_CTLR, GICD_CTLR_GROUP0);
+}
+
+void gic_init_cpu(uint32_t core)
+{
+    gicd_write(GICD_ICENABLER, ~0u);
+    gicd_write(GICD_ICPENDR, ~0u);
+    gicd_write(GICD_ICACTIVER, ~0u);
+    for (uint32_t intid = 0; intid < GIC_SPI_BASE; intid += 4) {
+        gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
+    }
+    /* Its bit in ITARGETSR, which a GIC for a single core reads as 0. */
+    if ((gicd_read(GICD_ITARGETSR) & 0xff & ~(1u << core)) != 0) {
+        panic("core %u is not the GIC's CPU interface %u", (uint64_t)core, (uint64_t)core);
+    }
 
     mmio_write32(BOARD_GICC + GICC_PMR, 0xf0);
     mmio_write32(BOARD_GICC + GICC_BPR, 0);
@@ -62,6 +75,20 @@ void gic_init(void)
     gic_enable(INTID_GIC_MAINTENANCE, false);
     gic_enable(INTID_HYP_TIMER, false);
     gic_enable(INTID_VIRTUAL_TIMER, false);
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    gic_enable(SMP_SGI, false);
+#endif
+}
+
+void gic_set_target(uint32_t intid, uint32_t core)
+{
+    if (intid >= GIC_SPI_BASE) {
+        uint32_t shift = intid % 4 * 8;
+        uint32_t targets = gicd_read(GICD_ITARGETSR + (intid & ~3u));
+
+        targets = (targets & ~(0xffu << shift)) | 1u << (shift + core);
+        gicd_write(GICD_ITARGETSR + (intid & ~3u), targets);
+    }
 }
 
 void gic_enable(uint32_t intid, bool edge)

@@ -36,11 +36,18 @@
 #define GICH_LR_EOI         (1u << 19) /* its end raises the maintenance interrupt */
 #define GICH_LR_PRIORITY(p) ((uint32_t)(p) << 23)
 
-/* All interrupts off, then the kernel's own on. */
+/* The distributor: all interrupts off. On the boot core, before gic_init_cpu. */
 void gic_init(void);
+
+/* This core's part: private interrupts, CPU interface, virtual interface. The kernel's own interrupts
+ * are on. */
+void gic_init_cpu(uint32_t core);
 
 /* Enable an interrupt for a PD, edge-triggered or level-sensitive. */
 void gic_enable(uint32_t intid, bool edge);
+
+/* Have an interrupt come to this core. Private ones do anyway. */
+void gic_set_target(uint32_t intid, uint32_t core);
 
 /* How many INTIDs the distributor has. */
 uint32_t gic_intid_count(void);
@@ -49,21 +56,28 @@ uint32_t gic_intid_count(void);
 void gic_set_active(uint32_t intid);
 
 /* Acknowledge the highest priority pending interrupt and drop its priority. It is active then.
- * Returns its INTID, or GIC_MAX_INTID or more if there is none. */
+ * Returns GICC_IAR: its INTID, or GIC_MAX_INTID or more if there is none, and an SGI's sender. */
 static inline uint32_t gic_acknowledge(void)
 {
     uint32_t iar = mmio_read32(BOARD_GICC + GICC_IAR);
 
-    if ((iar & 0x3ff) < GIC_MAX_INTID) {
+    if (GICC_IAR_INTID(iar) < GIC_MAX_INTID) {
         mmio_write32(BOARD_GICC + GICC_EOIR, iar);
     }
-    return iar & 0x3ff;
+    return iar;
 }
 
-/* Deactivate an interrupt, so that it can come again. Harmless if it is not active. */
+/* Deactivate an interrupt, so that it can come again. Harmless if it is not active. An SGI's sender is
+ * part of its number here, as in GICC_IAR. */
 static inline void gic_deactivate(uint32_t intid)
 {
     mmio_write32(BOARD_GICC + GICC_DIR, intid);
+}
+
+/* Raise an SGI on another core. */
+static inline void gic_send_sgi(uint32_t intid, uint32_t core)
+{
+    mmio_write32(BOARD_GICD + GICD_SGIR, 1u << (16 + core) | intid);
 }
 
 static inline uint32_t gich_read(uint32_t offset)

@@ -74,7 +74,7 @@ void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server)
         if (unlikely(server->sc == NULL)) {
             server->sc = &server->own; /* a passive PD, and a fault */
         }
-        sched_handoff(cpu, sender, server);
+        sched_block_and_wake(cpu, sender, server);
         return;
     }
     sched_remove(cpu, sender);
@@ -161,7 +161,7 @@ struct result ipc_receive_slowpath(struct cpu *cpu, struct thread *thread, bool 
     }
     if (!take(thread, &result) && wait) {
         if (ready != NULL) {
-            sched_handoff(cpu, thread, ready);
+            sched_block_and_wake(cpu, thread, ready);
         } else {
             sched_remove(cpu, thread);
         }
@@ -178,7 +178,7 @@ struct result ipc_receive_slowpath(struct cpu *cpu, struct thread *thread, bool 
         sched_context_changed(cpu);
     }
     if (ready != NULL) {
-        sched_ready(cpu, ready);
+        sched_wake(cpu, ready);
     }
     return result;
 }

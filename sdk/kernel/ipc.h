@@ -54,7 +54,7 @@ static inline struct result ipc_receive(struct cpu *cpu, struct thread *thread, 
     }
     thread->state = THREAD_RECEIVING;
     if (ready != NULL) {
-        sched_handoff(cpu, thread, ready);
+        sched_block_and_wake(cpu, thread, ready);
     } else {
         sched_remove(cpu, thread);
     }

@@ -23,7 +23,6 @@ void irq_init(void)
 
             if (channel->kind == SYSTEM_CHANNEL_IRQ) {
                 owners[channel->peer] = (struct irq_owner){&threads[i], (uint8_t)id};
-                gic_enable(channel->peer, channel->flags & SYSTEM_IRQ_EDGE);
                 if (channel->peer == INTID_PHYSICAL_TIMER) {
                     threads[i].cntkctl |= CNTKCTL_EL0PTEN;
                 }
@@ -32,9 +31,23 @@ void irq_init(void)
     }
 }
 
+void irq_init_cpu(struct cpu *cpu)
+{
+    for (uint32_t intid = 0; intid < GIC_MAX_INTID; intid++) {
+        const struct irq_owner *owner = &owners[intid];
+
+        if (owner->thread != NULL && owner->thread->cpu == cpu) {
+            gic_set_target(intid, owner->thread->config->core);
+            gic_enable(intid, owner->thread->config->channels[owner->channel].flags &
+                                  SYSTEM_IRQ_EDGE);
+        }
+    }
+}
+
 void irq_handle(struct cpu *cpu)
 {
-    uint32_t intid = gic_acknowledge();
+    uint32_t iar = gic_acknowledge();
+    uint32_t intid = GICC_IAR_INTID(iar);
 
     if (unlikely(intid >= GIC_MAX_INTID)) {
         return;
@@ -49,6 +62,12 @@ void irq_handle(struct cpu *cpu)
         return;
     }
     switch (intid) {
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    case SMP_SGI:
+        gic_deactivate(iar);
+        smp_interrupt(cpu);
+        break;
+#endif
     case INTID_VIRTUAL_TIMER:
         vcpu_timer_interrupt(cpu);
         break;

@@ -5,8 +5,11 @@
 
 struct cpu;
 
-/* Enable those that the boot image gives to PDs. */
+/* Learn whose they are. */
 void irq_init(void);
+
+/* Enable those of this core's PDs, and have them come to this core. */
+void irq_init_cpu(struct cpu *cpu);
 
 /* Acknowledge and handle the highest priority pending interrupt, if there is one. */
 void irq_handle(struct cpu *cpu);

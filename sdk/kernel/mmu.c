@@ -31,20 +31,12 @@
 #define L1_SHIFT   30
 #define ENTRIES    512u
 
-/* TCR_EL2: 39 bits of address from level 1, 40 bits of physical address (D17.2.123) */
-#define TCR_EL2                                                                                    \
-    (BIT(31) | BIT(23) | 25ul | 1ul << 8 | 1ul << 10 | 3ul << 12 | 0ul << 14 | 2ul << 16)
-#define MAIR_EL2 0x04fful /* 0: write-back; 1: device nGnRE */
-
-/* SCTLR_EL2: RES1, M, C, SA, I, WXN (D17.2.119) */
-#define SCTLR_EL2_ON (0x30c50830ul | BIT(0) | BIT(2) | BIT(3) | BIT(12) | BIT(19))
-
 #define L3_TABLES 16u                 /* 32 MiB of program and window */
 #define SCRATCH   (256ul << L1_SHIFT) /* where memory is mapped while it is zeroed */
 
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
 
-static table l1;
+table mmu_l1; /* start.S knows it */
 static table l2_devices; /* the first GiB */
 static table l2_kernel;  /* the GiB of the program */
 static table l2_scratch, l3_scratch;
@@ -52,7 +44,8 @@ static table l3[L3_TABLES];
 static unsigned l3_used;
 
 extern char kernel_start[], kernel_rodata[], kernel_data[], kernel_end[];
-extern char boot_core[];
+
+const void *boot_stack_guard(uint32_t core);
 
 static void map_page(uint64_t address, uint64_t attributes)
 {
@@ -94,11 +87,23 @@ static void flush_translations(void)
                          : "memory");
 }
 
+/* All but the lowest page of each core's stack. */
+static void map_data(void)
+{
+    uint64_t start = (uint64_t)kernel_data;
+
+    for (uint32_t core = 0; boot_stack_guard(core) != NULL; core++) {
+        map_pages(start, (uint64_t)boot_stack_guard(core), MAP_RW);
+        start = (uint64_t)boot_stack_guard(core) + PAGE_SIZE;
+    }
+    map_pages(start, (uint64_t)kernel_end, MAP_RW);
+}
+
 void mmu_init(uint64_t system_pa)
 {
-    l1[0] = (uint64_t)l2_devices | DESC_TABLE;
-    l1[SYSTEM_LOAD_ADDRESS >> L1_SHIFT] = (uint64_t)l2_kernel | DESC_TABLE;
-    l1[SCRATCH >> L1_SHIFT] = (uint64_t)l2_scratch | DESC_TABLE;
+    mmu_l1[0] = (uint64_t)l2_devices | DESC_TABLE;
+    mmu_l1[SYSTEM_LOAD_ADDRESS >> L1_SHIFT] = (uint64_t)l2_kernel | DESC_TABLE;
+    mmu_l1[SCRATCH >> L1_SHIFT] = (uint64_t)l2_scratch | DESC_TABLE;
     l2_scratch[0] = (uint64_t)l3_scratch | DESC_TABLE;
     map_device(BOARD_GICD);
     map_device(BOARD_GICC);
@@ -106,13 +111,12 @@ void mmu_init(uint64_t system_pa)
     map_device(BOARD_UART);
     map_pages((uint64_t)kernel_start, (uint64_t)kernel_rodata, MAP_RX);
     map_pages((uint64_t)kernel_rodata, (uint64_t)kernel_data, MAP_RO);
-    map_pages((uint64_t)kernel_data, (uint64_t)boot_core, MAP_RW);
-    map_pages((uint64_t)boot_core + PAGE_SIZE, (uint64_t)kernel_end, MAP_RW);
+    map_data();
     map_page(system_pa & ~(PAGE_SIZE - 1), MAP_RO);
 
     write_sysreg(mair_el2, MAIR_EL2);
     write_sysreg(tcr_el2, TCR_EL2);
-    write_sysreg(ttbr0_el2, (uint64_t)l1);
+    write_sysreg(ttbr0_el2, (uint64_t)mmu_l1);
     __asm__ volatile("ic ialluis\n"
                      "tlbi alle1is\n" ::
                          : "memory");

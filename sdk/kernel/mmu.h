@@ -6,6 +6,17 @@
  * mapped one to one. The tables of stage 2 are in the boot image.
  */
 
+/*
+ * TCR_EL2: 39 bits of address from level 1, 40 bits of physical address, tables cached (Arm DDI
+ * 0487, D17.2.123). MAIR_EL2: attribute 0 is write-back memory, 1 is device memory (nGnRE).
+ * SCTLR_EL2: what is RES1, and M, C, SA, I, WXN (D17.2.119).
+ */
+#define TCR_EL2      0x80823519
+#define MAIR_EL2     0x04ff
+#define SCTLR_EL2_ON 0x30cd183d
+
+#ifndef __ASSEMBLER__
+
 #include "system.h"
 
 /* Map the program and the page at `system_pa`, the boot image's header, and switch the MMU on. */
@@ -17,3 +28,5 @@ void mmu_map_window(const struct system_header *system);
 /* Zero `size` bytes at `base`, both multiples of 4 KiB, outside of the kernel. It is not mapped
  * afterwards. */
 void mmu_zero(uint64_t base, uint64_t size);
+
+#endif

@@ -290,6 +290,12 @@ void sched_ready_slowpath(struct cpu *cpu, struct thread *thread)
 
 void sched_remove_slowpath(struct cpu *cpu, struct thread *thread)
 {
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    if (thread->in_inbox) {
+        smp_inbox_remove(thread);
+        return;
+    }
+#endif
     if (thread->in_release_queue) {
         release_queue_remove(cpu, thread);
     } else if (thread == cpu->next) {
@@ -384,7 +390,9 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
     }
     while (cpu->next == NULL) {
         dsb();
+        smp_unlock();
         __asm__ volatile("wfi" ::: "memory");
+        smp_lock(cpu);
         irq_handle(cpu);
     }
 }

@@ -14,7 +14,7 @@
  * only until then. The cache saves them the queue.
  */
 
-#include "cpu.h"
+#include "smp.h"
 
 /* The slow paths of the functions below. */
 void sched_ready_slowpath(struct cpu *cpu, struct thread *thread);
@@ -67,6 +67,31 @@ static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct th
         return;
     }
     sched_handoff_slowpath(cpu, from, to);
+}
+
+/* Make a thread of any core ready; it was not. */
+static inline void sched_wake(struct cpu *cpu, struct thread *thread)
+{
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    if (smp_is_remote(cpu, thread)) {
+        smp_wake(thread);
+        return;
+    }
+#endif
+    sched_ready(cpu, thread);
+}
+
+/* `from` blocks, as with sched_handoff, and `to` becomes ready, on whichever core it is. */
+static inline void sched_block_and_wake(struct cpu *cpu, struct thread *from, struct thread *to)
+{
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    if (smp_is_remote(cpu, to)) {
+        sched_remove(cpu, from);
+        smp_wake(to);
+        return;
+    }
+#endif
+    sched_handoff(cpu, from, to);
 }
 
 /* The current thread gives up what is left of its budget. */

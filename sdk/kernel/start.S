@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Where the boot loader enters: EL2, MMU off, one core. */
+/* Where the boot loader enters, and firmware with a further core: EL2, MMU off. */
 
 #define __ASSEMBLER__ 1
 #include "cpu.h"
+#include "mmu.h"
 
     .section ".text.start", "ax"
     .global _start
@@ -16,7 +17,7 @@ _start:
     movk x0, #0x0830
     msr sctlr_el2, x0
     isb
-    adrp x0, boot_core
+    adrp x0, cores
     add x0, x0, #CPU_STACK_SIZE
     msr tpidr_el2, x0
     mov sp, x0
@@ -25,6 +26,36 @@ _start:
     msr vbar_el2, x1
     bl boot
     b switch_first
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+/* x0: this core's struct cpu. What the boot core has written is in its caches: until the MMU is on
+ * nothing is read. */
+    .global secondary_start
+secondary_start:
+    msr daifset, #0xf
+    ldr x1, =MAIR_EL2
+    msr mair_el2, x1
+    ldr x1, =TCR_EL2
+    msr tcr_el2, x1
+    adrp x1, mmu_l1
+    msr ttbr0_el2, x1
+    ic iallu
+    tlbi alle2
+    tlbi alle1
+    dsb nsh
+    isb
+    ldr x1, =SCTLR_EL2_ON
+    msr sctlr_el2, x1
+    isb
+    msr tpidr_el2, x0
+    mov sp, x0
+    adrp x1, vectors
+    add x1, x1, :lo12:vectors
+    msr vbar_el2, x1
+    bl secondary_boot
+    b switch_first
+    .ltorg
+#endif
 
 wrong_level: /* EL1 or EL3: say so, to whom it is no use to say more */
     adr x1, wrong_level_text

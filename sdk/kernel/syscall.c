@@ -223,7 +223,7 @@ struct result sys_send(uint64_t cap, uint64_t info)
         return bad_capability(cap, info, seL4_SysSend);
     }
     if (woken != NULL) {
-        sched_ready(cpu, woken);
+        sched_wake(cpu, woken);
     }
     return success;
 }
@@ -263,24 +263,58 @@ struct result sys_yield(void)
     return success;
 }
 
+/*
+ * What a system call does to a child, and on the child's core if that is another one: there the
+ * child may be running, or loaded.
+ */
+struct request {
+    struct thread *caller;
+    struct thread *thread;
+    uint64_t argument[6];
+    struct result result;
+};
+
+typedef void (*request_function)(struct cpu *cpu, void *request);
+
+static inline struct result execute(request_function function, struct request *request)
+{
+    struct thread *thread = request->thread;
+
+    if (smp_is_remote(request->caller->cpu, thread)) {
+        smp_call(thread->cpu, function, request);
+    } else {
+        function(thread->cpu, request);
+    }
+    return request->result;
+}
+
+static inline void tcb_read(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+    struct thread *thread = request->thread;
+
+    smp_deschedule(cpu, thread);
+    if (request->argument[0]) {
+        thread_suspend(thread);
+    }
+    for (uint64_t i = 0; i < request->argument[1]; i++) {
+        request->caller->words[i] = ((const uint64_t *)&thread->regs)[i];
+    }
+    request->result = success;
+}
+
 struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
 {
     struct thread *caller = this_cpu()->current;
-    struct thread *thread = find_child(caller, cap);
+    struct request request = {caller, find_child(caller, cap), {suspend, count}, success};
 
-    if (unlikely(thread == NULL)) {
+    if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, suspend, seL4_SysTCBRead);
     }
     if (count < 1 || count > USER_WORDS) {
         return error(seL4_RangeError);
     }
-    if (suspend) {
-        thread_suspend(thread);
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        caller->words[i] = ((const uint64_t *)&thread->regs)[i];
-    }
-    return success;
+    return execute(tcb_read, &request);
 }
 
 static __attribute__((noinline)) void write_more(struct thread *thread, const seL4_Word *more,
@@ -301,6 +335,32 @@ static __attribute__((noinline)) void write_more(struct thread *thread, const se
     }
 }
 
+static inline void tcb_write(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+    struct thread *thread = request->thread;
+    uint64_t resume = request->argument[0];
+    uint64_t count = request->argument[1];
+
+    smp_deschedule(cpu, thread);
+    if (likely(count > 0)) {
+        thread->regs.pc = request->argument[2];
+    }
+    if (count > 1) {
+        write_more(thread, request->caller->words, count, request->argument[3],
+                   request->argument[4], request->argument[5]);
+    }
+    if (resume) {
+        /* Most often it waits in a fault that the caller has received. */
+        if (likely(thread->state == THREAD_WAITING && thread->is_faulted)) {
+            thread->server->reply_to = NULL;
+            sched_wake(this_cpu(), thread);
+        } else {
+            thread_restart(thread);
+        }
+    }
+}
+
 struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint64_t pc, uint64_t sp,
                             uint64_t spsr, uint64_t x0)
 {
@@ -314,47 +374,67 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
     if (unlikely(count > USER_WORDS)) {
         return error(seL4_TruncatedMessage);
     }
-    if (likely(count > 0)) {
-        thread->regs.pc = pc;
-    }
-    if (count > 1) {
-        write_more(thread, caller->words, count, sp, spsr, x0);
-    }
-    if (resume) {
-        /* Most often it waits in a fault that the caller has received. */
-        if (likely(thread->state == THREAD_WAITING && thread->is_faulted)) {
-            thread->server->reply_to = NULL;
-            sched_ready(cpu, thread);
-        } else {
-            thread_restart(thread);
-        }
+    struct request request = {caller, thread, {resume, count, pc, sp, spsr, x0}, success};
+
+    /* A thread that is not ready runs nowhere. */
+    if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
+        smp_call(thread->cpu, tcb_write, &request);
+    } else {
+        tcb_write(cpu, &request);
     }
     return success;
+}
+
+static inline void tcb_suspend(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+
+    smp_deschedule(cpu, request->thread);
+    thread_suspend(request->thread);
 }
 
 struct result sys_tcb_suspend(uint64_t cap)
 {
-    struct thread *thread = find_child(this_cpu()->current, cap);
+    struct thread *caller = this_cpu()->current;
+    struct request request = {caller, find_child(caller, cap), {0}, success};
 
-    if (unlikely(thread == NULL)) {
+    if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBSuspend);
     }
-    thread_suspend(thread);
-    return success;
+    return execute(tcb_suspend, &request);
+}
+
+static inline void tcb_resume(struct cpu *cpu, void *argument)
+{
+    (void)cpu;
+    thread_resume(((struct request *)argument)->thread);
 }
 
 struct result sys_tcb_resume(uint64_t cap)
 {
-    struct thread *thread = find_child(this_cpu()->current, cap);
+    struct thread *caller = this_cpu()->current;
+    struct request request = {caller, find_child(caller, cap), {0}, success};
 
-    if (unlikely(thread == NULL)) {
+    if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBResume);
     }
-    thread_resume(thread);
-    return success;
+    return execute(tcb_resume, &request);
 }
 
 /* ---- Virtual CPUs ---- */
+
+/* Whether a vCPU's registers are in another core. */
+static inline bool is_loaded_elsewhere(const struct cpu *cpu, const struct thread *thread)
+{
+    return smp_is_remote(cpu, thread) && thread->cpu->vcpu_loaded == thread;
+}
+
+static inline void do_inject(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+
+    request->result = error(vcpu_inject(cpu, request->thread, request->argument[0]));
+}
 
 struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
 {
@@ -364,7 +444,22 @@ struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
     if (unlikely(thread == NULL)) {
         return bad_capability(cap, interrupt, seL4_SysVCPUInject);
     }
-    return error(vcpu_inject(cpu, thread, interrupt));
+    if (is_loaded_elsewhere(cpu, thread)) {
+        struct request request = {cpu->current, thread, {interrupt}, success};
+
+        smp_call(thread->cpu, do_inject, &request);
+        return request.result;
+    }
+    return error(vcpu_inject(thread->cpu, thread, interrupt));
+}
+
+static void do_read(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+
+    smp_deschedule(cpu, request->thread);
+    request->result.x0 =
+        vcpu_read_register(cpu, request->thread, request->argument[0], &request->result.x1);
 }
 
 struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
@@ -376,8 +471,23 @@ struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
     if (unlikely(thread == NULL)) {
         return bad_capability(cap, reg, seL4_SysVCPURead);
     }
-    result.x0 = vcpu_read_register(cpu, thread, reg, &result.x1);
+    if (is_loaded_elsewhere(cpu, thread)) {
+        struct request request = {cpu->current, thread, {reg}, success};
+
+        smp_call(thread->cpu, do_read, &request);
+        return request.result;
+    }
+    result.x0 = vcpu_read_register(thread->cpu, thread, reg, &result.x1);
     return result;
+}
+
+static void do_write(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+
+    smp_deschedule(cpu, request->thread);
+    request->result = error(
+        vcpu_write_register(cpu, request->thread, request->argument[0], request->argument[1]));
 }
 
 struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
@@ -388,15 +498,37 @@ struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
     if (unlikely(thread == NULL)) {
         return bad_capability(cap, reg, seL4_SysVCPUWrite);
     }
-    return error(vcpu_write_register(cpu, thread, reg, value));
+    if (is_loaded_elsewhere(cpu, thread)) {
+        struct request request = {cpu->current, thread, {reg, value}, success};
+
+        smp_call(thread->cpu, do_write, &request);
+        return request.result;
+    }
+    return error(vcpu_write_register(thread->cpu, thread, reg, value));
+}
+
+static void do_ack_vppi(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+
+    smp_deschedule(cpu, request->thread);
+    request->result = error(vcpu_ack_vppi(request->thread, request->argument[0]));
 }
 
 struct result sys_vcpu_ack_vppi(uint64_t cap, uint64_t intid)
 {
-    struct thread *thread = find_vcpu(this_cpu()->current, cap);
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = find_vcpu(cpu->current, cap);
 
     if (unlikely(thread == NULL)) {
         return bad_capability(cap, intid, seL4_SysVCPUAckVPPI);
+    }
+    /* Most often it waits in a fault. */
+    if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
+        struct request request = {cpu->current, thread, {intid}, success};
+
+        smp_call(thread->cpu, do_ack_vppi, &request);
+        return request.result;
     }
     return error(vcpu_ack_vppi(thread, intid));
 }

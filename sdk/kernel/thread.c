@@ -85,9 +85,9 @@ static void init_context(struct sched_context *sc, const struct system_thread *c
     sc->limited = config->budget_us < config->period_us;
 }
 
-static void init_one(struct cpu *cpu, struct thread *thread, const struct system_thread *config)
+static void init_one(struct thread *thread, const struct system_thread *config)
 {
-    thread->cpu = cpu;
+    thread->cpu = cpu_of_core(config->core);
     thread->config = config;
     thread->vttbr = (uint64_t)config->vmid << 48 | config->stage2_root;
     thread->cntkctl = CNTKCTL_PD;
@@ -109,17 +109,17 @@ static void init_one(struct cpu *cpu, struct thread *thread, const struct system
     }
 }
 
-void thread_init_all(struct cpu *cpu, const struct system_header *system)
+void thread_init_all(const struct system_header *system)
 {
     const struct system_thread *table = (const struct system_thread *)system->threads;
 
     thread_count = system->thread_count;
     for (uint32_t i = 0; i < thread_count; i++) {
-        init_one(cpu, &threads[i], &table[i]);
+        init_one(&threads[i], &table[i]);
     }
     for (uint32_t i = 0; i < thread_count; i++) {
         if (!threads[i].is_vcpu) {
-            sched_ready(cpu, &threads[i]);
+            sched_ready(threads[i].cpu, &threads[i]);
         }
     }
 }
@@ -158,7 +158,7 @@ void thread_restart(struct thread *thread)
     if (thread->sc == NULL) {
         thread->sc = &thread->own; /* a passive PD that waited had no context */
     }
-    sched_ready(thread->cpu, thread);
+    sched_wake(this_cpu(), thread);
 }
 
 void thread_resume(struct thread *thread)

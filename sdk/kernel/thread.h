@@ -63,6 +63,9 @@ struct thread {
     bool is_faulted; /* `message` is a fault's, not a call's */
     uint8_t resume;  /* enum thread_resume; if STOPPED */
     bool in_release_queue;
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    bool in_inbox; /* of its core; READY */
+#endif
     struct sched_context *sc; /* NULL: a passive PD that waits, or a thread that has donated it */
 
     uint64_t pending;          /* channels notified and not yet received */
@@ -88,7 +91,7 @@ extern struct thread threads[SYSTEM_MAX_THREADS];
 extern uint32_t thread_count;
 
 /* Make all threads from the table of a checked boot image. vCPUs are stopped, PDs are ready. */
-void thread_init_all(struct cpu *cpu, const struct system_header *system);
+void thread_init_all(const struct system_header *system);
 
 /* Stop a thread in any state. thread_resume goes on with what it was doing. */
 void thread_suspend(struct thread *thread);

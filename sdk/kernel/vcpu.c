@@ -361,7 +361,7 @@ seL4_Error vcpu_ack_vppi(struct thread *thread, uint64_t intid)
     }
     if (thread->vcpu.vtimer_masked) {
         thread->vcpu.vtimer_masked = false;
-        thread->cpu->vcpu_ready = NULL;
+        thread->cpu->vcpu_ready = NULL; /* it is loaded again before it runs */
     }
     return seL4_NoError;
 }

@@ -41,7 +41,10 @@ void vcpu_load(struct cpu *cpu, struct thread *thread);
  * virtual interrupt pending. */
 void vcpu_disable_gich(struct cpu *cpu);
 
-/* For the thread's monitor. Registers are those of seL4_VCPUReg; others are an error. */
+/*
+ * For the thread's monitor, on the core of the thread if it is loaded there, and not while it runs
+ * (smp.h). `cpu` is the thread's core. Registers are those of seL4_VCPUReg; others are an error.
+ */
 seL4_Error vcpu_read_register(struct cpu *cpu, struct thread *thread, uint64_t reg,
                               uint64_t *value);
 seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t reg,

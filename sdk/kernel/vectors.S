@@ -41,6 +41,33 @@
 
 #define SYSCALL_COUNT 18
 
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+/* The lock of the kernel, if nobody waits for it: a ticket lock (smp.c). x9 to x11 are changed. */
+    .macro lock_kernel contended
+    adrp x9, kernel_lock
+    add x9, x9, :lo12:kernel_lock
+    ldaxr w10, [x9]
+    eor w11, w10, w10, ror #16
+    cbnz w11, \contended
+    add w10, w10, #0x10, lsl #12
+    stxr w11, w10, [x9]
+    cbnz w11, \contended
+    .endm
+
+    .macro unlock_kernel
+    adrp x9, kernel_lock
+    add x9, x9, :lo12:kernel_lock
+    ldrh w10, [x9]
+    add w10, w10, #1
+    stlrh w10, [x9]
+    .endm
+#else
+    .macro lock_kernel contended
+    .endm
+    .macro unlock_kernel
+    .endm
+#endif
+
     .macro vector target
     .balign 0x80
     b \target
@@ -101,12 +128,15 @@ lower_sync:
     ldr x17, [x17, x7, lsl #3]
     mrs x16, tpidr_el2
     mov sp, x16
+    lock_kernel call_contended
+call:
     blr x17
 
     mov x16, sp
     ldp x17, x2, [x16, #CPU_CURRENT]
     cmp x17, x2
     b.ne switch_from_call
+    unlock_kernel
     /* Return to the caller. Restore what may hold values of the kernel's. */
     mov sp, x17
     ldr x2, [sp, #R_X2]
@@ -119,6 +149,31 @@ lower_sync:
     ldp x14, x15, [sp, #R_X14]
     ldp x16, x17, [sp, #R_X16]
     eret
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+call_contended: /* the core is to be found with all of its thread's registers saved */
+    ldr x9, [x16, #CPU_CURRENT]
+    mov sp, x9
+    mov x9, xzr
+    mov x10, xzr
+    mov x11, xzr
+    mov x16, x17
+    save_all
+    mov x19, x16
+    mov x1, #1
+    bl smp_enter
+    cbz w0, leave
+    mov x17, x19
+    mov x16, sp
+    ldr x16, [x16, #CPU_CURRENT]
+    ldr x0, [x16, #R_X0]
+    ldp x1, x2, [x16, #R_X1]
+    ldp x3, x4, [x16, #R_X3]
+    ldp x5, x6, [x16, #R_X5]
+    ldr x7, [x16, #R_X7]
+    ldr x19, [x16, #R_X19]
+    b call
+#endif
 
 exception:
     mov x17, x16
@@ -143,6 +198,9 @@ lower_serror:
 leave:
     mov x16, sp
     ldp x0, x2, [x16, #CPU_CURRENT]
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    cbz x0, switch /* another core has stopped the thread */
+#endif
     cmp x0, x2
     b.ne switch
     b resume
@@ -168,6 +226,7 @@ switch:
     bl cpu_switch
 
 resume: /* x0: the current thread */
+    unlock_kernel
     mov sp, x0
     ldp x1, x2, [sp, #R_PC]
     ldp x3, x0, [sp, #R_SPSR]

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+#include "smp.h"
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+
+#include "gic.h"
+#include "irq.h"
+#include "sched.h"
+#include "timer.h"
+#include "uart.h"
+#include "vcpu_switch.h"
+
+/* Arm Power State Coordination Interface (DEN 0022), 5.1.4 and 5.2.2 */
+#define PSCI_CPU_ON  0xc4000003ul
+#define PSCI_SUCCESS 0ul
+
+/*
+ * A ticket lock: the lower half is the ticket that is served, the upper half the next one to be
+ * drawn. vectors.S takes and frees it as well. The boot core begins with it.
+ */
+uint32_t kernel_lock = 1u << 16;
+
+/* Set by smp_start before the core begins. */
+static struct cpu *volatile starting;
+
+/* ---- Waiting ---- */
+
+/* Do what the core that holds the lock asks for. */
+static void serve(struct cpu *cpu)
+{
+    void (*function)(struct cpu *, void *) = __atomic_load_n(&cpu->call, __ATOMIC_ACQUIRE);
+
+    if (function != NULL) {
+        function(cpu, cpu->call_argument);
+        __atomic_store_n(&cpu->call, NULL, __ATOMIC_RELEASE);
+    }
+}
+
+void smp_lock(struct cpu *cpu)
+{
+    uint32_t ticket = __atomic_fetch_add(&kernel_lock, 1u << 16, __ATOMIC_RELAXED) >> 16;
+    uint32_t served;
+
+    for (;;) {
+        /* An exclusive load: to free the lock, or SEV, ends the WFE. */
+        __asm__ volatile("ldaxrh %w0, %1" : "=r"(served) : "Q"(kernel_lock) : "memory");
+        if (served == ticket) {
+            return;
+        }
+        serve(cpu);
+        __asm__ volatile("wfe" ::: "memory");
+    }
+}
+
+void smp_unlock(void)
+{
+    uint16_t *served = (uint16_t *)&kernel_lock;
+
+    __atomic_store_n(served, (uint16_t)(*served + 1), __ATOMIC_RELEASE);
+}
+
+bool smp_enter(struct cpu *cpu, bool is_call)
+{
+    cpu->withdrawn = false;
+    cpu->in_call = is_call;
+    smp_lock(cpu);
+    cpu->in_call = false;
+    return !cpu->withdrawn;
+}
+
+/* ---- From core to core ---- */
+
+void smp_call(struct cpu *cpu, void (*function)(struct cpu *cpu, void *argument), void *argument)
+{
+    cpu->call_argument = argument;
+    __atomic_store_n(&cpu->call, function, __ATOMIC_RELEASE);
+    dsb();
+    __asm__ volatile("sev");
+    gic_send_sgi(SMP_SGI, cpu->core);
+    while (__atomic_load_n(&cpu->call, __ATOMIC_ACQUIRE) != NULL) {
+        __asm__ volatile("yield");
+    }
+}
+
+void smp_deschedule(struct cpu *cpu, struct thread *thread)
+{
+    if (cpu->current != thread) {
+        return;
+    }
+    if (cpu->in_call) {
+        thread->regs.pc -= 4;
+        cpu->in_call = false;
+    }
+    cpu->withdrawn = true;
+    thread->regs.tpidr_el0 = read_sysreg(tpidr_el0);
+    if (thread->is_vcpu) {
+        thread->regs.tpidrro_el0 = read_sysreg(tpidrro_el0);
+        vcpu_leave(cpu, cpu->vttbr_empty, CNTKCTL_PD);
+    }
+    cpu->current = NULL;
+}
+
+void smp_wake(struct thread *thread)
+{
+    struct cpu *cpu = thread->cpu;
+    bool was_empty = cpu->inbox.head == NULL;
+
+    thread->state = THREAD_READY;
+    thread->in_inbox = true;
+    queue_push_tail(&cpu->inbox, thread);
+    if (was_empty) {
+        dsb();
+        gic_send_sgi(SMP_SGI, cpu->core);
+    }
+}
+
+void smp_inbox_remove(struct thread *thread)
+{
+    queue_remove(&thread->cpu->inbox, thread);
+    thread->in_inbox = false;
+}
+
+void smp_interrupt(struct cpu *cpu)
+{
+    while (cpu->inbox.head != NULL) {
+        struct thread *thread = cpu->inbox.head;
+
+        smp_inbox_remove(thread);
+        sched_ready(cpu, thread);
+    }
+}
+
+/* ---- Starting ---- */
+
+/* In start.S and vectors.S. */
+void secondary_start(void);
+void firmware_call(uint64_t words[8]);
+
+/* The rest of a core's start. It runs what is ready for it once the boot core leaves the kernel. */
+void secondary_boot(struct cpu *cpu);
+void secondary_boot(struct cpu *cpu)
+{
+    gic_init_cpu(cpu->core);
+    timer_init();
+    vcpu_init_cpu(cpu);
+    irq_init_cpu(cpu);
+    starting = NULL;
+    smp_lock(cpu);
+}
+
+static void start(struct cpu *cpu)
+{
+    uint64_t words[8] = {PSCI_CPU_ON, BOARD_CORE_MPIDR(cpu->core), (uint64_t)secondary_start,
+                         (uint64_t)cpu};
+    uint64_t deadline = timer_now() + timer_ticks(1000000);
+
+    starting = cpu;
+    dsb();
+    firmware_call(words);
+    while (words[0] == PSCI_SUCCESS && starting != NULL && timer_now() < deadline) {
+    }
+    if (starting != NULL) {
+        panic("core %u does not start (%x): QEMU needs -smp", (uint64_t)cpu->core, words[0]);
+    }
+}
+
+void smp_start(uint32_t core_count)
+{
+    for (uint32_t core = 1; core < core_count; core++) {
+        start(cpu_of_core(core));
+    }
+}
+
+#endif
