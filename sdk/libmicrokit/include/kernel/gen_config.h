@@ -4,11 +4,12 @@
 /*
  * What the kernel offers, under the names by which programs ask for it: those of seL4's build for
  * the same board, where they apply. Makefiles read this file, too, and expect two blanks between a
- * name and its value.
+ * name and its value, so an SDK has the definitions of gen_build.h in this file. The microkit tool
+ * reads CONFIG_MAX_NUM_NODES, the number of cores that the kernel can run on.
  */
 /* clang-format off */
 
-#include <kernel/gen_build.h> /* what debug and release differ in */
+#include <kernel/gen_build.h> /* what the configs differ in */
 
 #define CONFIG_ARCH_ARM  1
 #define CONFIG_ARCH_AARCH64  1
@@ -30,7 +31,6 @@
 #define CONFIG_HAVE_FPU  1
 #define CONFIG_NUM_DOMAINS  1
 #define CONFIG_NUM_PRIORITIES  256
-#define CONFIG_MAX_NUM_NODES  1
 #define CONFIG_NO_BENCHMARKS  1
 #define CONFIG_EXPORT_PCNT_USER  1
 #define CONFIG_EXPORT_PTMR_USER  1

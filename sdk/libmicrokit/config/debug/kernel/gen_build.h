@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-#define CONFIG_DEBUG_BUILD 1
-#define CONFIG_PRINTING    1
+/* clang-format off */
+
+#define CONFIG_DEBUG_BUILD  1
+#define CONFIG_PRINTING  1
+#define CONFIG_MAX_NUM_NODES  1

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
+/* clang-format off */
+
 /* Neither CONFIG_DEBUG_BUILD nor CONFIG_PRINTING. */
+#define CONFIG_MAX_NUM_NODES  1

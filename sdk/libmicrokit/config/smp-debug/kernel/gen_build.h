@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* clang-format off */
+
+#define CONFIG_DEBUG_BUILD  1
+#define CONFIG_PRINTING  1
+#define CONFIG_ENABLE_SMP_SUPPORT  1
+#define CONFIG_MAX_NUM_NODES  4

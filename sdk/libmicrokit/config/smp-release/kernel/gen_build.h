@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* clang-format off */
+
+/* Neither CONFIG_DEBUG_BUILD nor CONFIG_PRINTING. */
+#define CONFIG_ENABLE_SMP_SUPPORT  1
+#define CONFIG_MAX_NUM_NODES  4
