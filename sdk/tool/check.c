@@ -236,6 +236,15 @@ static void check_channel(const struct sdf_channel *channel)
                 caller->pd->name, caller->pd->schedule.priority, callee->pd->name,
                 callee->pd->schedule.priority);
         }
+        if (caller->pp && callee->pd->passive && caller->pd->core != callee->pd->core) {
+            diag_at(
+                &caller->place, "pp",
+                "'%s' (core %u) would call '%s' (core %u), which is passive, and so runs on its "
+                "caller's scheduling context and core: put both on one core, or make '%s' not "
+                "passive",
+                caller->pd->name, caller->pd->core, callee->pd->name, callee->pd->core,
+                callee->pd->name);
+        }
     }
 }
 

@@ -35,10 +35,12 @@ static void set_schedule(struct system_thread *thread, const struct sdf_schedule
 }
 
 static struct system_thread *init_thread(struct system_thread *thread, const char *name,
-                                         uint8_t kind, unsigned space, const struct layout *layout)
+                                         uint8_t kind, unsigned core, unsigned space,
+                                         const struct layout *layout)
 {
     strncpy(thread->name, name, sizeof(thread->name) - 1);
     thread->kind = kind;
+    thread->core = core;
     thread->parent = SYSTEM_NONE;
     thread->vmid = (uint16_t)(space + 1);
     thread->stage2_root = stage2_root(&layout->tables, space);
@@ -51,7 +53,7 @@ static void fill_pd(const struct layout *layout, const struct sdf_pd *pd,
                     struct system_thread *threads)
 {
     struct system_thread *thread =
-        init_thread(&threads[pd->index], pd->name, SYSTEM_THREAD_PD, pd->index, layout);
+        init_thread(&threads[pd->index], pd->name, SYSTEM_THREAD_PD, pd->core, pd->index, layout);
 
     set_schedule(thread, &pd->schedule);
     thread->flags =
@@ -85,8 +87,8 @@ static void fill_vcpus(const struct layout *layout, const struct sdf_pd *pd, uns
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         unsigned id = vm->vcpus[i].id;
         const char *name = vm->vcpu_count > 1 ? memory_format("%.58s:%u", vm->name, id) : vm->name;
-        struct system_thread *thread =
-            init_thread(&threads[first + i], name, SYSTEM_THREAD_VCPU, space, layout);
+        struct system_thread *thread = init_thread(&threads[first + i], name, SYSTEM_THREAD_VCPU,
+                                                   vm->vcpus[i].core, space, layout);
         set_schedule(thread, &vm->schedule);
         thread->child_id = (uint8_t)id;
         thread->parent = (uint16_t)pd->index;
@@ -142,6 +144,7 @@ static void add_header(const struct layout *layout, struct image *image)
         .version = SYSTEM_VERSION,
         .thread_count = (uint32_t)layout->thread_count,
         .zero_count = (uint32_t)layout->zero_count,
+        .core_count = sdf_cores_used(layout->system),
         .window_end = layout->window_end,
         .image_end = layout->image_end,
         .threads = layout->window + (uint64_t)((uint8_t *)threads - window),

@@ -79,7 +79,8 @@ int main(int count, char **words)
                    args.board);
     }
 
-    struct sdf_system *system = sdf_read(args.system, board, args.search);
+    unsigned cores = sdk_cores(sdk, args.board, args.config);
+    struct sdf_system *system = sdf_read(args.system, board, cores, args.search);
     struct program *kernel = kernel_read(find_kernel(&args, sdk));
     struct program **programs = memory_new(system->pd_count * sizeof(*programs));
     struct program **symbols = memory_new(system->pd_count * sizeof(*symbols));

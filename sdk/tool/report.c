@@ -102,6 +102,9 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
 
     fprintf(stream, "\n# Protection domain '%s'\n\n", pd->name);
     write_schedule(&pd->schedule, stream);
+    if (layout->system->cores > 1) {
+        fprintf(stream, "  core %u\n", pd->core);
+    }
     if (pd->passive || pd->smc || !pd->fpu) {
         fprintf(stream, "  %s%s%s\n", pd->passive ? "passive " : "",
                 pd->smc ? "may make SMC calls " : "", pd->fpu ? "" : "no FPU");
@@ -117,12 +120,15 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
     write_channels(layout, pd, stream);
 }
 
-static void write_vm(const struct sdf_pd *pd, const struct space *space, FILE *stream)
+static void write_vm(const struct layout *layout, const struct sdf_pd *pd,
+                     const struct space *space, FILE *stream)
 {
     fprintf(stream, "\n# Virtual machine '%s' of '%s'\n\n", pd->vm->name, pd->name);
     write_schedule(&pd->vm->schedule, stream);
     for (size_t i = 0; i < pd->vm->vcpu_count; i++) {
-        fprintf(stream, "  vCPU %u\n", pd->vm->vcpus[i].id);
+        const struct sdf_vcpu *vcpu = &pd->vm->vcpus[i];
+        fprintf(stream, "  vCPU %u", vcpu->id);
+        fprintf(stream, layout->system->cores > 1 ? ", core %u\n" : "\n", vcpu->core);
     }
     write_mappings(space, stream);
 }
@@ -134,11 +140,16 @@ void report_write(const struct layout *layout, const char *board, const char *co
     const struct space *space = &layout->spaces[system->pd_count];
     FILE *stream = file_open(output);
     uint64_t mib = (layout->ram_needed + 0xfffff) >> 20;
+    unsigned cores = sdf_cores_used(system);
 
     fprintf(stream, "# %s on %s, %s\n\n", system->path, board, config);
     fprintf(stream, "  memory needed: %" PRIu64 " MiB of RAM from 0x%" PRIx64 " on", mib,
             layout->board->ram_base);
     fprintf(stream, layout->board->qemu ? " (QEMU: -m %" PRIu64 "M or more)\n" : "\n", mib);
+    if (system->cores > 1) {
+        fprintf(stream, "  cores needed: %u of %u", cores, system->cores);
+        fprintf(stream, layout->board->qemu ? " (QEMU: -smp %u or more)\n" : "\n", cores);
+    }
     write_image(layout, stream);
     write_memory(layout, stream);
     for (size_t i = 0; i < system->pd_count; i++) {
@@ -146,7 +157,7 @@ void report_write(const struct layout *layout, const char *board, const char *co
     }
     for (size_t i = 0; i < system->pd_count; i++) {
         if (system->pds[i]->vm) {
-            write_vm(system->pds[i], space++, stream);
+            write_vm(layout, system->pds[i], space++, stream);
         }
     }
     file_commit(output);

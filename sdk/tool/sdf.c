@@ -335,21 +335,33 @@ static void read_program(struct sdf_pd *pd, const struct xml_element *element)
     }
 }
 
-/* `cpu` is a core's number, and this kernel runs on one core. */
-static void check_cpu(const struct xml_element *element)
+/* The core of a thread; `missing` without the attribute. */
+static unsigned read_cpu(const struct parser *parser, const struct xml_element *element,
+                         unsigned missing)
 {
-    if (xml_number_or(element, "cpu", 0, UINT64_MAX, 0) != 0) {
-        diag_at(&element->place, "cpu", "%s: this kernel runs on one core: it may be 0",
+    const unsigned cores = parser->system->cores;
+    uint64_t core = xml_any_number_or(element, "cpu", missing);
+
+    if (core < cores) {
+        return (unsigned)core;
+    }
+    if (cores == 1) {
+        diag_at(&element->place, "cpu",
+                "%s: this kernel runs on one core: it may be 0; kernels for several have "
+                "configurations with the prefix smp-",
                 xml_attribute(element, "cpu"));
     }
+    diag_at(&element->place, "cpu", "%s: this kernel runs on %u cores: it may be 0 to %u",
+            xml_attribute(element, "cpu"), cores, cores - 1);
 }
 
-static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_element *element)
+static void read_vcpu(const struct parser *parser, struct sdf_pd *pd, struct sdf_vm *vm,
+                      const struct xml_element *element)
 {
     xml_check_attributes(element, "id cpu setvar_id");
     xml_check_empty(element);
-    check_cpu(element);
 
+    unsigned core = read_cpu(parser, element, pd->core);
     unsigned id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         if (vm->vcpus[i].id == id) {
@@ -361,6 +373,7 @@ static void read_vcpu(struct sdf_pd *pd, struct sdf_vm *vm, const struct xml_ele
     struct sdf_vcpu *vcpu = ARRAY_ADD(vm->vcpus, vm->vcpu_count);
     vcpu->place = element->place;
     vcpu->id = id;
+    vcpu->core = core;
     add_setvar_value(pd, element, "setvar_id", id);
 }
 
@@ -383,7 +396,7 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd,
     vm->schedule = read_schedule(element);
     while (xml_next_child(element, &child)) {
         if (strcmp(child.tag, "vcpu") == 0) {
-            read_vcpu(pd, vm, &child);
+            read_vcpu(parser, pd, vm, &child);
         } else if (strcmp(child.tag, "map") == 0) {
             xml_check_attributes(&child, "mr vaddr perms cached");
             *ARRAY_ADD(vm->maps, vm->map_count) = read_map(&child, SDF_ADDRESS_END);
@@ -430,7 +443,8 @@ static void read_pd_child(const struct parser *parser, struct sdf_pd *pd,
     }
 }
 
-static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *element)
+static void read_pd_attributes(const struct parser *parser, struct sdf_pd *pd,
+                               const struct xml_element *element)
 {
     if (xml_attribute(element, "domain")) {
         diag_at(&element->place, "domain",
@@ -441,7 +455,7 @@ static void read_pd_attributes(struct sdf_pd *pd, const struct xml_element *elem
     pd->passive = xml_bool_or(element, "passive", false);
     pd->smc = xml_bool_or(element, "smc", false);
     pd->fpu = xml_bool_or(element, "fpu", true);
-    check_cpu(element);
+    pd->core = read_cpu(parser, element, 0);
     pd->stack_size = xml_number_or(element, "stack_size", SDF_PAGE, STACK_MAX, STACK_DEFAULT);
     if (pd->stack_size % SDF_PAGE) {
         diag_at(&element->place, "stack_size",
@@ -476,7 +490,7 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
         xml_check_attributes(element,
                              "name priority budget period passive stack_size smc cpu fpu domain");
     }
-    read_pd_attributes(pd, element);
+    read_pd_attributes(parser, pd, element);
     while (xml_next_child(element, &child)) {
         read_pd_child(parser, pd, &child);
     }
@@ -557,7 +571,8 @@ static void read_top(const struct parser *parser, const struct xml_element *chil
     }
 }
 
-struct sdf_system *sdf_read(const char *path, const struct board *board, const char *const *search)
+struct sdf_system *sdf_read(const char *path, const struct board *board, unsigned cores,
+                            const char *const *search)
 {
     struct parser parser = {.board = board, .search = search};
     struct xml_element root, child = {.node = NULL};
@@ -576,6 +591,7 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, const c
     xml_check_attributes(&root, "");
     parser.system = memory_new(sizeof(*parser.system));
     parser.system->path = path;
+    parser.system->cores = cores;
     while (xml_next_child(&root, &child)) {
         read_top(&parser, &child);
     }
@@ -591,4 +607,18 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, const c
     }
     sdf_check(parser.system, board);
     return parser.system;
+}
+
+unsigned sdf_cores_used(const struct sdf_system *system)
+{
+    unsigned highest = 0;
+
+    for (size_t i = 0; i < system->pd_count; i++) {
+        const struct sdf_pd *pd = system->pds[i];
+        highest = pd->core > highest ? pd->core : highest;
+        for (size_t j = 0; pd->vm && j < pd->vm->vcpu_count; j++) {
+            highest = pd->vm->vcpus[j].core > highest ? pd->vm->vcpus[j].core : highest;
+        }
+    }
+    return highest + 1;
 }

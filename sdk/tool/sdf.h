@@ -84,6 +84,7 @@ struct sdf_schedule {
 struct sdf_vcpu {
     struct place place;
     unsigned id;
+    unsigned core;
 };
 
 struct sdf_vm {
@@ -101,6 +102,7 @@ struct sdf_pd {
     const char *name;
     unsigned index; /* in sdf_system.pds */
     struct sdf_schedule schedule;
+    unsigned core;
     bool passive, smc, fpu;
     uint64_t stack_size;   /* bytes, a multiple of 4 KiB */
     struct sdf_pd *parent; /* or NULL */
@@ -131,6 +133,7 @@ struct sdf_channel {
 
 struct sdf_system {
     const char *path;
+    unsigned cores;      /* that the kernel can run on */
     struct sdf_pd **pds; /* a parent before its children */
     size_t pd_count;
     size_t vm_count;
@@ -146,12 +149,16 @@ static inline uint64_t sdf_pd_map_end(const struct sdf_pd *pd)
     return SDF_STACK_TOP - pd->stack_size;
 }
 
-/* Reads the description `path` for `board`. Prefill files are looked for in `search` and read. Ends
- * the tool with a message on any error. */
-struct sdf_system *sdf_read(const char *path, const struct board *board, const char *const *search);
+/* Reads the description `path` for `board`, for a kernel that can run on `cores` cores. Prefill
+ * files are looked for in `search` and read. Ends the tool with a message on any error. */
+struct sdf_system *sdf_read(const char *path, const struct board *board, unsigned cores,
+                            const char *const *search);
 
 /* Checks what concerns several elements: names, references, ids, priorities, overlaps (check.c). */
 void sdf_check(struct sdf_system *system, const struct board *board);
+
+/* How many cores the system needs: the highest that has a thread, and those below it. */
+unsigned sdf_cores_used(const struct sdf_system *system);
 
 /* Warns of what is allowed but likely a slip. */
 void sdf_warn(const struct sdf_system *system);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "array.h"
 #include "diag.h"
+#include "file.h"
 #include "tools/memory.h"
 
 static bool is_directory(const char *path)
@@ -114,4 +115,59 @@ bool sdk_has_board(const char *sdk, const char *board)
 bool sdk_has_config(const char *sdk, const char *board, const char *config)
 {
     return is_name(config) && is_directory(memory_format("%s/board/%s/%s", sdk, board, config));
+}
+
+static const char *skip_blanks(const char *text)
+{
+    return text + strspn(text, " \t");
+}
+
+/* What stands behind a word and blanks, or NULL. */
+static const char *behind(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (strncmp(text, word, length) != 0 || skip_blanks(text + length) == text + length) {
+        return NULL;
+    }
+    return skip_blanks(text + length);
+}
+
+/* The number in a line "#define CONFIG_MAX_NUM_NODES  NUMBER"; 0 if the line is another, or has no
+ * number of cores. */
+static unsigned core_line(const char *line)
+{
+    char *end;
+
+    line = behind(line, "#define");
+    line = line ? behind(line, "CONFIG_MAX_NUM_NODES") : NULL;
+    if (!line || *line < '0' || *line > '9') {
+        return 0;
+    }
+    unsigned long cores = strtoul(line, &end, 10);
+    return cores <= SDK_CORES_MAX && strchr(" \t\r\n", *end) ? (unsigned)cores : 0;
+}
+
+unsigned sdk_cores(const char *sdk, const char *board, const char *config)
+{
+    const char *path =
+        memory_format("%s/board/%s/%s/include/kernel/gen_config.h", sdk, board, config);
+    const char *reason = "";
+    const struct file *file = file_read(path, &reason);
+
+    if (!file) {
+        diag_fatal("'%s' cannot be read: %s: '%s' is no SDK of this tool, or not complete", path,
+                   reason, sdk);
+    }
+    for (const char *line = (const char *)file->bytes; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        unsigned cores = core_line(line);
+        if (cores) {
+            return cores;
+        }
+    }
+    diag_fatal(
+        "'%s' has no CONFIG_MAX_NUM_NODES of 1 to %u, the number of cores: '%s' is no SDK of "
+        "this tool, or not complete",
+        path, SDK_CORES_MAX, sdk);
 }

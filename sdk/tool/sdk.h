@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The SDK that the tool belongs to: its directory with board/BOARD/CONFIG. */
+/* The SDK that the tool belongs to: its directory with board/BOARD/CONFIG, and what the tool reads
+ * there besides the kernel. */
 
 #include <stdbool.h>
 
@@ -17,3 +18,9 @@ const char *sdk_configs(const char *sdk, const char *board);
 /* Whether the SDK has this board, and this configuration of it. */
 bool sdk_has_board(const char *sdk, const char *board);
 bool sdk_has_config(const char *sdk, const char *board, const char *config);
+
+#define SDK_CORES_MAX 255
+
+/* The number of cores that this configuration's kernel can run on, 1 to SDK_CORES_MAX. Ends the
+ * tool with a message if the SDK does not say it. */
+unsigned sdk_cores(const char *sdk, const char *board, const char *config);

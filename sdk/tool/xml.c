@@ -305,16 +305,25 @@ static bool parse_number(const char *text, uint64_t *value, bool *overflow)
     return any;
 }
 
-static uint64_t check_number(const struct xml_element *element, const char *name, const char *text,
-                             uint64_t low, uint64_t high)
+/* Read a number, UINT64_MAX if it has more than 64 bits. */
+static uint64_t read_number(const struct xml_element *element, const char *name, const char *text,
+                            bool *overflow)
 {
     uint64_t value;
-    bool overflow;
 
-    if (!parse_number(text, &value, &overflow)) {
+    if (!parse_number(text, &value, overflow)) {
         diag_at(&element->place, name,
                 "'%s' is no number: it takes a decimal or 0x hexadecimal one without a sign", text);
     }
+    return *overflow ? UINT64_MAX : value;
+}
+
+static uint64_t check_number(const struct xml_element *element, const char *name, const char *text,
+                             uint64_t low, uint64_t high)
+{
+    bool overflow;
+    uint64_t value = read_number(element, name, text, &overflow);
+
     if (!overflow && value >= low && value <= high) {
         return value;
     }
@@ -339,6 +348,14 @@ uint64_t xml_number_or(const struct xml_element *element, const char *name, uint
     const char *text = xml_attribute(element, name);
 
     return text ? check_number(element, name, text, low, high) : missing;
+}
+
+uint64_t xml_any_number_or(const struct xml_element *element, const char *name, uint64_t missing)
+{
+    const char *text = xml_attribute(element, name);
+    bool overflow;
+
+    return text ? read_number(element, name, text, &overflow) : missing;
 }
 
 bool xml_bool_or(const struct xml_element *element, const char *name, bool missing)

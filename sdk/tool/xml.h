@@ -47,5 +47,9 @@ uint64_t xml_number(const struct xml_element *element, const char *name, uint64_
 uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low,
                        uint64_t high, uint64_t missing);
 
+/* The same without limits, for an attribute with a message of its own: a number of more than 64
+ * bits is UINT64_MAX. */
+uint64_t xml_any_number_or(const struct xml_element *element, const char *name, uint64_t missing);
+
 /* "true" or "false"; `missing` is the result without the attribute. */
 bool xml_bool_or(const struct xml_element *element, const char *name, bool missing);

@@ -9,7 +9,7 @@ NONE = 0xFFFF
 PAGE = 0x1000
 
 HEADER = struct.Struct("<QIIIIQQQQ")
-THREAD = struct.Struct("<64sBBBBHHQQQQQQQ64H64H" + "BBBBHH" * 62)
+THREAD = struct.Struct("<64sBBBBHHIIQQQQQQQ64H64H" + "BBBBHH" * 62)
 RANGE = struct.Struct("<QQ")
 
 
@@ -25,6 +25,8 @@ class Thread:
             self.child_id,
             self.parent,
             self.vmid,
+            self.core,
+            reserved,
             self.budget,
             self.period,
             self.root,
@@ -32,14 +34,14 @@ class Thread:
             self.stack_top,
             self.ipc_buffer,
             self.ipc_buffer_vaddr,
-        ) = fields[:14]
-        assert name[63] == 0
+        ) = fields[:16]
+        assert name[63] == 0 and reserved == 0
         self.name = name.rstrip(b"\0").decode()
-        self.child_pds = {i: n for i, n in enumerate(fields[14:78]) if n != NONE}
-        self.child_vcpus = {i: n for i, n in enumerate(fields[78:142]) if n != NONE}
+        self.child_pds = {i: n for i, n in enumerate(fields[16:80]) if n != NONE}
+        self.child_vcpus = {i: n for i, n in enumerate(fields[80:144]) if n != NONE}
         self.channels = {}
         for i in range(62):
-            kind, flags, peer_channel, _, peer, _ = fields[142 + 6 * i:148 + 6 * i]
+            kind, flags, peer_channel, _, peer, _ = fields[144 + 6 * i:150 + 6 * i]
             if kind:
                 self.channels[i] = (kind, flags, peer, peer_channel)
 
@@ -77,19 +79,20 @@ class BootImage:
             version,
             threads,
             zeros,
-            reserved,
+            self.core_count,
             self.window_end,
             self.image_end,
             threads_at,
             zeros_at,
         ) = fields
-        assert (magic, version, reserved) == (MAGIC, 1, 0)
+        assert (magic, version) == (MAGIC, 2)
         assert self.image_end == LOAD_ADDRESS + len(data)
         self.window = header
         self.threads = [
             Thread(THREAD.unpack(self.at(threads_at + i * THREAD.size, THREAD.size)))
             for i in range(threads)
         ]
+        assert self.core_count == max(thread.core for thread in self.threads) + 1
         self.zeros = [
             RANGE.unpack(self.at(zeros_at + i * RANGE.size, RANGE.size)) for i in range(zeros)
         ]

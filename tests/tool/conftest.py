@@ -13,14 +13,16 @@ import elf_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOARD = "qemu_virt_aarch64"
+CORES = {"debug": 1, "release": 1, "smp-debug": 4, "smp-release": 4}
 CRASH = 99  # what a program ends with when a sanitizer finds something
 
 
 class Tool:
     """Runs the tool in a directory of its own."""
 
-    def __init__(self, sdk, directory):
+    def __init__(self, sdk, directory, config="debug"):
         self.sdk = sdk
+        self.config = config
         self.directory = directory
         self.image = directory / "loader.img"
         self.report = directory / "report.txt"
@@ -53,7 +55,7 @@ class Tool:
     def build(self, text, *arguments):
         """Builds a system of this text."""
         self.write("test.system", text)
-        return self.run("test.system", "--board", BOARD, "--config", "debug", *arguments)
+        return self.run("test.system", "--board", BOARD, "--config", self.config, *arguments)
 
     def good(self, text, *arguments):
         """Builds a system that must be accepted, and returns its image."""
@@ -87,7 +89,7 @@ class Tool:
 
 @pytest.fixture(scope="session")
 def sdk(tmp_path_factory):
-    """An SDK with the sanitized tool and two configurations."""
+    """An SDK with the sanitized tool and the configurations of the bundled one."""
     build = os.environ.get("BUILD_DIR")
     build = pathlib.Path(build) / "check/tool" if build else tmp_path_factory.mktemp("build")
     subprocess.run(
@@ -106,13 +108,28 @@ def sdk(tmp_path_factory):
     directory = tmp_path_factory.mktemp("sdk")
     (directory / "bin").mkdir()
     shutil.copy(build / "microkit", directory / "bin/microkit")
-    for config in ("debug", "release"):
+    for config, cores in CORES.items():
+        write_config(directory, config, f"/* cores */\n#define CONFIG_MAX_NUM_NODES  {cores}\n")
         (directory / "board" / BOARD / config / "elf").mkdir(parents=True)
         (directory / "board" / BOARD / config / "elf/kernel.elf").write_bytes(elf_file.kernel())
     return directory
+
+
+def write_config(sdk, config, text):
+    """Gives a configuration of an SDK this gen_config.h."""
+    path = sdk / "board" / BOARD / config / "include/kernel/gen_config.h"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 @pytest.fixture
 def tool(sdk, tmp_path, monkeypatch):
     monkeypatch.delenv("MICROKIT_SDK", raising=False)
     return Tool(sdk, tmp_path)
+
+
+@pytest.fixture
+def smp_tool(sdk, tmp_path, monkeypatch):
+    """The same, for a kernel of four cores."""
+    monkeypatch.delenv("MICROKIT_SDK", raising=False)
+    return Tool(sdk, tmp_path, "smp-debug")

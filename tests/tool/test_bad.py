@@ -9,7 +9,7 @@ import struct
 
 import elf_file
 import pytest
-from conftest import BOARD
+from conftest import BOARD, write_config
 from test_image import pd, system
 
 BAD = pathlib.Path(__file__).parent / "bad"
@@ -362,8 +362,9 @@ def test_command_lines(tool):
     assert refused(tool, "test.system", "--board", "zcu102", "--config", "debug") == (
         f"argument --board: unknown board 'zcu102': this SDK has {BOARD}"
     )
-    assert refused(tool, "test.system", "--board", BOARD, "--config", "smp-debug") == (
-        f"argument --config: unknown configuration 'smp-debug': board '{BOARD}' has debug, release"
+    assert refused(tool, "test.system", "--board", BOARD, "--config", "benchmark") == (
+        f"argument --config: unknown configuration 'benchmark': board '{BOARD}' has debug, release, "
+        "smp-debug, smp-release"
     )
     assert refused(tool, "test.system", "--board", "..", "--config", "debug").startswith(
         "argument --board"
@@ -389,6 +390,7 @@ def test_system_missing(tool):
 
 def test_sdk_without_kernel(tool):
     (tool.directory / "sdk/board" / BOARD / "debug/elf").mkdir(parents=True)
+    write_config(tool.directory / "sdk", "debug", "#define CONFIG_MAX_NUM_NODES  1\n")
     tool.write("test.system", system(pd("a")))
     message = refused(
         tool,
