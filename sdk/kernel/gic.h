@@ -39,8 +39,8 @@
 /* The distributor: all interrupts off. On the boot core, before gic_init_cpu. */
 void gic_init(void);
 
-/* This core's part: private interrupts, CPU interface, virtual interface. The kernel's own interrupts
- * are on. */
+/* This core's part: private interrupts, CPU interface, virtual interface. The kernel's own
+ * interrupts are on. */
 void gic_init_cpu(uint32_t core);
 
 /* Enable an interrupt for a PD, edge-triggered or level-sensitive. */
@@ -67,8 +67,8 @@ static inline uint32_t gic_acknowledge(void)
     return iar;
 }
 
-/* Deactivate an interrupt, so that it can come again. Harmless if it is not active. An SGI's sender is
- * part of its number here, as in GICC_IAR. */
+/* Deactivate an interrupt, so that it can come again. Harmless if it is not active. An SGI's sender
+ * is part of its number here, as in GICC_IAR. */
 static inline void gic_deactivate(uint32_t intid)
 {
     mmio_write32(BOARD_GICC + GICC_DIR, intid);

@@ -38,8 +38,8 @@ void irq_init_cpu(struct cpu *cpu)
 
         if (owner->thread != NULL && owner->thread->cpu == cpu) {
             gic_set_target(intid, owner->thread->config->core);
-            gic_enable(intid, owner->thread->config->channels[owner->channel].flags &
-                                  SYSTEM_IRQ_EDGE);
+            gic_enable(intid,
+                       owner->thread->config->channels[owner->channel].flags & SYSTEM_IRQ_EDGE);
         }
     }
 }

@@ -36,7 +36,7 @@
 
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
 
-table mmu_l1; /* start.S knows it */
+table mmu_l1;            /* start.S knows it */
 static table l2_devices; /* the first GiB */
 static table l2_kernel;  /* the GiB of the program */
 static table l2_scratch, l3_scratch;

@@ -16,10 +16,12 @@
 #define PSCI_SUCCESS 0ul
 
 /*
- * A ticket lock: the lower half is the ticket that is served, the upper half the next one to be
- * drawn. vectors.S takes and frees it as well. The boot core begins with it.
+ * 1 while a core is in the kernel. vectors.S takes and frees it as well. The boot core begins with
+ * it. It is no queue: where the cores are an emulator's threads, the next in a queue may be one
+ * that the host does not run, and all would wait for it. No core is kept from it for long: who
+ * leaves the kernel runs a thread before it comes again.
  */
-uint32_t kernel_lock = 1u << 16;
+uint32_t kernel_lock = 1;
 
 /* Set by smp_start before the core begins. */
 static struct cpu *volatile starting;
@@ -37,17 +39,22 @@ static void serve(struct cpu *cpu)
     }
 }
 
+/* Whether it has got the lock. If not, to free it ends this core's next WFE. */
+static inline bool try_lock(void)
+{
+    uint32_t held, failed;
+
+    __asm__ volatile("ldaxr %w0, %1" : "=r"(held) : "Q"(kernel_lock) : "memory");
+    if (held) {
+        return false;
+    }
+    __asm__ volatile("stxr %w0, %w2, %1" : "=&r"(failed), "=Q"(kernel_lock) : "r"(1) : "memory");
+    return !failed;
+}
+
 void smp_lock(struct cpu *cpu)
 {
-    uint32_t ticket = __atomic_fetch_add(&kernel_lock, 1u << 16, __ATOMIC_RELAXED) >> 16;
-    uint32_t served;
-
-    for (;;) {
-        /* An exclusive load: to free the lock, or SEV, ends the WFE. */
-        __asm__ volatile("ldaxrh %w0, %1" : "=r"(served) : "Q"(kernel_lock) : "memory");
-        if (served == ticket) {
-            return;
-        }
+    while (!try_lock()) {
         serve(cpu);
         __asm__ volatile("wfe" ::: "memory");
     }
@@ -55,9 +62,7 @@ void smp_lock(struct cpu *cpu)
 
 void smp_unlock(void)
 {
-    uint16_t *served = (uint16_t *)&kernel_lock;
-
-    __atomic_store_n(served, (uint16_t)(*served + 1), __ATOMIC_RELEASE);
+    __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
 }
 
 bool smp_enter(struct cpu *cpu, bool is_call)
@@ -159,6 +164,7 @@ static void start(struct cpu *cpu)
     dsb();
     firmware_call(words);
     while (words[0] == PSCI_SUCCESS && starting != NULL && timer_now() < deadline) {
+        __asm__ volatile("yield");
     }
     if (starting != NULL) {
         panic("core %u does not start (%x): QEMU needs -smp", (uint64_t)cpu->core, words[0]);

@@ -5,7 +5,8 @@
  * The boot image: what the `microkit` tool writes and the kernel reads.
  *
  * An image is one flat binary, loaded at SYSTEM_LOAD_ADDRESS and entered at its first byte with
- * the MMU off, at EL2, on one core; the kernel starts the others. From low to high physical addresses it holds
+ * the MMU off, at EL2, on one core; the kernel starts the others. From low to high physical
+ * addresses it holds
  *
  *   1. the kernel: the loadable segments of kernel.elf, its .bss included;
  *   2. the kernel window: this header, the tables it names, and the PDs' IPC buffers;
@@ -102,7 +103,8 @@ struct system_header {
     uint32_t version;
     uint32_t thread_count;
     uint32_t zero_count;
-    uint32_t core_count; /* how many cores the kernel starts: the highest that has a thread, and 1 */
+    uint32_t
+        core_count; /* how many cores the kernel starts: the highest that has a thread, and 1 */
     uint64_t window_end; /* first address beyond the kernel window, 4 KiB aligned */
     uint64_t image_end;  /* first address beyond the image, 4 KiB aligned */
     uint64_t threads;    /* address of struct system_thread[thread_count] */

@@ -42,14 +42,13 @@
 #define SYSCALL_COUNT 18
 
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
-/* The lock of the kernel, if nobody waits for it: a ticket lock (smp.c). x9 to x11 are changed. */
+/* The kernel's lock (smp.c), if it is free. x9 to x11 are changed. */
     .macro lock_kernel contended
     adrp x9, kernel_lock
     add x9, x9, :lo12:kernel_lock
     ldaxr w10, [x9]
-    eor w11, w10, w10, ror #16
-    cbnz w11, \contended
-    add w10, w10, #0x10, lsl #12
+    cbnz w10, \contended
+    mov w10, #1
     stxr w11, w10, [x9]
     cbnz w11, \contended
     .endm
@@ -57,9 +56,7 @@
     .macro unlock_kernel
     adrp x9, kernel_lock
     add x9, x9, :lo12:kernel_lock
-    ldrh w10, [x9]
-    add w10, w10, #1
-    stlrh w10, [x9]
+    stlr wzr, [x9]
     .endm
 #else
     .macro lock_kernel contended

@@ -69,33 +69,37 @@ def once(function):
 
 
 @once
-def build(name, config):
-    """The boot image of a system here."""
+def build(name, config, text=None, flags=(), variant=None):
+    """The boot image of a system here, or of a description in `text` with the programs here."""
     source = HERE / name
-    out = BUILD / "check/kernel" / f"{name}.{config}"
+    out = BUILD / "check/kernel" / f"{variant or name}.{config}"
     board = SDK / "board" / BOARD / config
+    description = source / f"{name}.system"
     out.mkdir(parents=True, exist_ok=True)
+    if text:
+        description = out / f"{name}.system"
+        description.write_text(text)
     for program in source.glob("*.c"):
-        run([f"{CROSS}gcc", *CFLAGS, f"-I{ROOT}", f"-I{board}/include", program,
+        run([f"{CROSS}gcc", *CFLAGS, *flags, f"-I{ROOT}", f"-I{board}/include", program,
              *source.glob(f"{program.stem}_*.S"), "-o", out / f"{program.stem}.elf",
              f"-L{board}/lib", f"-Wl,-T,{board}/lib/microkit.ld", "-lmicrokit",
              f"-L{PICOLIBC}", "-lc", "-lgcc"])
-    run([SDK / "bin/microkit", source / f"{name}.system", "--search-path", out, source,
+    run([SDK / "bin/microkit", description, "--search-path", out, source,
          "--board", BOARD, "--config", config, "-o", out / "loader.img",
          "-r", out / "report.txt"])
     return out / "loader.img"
 
 
 def boot(image, until=r"^done$", cpu="cortex-a53", machine="virt,virtualization=on", more=(),
-         started=lambda: None):
+         started=lambda: None, clock=("-icount", "shift=1,sleep=off", "-rtc", "clock=vm"),
+         timeout=TIMEOUT):
     """What QEMU prints, to a line that matches `until`."""
     command = [QEMU, "-machine", machine, "-cpu", cpu, "-m", "2G", "-nographic", "-nic", "none",
-               "-icount", "shift=1,sleep=off", "-rtc", "clock=vm",
-               "-device", f"loader,file={image},addr=0x70000000,cpu-num=0", *more]
+               *clock, "-device", f"loader,file={image},addr=0x70000000,cpu-num=0", *more]
     lines = []
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace") as process:
-        timer = threading.Timer(TIMEOUT, process.kill)
+        timer = threading.Timer(timeout, process.kill)
         timer.start()
         try:
             started()
