@@ -240,7 +240,7 @@ static void pumped(void)
         begin();
     }
     if (now() < shared->until) {
-        for (uint64_t left = 1 + draw(4); left > 0; left--) {
+        for (uint64_t left = 1 + draw(64); left > 0; left--) {
             act();
         }
     } else if (!pending && !child_runs) {
