@@ -49,8 +49,8 @@ struct cpu {
     struct queue ready[CPU_PRIORITIES];
 
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
-    uint32_t core;      /* its number */
-    struct queue inbox; /* threads that other cores have made ready */
+    uint32_t core;                                 /* its number */
+    struct queue inbox;                            /* threads that other cores have made ready */
     void (*call)(struct cpu *cpu, void *argument); /* what another core waits for, or NULL */
     void *call_argument;
     bool in_call;   /* waits for the lock with an SVC or HVC of the current thread */

@@ -104,3 +104,9 @@ static inline bool smp_is_remote(const struct cpu *cpu, const struct thread *thr
     return false;
 #endif
 }
+
+/* The core of a thread. */
+static inline struct cpu *smp_core_of(struct cpu *cpu, const struct thread *thread)
+{
+    return smp_is_remote(cpu, thread) ? thread->cpu : cpu;
+}

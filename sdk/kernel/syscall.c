@@ -354,7 +354,7 @@ static inline void tcb_write(struct cpu *cpu, void *argument)
         /* Most often it waits in a fault that the caller has received. */
         if (likely(thread->state == THREAD_WAITING && thread->is_faulted)) {
             thread->server->reply_to = NULL;
-            sched_wake(this_cpu(), thread);
+            sched_wake(cpu, thread);
         } else {
             thread_restart(thread);
         }
@@ -450,7 +450,7 @@ struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
         smp_call(thread->cpu, do_inject, &request);
         return request.result;
     }
-    return error(vcpu_inject(thread->cpu, thread, interrupt));
+    return error(vcpu_inject(smp_core_of(cpu, thread), thread, interrupt));
 }
 
 static void do_read(struct cpu *cpu, void *argument)
@@ -477,7 +477,7 @@ struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
         smp_call(thread->cpu, do_read, &request);
         return request.result;
     }
-    result.x0 = vcpu_read_register(thread->cpu, thread, reg, &result.x1);
+    result.x0 = vcpu_read_register(smp_core_of(cpu, thread), thread, reg, &result.x1);
     return result;
 }
 
@@ -504,7 +504,7 @@ struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
         smp_call(thread->cpu, do_write, &request);
         return request.result;
     }
-    return error(vcpu_write_register(thread->cpu, thread, reg, value));
+    return error(vcpu_write_register(smp_core_of(cpu, thread), thread, reg, value));
 }
 
 static void do_ack_vppi(struct cpu *cpu, void *argument)

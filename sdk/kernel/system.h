@@ -76,8 +76,6 @@ struct system_thread {
     uint8_t child_id; /* what the parent's fault() gets; a vCPU's id otherwise */
     uint16_t parent;  /* thread index, or SYSTEM_NONE */
     uint16_t vmid;    /* 1..255, one per address space; vCPUs of a VM share it */
-    uint32_t core;    /* on which it runs: 0 .. core_count - 1 */
-    uint32_t reserved;
     uint64_t budget_us;
     uint64_t period_us;
     uint64_t stage2_root; /* 8 KiB aligned: 40-bit input, 4 KiB granule, two level-1 tables */
@@ -89,6 +87,9 @@ struct system_thread {
     uint16_t child_pds[SYSTEM_MAX_CHILDREN];   /* child id -> thread index, or SYSTEM_NONE */
     uint16_t child_vcpus[SYSTEM_MAX_CHILDREN]; /* vCPU id -> thread index, or SYSTEM_NONE */
     struct system_channel channels[SYSTEM_MAX_CHANNELS];
+    /* Of all threads: */
+    uint32_t core; /* on which it runs: 0 .. core_count - 1 */
+    uint32_t reserved;
 };
 
 /* Memory that must read as zero before the first PD runs: size in bytes, both 4 KiB aligned. No

@@ -9,7 +9,7 @@ NONE = 0xFFFF
 PAGE = 0x1000
 
 HEADER = struct.Struct("<QIIIIQQQQ")
-THREAD = struct.Struct("<64sBBBBHHIIQQQQQQQ64H64H" + "BBBBHH" * 62)
+THREAD = struct.Struct("<64sBBBBHHQQQQQQQ64H64H" + "BBBBHH" * 62 + "II")
 RANGE = struct.Struct("<QQ")
 
 
@@ -25,8 +25,6 @@ class Thread:
             self.child_id,
             self.parent,
             self.vmid,
-            self.core,
-            reserved,
             self.budget,
             self.period,
             self.root,
@@ -34,14 +32,15 @@ class Thread:
             self.stack_top,
             self.ipc_buffer,
             self.ipc_buffer_vaddr,
-        ) = fields[:16]
+        ) = fields[:14]
+        self.core, reserved = fields[-2:]
         assert name[63] == 0 and reserved == 0
         self.name = name.rstrip(b"\0").decode()
-        self.child_pds = {i: n for i, n in enumerate(fields[16:80]) if n != NONE}
-        self.child_vcpus = {i: n for i, n in enumerate(fields[80:144]) if n != NONE}
+        self.child_pds = {i: n for i, n in enumerate(fields[14:78]) if n != NONE}
+        self.child_vcpus = {i: n for i, n in enumerate(fields[78:142]) if n != NONE}
         self.channels = {}
         for i in range(62):
-            kind, flags, peer_channel, _, peer, _ = fields[144 + 6 * i:150 + 6 * i]
+            kind, flags, peer_channel, _, peer, _ = fields[142 + 6 * i:148 + 6 * i]
             if kind:
                 self.channels[i] = (kind, flags, peer, peer_channel)
 
