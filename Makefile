@@ -97,7 +97,7 @@ help:
 	@echo "  SYSTEM=NAME            a file of systems/, or a path to one ($(SYSTEM))"
 	@echo "  BUILD_DIR=DIR          where everything that is made goes ($(BUILD_DIR))"
 	@echo "  MICROKIT_SDK=DIR       a Microkit SDK, 2.0.1 or later ($(or $(GIVEN_SDK),the bundled one))"
-	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG))"
+	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG)); smp- in front of it comes by a system's cores"
 	@echo "  MICROKIT_BOARD=NAME    a board of the SDK and of boards/ ($(BOARD))"
 	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
 	@echo "  BENCH=NAME             how much make bench measures, full or quick ($(BENCH)); 'full wall': of"

@@ -37,13 +37,19 @@ $(error SYSTEM=$(SYSTEM): there is no such file. systems/ has \
     $(patsubst %.yaml,%,$(notdir $(wildcard $(ROOT)/systems/*.yaml))); a file elsewhere needs its path)
 endif
 
+# A system of several cores wants the SDK's config for several, smp-release in place of release.
+config_of = $(if $(filter-out 1,$(shell $(GEN) --cores $(1) 2>/dev/null)),$(if $(filter \
+    smp-%,$(CONFIG)),,smp-))$(CONFIG)
+SYSTEM_CONFIG := $(call config_of,$(DESCRIPTION))
+
 # Each SDK, board and config has directories of its own, so that none is mistaken for another's.
 SDK_NAME := $(if $(filter $(SDK),$(BUNDLED_SDK)),bundled,$(notdir $(SDK)))
-TAG := $(SDK_NAME).$(BOARD).$(CONFIG)$(if $(EXITS),.exits)
+tag_of = $(SDK_NAME).$(BOARD).$(1)$(if $(EXITS),.exits)
+TAG := $(call tag_of,$(SYSTEM_CONFIG))
 OUT := $(BUILD)/systems/$(NAME)/$(TAG)
 OBJ := $(BUILD)/obj/$(TAG)
 
-BOARD_DIR := $(SDK)/board/$(BOARD)/$(CONFIG)
+BOARD_DIR := $(SDK)/board/$(BOARD)/$(SYSTEM_CONFIG)
 BOARD_FILE := $(ROOT)/boards/$(BOARD).yaml
 ifeq ($(wildcard $(BOARD_FILE)),)
 $(error MICROKIT_BOARD=$(BOARD): boards/ describes only \
@@ -53,6 +59,11 @@ endif
 # From 2.2 on the tool can fill a memory region from a file (prefill_path).
 PREFILL := $(if $(filter bundled,$(SDK_NAME)),yes,$(shell \
     printf '2.2.0\n%s\n' "$$(sed 's/[^0-9.].*//' '$(SDK)/VERSION')" | sort -V -C && echo yes))
+
+# How many cores the config starts; QEMU must have them all. 0: the SDK has no such config, and the
+# generator names the line that wants it. Empty: one core, or the SDK does not say.
+SDK_CORES := $(if $(filter smp-%,$(SYSTEM_CONFIG)),$(if $(wildcard $(BOARD_DIR)/lib/libmicrokit.a),$(shell \
+    sed -n 's/^.define CONFIG_MAX_NUM_NODES  *\([0-9]*\).*/\1/p' $(BOARD_DIR)/include/kernel/gen_*.h),0))
 
 # $(call remember,FILE,TEXT) writes TEXT to FILE if FILE holds anything else. So what depends on FILE is
 # made again when a setting has changed, and only then.
@@ -65,8 +76,8 @@ endef
 # ---- The generator -------------------------------------------------------------------------------
 
 GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(INITRD) \
-    $(if $(PREFILL),--prefill) $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest \
-    --output $(OUT)
+    $(if $(PREFILL),--prefill) $(if $(SDK_CORES),--sdk-cores $(firstword $(SDK_CORES))) \
+    $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest --output $(OUT)
 $(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 
 $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
@@ -168,7 +179,7 @@ $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES:%=$(OUT)/%) $(SDK)
         $(wildcard $(BOARD_DIR)/elf/*)
 	@echo "  IMAGE   $@"
 	$(Q)MICROKIT_SDK='$(SDK)' $(SDK)/bin/microkit $(OUT)/system.system --search-path $(OUT) \
-	    --board $(BOARD) --config $(CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
+	    --board $(BOARD) --config $(SYSTEM_CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
 # The command that boots the image, for people and for tests. It passes its arguments to QEMU.
@@ -193,11 +204,12 @@ disk: $(OUT)/system.mk
 # The cable is two sockets, one in each board's directory. Each board reaches the other's directory by
 # the link `peer`.
 PEER_LINK := $(if $(PEER),$(OUT)/peer)
-$(PEER_LINK):
-	$(Q)ln -sfn ../../$(PEER)/$(TAG) $@
+PEER_DESCRIPTION := $(if $(PEER),$(dir $(DESCRIPTION))$(PEER).yaml)
+$(PEER_LINK): FORCE
+	$(Q)ln -sfn ../../$(PEER)/$(call tag_of,$(call config_of,$(PEER_DESCRIPTION))) $@
 
 peer:
-	+$(Q)$(MAKE) -f $(ROOT)/build.mk SYSTEM='$(dir $(DESCRIPTION))$(PEER).yaml' image
+	+$(Q)$(MAKE) -f $(ROOT)/build.mk SYSTEM='$(PEER_DESCRIPTION)' image
 
 # ---- What can be asked for -----------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include "check_network.h"
 #include "diagnostics.h"
 #include "layout.h"
+#include "placement.h"
 
 /* If a machine does not fit into memory that is all its own, the board's file is wrong. */
 static uint64_t memory_for_vms(const struct system *system)
@@ -76,11 +77,19 @@ static void check_memory(const struct system *system)
     }
 }
 
-static void check_vcpus(const struct system *system)
+static void check_threads(const struct system *system)
 {
     uint64_t vcpus = 0;
-    size_t programs = system->vms.count + system->networks.count + PROGRAMS_ALWAYS;
+    size_t turns = layout_turn_count(system);
+    size_t members = system->vms.count + system->networks.count;
+    size_t programs = members + PROGRAMS_ALWAYS + (turns > TURNS_MAX ? turns : TURNS_MAX);
 
+    if (members + PROGRAMS_ALWAYS + turns > PROGRAMS_MAX) {
+        error_at(system->path, system->settings.vms.line, "",
+                 "vms: %zu machines and switches, and %zu priorities that machines of one core "
+                 "share: %d in all: use fewer of either",
+                 members, turns, PROGRAMS_MAX - PROGRAMS_ALWAYS);
+    }
     for (size_t i = 0; i < system->vms.count; i++) {
         vcpus += system->vms.items[i]->settings.vcpus.number;
     }
@@ -140,23 +149,29 @@ static void check_shares(struct system *system)
     }
 }
 
+/* How many of the machines up to this one begin a turn on the core of this one's monitor. */
+static unsigned turns_up_to(const struct system *system, const struct vm *vm)
+{
+    unsigned turns = 0;
+
+    for (size_t i = 0; i <= vm->index; i++) {
+        const struct vm *other = system->vms.items[i];
+        turns += monitor_core(other) == monitor_core(vm) && layout_begins_turn(system, other);
+    }
+    return turns;
+}
+
 static void check_priorities(const struct system *system)
 {
-    unsigned shared = 0;
-
     for (size_t i = 0; i < system->vms.count; i++) {
         const struct vm *vm = system->vms.items[i];
-        uint64_t priority = vm->settings.priority.number;
-        bool is_first = true;
-        for (size_t k = 0; k < i; k++) {
-            is_first = is_first && system->vms.items[k]->settings.priority.number != priority;
-        }
-        if (is_first && layout_equals(system, priority) > 1 && ++shared > TURNS_MAX) {
+        if (layout_begins_turn(system, vm) && turns_up_to(system, vm) > TURNS_MAX) {
+            const char *place =
+                has_several_cores(system) ? memory_format(" on core %u", monitor_core(vm)) : "";
             error_at(system->path, setting_line(&vm->settings.priority, vm->line), vm->where,
-                     "priority %" PRIu64
-                     ": %d priorities at most are several machines': give these "
-                     "one of the others",
-                     priority, TURNS_MAX);
+                     "priority %" PRIu64 ": %d priorities at most are several machines'%s: give "
+                     "these one of the others",
+                     vm->settings.priority.number, TURNS_MAX, place);
             return;
         }
     }
@@ -197,10 +212,11 @@ void system_check(struct system *system, struct yaml_file *file)
     networks_check(system, file);
     disks_check(system, file);
     check_shares(system);
+    place(system, file);
     for (size_t i = 0; i < system->vms.count; i++) {
         check_cmdline(system, system->vms.items[i]);
     }
-    check_vcpus(system);
+    check_threads(system);
     check_priorities(system);
     check_memory(system);
 }

@@ -123,9 +123,9 @@ static void emit_turn(const struct turn_layout *turn, struct buffer *out)
 void emit_config(const struct layout *layout, const struct pd *pd, struct buffer *out)
 {
     emit_head(layout, pd->kind, out);
-    for (size_t i = 0; i < layout->turn_count; i++) {
-        if (pd == layout->turns[i].pd) {
-            emit_turn(&layout->turns[i], out);
+    for (size_t i = 0; i < layout->turns.count; i++) {
+        if (pd == layout->turns.items[i].pd) {
+            emit_turn(&layout->turns.items[i], out);
             return;
         }
     }

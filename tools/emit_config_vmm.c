@@ -128,7 +128,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .ram_size = 0x%" PRIx64 ",\n"
                  "    .ram_region_size = 0x%" PRIx64 ",\n",
                  vm->name, vm->settings.start.number ? "true" : "false", vm->settings.vcpus.number,
-                 layout->system->vms.count > 1 ? "true" : "false", place->ram, GUEST_RAM,
+                 place->has_others ? "true" : "false", place->ram, GUEST_RAM,
                  vm->settings.memory.number,
                  vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);
     emit_image("kernel", "embedded_kernel", &place->kernel, out);

@@ -5,6 +5,28 @@
 
 #define FONT "Helvetica,Arial,sans-serif"
 
+/* Behind a priority: on which core that is. */
+static const char *core_text(const struct system *system, unsigned core)
+{
+    return has_several_cores(system) ? memory_format(", core %u", core) : "";
+}
+
+/* Behind the number of a machine's vCPUs: their cores in their order, or the one core of all. */
+static const char *cores_text(const struct system *system, const struct vm *vm)
+{
+    const char *text = memory_format("%u", vm->cores[0]);
+    bool same = true;
+
+    if (!has_several_cores(system)) {
+        return "";
+    }
+    for (uint64_t id = 1; id < vm->settings.vcpus.number; id++) {
+        text = memory_format("%s, %u", text, vm->cores[id]);
+        same = same && vm->cores[id] == vm->cores[0];
+    }
+    return same ? memory_format(", core %u", vm->cores[0]) : memory_format(", cores %s", text);
+}
+
 /* A machine stands on its monitor. */
 static void emit_machine(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
@@ -15,9 +37,10 @@ static void emit_machine(const struct layout *layout, const struct vm *vm, struc
                  "    vmm_%u [shape=plain, fillcolor=none, label=<<table border=\"0\" "
                  "cellborder=\"1\" cellspacing=\"0\" cellpadding=\"6\">"
                  "<tr><td bgcolor=\"#d5e8d4\" color=\"#82b366\"><b>%s</b><br/>"
-                 "<font point-size=\"9\">%s RAM, %" PRIu64 " vCPU%s",
+                 "<font point-size=\"9\">%s RAM, %" PRIu64 " vCPU%s%s",
                  vm->index, vm->name, value_format(VALUE_SIZE, settings->memory.number),
-                 settings->vcpus.number, settings->vcpus.number == 1 ? "" : "s");
+                 settings->vcpus.number, settings->vcpus.number == 1 ? "" : "s",
+                 cores_text(layout->system, vm));
     for (unsigned i = 0; i < vm->interface_count; i++) {
         const struct interface *interface = &vm->interfaces[i];
         buffer_print(out, "<br/>eth%u %s", i,
@@ -27,8 +50,8 @@ static void emit_machine(const struct layout *layout, const struct vm *vm, struc
     }
     buffer_print(out,
                  "</font></td></tr><tr><td port=\"m\" bgcolor=\"#dae8fc\" color=\"#6c8ebf\">%s<br/>"
-                 "<font point-size=\"9\">priority %u</font></td></tr></table>>];\n",
-                 monitor->name, monitor->priority);
+                 "<font point-size=\"9\">priority %u%s</font></td></tr></table>>];\n",
+                 monitor->name, monitor->priority, core_text(layout->system, monitor->core));
 }
 
 static void emit_machines(const struct layout *layout, struct buffer *out)
@@ -68,13 +91,13 @@ static void emit_images(const struct layout *layout, struct buffer *out)
     }
 }
 
-static void emit_service(const struct pd *pd, const char *id, const char *fill, const char *line,
-                         struct buffer *out)
+static void emit_service(const struct layout *layout, const struct pd *pd, const char *id,
+                         const char *fill, const char *line, struct buffer *out)
 {
     buffer_print(out,
                  "    %s [fillcolor=\"%s\", color=\"%s\", label=<%s<br/>"
-                 "<font point-size=\"9\">priority %u</font>>];\n",
-                 id, fill, line, pd->name, pd->priority);
+                 "<font point-size=\"9\">priority %u%s</font>>];\n",
+                 id, fill, line, pd->name, pd->priority, core_text(layout->system, pd->core));
 }
 
 static void emit_services(const struct layout *layout, struct buffer *out)
@@ -83,18 +106,19 @@ static void emit_services(const struct layout *layout, struct buffer *out)
 
     for (size_t i = 0; i < layout->system->networks.count; i++) {
         if (layout->switches[i] != NULL) {
-            emit_service(layout->switches[i], memory_format("switch_%zu", i), "#ffe6cc", "#d79b00",
-                         out);
+            emit_service(layout, layout->switches[i], memory_format("switch_%zu", i), "#ffe6cc",
+                         "#d79b00", out);
         }
     }
-    emit_service(layout->console, "console", "#fff2cc", "#d6b656", out);
+    emit_service(layout, layout->console, "console", "#fff2cc", "#d6b656", out);
     buffer_print(out, "    { rank=same; timer; uart; }\n");
-    emit_service(layout->timer, "timer", "#f8cecc", "#b85450", out);
-    for (size_t i = 0; i < layout->turn_count; i++) {
-        emit_service(layout->turns[i].pd, memory_format("turn_%zu", i), "#f8cecc", "#b85450", out);
+    emit_service(layout, layout->timer, "timer", "#f8cecc", "#b85450", out);
+    for (size_t i = 0; i < layout->turns.count; i++) {
+        emit_service(layout, layout->turns.items[i].pd, memory_format("turn_%zu", i), "#f8cecc",
+                     "#b85450", out);
         buffer_print(out, "    turn_%zu -> timer [style=dashed, color=\"#b85450\"];\n", i);
     }
-    emit_service(layout->uart, "uart", "#f8cecc", "#b85450", out);
+    emit_service(layout, layout->uart, "uart", "#f8cecc", "#b85450", out);
     buffer_print(
         out,
         "    uart_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
@@ -147,9 +171,10 @@ static void emit_links(const struct layout *layout, struct buffer *out)
         buffer_print(out, "    vmm_%zu:m -> console [dir=%s, color=\"#d6b656\"];\n", i,
                      place->console.ring_down == 0 ? "forward" : "both");
         buffer_print(out, "    vmm_%zu:m -> timer [style=dashed, color=\"#b85450\"];\n", i);
-        for (size_t k = 0; k < layout->turn_count; k++) {
-            if (place->has_equals &&
-                layout->turns[k].pd->priority == vm->settings.priority.number) {
+        for (size_t k = 0; k < layout->turns.count; k++) {
+            const struct pd *turn = layout->turns.items[k].pd;
+            if (place->has_equals && turn->core == monitor_core(vm) &&
+                turn->priority == vm->settings.priority.number) {
                 buffer_print(out,
                              "    vmm_%zu:m -> turn_%zu [dir=both, style=dotted, "
                              "color=\"#b85450\"];\n",
@@ -175,8 +200,8 @@ static void emit_disk(const struct layout *layout, struct buffer *out)
     if (layout->disk.block == NULL) {
         return;
     }
-    emit_service(layout->disk.block, "block", "#ffe6cc", "#d79b00", out);
-    emit_service(layout->disk.driver, "block_driver", "#f8cecc", "#b85450", out);
+    emit_service(layout, layout->disk.block, "block", "#ffe6cc", "#d79b00", out);
+    emit_service(layout, layout->disk.driver, "block_driver", "#f8cecc", "#b85450", out);
     buffer_print(
         out,
         "    disk_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
@@ -209,7 +234,7 @@ static void emit_uplink(const struct layout *layout, struct buffer *out)
     if (layout->uplink.driver == NULL) {
         return;
     }
-    emit_service(layout->uplink.driver, "net_driver", "#f8cecc", "#b85450", out);
+    emit_service(layout, layout->uplink.driver, "net_driver", "#f8cecc", "#b85450", out);
     buffer_print(out,
                  "    card_device [shape=component, fillcolor=\"#f5f5f5\", color=\"#666666\", "
                  "label=<network card<br/><font point-size=\"9\">0x%" PRIx64 ", INTID %" PRIu64

@@ -58,6 +58,13 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
                  ",\n      \"period_us\": %" PRIu64 ",\n      ",
                  settings->memory.number, settings->vcpus.number, settings->priority.number,
                  settings->budget.number, settings->period.number);
+    if (has_several_cores(layout->system)) {
+        buffer_print(out, "\"cores\": [");
+        for (uint64_t id = 0; id < settings->vcpus.number; id++) {
+            buffer_print(out, "%s%u", id == 0 ? "" : ", ", vm->cores[id]);
+        }
+        buffer_print(out, "],\n      ");
+    }
     buffer_print(out, "\"console\": %s,\n      \"held\": %s,\n      \"console_index\": %u,\n      ",
                  settings->console.number ? "true" : "false",
                  settings->start.number ? "true" : "false", vm->index);
@@ -163,12 +170,15 @@ static void emit_disk(const struct system *system, struct buffer *out)
     buffer_print(out, "]},\n  ");
 }
 
-static void emit_pd(const struct pd *pd, struct buffer *out)
+static void emit_pd(const struct system *system, const struct pd *pd, struct buffer *out)
 {
     buffer_print(out, "    {");
     add_string(out, "name", pd->name, ", ");
     add_string(out, "kind", pd->kind, ", ");
     buffer_print(out, "\"priority\": %u, ", pd->priority);
+    if (has_several_cores(system)) {
+        buffer_print(out, "\"core\": %u, ", pd->core);
+    }
     if (pd->budget != 0) {
         buffer_print(out, "\"budget_us\": %" PRIu64 ", \"period_us\": %" PRIu64 ", ", pd->budget,
                      pd->period);
@@ -212,6 +222,9 @@ void emit_json(const struct layout *layout, struct buffer *out)
     add_string(out, "name", system->name, ",\n  ");
     add_string(out, "description", system->settings.description.text, ",\n  ");
     add_string(out, "board", system->board.name, ",\n  ");
+    if (has_several_cores(system)) {
+        buffer_print(out, "\"cores\": %" PRIu64 ",\n  ", system->settings.cores.number);
+    }
     buffer_print(out, "\"memory_needed\": %" PRIu64 ",\n  \"vms\": [", layout->memory_needed);
     for (size_t i = 0; i < system->vms.count; i++) {
         buffer_print(out, "%s\n", i == 0 ? "" : ",");
@@ -232,7 +245,7 @@ void emit_json(const struct layout *layout, struct buffer *out)
     buffer_print(out, "\"pds\": [");
     for (size_t i = 0; i < layout->pds.count; i++) {
         buffer_print(out, "%s\n", i == 0 ? "" : ",");
-        emit_pd(layout->pds.items[i], out);
+        emit_pd(system, layout->pds.items[i], out);
     }
     buffer_print(out, "],\n  \"regions\": [");
     for (size_t i = 0; i < layout->regions.count; i++) {

@@ -135,15 +135,31 @@ static void add_words(struct buffer *out, const char *text)
     }
 }
 
+/*
+ * The loader of an SDK starts all cores that its config was built for, and waits for ever for one
+ * that is not there, however few of them the system uses.
+ */
+static uint64_t cores_started(const struct system *system)
+{
+    uint64_t cores = system->settings.cores.number;
+    uint64_t started = system->options->knows_sdk ? system->options->sdk_cores : 0;
+
+    return started > cores ? started : cores;
+}
+
 void emit_qemu(const struct layout *layout, struct buffer *out)
 {
     const struct board *board = &layout->system->board;
 
+    uint64_t cores = cores_started(layout->system);
+
+    buffer_print(out, "-machine\n%s\n-cpu\n%s\n", board->qemu.machine.text, board->qemu.cpu.text);
+    if (cores > 1) {
+        buffer_print(out, "-smp\n%" PRIu64 "\n", cores);
+    }
     buffer_print(out,
-                 "-machine\n%s\n-cpu\n%s\n-m\n%" PRIu64
-                 "M\n-device\nloader,file=loader.img,addr=0x%" PRIx64 ",cpu-num=0\n",
-                 board->qemu.machine.text, board->qemu.cpu.text, memory_mebibytes(layout),
-                 board->settings.image_address.number);
+                 "-m\n%" PRIu64 "M\n-device\nloader,file=loader.img,addr=0x%" PRIx64 ",cpu-num=0\n",
+                 memory_mebibytes(layout), board->settings.image_address.number);
     if (layout->disk.block != NULL) {
         buffer_print(out, "-drive\nif=none,id=disk,format=raw,file=%s\n",
                      disk_file(layout->system));

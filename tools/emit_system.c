@@ -22,7 +22,15 @@ static void emit_map(const struct map *map, const char *indent, struct buffer *o
                  map->region->name, map->vaddr, map->perms, map->cached ? "" : " cached=\"false\"");
 }
 
-static void emit_vm(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
+static void emit_core(const struct system *system, unsigned core, struct buffer *out)
+{
+    if (has_several_cores(system)) {
+        buffer_print(out, " cpu=\"%u\"", core);
+    }
+}
+
+static void emit_vm(const struct system *system, const struct vm *vm, const struct vm_layout *place,
+                    struct buffer *out)
 {
     const struct vm_settings *settings = &vm->settings;
 
@@ -32,7 +40,9 @@ static void emit_vm(const struct vm *vm, const struct vm_layout *place, struct b
                  vm->name, settings->priority.number, settings->budget.number,
                  settings->period.number);
     for (uint64_t id = 0; id < settings->vcpus.number; id++) {
-        buffer_print(out, "            <vcpu id=\"%" PRIu64 "\" />\n", id);
+        buffer_print(out, "            <vcpu id=\"%" PRIu64 "\"", id);
+        emit_core(system, vm->cores[id], out);
+        buffer_print(out, " />\n");
     }
     for (size_t i = 0; i < place->maps.count; i++) {
         emit_map(&place->maps.items[i], "            ", out);
@@ -48,6 +58,7 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
     if (pd->budget != 0) {
         buffer_print(out, " budget=\"%" PRIu64 "\" period=\"%" PRIu64 "\"", pd->budget, pd->period);
     }
+    emit_core(layout->system, pd->core, out);
     buffer_print(out, ">\n        <program_image path=\"%s.elf\" />\n", pd->name);
     for (size_t i = 0; i < pd->maps.count; i++) {
         emit_map(&pd->maps.items[i], "        ", out);
@@ -61,7 +72,7 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
                      pd->setvars.items[i].symbol, pd->setvars.items[i].region->name);
     }
     if (pd->vm != NULL) {
-        emit_vm(pd->vm, &layout->vms[pd->vm->index], out);
+        emit_vm(layout->system, pd->vm, &layout->vms[pd->vm->index], out);
     }
     buffer_print(out, "    </protection_domain>\n");
 }

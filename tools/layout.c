@@ -5,31 +5,77 @@
 #include <inttypes.h>
 #include "layout_parts.h"
 
-size_t layout_equals(const struct system *system, uint64_t priority)
+static bool is_equal(const struct vm *a, const struct vm *b)
+{
+    return a->settings.priority.number == b->settings.priority.number;
+}
+
+/* Whether another machine, if `equal` of its priority, has a vCPU on this one's monitor's core. */
+static bool has_others(const struct system *system, const struct vm *vm, bool equal)
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *other = system->vms.items[i];
+        if (other != vm && runs_on(other, monitor_core(vm)) && (!equal || is_equal(other, vm))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool layout_has_equals(const struct system *system, const struct vm *vm)
+{
+    return has_others(system, vm, true);
+}
+
+/* Whether both ask the same PD for turns. */
+static bool share_turn(const struct system *system, const struct vm *a, const struct vm *b)
+{
+    return monitor_core(a) == monitor_core(b) && is_equal(a, b) && layout_has_equals(system, a) &&
+           layout_has_equals(system, b);
+}
+
+bool layout_begins_turn(const struct system *system, const struct vm *vm)
+{
+    for (size_t i = 0; i < vm->index; i++) {
+        if (share_turn(system, system->vms.items[i], vm)) {
+            return false;
+        }
+    }
+    return layout_has_equals(system, vm);
+}
+
+size_t layout_turn_count(const struct system *system)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < system->vms.count; i++) {
-        count += system->vms.items[i]->settings.priority.number == priority;
+        count += layout_begins_turn(system, system->vms.items[i]);
     }
     return count;
 }
 
-/* The PD that takes part in the round robin of machines of one priority: turn/turn.c. */
-static void lay_out_turn(struct layout *layout, uint64_t priority)
+static const char *turn_name(const struct layout *layout, unsigned core, uint64_t priority)
+{
+    if (has_several_cores(layout->system)) {
+        return memory_format("turn_%u_%" PRIu64, core, priority);
+    }
+    return layout->turns.count == 0 ? "turn" : memory_format("turn_%" PRIu64, priority);
+}
+
+/* The PD that takes part in the round robin of a core's machines of one priority: turn/turn.c. */
+static void lay_out_turn(struct layout *layout, const struct vm *first)
 {
     const struct system *system = layout->system;
-    struct turn_layout *turn = &layout->turns[layout->turn_count];
-    const char *name = layout->turn_count == 0 ? "turn" : memory_format("turn_%" PRIu64, priority);
+    uint64_t priority = first->settings.priority.number;
+    const char *name = turn_name(layout, monitor_core(first), priority);
+    struct turn_layout *turn = list_add(&layout->turns);
 
-    layout->turn_count++;
-    turn->pd = add_pd(layout, name, "turn", (unsigned)priority);
+    turn->pd = add_pd(layout, name, "turn", (unsigned)priority, monitor_core(first));
     turn->timer_channel = TURN_TIMER_CHANNEL;
     add_channel(layout, turn->pd, TURN_TIMER_CHANNEL, true, layout->timer,
                 layout->timer_client_count++);
-    for (size_t i = 0; i < system->vms.count; i++) {
-        if (system->vms.items[i]->settings.priority.number == priority) {
-            layout->vms[i].has_equals = true;
+    for (size_t i = first->index; i < system->vms.count; i++) {
+        if (share_turn(system, first, system->vms.items[i])) {
             layout->vms[i].turn_channel = MONITOR_TURN_CHANNEL;
             add_channel(layout, layout->monitors[i], MONITOR_TURN_CHANNEL, false, turn->pd,
                         turn->client_count++);
@@ -42,9 +88,11 @@ static void lay_out_turns(struct layout *layout)
     const struct system *system = layout->system;
 
     for (size_t i = 0; i < system->vms.count; i++) {
-        uint64_t priority = system->vms.items[i]->settings.priority.number;
-        if (!layout->vms[i].has_equals && layout_equals(system, priority) > 1) {
-            lay_out_turn(layout, priority);
+        const struct vm *vm = system->vms.items[i];
+        layout->vms[i].has_others = has_others(system, vm, false);
+        layout->vms[i].has_equals = layout_has_equals(system, vm);
+        if (layout_begins_turn(system, vm)) {
+            lay_out_turn(layout, vm);
         }
     }
 }

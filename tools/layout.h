@@ -9,11 +9,10 @@
 #include "model.h"
 
 /* What Microkit allows, and what the bundled kernel has tables for (sdk/kernel/system.h). */
-#define THREADS_MAX 255 /* programs and vCPUs */
-#define TURNS_MAX   3   /* priorities that several machines share */
-#define PROGRAMS_ALWAYS                                                                            \
-    (6 + TURNS_MAX) /* timer, uart, console; with disks block and its driver;                      \
-                     * the card's; for equals, what passes turns on */
+#define THREADS_MAX     255 /* programs and vCPUs */
+#define PROGRAMS_MAX    63
+#define TURNS_MAX       3 /* priorities that several machines share on one core */
+#define PROGRAMS_ALWAYS 6 /* timer, uart, console; with disks block and its driver; the card's */
 
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
@@ -91,7 +90,8 @@ struct guest_image {
 
 struct vm_layout {
     unsigned timer_channel;
-    bool has_equals; /* other machines of its priority; then: */
+    bool has_others; /* on its monitor's core */
+    bool has_equals; /* others of its priority among them; then: */
     unsigned turn_channel;
     uint64_t ram;                 /* in the monitor */
     uint64_t reset;               /* the page at GUEST_RESET, in the monitor */
@@ -133,7 +133,7 @@ struct uplink_layout {
     uint64_t dma;
 };
 
-/* The PD that tells when all machines of one priority have had a turn: turn/turn.c. */
+/* The PD that tells when a core's machines of one priority have had a turn: turn/turn.c. */
 struct turn_layout {
     struct pd *pd;
     unsigned timer_channel;
@@ -144,6 +144,7 @@ struct pd {
     const char *name;
     const char *kind; /* the directory of its sources */
     unsigned priority;
+    unsigned core;
     uint64_t stack_size;
     uint64_t budget; /* microseconds of each `period`; 0: any */
     uint64_t period;
@@ -176,8 +177,7 @@ struct layout {
     struct pd *console;
     struct pd *switches[MEMBERS_MAX]; /* by the networks' indices; NULL: nobody is on it */
     struct pd *monitors[MEMBERS_MAX];
-    struct turn_layout turns[TURNS_MAX];
-    size_t turn_count;
+    struct LIST(struct turn_layout) turns;
     struct vm_layout *vms;     /* by the VMs' indices */
     size_t timer_client_count; /* on the timer's channels from 0: monitors, console */
     unsigned console_timer_channel;
@@ -191,8 +191,18 @@ struct layout {
     uint64_t guest_memory_used; /* of the board's guest_memory, in bytes */
 };
 
-/* How many machines have that priority. */
-size_t layout_equals(const struct system *system, uint64_t priority);
+/*
+ * Whether other machines of this one's priority have a vCPU on the core of this one's monitor. For
+ * what the monitor does these lose time, so it owes them a turn.
+ */
+bool layout_has_equals(const struct system *system, const struct vm *vm);
+
+/* Whether it is the first of those that share a turn: of one priority, their monitors on one core.
+ */
+bool layout_begins_turn(const struct system *system, const struct vm *vm);
+
+/* How many turns there are. */
+size_t layout_turn_count(const struct system *system);
 
 /* Lay out a system. No error must have been found in it. */
 struct layout *layout_make(const struct system *system);

@@ -35,13 +35,15 @@ uint64_t map_next(struct pd *pd, const struct region *region, const char *perms,
     return vaddr;
 }
 
-struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority)
+struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority,
+                  unsigned core)
 {
     struct pd *pd = memory_new(sizeof(*pd));
 
     pd->name = name;
     pd->kind = kind;
     pd->priority = priority;
+    pd->core = core;
     pd->stack_size = STACK_SIZE;
     pd->next_vaddr = PD_RINGS;
     pd->next_ram = PD_RAM;

@@ -66,7 +66,8 @@ _Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
 _Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
 _Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
 _Static_assert(MEMBERS_MAX + 3 <= CONSOLE_MAX_CLIENTS, "logs of the disk and of the card");
-_Static_assert(MEMBERS_MAX + 1 + TURNS_MAX <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
+_Static_assert(MEMBERS_MAX + PROGRAMS_ALWAYS + TURNS_MAX <= PROGRAMS_MAX, "programs on one core");
+_Static_assert(PROGRAMS_MAX - PROGRAMS_ALWAYS + 1 <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
 
 static inline uint64_t round_up(uint64_t value, uint64_t alignment)
 {
@@ -87,7 +88,8 @@ struct region *add_device(struct layout *layout, const char *name, uint64_t addr
 uint64_t map_next(struct pd *pd, const struct region *region, const char *perms, bool cached);
 
 /* A new PD; `kind` is the directory of its sources. */
-struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority);
+struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority,
+                  unsigned core);
 
 /* Set the processor time that the PD may use. */
 void set_budget(struct pd *pd, const struct setting *budget, const struct setting *period);

@@ -6,6 +6,7 @@
 #include "drivers/net/config.h"
 #include "drivers/uart/config.h"
 #include "layout_parts.h"
+#include "placement.h"
 
 /* The PDs that every system has. */
 
@@ -14,10 +15,11 @@ void lay_out_services(struct layout *layout)
     const struct board *board = &layout->system->board;
     const char *timer_kind = memory_format("drivers/%s", board->timer.driver.text);
     const char *uart_kind = memory_format("drivers/%s", board->uart.driver.text);
+    unsigned console_core = (unsigned)layout->system->console.cpu.number;
 
-    layout->timer = add_pd(layout, "timer", timer_kind, PRIORITY_TIMER);
-    layout->uart = add_pd(layout, "uart", uart_kind, PRIORITY_UART);
-    layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE);
+    layout->timer = add_pd(layout, "timer", timer_kind, PRIORITY_TIMER, TIMER_CORE);
+    layout->uart = add_pd(layout, "uart", uart_kind, PRIORITY_UART, console_core);
+    layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE, console_core);
     set_budget(layout->console, &layout->system->console.budget, &layout->system->console.period);
 
     *list_add(&layout->timer->irqs) =
@@ -36,8 +38,8 @@ void lay_out_network(struct layout *layout, const struct network *network)
     if (network->port_count == 0) {
         return;
     }
-    struct pd *pd =
-        add_pd(layout, memory_format("switch_%s", network->name), "switch", PRIORITY_SWITCH);
+    struct pd *pd = add_pd(layout, memory_format("switch_%s", network->name), "switch",
+                           PRIORITY_SWITCH, (unsigned)network->settings.cpu.number);
     unsigned client = (unsigned)(layout->system->vms.count + network->index);
 
     pd->network = network;
@@ -57,7 +59,7 @@ static void lay_out_disk_driver(struct layout *layout, unsigned client)
     uint64_t page = board->address.number / PAGE * PAGE;
 
     disk->driver = add_pd(layout, "block_driver", memory_format("drivers/%s", board->driver.text),
-                          PRIORITY_DISK);
+                          PRIORITY_DISK, (unsigned)layout->system->disk.settings.cpu.number);
     *list_add(&disk->driver->irqs) =
         (struct irq){.irq = (unsigned)board->interrupt.number, .channel = DISK_IRQ_CHANNEL};
     disk->registers =
@@ -81,7 +83,8 @@ void lay_out_disk(struct layout *layout)
         return;
     }
     lay_out_disk_driver(layout, client);
-    disk->block = add_pd(layout, "block", "block", PRIORITY_BLOCK);
+    disk->block = add_pd(layout, "block", "block", PRIORITY_BLOCK,
+                         (unsigned)layout->system->disk.settings.cpu.number);
     set_budget(disk->block, &layout->system->disk.settings.budget,
                &layout->system->disk.settings.period);
     disk->link = add_link(layout, "disk", disk->block, BLOCK_DRIVER_CHANNEL, disk->driver,
@@ -110,7 +113,7 @@ void lay_out_uplink(struct layout *layout)
     }
     uint64_t ring = uplink->network->settings.queue.number;
     struct pd *pd = add_pd(layout, "net_driver", memory_format("drivers/%s", board->driver.text),
-                           PRIORITY_CARD);
+                           PRIORITY_CARD, (unsigned)uplink->settings.cpu.number);
     place->driver = pd;
     set_budget(pd, &uplink->settings.budget, &uplink->settings.period);
     *list_add(&pd->irqs) =

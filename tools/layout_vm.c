@@ -188,7 +188,8 @@ static void lay_out_slice(struct layout *layout, struct pd *pd, struct vm_layout
 void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv)
 {
     struct vm_layout *place = &layout->vms[vm->index];
-    struct pd *pd = add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR);
+    struct pd *pd = add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR,
+                           monitor_core(vm));
 
     pd->vm = vm;
     set_budget(pd, &vm->settings.of_monitor.budget, &vm->settings.of_monitor.period);

@@ -3,6 +3,7 @@
 /* braid-gen: from a system file and a board file, everything that is derived from them. */
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 static const char usage[] =
     "usage: braid-gen SYSTEM.yaml --board BOARD.yaml --output DIR [options]\n"
     "       braid-gen --describe SYSTEM.yaml...\n"
+    "       braid-gen --cores SYSTEM.yaml...\n"
     "       braid-gen --reference\n"
     "\n"
     "  --board FILE       the board's file\n"
@@ -26,7 +28,9 @@ static const char usage[] =
     "  --search DIR       a further place to look for files that machines name\n"
     "  --memory SIZE      the board's memory, if it is not what its file says: 1G\n"
     "  --prefill          the SDK fills memory regions from files (Microkit 2.2 and later)\n"
+    "  --sdk-cores N      how many cores the SDK's config starts; 0: it has none for several\n"
     "  --describe         print each system's name and description\n"
+    "  --cores            print how many cores each system uses\n"
     "  --reference        print the reference of all keys, in Markdown\n";
 
 enum {
@@ -37,7 +41,9 @@ enum {
     OPTION_SEARCH,
     OPTION_PREFILL,
     OPTION_MEMORY,
+    OPTION_SDK_CORES,
     OPTION_DESCRIBE,
+    OPTION_CORES,
     OPTION_REFERENCE,
     OPTION_HELP
 };
@@ -50,7 +56,9 @@ static const struct option option_table[] = {
     {"search", required_argument, NULL, OPTION_SEARCH},
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"prefill", no_argument, NULL, OPTION_PREFILL},
+    {"sdk-cores", required_argument, NULL, OPTION_SDK_CORES},
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
+    {"cores", no_argument, NULL, OPTION_CORES},
     {"reference", no_argument, NULL, OPTION_REFERENCE},
     {"help", no_argument, NULL, OPTION_HELP},
     {0},
@@ -120,8 +128,28 @@ static int generate(const struct options *options)
     return finish(outputs_write(options->output, "system.mk") ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* A line for each system: what `make systems` shows. */
-static int describe(char *const *paths)
+/* Prints a line on a system. */
+typedef void lister(const char *path, const struct system_settings *settings);
+
+/* What `make systems` shows of a system. */
+static void print_description(const char *path, const struct system_settings *settings)
+{
+    const char *name = name_of_path(path);
+
+    if (check_name_of_path(path, name)) {
+        printf("%-14s %s\n", name, settings->description.text);
+    }
+}
+
+/* What has to be known of a system before the SDK's config is chosen for it. */
+static void print_cores(const char *path, const struct system_settings *settings)
+{
+    (void)path;
+    printf("%" PRIu64 "\n", settings->cores.number);
+}
+
+/* A line for each system, from the keys at the left margin alone. */
+static int list_systems(char *const *paths, lister *print)
 {
     for (; *paths != NULL; paths++) {
         struct yaml_file *file = yaml_file_load(*paths);
@@ -132,10 +160,7 @@ static int describe(char *const *paths)
         }
         schema_defaults(&system_schema, &settings);
         schema_read(&system_schema, file, yaml_root(file), "", false, &settings);
-        const char *name = name_of_path(*paths);
-        if (check_name_of_path(*paths, name)) {
-            printf("%-14s %s\n", name, settings.description.text);
-        }
+        print(*paths, &settings);
     }
     return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -155,49 +180,69 @@ static int wrong_usage(const char *message)
     return finish(EXIT_USAGE);
 }
 
+/* Take an option. Returns NULL, or what is wrong. */
+static const char *take_option(struct options *options, lister **lister, int option)
+{
+    switch (option) {
+    case OPTION_BOARD:
+        options->board_path = optarg;
+        break;
+    case OPTION_OUTPUT:
+        options->output = optarg;
+        break;
+    case OPTION_KERNEL:
+        options->kernel = optarg;
+        break;
+    case OPTION_INITRD:
+        options->initrd = optarg;
+        break;
+    case OPTION_SEARCH:
+        *list_add(&options->search) = optarg;
+        break;
+    case OPTION_MEMORY:
+        options->memory = optarg;
+        break;
+    case OPTION_PREFILL:
+        options->prefill = true;
+        break;
+    case OPTION_SDK_CORES:
+        options->knows_sdk = true;
+        return value_parse(VALUE_COUNT, NULL, optarg, &options->sdk_cores) == NULL
+                   ? NULL
+                   : "--sdk-cores wants a number";
+    case OPTION_DESCRIBE:
+        *lister = print_description;
+        break;
+    case OPTION_CORES:
+        *lister = print_cores;
+        break;
+    default:
+        return "wrong option";
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    bool describing = false;
+    lister *lister = NULL;
     int option;
 
     while ((option = getopt_long(argc, argv, "", option_table, NULL)) != -1) {
-        switch (option) {
-        case OPTION_BOARD:
-            options.board_path = optarg;
-            break;
-        case OPTION_OUTPUT:
-            options.output = optarg;
-            break;
-        case OPTION_KERNEL:
-            options.kernel = optarg;
-            break;
-        case OPTION_INITRD:
-            options.initrd = optarg;
-            break;
-        case OPTION_SEARCH:
-            *list_add(&options.search) = optarg;
-            break;
-        case OPTION_MEMORY:
-            options.memory = optarg;
-            break;
-        case OPTION_PREFILL:
-            options.prefill = true;
-            break;
-        case OPTION_DESCRIBE:
-            describing = true;
-            break;
-        case OPTION_REFERENCE:
+        if (option == OPTION_REFERENCE) {
             return reference();
-        case OPTION_HELP:
+        }
+        if (option == OPTION_HELP) {
             fputs(usage, stdout);
             return finish(EXIT_SUCCESS);
-        default:
-            return wrong_usage("wrong option");
+        }
+        const char *wrong = take_option(&options, &lister, option);
+        if (wrong != NULL) {
+            return wrong_usage(wrong);
         }
     }
-    if (describing) {
-        return describe(argv + optind);
+    if (lister != NULL) {
+        return list_systems(argv + optind, lister);
     }
     if (optind + 1 != argc) {
         return wrong_usage("name one system file");

@@ -18,6 +18,9 @@
 
 #define MIB (1ULL << 20)
 
+/* A board's cores, at most: what Microkit's attribute `cpu` can say, and more than QEMU has. */
+#define CORES_MAX 256
+
 /* Bounds of budgets and periods, microseconds. seL4 refuses budgets below 20. */
 #define SHARE_MIN 50
 #define SHARE_MAX 1000000
@@ -33,6 +36,7 @@ struct board_settings {
     struct setting guest_memory_base;
     struct setting guest_memory;
     struct setting image_address;
+    struct setting cores;
     struct setting cpu;
     struct setting uart;
     struct setting timer;
@@ -79,6 +83,7 @@ struct qemu_settings {
 
 struct system_settings {
     struct setting description;
+    struct setting cores;
     struct setting defaults;
     struct setting switches;
     struct setting disk;
@@ -89,12 +94,14 @@ struct system_settings {
 struct disk_settings {
     struct setting file;
     struct setting size;
+    struct setting cpu;
     struct setting budget;
     struct setting period;
 };
 
 /* Of the program that shares the serial line. */
 struct console_settings {
+    struct setting cpu;
     struct setting budget;
     struct setting period;
 };
@@ -128,6 +135,7 @@ struct vm_settings {
     struct setting count;
     struct setting memory;
     struct setting vcpus;
+    struct setting cpu;
     struct setting kernel;
     struct setting initramfs;
     struct setting cmdline;
@@ -153,6 +161,7 @@ struct switch_settings {
     struct setting uplink;
     struct setting ageing;
     struct setting queue;
+    struct setting cpu;
     struct setting budget;
     struct setting period;
 };
@@ -163,6 +172,7 @@ struct uplink_settings {
     struct setting native;
     struct setting forward;
     struct setting flood;
+    struct setting cpu;
     struct setting budget;
     struct setting period;
 };
@@ -243,6 +253,7 @@ struct vm {
     unsigned index; /* among the VMs */
     unsigned copy;  /* among the machines of its group */
     struct vm_settings settings;
+    unsigned cores[VMM_MAX_VCPUS]; /* of the vCPUs: placement.h */
     struct image *kernel;
     struct image *initramfs; /* NULL: none */
     unsigned interface_count;
@@ -315,6 +326,22 @@ static inline bool interface_has_address(const struct interface *interface)
     return ip->line != 0 && ip->number != VALUE_IPV4_DHCP;
 }
 
+/* The core on which a machine's monitor runs. */
+static inline unsigned monitor_core(const struct vm *vm)
+{
+    return vm->cores[0];
+}
+
+static inline bool runs_on(const struct vm *vm, unsigned core)
+{
+    for (uint64_t id = 0; id < vm->settings.vcpus.number; id++) {
+        if (vm->cores[id] == core) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct options {
     const char *system_path;
     const char *board_path;
@@ -323,6 +350,8 @@ struct options {
     const char *initrd;
     const char *memory; /* of the board, if its file's word does not hold */
     bool prefill;       /* the SDK fills memory regions from files */
+    bool knows_sdk;     /* which config of the SDK is used; then: */
+    uint64_t sdk_cores; /* that it starts; 0: the SDK lacks that config */
     struct LIST(const char *) search;
 };
 
@@ -336,7 +365,14 @@ struct system {
     struct disk disk;
     struct console_settings console;
     struct uplink uplink;
+    bool cores_unknown; /* what the file says of `cores`, or for it, has been reported */
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;
     struct LIST(struct image *) images;
 };
+
+/* Whether it uses several cores. If not, nothing that is made of it says on which core it runs. */
+static inline bool has_several_cores(const struct system *system)
+{
+    return system->settings.cores.number > 1;
+}

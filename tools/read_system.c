@@ -237,7 +237,9 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
     system->name = name_of_path(options->system_path);
     check_name_of_path(system->path, system->name);
     schema_defaults(&system_schema, settings);
+    size_t errors = error_count();
     schema_read(&system_schema, file, yaml_root(file), "", false, settings);
+    system->cores_unknown = settings->cores.line == 0 && error_count() != errors;
 
     schema_defaults(&console_schema, &system->console);
     if (settings->console.node != NULL) {

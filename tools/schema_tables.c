@@ -39,6 +39,12 @@
     .fallback = (its_period), .minimum = SHARE_MIN, .maximum = SHARE_MAX,                          \
     .purpose = "When that budget is full again. Not without `budget`."
 
+/* The core of a program that serves machines. */
+#define CPU_KEY(record, of_what, otherwise)                                                        \
+    .name = "cpu", .kind = VALUE_COUNT, .offset = AT(record, cpu), .fallback = "0",                \
+    .derived = (otherwise),                                                                        \
+    .purpose = "The core on which " of_what ", from 0. Not without `cores` at the left margin."
+
 static const char *const path_words[] = {"isolated", "vhost", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
 
@@ -49,6 +55,14 @@ static const struct schema_key system_keys[] = {
      .fallback = "",
      .derived = "empty",
      .purpose = "One line on what the system is, for `make systems`."},
+    {.name = "cores",
+     .kind = VALUE_COUNT,
+     .offset = AT(system, cores),
+     .fallback = "1",
+     .minimum = 1,
+     .maximum = CORES_MAX,
+     .purpose = "How many of the board's cores the system uses. With several the SDK's config is "
+                "the one that begins with `smp-`."},
     {.name = "vms",
      .kind = VALUE_NODE,
      .offset = AT(system, vms),
@@ -99,6 +113,7 @@ static const struct schema_key disk_keys[] = {
      .multiple = MIB,
      .derived = "the file's, or what is needed",
      .purpose = "The disk's size."},
+    {CPU_KEY(disk, "the program that shares the disk and the disk's driver run", NULL)},
     {BUDGET_KEY(disk, "the program that shares the disk", BLOCK_BUDGET)},
     {PERIOD_KEY(disk, BLOCK_PERIOD)},
 };
@@ -110,6 +125,7 @@ const struct schema disk_schema = {
 };
 
 static const struct schema_key console_keys[] = {
+    {CPU_KEY(console, "the program that shares the serial line and the line's driver run", NULL)},
     {BUDGET_KEY(console, "the program that shares the serial line", CONSOLE_BUDGET)},
     {PERIOD_KEY(console, CONSOLE_PERIOD)},
 };
@@ -237,6 +253,14 @@ static const struct schema_key vm_keys[] = {
      .minimum = 1,
      .maximum = VMM_MAX_VCPUS,
      .purpose = "Virtual processors."},
+    {.name = "cpu",
+     .kind = VALUE_NODE,
+     .offset = AT(vm, cpu),
+     .shape = "number or list of numbers",
+     .derived = "the core with the fewest vCPUs",
+     .purpose =
+         "The core on which its vCPUs run, from 0, or a list with the core of each vCPU. The "
+         "monitor runs on the first vCPU's. Not without `cores` at the left margin."},
     {.name = "kernel",
      .kind = VALUE_PATH,
      .offset = AT(vm, kernel),
@@ -375,6 +399,7 @@ static const struct schema_key uplink_keys[] = {
      .maximum = 1000000,
      .purpose =
          "Broadcasts and multicasts that are let in from outside per second; 0: any number."},
+    {CPU_KEY(uplink, "the card's driver runs", NULL)},
     {BUDGET_KEY(uplink, "the card's driver", CARD_BUDGET)},
     {PERIOD_KEY(uplink, CARD_PERIOD)},
 };
@@ -429,6 +454,7 @@ static const struct schema_key switch_keys[] = {
      .minimum = 256 << 10,
      .maximum = 16 * MIB,
      .purpose = "Each port's queue, in each direction; a power of two."},
+    {CPU_KEY(switch, "the switch runs", "the last core")},
     {BUDGET_KEY(switch, "the switch", SWITCH_BUDGET)},
     {PERIOD_KEY(switch, SWITCH_PERIOD)},
 };
@@ -486,6 +512,13 @@ static const struct schema_key board_keys[] = {
      .offset = AT(board, image_address),
      .required = true,
      .purpose = "Where the boot image is loaded and entered."},
+    {.name = "cores",
+     .kind = VALUE_COUNT,
+     .offset = AT(board, cores),
+     .fallback = "1",
+     .minimum = 1,
+     .maximum = CORES_MAX,
+     .purpose = "How many cores it has."},
     {.name = "cpu",
      .kind = VALUE_TEXT,
      .offset = AT(board, cpu),

@@ -27,9 +27,9 @@ CASES = {
     "unknown key, none near": (
         "switches: {x: {colour: red}}\nvms: [a]\n",
         ["sys.yaml:1: switch 'x': unknown key 'colour': known are name, allow, deny, mirror, "
-         "uplink, ageing, queue, budget, period"]),
+         "uplink, ageing, queue, cpu, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
-                  ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, "
+                  ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "kernel, initramfs, cmdline, hostname, router, console, start, priority, "
                    "budget, period, monitor, disks, interfaces, switch, ip, gateway, mac, any_mac, "
                    "vlan, trunk, path"]),
@@ -151,6 +151,70 @@ CASES = {
                            for i in range(4) for name in "ab"),
         ["sys.yaml:8: vm 'a3': priority 4: 3 priorities at most are several machines': give these "
          "one of the others"]),
+    "cores of the board": ("vms: [a]\ncores: 5\n",
+                           ["sys.yaml:2: cores 5: the board 'qemu_virt_aarch64' has 4: take that at "
+                            "most"]),
+    "no cores": ("cores: 0\nvms: {a: {cpu: 1}}\n",
+                 ["sys.yaml:1: cores '0': out of range: 1 to 256"]),
+    "cores in words": ("core: 2\nvms: {a: {cpu: 1}}\n",
+                       ["sys.yaml:1: unknown key 'core': did you mean 'cores'?"]),
+    "cpu without cores": (
+        "console: {cpu: 0}\ndisk: {cpu: 0}\nswitches:\n  x: {cpu: 0,\n      uplink: {cpu: 0}}\n"
+        "vms:\n  a: {cpu: 0, vcpus: 2}\n  b: {count: 2, cpu: [0]}\n",
+        [f"sys.yaml:{line}: {where}: cpu: how many cores there are is not said: write 'cores: N' at "
+         "the left margin" for line, where in (
+             (1, "console"), (2, "disk"), (4, "switch 'x'"), (5, "switch 'x': uplink"), (7, "vm 'a'"),
+             (8, "vm 'b0'"))]),
+    "cpu without cores, defaults": (
+        "defaults:\n  cpu: 0\nvms: [a, b]\n",
+        ["sys.yaml:2: defaults: cpu: how many cores there are is not said: write 'cores: N' at the "
+         "left margin"]),
+    "cpu out of range": (
+        "cores: 2\nconsole: {cpu: 2}\ndisk: {cpu: 3}\nswitches:\n  x: {cpu: 4,\n      "
+        "uplink: {cpu: 5}}\nvms:\n  a: {cpu: 6}\n  b: {vcpus: 3, cpu: [0,\n      7,\n      8]}\n"
+        "  c: {count: 3, cpu: 9}\n",
+        [f"sys.yaml:{line}: {where}: cpu {core}: there is no such core: with 'cores: 2' the last is 1"
+         for line, where, core in (
+             (2, "console", 2), (3, "disk", 3), (5, "switch 'x'", 4), (6, "switch 'x': uplink", 5),
+             (8, "vm 'a'", 6), (10, "vm 'b'", 7), (11, "vm 'b'", 8), (12, "vm 'c0'", 9))]),
+    "cpu out of range, defaults": (
+        "cores: 2\ndefaults: {cpu: 2}\nvms: {a: , b: {cpu: 1}, c: }\n",
+        ["sys.yaml:2: defaults: cpu 2: there is no such core: with 'cores: 2' the last is 1"]),
+    "cpu of one core": ("cores: 1\nvms: {a: {cpu: 1}}\n",
+                        ["sys.yaml:2: vm 'a': cpu 1: there is no such core: with 'cores: 1' there is "
+                         "0 only"]),
+    "cpu of a kind": (
+        "cores: 2\nconsole: {cpu: one}\nvms:\n  a: {cpu: x}\n  b: {cpu: {0: 1}}\n  c: {cpu: }\n"
+        "  d: {cpu: [1, -1], vcpus: 2}\n  e: {cpu: [[1]]}\n",
+        ["sys.yaml:2: console: cpu 'one': not a whole number",
+         "sys.yaml:4: vm 'a': cpu 'x': not a whole number",
+         "sys.yaml:5: vm 'b': cpu: a mapping: one value belongs here",
+         "sys.yaml:6: vm 'c': cpu '': not a whole number",
+         "sys.yaml:7: vm 'd': cpu '-1': not a whole number",
+         "sys.yaml:8: vm 'e': cpu: a list: one value belongs here"]),
+    "cpu lists": (
+        "cores: 2\ndefaults: {cpu: [0, 1]}\nvms:\n  a: {vcpus: 2}\n  b:\n"
+        "  c: {count: 2, vcpus: 3, cpu: [0, 1]}\n  d: {cpu: []}\n"
+        "  e: {cpu: [0, 1, 0, 1, 0, 1, 0, 1, 0]}\n",
+        ["sys.yaml:2: vm 'b': cpu: a list of 2 for 1 vCPU: name a core for each, or one for all",
+         "sys.yaml:6: vm 'c0': cpu: a list of 2 for 3 vCPUs: name a core for each, or one for all",
+         "sys.yaml:7: vm 'd': cpu: a list of 0 for 1 vCPU: name a core for each, or one for all",
+         "sys.yaml:8: vm 'e': cpu: 9 cores: a machine has 8 vCPUs at most"]),
+    "cpu of a monitor": ("cores: 2\nvms:\n  a: {monitor: {cpu: 1}}\n",
+                         ["sys.yaml:3: vm 'a': monitor: unknown key 'cpu': known are budget, "
+                          "period"]),
+    "priorities that are shared on a core": (
+        "cores: 2\ndefaults: {memory: 64 MiB}\nvms:\n"
+        + "".join(f"  {name}{i}: {{cpu: {i % 2}, priority: {i + 1}}}\n"
+                  for i in range(8) for name in "ab"),
+        ["sys.yaml:16: vm 'a6': priority 7: 3 priorities at most are several machines' on core 0: give "
+         "these one of the others"]),
+    "turns in all": (
+        "cores: 4\ndefaults: {memory: 36 MiB, initramfs: none}\nvms:\n"
+        + "".join(f"  a{i}: {{count: {13 if i % 2 else 12}, priority: {i % 2 + 1}, cpu: {i // 2}, "
+                  "interfaces: none}\n" for i in range(4)) + "  b: {cpu: 2, count: 2}\n",
+        ["sys.yaml:3: vms: 53 machines and switches, and 5 priorities that machines of one core share: "
+         "57 in all: use fewer of either"]),
     "interfaces": ("vms:\n  a: {interfaces: [" + ", ".join(["{}"] * 9) + "]}\n",
                    ["sys.yaml:2: vm 'a': interfaces: 9 of them: 8 at most"]),
     "interfaces and ip": ("vms:\n  a:\n    ip: 10.0.0.1/24\n    interfaces: [{}]\n",
@@ -249,7 +313,7 @@ CASES = {
     "NUL": ('vms:\n  a: {cmdline: "a\\0b"}\n',
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
     "itself": ("vms: &all {a: *all}\n",
-               ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, kernel, "
+               ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, kernel, "
                 "initramfs, cmdline, hostname, router, console, start, priority, budget, period, "
                 "monitor, disks, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",

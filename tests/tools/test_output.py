@@ -68,6 +68,7 @@ def check_system(system):
         used |= {m.get("mr") for m in pd.iter("map")}
         ids[name] += [number(i.get("id")) for i in pd.findall("irq")]
         assert 0 <= number(pd.get("priority")) <= 254
+        assert 0 <= number(pd.get("cpu", "0")) < 4
         for vm in pd.findall("virtual_machine"):
             check_ranges(regions, vm.findall("map"), 1 << 39)
             assert number(vm.get("priority")) < number(pd.get("priority"))
