@@ -158,10 +158,13 @@ def test_row(name, row):
     check_row(output(name), row)
 
 
-@pytest.mark.parametrize("config, cpu", [("release", "cortex-a53"), ("debug", "cortex-a72")])
+@pytest.mark.parametrize("config, cpu", [
+    ("release", "cortex-a53"), ("debug", "cortex-a72"),
+    pytest.param("smp-debug", "cortex-a53", marks=only_bundled),
+    pytest.param("smp-release", "cortex-a53", marks=only_bundled)])
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_all_rows(name, config, cpu):
-    """The same in a release build, and on another core."""
+    """The same in a release build, on another processor, and by a kernel for several cores."""
     lines = output(name, config, cpu)
     assert lines[-1] == "done", "\n".join(lines[-40:])
     bad = [line for line in lines if line.startswith("not ok")]
