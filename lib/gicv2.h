@@ -54,5 +54,5 @@
 #define GICC_DIR  0x1000u
 
 #define GICC_IAR_INTID(iar) (0x3ff & (iar)) /* 4.4.4; above it an SGI's sender */
-#define GICC_CTLR_ENABLE   (1u << 0) /* 4.4.1 */
-#define GICC_CTLR_EOI_MODE (1u << 9)
+#define GICC_CTLR_ENABLE    (1u << 0)       /* 4.4.1 */
+#define GICC_CTLR_EOI_MODE  (1u << 9)

@@ -2,33 +2,32 @@
 
 /* A node of the storm. Node 0 is the judge. */
 
+#include <string.h>
 #include "storm.h"
 
-#include <string.h>
-
-#define TO_SERVER 10 /* and the server's number */
-#define TO_PUMP   20
-#define CHILD     1
-#define VCPU      0
-#define GUEST_RAM   0x40000000ul
-#define GUEST_ENTRY (GUEST_RAM + 0x800)
-#define GUEST_BEGINS 0x30
-#define PATTERN     0x5ca1ab1eul
+#define TO_SERVER     10 /* and the server's number */
+#define TO_PUMP       20
+#define CHILD         1
+#define VCPU          0
+#define GUEST_RAM     0x40000000ul
+#define GUEST_ENTRY   (GUEST_RAM + 0x800)
+#define GUEST_BEGINS  0x30
+#define PATTERN       0x5ca1ab1eul
 #define PROGRAM_ENTRY 0x200000ul
-#define INTID       40
-#define SETTLE_MS   200
+#define INTID         40
+#define SETTLE_MS     200
 
 #define REGISTER_WORDS (sizeof(seL4_UserContext) / sizeof(seL4_Word))
 
 extern const char guest_start[], guest_end[];
 
 static unsigned self;
-static uint64_t state;      /* of the random numbers */
-static bool pending;        /* an interrupt is in the list register */
+static uint64_t state;         /* of the random numbers */
+static bool pending;           /* an interrupt is in the list register */
 static bool child_runs = true; /* it starts by itself */
 static bool child_may_be_stopped = true;
 static bool started, judged;
-static uint64_t thread_id;  /* what TPIDR_EL1 was set to */
+static uint64_t thread_id; /* what TPIDR_EL1 was set to */
 static uint64_t settled_at;
 
 static uint64_t draw(uint64_t below)
@@ -197,7 +196,8 @@ static void judge(void)
     check_equal("no_interrupt_is_lost", SUM(ended), SUM(injected));
     check_equal("registers_are_right", SUM(bad_registers), 0);
     check("each_kind_happened", notified_all > 100 && SUM(calls) > 100 && SUM(faults) > 100 &&
-                                    SUM(child_stops) > 100 && SUM(ended) > 100 && SUM(stops) > 100 && SUM(exits) > 100);
+                                    SUM(child_stops) > 100 && SUM(ended) > 100 &&
+                                    SUM(stops) > 100 && SUM(exits) > 100);
     say("storm: seed ");
     say_number(shared->seed);
     say(", notifications ");
@@ -222,6 +222,7 @@ static void begin(void)
 {
     started = true;
     state = shared->seed + self * 0x9e3779b97f4a7c15ul + 1;
+    /* cppcheck-suppress comparePointers ; two symbols of one section */
     memcpy((void *)GUEST_RAM, guest_start, (size_t)(guest_end - guest_start));
     __asm__ volatile("dsb sy");
     microkit_vcpu_restart(VCPU, GUEST_ENTRY);
