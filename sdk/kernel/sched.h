@@ -86,6 +86,9 @@ static inline void sched_block_and_wake(struct cpu *cpu, struct thread *from, st
 {
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
     if (smp_is_remote(cpu, to)) {
+        if (from->is_vcpu) {
+            vcpu_unload(cpu);
+        }
         sched_remove(cpu, from);
         smp_wake(to);
         return;

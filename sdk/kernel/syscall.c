@@ -264,8 +264,8 @@ struct result sys_yield(void)
 }
 
 /*
- * What a system call does to a child, and on the child's core if that is another one: there the
- * child may be running, or loaded.
+ * What a system call does to a child. If the child is on another core and ready, it may be running
+ * there, and that core does it.
  */
 struct request {
     struct thread *caller;
@@ -280,10 +280,10 @@ static inline struct result execute(request_function function, struct request *r
 {
     struct thread *thread = request->thread;
 
-    if (smp_is_remote(request->caller->cpu, thread)) {
+    if (smp_is_remote(request->caller->cpu, thread) && thread->state == THREAD_READY) {
         smp_call(thread->cpu, function, request);
     } else {
-        function(thread->cpu, request);
+        function(request->caller->cpu, request);
     }
     return request->result;
 }
@@ -376,13 +376,7 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
     }
     struct request request = {caller, thread, {resume, count, pc, sp, spsr, x0}, success};
 
-    /* A thread that is not ready runs nowhere. */
-    if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
-        smp_call(thread->cpu, tcb_write, &request);
-    } else {
-        tcb_write(cpu, &request);
-    }
-    return success;
+    return execute(tcb_write, &request);
 }
 
 static inline void tcb_suspend(struct cpu *cpu, void *argument)
@@ -391,6 +385,12 @@ static inline void tcb_suspend(struct cpu *cpu, void *argument)
 
     smp_deschedule(cpu, request->thread);
     thread_suspend(request->thread);
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    if (cpu->vcpu_loaded == request->thread &&
+        smp_is_remote(request->caller->cpu, request->thread)) {
+        vcpu_unload(cpu);
+    }
+#endif
 }
 
 struct result sys_tcb_suspend(uint64_t cap)
@@ -417,6 +417,11 @@ struct result sys_tcb_resume(uint64_t cap)
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBResume);
+    }
+    /* A call that begins anew blocks its thread again, which that one's core does. */
+    if (smp_is_remote(caller->cpu, request.thread) && !request.thread->is_vcpu) {
+        smp_call(request.thread->cpu, tcb_resume, &request);
+        return success;
     }
     return execute(tcb_resume, &request);
 }

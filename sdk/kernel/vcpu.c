@@ -147,7 +147,7 @@ void vcpu_init_cpu(struct cpu *cpu)
 
 /* ---- Between vCPUs ---- */
 
-/* `from` is NULL if there was none. */
+/* Either is NULL if there is none. */
 static __attribute__((noinline)) void switch_untrapped(struct cpu *cpu, struct thread *from,
                                                        struct thread *to)
 {
@@ -155,13 +155,13 @@ static __attribute__((noinline)) void switch_untrapped(struct cpu *cpu, struct t
         if (from != NULL) {
             from->vcpu.disr = read_sysreg(VDISR_EL2);
         }
-        write_sysreg(VDISR_EL2, to->vcpu.disr);
+        write_sysreg(VDISR_EL2, to != NULL ? to->vcpu.disr : 0);
     }
     if (cpu->has_tpidr2) {
         if (from != NULL) {
             from->vcpu.tpidr2 = read_sysreg(TPIDR2_EL0);
         }
-        write_sysreg(TPIDR2_EL0, to->vcpu.tpidr2);
+        write_sysreg(TPIDR2_EL0, to != NULL ? to->vcpu.tpidr2 : 0);
     }
 }
 
@@ -241,6 +241,23 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
         sync_vtimer_mask(cpu, vcpu);
     }
 }
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+void vcpu_unload(struct cpu *cpu)
+{
+    struct thread *thread = cpu->vcpu_loaded;
+
+    if (cpu->vcpu_active) {
+        vcpu_leave(cpu, cpu->vttbr_empty, CNTKCTL_PD);
+    }
+    save(cpu, &thread->vcpu);
+    if (cpu->has_untrapped) {
+        switch_untrapped(cpu, thread, NULL);
+    }
+    cpu->vcpu_loaded = NULL;
+    cpu->vcpu_ready = NULL;
+}
+#endif
 
 void vcpu_disable_gich(struct cpu *cpu)
 {

@@ -6,6 +6,7 @@
  * another vCPU is loaded. Those that affect a PD are switched each time (vcpu_switch.h).
  */
 
+#include <kernel/gen_config.h>
 #include <sel4/constants.h>
 #include <sel4/errors.h>
 #include <stdbool.h>
@@ -36,6 +37,14 @@ void vcpu_init_cpu(struct cpu *cpu);
 
 /* Load this vCPU before it runs: registers, list registers, the virtual timer's mask. */
 void vcpu_load(struct cpu *cpu, struct thread *thread);
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+/*
+ * Put the loaded vCPU's registers into memory: it does not run for now, and its monitor is on
+ * another core, which would have to call this one for each of them. No vCPU is loaded then.
+ */
+void vcpu_unload(struct cpu *cpu);
+#endif
 
 /* Switch the virtual CPU interface off (GICH_HCR.En). An idle core would not sleep in WFI with a
  * virtual interrupt pending. */
