@@ -276,14 +276,15 @@ struct request {
 
 typedef void (*request_function)(struct cpu *cpu, void *request);
 
-static inline struct result execute(request_function function, struct request *request)
+static inline struct result execute(struct cpu *cpu, request_function function,
+                                    struct request *request)
 {
     struct thread *thread = request->thread;
 
-    if (smp_is_remote(request->caller->cpu, thread) && thread->state == THREAD_READY) {
+    if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
         smp_call(thread->cpu, function, request);
     } else {
-        function(request->caller->cpu, request);
+        function(cpu, request);
     }
     return request->result;
 }
@@ -305,7 +306,8 @@ static inline void tcb_read(struct cpu *cpu, void *argument)
 
 struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
 {
-    struct thread *caller = this_cpu()->current;
+    struct cpu *cpu = this_cpu();
+    struct thread *caller = cpu->current;
     struct request request = {caller, find_child(caller, cap), {suspend, count}, success};
 
     if (unlikely(request.thread == NULL)) {
@@ -314,7 +316,7 @@ struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
     if (count < 1 || count > USER_WORDS) {
         return error(seL4_RangeError);
     }
-    return execute(tcb_read, &request);
+    return execute(cpu, tcb_read, &request);
 }
 
 static __attribute__((noinline)) void write_more(struct thread *thread, const seL4_Word *more,
@@ -376,7 +378,7 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
     }
     struct request request = {caller, thread, {resume, count, pc, sp, spsr, x0}, success};
 
-    return execute(tcb_write, &request);
+    return execute(cpu, tcb_write, &request);
 }
 
 static inline void tcb_suspend(struct cpu *cpu, void *argument)
@@ -395,13 +397,14 @@ static inline void tcb_suspend(struct cpu *cpu, void *argument)
 
 struct result sys_tcb_suspend(uint64_t cap)
 {
-    struct thread *caller = this_cpu()->current;
+    struct cpu *cpu = this_cpu();
+    struct thread *caller = cpu->current;
     struct request request = {caller, find_child(caller, cap), {0}, success};
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBSuspend);
     }
-    return execute(tcb_suspend, &request);
+    return execute(cpu, tcb_suspend, &request);
 }
 
 static inline void tcb_resume(struct cpu *cpu, void *argument)
@@ -412,18 +415,19 @@ static inline void tcb_resume(struct cpu *cpu, void *argument)
 
 struct result sys_tcb_resume(uint64_t cap)
 {
-    struct thread *caller = this_cpu()->current;
+    struct cpu *cpu = this_cpu();
+    struct thread *caller = cpu->current;
     struct request request = {caller, find_child(caller, cap), {0}, success};
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBResume);
     }
     /* A call that begins anew blocks its thread again, which that one's core does. */
-    if (smp_is_remote(caller->cpu, request.thread) && !request.thread->is_vcpu) {
+    if (smp_is_remote(cpu, request.thread) && !request.thread->is_vcpu) {
         smp_call(request.thread->cpu, tcb_resume, &request);
         return success;
     }
-    return execute(tcb_resume, &request);
+    return execute(cpu, tcb_resume, &request);
 }
 
 /* ---- Virtual CPUs ---- */
