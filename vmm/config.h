@@ -63,7 +63,7 @@ struct vmm_config {
     const char *name;    /* the VM's */
     bool start_held;     /* do not start at boot */
     uint32_t vcpu_count; /* ids 0 .. vcpu_count-1 */
-    bool has_others;     /* there are other machines on the board */
+    bool has_others;     /* other machines have vCPUs on this monitor's core */
     void *ram;           /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;
@@ -83,7 +83,7 @@ struct vmm_config {
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     uint32_t budget_us;    /* of the vCPUs' processor time, in each period */
     uint32_t period_us;
-    bool has_equals;      /* there are other machines of its priority */
+    bool has_equals;      /* and some of those are of its priority */
     uint8_t turn_channel; /* turn/turn.c, if has_equals */
     struct vmm_console_config console;
     uint32_t interface_count;
