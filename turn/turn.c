@@ -10,8 +10,8 @@
  * for as long as a time slice (vmm/throttle.h). Only the scheduler knows when a turn is over, and
  * whether an equal is ready at all. This PD has the priority of the vCPUs. When it yields, each
  * equal that is ready runs for a time slice before this PD runs again. Where none is ready, it goes
- * on at once. On a board with several cores there is one for each core and priority that needs it: a
- * monitor asks the one on its own core, whose time it has taken.
+ * on at once. On a board with several cores there is one for each core and priority that needs it:
+ * a monitor asks the one on its own core, whose time it has taken.
  *
  * A client asks with a notification, and is answered with one. Clients that ask while another waits
  * share its turn. Microkit hands notifications over one by one, and does not say which is the last.
