@@ -73,7 +73,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk packages packages-check packages-lint packages-coverage packages-picture sdk guest \
-        sdk-there generator image demo run check lint coverage bench plot systems picture clean
+        sdk-there generator image directory demo run check lint coverage bench plot systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -88,6 +88,7 @@ help:
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
 	@echo "  make plot      draw what was measured, for docs/performance.md (SVG)"
 	@echo "  make image     build a system's image without booting it"
+	@echo "  make directory print where a system's image, ELFs and report are, or will be"
 	@echo "  make systems   list what is in systems/"
 	@echo "  make disk      make a system's disk anew; what its machines have written is lost"
 	@echo "  make picture   draw a system (SVG)"
@@ -97,7 +98,8 @@ help:
 	@echo "  SYSTEM=NAME            a file of systems/, or a path to one ($(SYSTEM))"
 	@echo "  BUILD_DIR=DIR          where everything that is made goes ($(BUILD_DIR))"
 	@echo "  MICROKIT_SDK=DIR       a Microkit SDK, 2.0.1 or later ($(or $(GIVEN_SDK),the bundled one))"
-	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG)); smp- in front of it comes by a system's cores"
+	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG)); a system with 'cores: N' is built with smp-release"
+	@echo "                         or smp-debug by itself, and any other if these are named"
 	@echo "  MICROKIT_BOARD=NAME    a board of the SDK and of boards/ ($(BOARD))"
 	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
 	@echo "  BENCH=NAME             how much make bench measures, full or quick ($(BENCH)); 'full wall': of"
@@ -177,6 +179,9 @@ run: image
 demo: override SYSTEM := virtio_demo
 demo: image
 	+$(Q)$(BUILD_MK) demo
+
+directory: generator
+	+@$(BUILD_MK) directory
 
 picture: packages-picture sdk-there generator $(GUEST_FILES)
 	+$(Q)$(BUILD_MK) picture

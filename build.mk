@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture peer qemu-there
+.PHONY: FORCE image disk run demo picture peer qemu-there directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -89,7 +89,10 @@ $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
 ifeq ($(wildcard $(OUT)/system.mk),)
 $(shell mkdir -p $(OUT) && touch -d @0 $(OUT)/system.mk)
 endif
+# Where a system's files are is known before the generator has run, and if it fails.
+ifneq ($(MAKECMDGOALS),directory)
 include $(OUT)/system.mk
+endif
 # The user's files have links beside system.mk, so that neither make nor a shell reads their names.
 USERS_FILES := $(addprefix $(OUT)/,$(sort $(SYSTEM_INPUTS) $(IMAGES)))
 $(OUT)/system.mk: $(USERS_FILES)
@@ -236,6 +239,9 @@ endif
 
 demo: qemu-there image
 	@$(PYTHON) $(ROOT)/tests/system/demo.py $(RUN)
+
+directory:
+	@echo $(OUT)
 
 picture: $(OUT)/system.mk
 	@echo "  DOT     $(OUT)/$(NAME).svg"

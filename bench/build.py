@@ -52,12 +52,12 @@ def system(options, name):
     if not source.exists() or source.read_text() != text:
         source.write_text(text)
     bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
-    command = [options.make, "--no-print-directory", "-C", str(ROOT), "image",
+    command = [options.make, "--no-print-directory", "-C", str(ROOT),
                f"BUILD_DIR={options.build}", f"SYSTEM={source}", "MICROKIT_CONFIG=release",
                f"LINUX={options.kernel}", f"INITRD={options.image}"]
     if not bundled:
         command.append(f"MICROKIT_SDK={options.sdk}")
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    sdk = "bundled" if bundled else pathlib.Path(options.sdk).name
-    return (pathlib.Path(options.build) / "systems" / name /
-            f"{sdk}.qemu_virt_aarch64.release" / "run")
+    subprocess.run([*command, "image"], check=True, stdin=subprocess.DEVNULL)
+    said = subprocess.run([*command, "directory"], check=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True).stdout
+    return pathlib.Path(said.splitlines()[-1]) / "run"

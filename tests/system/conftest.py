@@ -42,16 +42,25 @@ def make(target, **variables):
     settings.update(variables)
     environment = {k: v for k, v in os.environ.items()
                    if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", *settings, "MICROKIT_SDK")}
-    command = ["make", "-C", str(ROOT), target, *(f"{k}={v}" for k, v in settings.items())]
+    command = ["make", "--no-print-directory", "-C", str(ROOT), target, *(f"{k}={v}" for k, v in settings.items())]
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, env=environment, check=False)
 
 
-def directory_of(system, config=None, exits=None):
-    """Where make puts what it makes of a system (with EXITS=1, if `exits`)."""
-    name = pathlib.Path(str(system)).name.removesuffix(".yaml").removesuffix(".system")
-    sdk = "bundled" if on_bundled_sdk() else SDK.name
-    return BUILD_DIR / "systems" / name / f"{sdk}.{BOARD}.{config or CONFIG}{'.exits' if exits else ''}"
+def directory_of(system, **variables):
+    """Where make puts what it makes of a system, if it is called with these variables."""
+    process = make("directory", SYSTEM=system, **variables)
+    assert process.returncode == 0, process.stdout
+    return pathlib.Path(process.stdout.splitlines()[-1])
+
+
+# SDKs before 2.1 have no config for several cores.
+HAS_CORES = (SDK / "board" / BOARD / f"smp-{CONFIG.removeprefix('smp-')}").is_dir()
+
+
+def uses_cores(system):
+    """Whether a system is built with the SDK's config for several cores."""
+    return ".smp-" in directory_of(system).name
 
 
 # A real SDK that cannot prefill regions (before 2.2) has a copy of the kernel image in each monitor's
@@ -67,7 +76,7 @@ def build(system, **variables):
     if system in LARGE and not on_bundled_sdk() and LIST_TOO_LONG in process.stdout:
         pytest.skip(f"{SDK.name}'s tool has no room for the pages of so many kernel images")
     assert process.returncode == 0, process.stdout[-4000:]
-    return directory_of(system, variables.get("MICROKIT_CONFIG"), variables.get("EXITS")) / "run"
+    return directory_of(system, **variables) / "run"
 
 
 class Booter:

@@ -16,8 +16,7 @@ def fails(expected, **variables):
     for text in expected:
         assert text in process.stdout, process.stdout
     assert "Traceback" not in process.stdout and "Segmentation" not in process.stdout
-    system = variables.get("SYSTEM", "virtio_demo")
-    assert not (conftest.directory_of(system) / "loader.img").exists()
+    assert not (conftest.directory_of(variables.pop("SYSTEM"), **variables) / "loader.img").exists()
     return process.stdout
 
 
@@ -71,8 +70,10 @@ def test_description_with_errors(mine):
 
 
 def test_system_that_is_not_there():
-    out = fails(["SYSTEM=nothing_like_it"], SYSTEM="nothing_like_it")
-    assert "virtio_demo" in out, "it does not say which there are"
+    for target in ("image", "directory"):
+        process = conftest.make(target, SYSTEM="nothing_like_it")
+        assert process.returncode != 0 and "SYSTEM=nothing_like_it" in process.stdout
+        assert "virtio_demo" in process.stdout, "it does not say which there are"
 
 
 def test_sdk_that_is_none(tmp_path):
@@ -110,7 +111,7 @@ def test_names_of_a_system():
                             SEL4CP_CONFIG="debug", SEL4CP_BOARD="qemu_arm_virt_hyp",
                             SYSTEM="virtio_demo.system")
     assert process.returncode == 0, process.stdout
-    assert (conftest.directory_of("virtio_demo", "debug") / "loader.img").exists()
+    assert (conftest.directory_of("virtio_demo", MICROKIT_CONFIG="debug") / "loader.img").exists()
 
 
 def test_help():
@@ -190,12 +191,11 @@ def test_names_of_files_are_no_code(mine, tmp_path, prefill):
         pytest.skip("the SDK is what it is")
     system = files_by_code(tmp_path, mine)
     variables = {"QEMU": os.environ.get("QEMU") or "qemu-system-aarch64"}
-    directory = conftest.directory_of(system)
     if not prefill:
         old = tmp_path / "microkit-sdk-2.0.1"
         old.mkdir()
         variables["MICROKIT_SDK"] = sdk_before_2_2(old)
-        directory = directory.with_name(directory.name.replace("bundled", old.name))
+    directory = conftest.directory_of(system, **variables)
     for _ in range(2):  # the second time make reads what the first has made
         process = conftest.make("image", SYSTEM=system, **variables)
         assert process.returncode == 0, process.stdout[-4000:]
