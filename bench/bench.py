@@ -27,6 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 
 import build  # noqa: E402  (found by the lines above)
+import cores  # noqa: E402
 import devices  # noqa: E402
 import exits  # noqa: E402
 import machine  # noqa: E402
@@ -44,11 +45,11 @@ PATHS = ("isolated", "vhost")
 TRAFFIC = {"request_seconds": 0.1, "tcp": "32M", "udp": {64: "256K", 1400: "4M"}}
 MODES = {
     "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 3, "turns": 3, "counts": (2, 4, 8),
-             "devices": True},
+             "devices": True, "core_turns": 3, "core_idle": 10, "tcp_seconds": 2},
     "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
-              "devices": False},
+              "devices": False, "core_turns": 1, "core_idle": 5, "tcp_seconds": 2},
 }
-PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "wall"]
+PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "wall", "cores"]
 BEGIN = time.monotonic()
 
 
@@ -235,6 +236,8 @@ def main():
                 keep(at[done], done.result())
     if "wall" in options.parts:
         keep(["wall"], by_the_clock(runs, host, options))
+    if "cores" in options.parts:
+        keep(["cores"], cores.measure(host, options, say))
     if failures:
         sys.exit(f"bench: failed: {', '.join(failures)}; what was measured is in {out}")
 

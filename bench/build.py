@@ -24,6 +24,15 @@ for path in ("isolated", "vhost"):
         SYSTEMS[f"bench_{path}_{count}"] = (
             f"defaults: {{path: {path}}}\nvms:\n"
             f"  vm: {{count: {count}, memory: 96 MiB, ip: 192.168.1.1/24}}\n")
+# The part `cores`: the same on one core and on several. A machine with several vCPUs names a core for
+# each; on one core there is none to name.
+for path in ("isolated", "vhost"):
+    for cores in (1, 2):
+        SYSTEMS[f"bench_{path}_on_{cores}"] = f"cores: {cores}\n" + SYSTEMS[f"bench_{path}"]
+for vcpus, cores, cpu in ((1, 1, ""), (2, 1, ""), (2, 2, ", cpu: [0, 1]"),
+                          (4, 1, ""), (4, 2, ", cpu: [0, 1, 0, 1]")):
+    SYSTEMS[f"bench_{vcpus}_vcpus_on_{cores}"] = (
+        f"cores: {cores}\nvms:\n  vm0: {{vcpus: {vcpus}{cpu}, ip: 192.168.1.1/24}}\n")
 
 
 def initramfs(options):

@@ -10,11 +10,11 @@ import collections
 import os
 import pathlib
 import re
-import socket
 import tempfile
 import time
 
 import machine
+import monitor
 import traffic
 
 CAUSES = {0x01: "wfi", 0x07: "floating point", 0x16: "hvc", 0x17: "smc", 0x18: "system register",
@@ -29,22 +29,6 @@ INTERRUPTS = {25: "interrupt's end", 26: "time slice's end", 27: "guest's timer"
               30: "timer driver's interrupt"}
 SYNDROME = re.compile(r"\.\.\.with ESR 0x([0-9a-f]+)/")  # the exception class
 MEGABYTES = 64
-
-
-class Monitor:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.wait()
-
-    def wait(self):
-        text = b""
-        while not text.endswith(b"(qemu) "):
-            text += self.socket.recv(65536)
-
-    def command(self, text):
-        self.socket.sendall(text.encode() + b"\n")
-        self.wait()
 
 
 class Count:
@@ -93,22 +77,22 @@ def per_segment(run, virtual, say):
     say(f"exits while {MEGABYTES} MB go over")
     with tempfile.TemporaryDirectory() as directory:
         path, log = os.path.join(directory, "monitor"), pathlib.Path(directory) / "log"
-        arguments = [*virtual, "-monitor", f"unix:{path},server=on,wait=off", "-D", str(log)]
+        arguments = [*virtual, *monitor.arguments(path), "-D", str(log)]
         with machine.Machine(run, arguments) as system:
             system.login(0)
             system.login(1)
             system.output(1, f"ping -c 3 -i 0.1 {traffic.SERVER}", 600)
             system.output(0, "iperf3 -s -D -1; sleep 1")
             before = packets(system)
-            monitor = Monitor(path)
+            qemu = monitor.Monitor(path)
             # What is typed costs exits, too: all but the last key comes before the log is on.
             system.start(1, f"read go; iperf3 -c {traffic.SERVER} -n {MEGABYTES}M >/tmp/iperf")
             system.expect(r"<begin>\r*\n", 600)
             time.sleep(0.5)
-            monitor.command("log int,trace:gic_acknowledge_irq")
+            qemu.command("log int,trace:gic_acknowledge_irq")
             system.send("\r")
             system.expect(r"<end 0>", 600)
-            monitor.command("log none")
+            qemu.command("log none")
             system.expect(machine.PROMPT, 600)
             after = packets(system)
             time.sleep(0.2)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The results as a table: a row for each figure, a column for each system."""
 
+import cores
 import primitives
 
 COLUMNS = ("isolated", "vhost", "KVM peer", "loopback")
@@ -114,6 +115,13 @@ def clock(results):
                f" one machine's without a hypervisor ({boot['direct_s']:.2f} s)")
 
 
+def several(results):
+    yield line("", "measured", "against", "ratio", "goal")
+    for row_of in cores.ROWS:
+        if cells := row_of.cells(results["cores"]):
+            yield line(*cells)
+
+
 def sizes(results):
     of = results["sizes"]
     yield line("system image, with the guests' files",
@@ -151,6 +159,9 @@ def text(results):
                                    + f"{f:>6}") for n, f in results["primitives"].items()]])
     if results.get("wall"):
         parts.append(["", "The host's clock", head, rule, *clock(results)])
+    if results.get("cores"):
+        parts.append(["", "Several cores, the host's clock, in turns; the best run of each", rule,
+                      *several(results)])
     if results.get("sizes"):
         parts.append(["", "Sizes", rule, *sizes(results)])
     return "\n".join("\n".join(part) for part in parts)

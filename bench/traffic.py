@@ -37,10 +37,12 @@ def ping(pair, count, pause, number=1, to=SERVER):
             "p99_ms": float(text.split()[-1]), "max_ms": high}
 
 
-def iperf(pair, how, amount, number=1, to=SERVER, server=0):
-    """The end of iperf3's JSON, the client's, when so much has gone over; the server ends with it."""
+def iperf(pair, how, amount=None, number=1, to=SERVER, server=0):
+    """The end of iperf3's JSON, the client's, when so much has gone over, or after the time that `how`
+    says; the server ends with it."""
+    much = f"-n {amount}" if amount else ""
     pair.output(server, "iperf3 -s -D -1; sleep 1")
-    pair.output(number, f"iperf3 -J -c {to} -n {amount} {how} >/tmp/iperf", LONG)
+    pair.output(number, f"iperf3 -J -c {to} {much} {how} >/tmp/iperf", LONG)
     # Without the intervals, which are long.
     text = pair.output(number, "sed -n '/^.\"end\"/,$p' /tmp/iperf", LONG)
     return ending(text)
