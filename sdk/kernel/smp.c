@@ -28,35 +28,47 @@ static struct cpu *volatile starting;
 
 /* ---- Waiting ---- */
 
-/* Do what the core that holds the lock asks for. */
-static void serve(struct cpu *cpu)
+/* Do what the core that holds the lock asks for. Returns whether it has asked. */
+static bool serve(struct cpu *cpu)
 {
     void (*function)(struct cpu *, void *) = __atomic_load_n(&cpu->call, __ATOMIC_ACQUIRE);
 
-    if (function != NULL) {
-        function(cpu, cpu->call_argument);
-        __atomic_store_n(&cpu->call, NULL, __ATOMIC_RELEASE);
+    if (function == NULL) {
+        return false;
     }
+    function(cpu, cpu->call_argument);
+    __atomic_store_n(&cpu->call, NULL, __ATOMIC_RELEASE);
+    return true;
 }
 
-/* Whether it has got the lock. If not, to free it ends this core's next WFE. */
+/*
+ * Whether it has got the lock. If not, its monitor watches the lock, and to free that ends this
+ * core's next WFE. A store-exclusive may fail for no reason, and then no monitor watches.
+ */
 static inline bool try_lock(void)
 {
     uint32_t held, failed;
 
-    __asm__ volatile("ldaxr %w0, %1" : "=r"(held) : "Q"(kernel_lock) : "memory");
-    if (held) {
-        return false;
-    }
-    __asm__ volatile("stxr %w0, %w2, %1" : "=&r"(failed), "=Q"(kernel_lock) : "r"(1) : "memory");
-    return !failed;
+    do {
+        __asm__ volatile("ldaxr %w0, %1" : "=r"(held) : "Q"(kernel_lock) : "memory");
+        if (held) {
+            return false;
+        }
+        __asm__ volatile("stxr %w0, %w2, %1"
+                         : "=&r"(failed), "=Q"(kernel_lock)
+                         : "r"(1)
+                         : "memory");
+    } while (failed);
+    return true;
 }
 
 void smp_lock(struct cpu *cpu)
 {
     while (!try_lock()) {
-        serve(cpu);
-        __asm__ volatile("wfe" ::: "memory");
+        /* A function's stores may have cleared the monitor: WFE only if there was none. */
+        if (!serve(cpu)) {
+            __asm__ volatile("wfe" ::: "memory");
+        }
     }
 }
 
