@@ -117,6 +117,7 @@ def lanes(options):
              pytest("tool", "the microkit tool", "tests/tool", build, environment),
              pytest("tools", "the generator", "tests/tools", build, environment),
              pytest("guest", "the guests' files", "tests/guest", build, environment),
+             pytest("models", "models of protocols", "tests/models", build, environment),
              pytest("kernel", "the bundled kernel", "tests/kernel", build, environment)]
     systems = [pytest("systems", "systems", "tests/system", build, environment)]
     if options.also:

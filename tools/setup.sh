@@ -115,6 +115,7 @@ check|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 check|cross_library|libc.a|libc6-dev-arm64-cross|sysroot-aarch64-fcNN-glibc|aarch64-linux-gnu-glibc
 check|program|dot|graphviz|graphviz|graphviz
 check|program|zstd|zstd|zstd|zstd
+check|program|spin|spin|-|-
 lint|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
 lint|program|clang|clang|clang|clang
 lint|program|clang-format|clang-format|clang-tools-extra|clang
@@ -156,6 +157,9 @@ TABLE
             echo "make: where picolibc is no package, build it for $cross and say where it is: PICOLIBC=DIR" \
                 "(DIR/include, DIR/lib)"
             ;;
+        esac
+        case $missing in
+        *spin\|*) echo "make: where spin is no package, build it: https://github.com/nimble-code/Spin" ;;
         esac
     } >&2
     exit 1

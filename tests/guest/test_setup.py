@@ -60,6 +60,8 @@ def test_other_distributions_are_told_by_their_names(machine):
     assert "PICOLIBC=" in done.stdout
     assert row(done, "dtc") is None, "that is for the tests"
     assert row(machine("check"), "dtc") == ["device-tree-compiler", "dtc", "dtc"]
+    assert row(machine("check"), "spin") == ["spin", "-", "-"]
+    assert "where spin is no package" in machine("check").stdout
 
 
 def test_ones_own_emulator_is_ones_own_business(machine):
