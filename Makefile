@@ -73,7 +73,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk packages packages-check packages-lint packages-coverage packages-picture sdk guest \
-        sdk-there generator image directory demo run check lint coverage bench plot systems picture clean
+        sdk-there generator image directory demo run check storm lint coverage bench plot systems picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -83,6 +83,7 @@ help:
 	@echo "  make demo      build virtio_demo, boot it, let one machine ping the other, power off"
 	@echo "  make run       boot a system and sit at its consoles"
 	@echo "  make check     run all tests"
+	@echo "  make storm     the bundled kernel's cores against each other, as long as STORM_SECONDS says (60)"
 	@echo "  make lint      look over all sources: format, suspicious code, style"
 	@echo "  make coverage  how much of each room the tests on the host execute; SECONDS=N of fuzzing before"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
@@ -203,6 +204,13 @@ check: packages-check packages-lint sdk sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
 	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(EMULATOR)'
+
+# Four storms, one after the other. STORM chooses by name: 2 or 4 cores, smp-debug or smp-release.
+storm: packages-check sdk
+	$(Q)BUILD_DIR='$(BUILD)' MICROKIT_SDK='$(BUNDLED_SDK)' QEMU='$(EMULATOR)' PYTHONDONTWRITEBYTECODE=1 \
+	    STORM_SECONDS='$(or $(STORM_SECONDS),60)' STORM_SEED='$(STORM_SEED)' \
+	    $(PYTHON) -u -m pytest -p no:cacheprovider -v -s --tb=short --no-header \
+	    -k '$(or $(STORM),storm)' $(ROOT)/tests/kernel/test_storm.py
 
 bench: packages packages-check sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(EMULATOR)' \

@@ -17,13 +17,17 @@
 #ifndef STORM_NODES
 #define STORM_NODES        2
 #define STORM_SEED         1ul
-#define STORM_MILLISECONDS 1000ul
+#define STORM_MILLISECONDS 1000ul /* it lasts that long at least */
+#define STORM_LIMIT        1000ul /* ms it goes on at most until each kind has happened often */
 #endif
+
+#define OFTEN 100
 
 struct storm {
     uint64_t nodes; /* how many there are; the judge sets it, then starts the others */
     uint64_t seed;
     volatile uint64_t until; /* on the counter; 0: not started */
+    volatile bool over;      /* the judge says so */
     volatile uint64_t quiet; /* bit N: node N has stopped */
     struct {
         volatile uint64_t sent[NODES]; /* notifications to each */
