@@ -36,7 +36,9 @@ CPPCHECK_OPTIONS = ["-D__asm__(x)=", "--force", "--suppress=uninitvar",
                     "--suppress=nullPointerArithmeticOutOfMemory:tests/*",
                     "--suppress=normalCheckLevelMaxBranches"]
 
-SDK_HEADERS = ("sdk/libmicrokit/include", "sdk/libmicrokit/config/release")
+# The SDK's configs that files of a kind are looked at in: of the kernel, both sides of its #ifs.
+CONFIGS = {"kernel": ("release", "smp-debug")}
+CONFIGS_OF_OTHERS = ("release",)
 
 
 def output(*command):
@@ -76,10 +78,11 @@ def is_python(name):
 
 # ---- How C is compiled, as far as a parser has to know ----------------------------------------------
 
-def flags(kind):
+def flags(kind, config):
     """Clang's, for files of a kind."""
     common = ["-std=gnu11", "-Wall", "-Wextra", "-I."]
-    sdk = [word for path in SDK_HEADERS for word in ("-isystem", path)]
+    headers = ("sdk/libmicrokit/include", f"sdk/libmicrokit/config/{config}")
+    sdk = [word for path in headers for word in ("-isystem", path)]
     target = [f"--target={CROSS.rstrip('-')}", "-ffreestanding", *common]
     if kind == "unit":
         return ["-Itests/unit/fake", *sdk, *common]
@@ -87,7 +90,7 @@ def flags(kind):
         libraries = output("pkg-config", "--cflags-only-I", "libxml-2.0", "libelf").split()
         return [*common, *(flag.replace("-I", "-isystem", 1) for flag in libraries)]
     if kind == "sdk":
-        return [*target, *(f"-I{path}" for path in SDK_HEADERS)]
+        return [*target, *(f"-I{path}" for path in headers)]
     if kind == "kernel":
         return [*target, *sdk]
     own = output("clang", "-print-resource-dir").strip()
@@ -116,8 +119,8 @@ def tidy_commands(files):
     for kind, names in by_kind.items():
         names.sort(key=lambda name: -(ROOT / name).stat().st_size)
         chunks = (len(names) + CHUNK - 1) // CHUNK
-        commands += [["clang-tidy", "--quiet", *names[first::chunks], "--", *flags(kind)]
-                     for first in range(chunks)]
+        commands += [["clang-tidy", "--quiet", *names[first::chunks], "--", *flags(kind, config)]
+                     for config in CONFIGS.get(kind, CONFIGS_OF_OTHERS) for first in range(chunks)]
     return commands
 
 

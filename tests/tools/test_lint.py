@@ -88,3 +88,17 @@ def test_linter_that_does_not_run_has_not_passed(tree):
                           stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 1
     assert verdicts(done.stdout) == {"clang-format": "FAILED"} and "no-such-option" in done.stdout
+
+
+def test_kernel_for_several_cores_is_looked_at(tree):
+    """And the one for one core."""
+    recursion = "int {0}(int n)\n{{\n    return n > 0 ? {0}(n - 1) : 0;\n}}\n"
+    config = "sdk/libmicrokit/config/{}/kernel/gen_build.h"
+    status, output = tree({
+        config.format("release"): "",
+        config.format("smp-debug"): "#define CONFIG_ENABLE_SMP_SUPPORT 1\n",
+        "sdk/kernel/bad.c": "#include <kernel/gen_build.h>\n#ifdef CONFIG_ENABLE_SMP_SUPPORT\n"
+                            + recursion.format("many") + "#else\n" + recursion.format("one") + "#endif\n"})
+    assert status != 0
+    found = re.findall(r"^sdk/kernel/bad.c:\d+:\d+: .*'(\w+)' is within a recursive", output, re.M)
+    assert found == ["many", "one"], output
