@@ -42,7 +42,8 @@ def make(target, **variables):
     settings.update(variables)
     environment = {k: v for k, v in os.environ.items()
                    if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", *settings, "MICROKIT_SDK")}
-    command = ["make", "--no-print-directory", "-C", str(ROOT), target, *(f"{k}={v}" for k, v in settings.items())]
+    command = ["make", "--no-print-directory", "-C", str(ROOT), target,
+               *(f"{k}={v}" for k, v in settings.items())]
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, env=environment, check=False)
 
@@ -56,6 +57,7 @@ def directory_of(system, **variables):
 
 # SDKs before 2.1 have no config for several cores.
 HAS_CORES = (SDK / "board" / BOARD / f"smp-{CONFIG.removeprefix('smp-')}").is_dir()
+needs_cores = pytest.mark.skipif(not HAS_CORES, reason="the SDK has no config for several cores")
 
 
 def uses_cores(system):
@@ -79,6 +81,27 @@ def build(system, **variables):
     return directory_of(system, **variables) / "run"
 
 
+def build_with_new_disk(system):
+    """As build, and nothing that machines have written to the disk before is there."""
+    process = make("disk", SYSTEM=system)
+    assert process.returncode == 0, process.stdout[-4000:]
+    return build(system)
+
+
+def make_guests(directory):
+    """The images of the guests of our own (hostile/)."""
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["make", "-s", "-C", HERE / "hostile", f"OUT={directory}"], check=True,
+                   stdin=subprocess.DEVNULL)
+
+
+def make_disktool(directory):
+    """The program that Linux guests use their disks with."""
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["aarch64-linux-gnu-gcc", "-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror",
+                    "-o", directory / "disktool", HERE / "disktool.c"], check=True)
+
+
 class Booter:
     """Boots systems, keeps a log of each, and ends them when the test (or file) is over."""
 
@@ -86,14 +109,14 @@ class Booter:
         self.name = name
         self.machines = []
 
-    def __call__(self, system, arguments=(), timeout=machine.FAR, **variables):
-        return self.start(build(system, **variables), arguments, timeout)
+    def __call__(self, system, arguments=(), timeout=machine.FAR, monitor=None, **variables):
+        return self.start(build(system, **variables), arguments, timeout, monitor)
 
-    def start(self, command, arguments=(), timeout=machine.FAR):
+    def start(self, command, arguments=(), timeout=machine.FAR, monitor=None):
         """Run a command that boots a system."""
         LOGS.mkdir(parents=True, exist_ok=True)
         log = (LOGS / f"{self.name}.{len(self.machines)}.log").open("w", encoding="utf-8")
-        running = machine.Machine(command, arguments, log, timeout)
+        running = machine.Machine(command, arguments, log, timeout, monitor)
         self.machines.append((running, log))
         return running
 
@@ -121,22 +144,26 @@ def pytest_runtest_makereport(item):
     """Remember that a test failed: what it has left of a shared system is not for the next one."""
     report = (yield).get_result()
     if report.failed:
-        item.session.config.demo_is_spoilt = True
+        item.session.config.shared_is_spoilt = True
 
 
-class Demo:
-    """virtio_demo with both shells ready and vm1's address set, booted when first asked for."""
+class Shared:
+    """
+    A system that a file's tests share, booted when first asked for, and anew after a test has failed.
+    `begin` boots it: a function of a booter.
+    """
 
-    def __init__(self, booter):
-        self.booter = booter
+    def __init__(self, request, begin):
+        self.booter = Booter(log_name(request))
+        self.begin = begin
         self.running = None
 
-    def system(self):
+    def system(self, config):
+        if getattr(config, "shared_is_spoilt", False):
+            self.drop()
+        config.shared_is_spoilt = False
         if self.running is None:
-            self.running = self.booter("virtio_demo")
-            self.running.login(0)
-            self.running.login(1)
-            self.running.output(1, "ifconfig eth0 192.168.1.2")
+            self.running = self.begin(self.booter)
         return self.running
 
     def drop(self):
@@ -144,17 +171,22 @@ class Demo:
         self.running = None
 
 
+def begin_demo(booter):
+    """virtio_demo with both shells ready and vm1's address set."""
+    running = booter("virtio_demo")
+    running.login(0)
+    running.login(1)
+    running.output(1, "ifconfig eth0 192.168.1.2")
+    return running
+
+
 @pytest.fixture(scope="module")
 def shared_demo(request):
-    shared = Demo(Booter(log_name(request)))
+    shared = Shared(request, begin_demo)
     yield shared
     shared.drop()
 
 
 @pytest.fixture
 def demo(shared_demo, pytestconfig):
-    """The system that a file's tests share; after one has failed, a new one."""
-    if getattr(pytestconfig, "demo_is_spoilt", False):
-        shared_demo.drop()
-    pytestconfig.demo_is_spoilt = False
-    return shared_demo.system()
+    return shared_demo.system(pytestconfig)

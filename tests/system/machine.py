@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A running system, as a person at its terminal has it: one UART, several machines behind it."""
 
+import json
 import re
 import signal
+import socket
+import tempfile
 import time
 
 import pexpect
@@ -46,8 +49,11 @@ class Listener:
 class Machine:
     """QEMU with a system in it. All times are in seconds and of the host's clock."""
 
-    def __init__(self, command, arguments=(), log=None, timeout=FAR):
-        self.child = pexpect.spawn(str(command), [str(a) for a in arguments], encoding="utf-8",
+    def __init__(self, command, arguments=(), log=None, timeout=FAR, monitor=None):
+        """`monitor`: a Monitor that is to be this QEMU's."""
+        self.monitor = monitor
+        arguments = [str(a) for a in (*arguments, *(monitor.arguments if monitor else ()))]
+        self.child = pexpect.spawn(str(command), arguments, encoding="utf-8",
                                    codec_errors="replace", timeout=timeout, echo=False,
                                    dimensions=(50, 200))
         self.listener = Listener(log)
@@ -71,6 +77,8 @@ class Machine:
                     break
                 time.sleep(0.1)
         self.child.close(force=True)
+        if self.monitor is not None:
+            self.monitor.close()
 
     def send(self, text):
         self.child.send(text)
@@ -142,6 +150,34 @@ class Machine:
         assert status == 0, f"{command!r} ended with {status}: {output}"
         return output
 
+    # ---- The network ----
+
+    def pings(self, number, address, count=5):
+        """Whether all of so many pings are answered."""
+        output = self.output(number, f"ping -c {count} -i 0.2 -W 5 {address}")
+        return ping_statistics(output)[:2] == (count, count)
+
+    def transfer(self, sender, receiver, address, kib=4096):
+        """Send a file by TCP to the receiver's address; whether it has come through as it was."""
+        self.output(receiver, "nc -l -p 4000 </dev/null | md5sum >/tmp/got &")
+        self.output(sender, f"dd if=/dev/urandom of=/tmp/sent bs=1024 count={kib} 2>/dev/null; sleep 1")
+        self.output(sender, f"nc {address} 4000 -e cat /tmp/sent")
+        sent = self.output(sender, "md5sum </tmp/sent")
+        return sent.split()[0] == self.output(receiver, "sleep 1; cat /tmp/got").split()[0]
+
+    # ---- A disk that is written and read at random, by the program of disktool.c in /mnt ----
+
+    def start_verifying(self, number, seconds):
+        self.output(number, "rm -f /tmp/status; (/mnt/disktool verify /dev/vda "
+                            f"{seconds} {number + 1} >/tmp/said 2>&1; echo $? >/tmp/status) &")
+
+    def finish_verifying(self, number):
+        """All blocks that the machine has written in the meantime are what it has written."""
+        said = self.output(number, "while [ ! -s /tmp/status ]; do sleep 1; done; "
+                                   "cat /tmp/said; echo status $(cat /tmp/status)")
+        match = re.search(r"verified (\d+) blocks, 0 bad\nstatus 0", said)
+        assert match and int(match[1]) > 100, said
+
     # ---- Pings that go on for as long as something else is tried ----
 
     def keep_pinging(self, number, target):
@@ -158,6 +194,41 @@ class Machine:
         output = self.output(number, "touch /tmp/enough; wait $pings; cat /tmp/pings", timeout)
         counts = [ping_statistics(run)[:2] for run in re.split(r"(?m)^(?=PING )", output)[1:]]
         return sum(sent for sent, _ in counts), sum(received for _, received in counts)
+
+
+class Monitor:
+    """One QEMU's own monitor (QMP), at a socket; `arguments` are for QEMU."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = f"{self.directory.name}/monitor"
+        self.arguments = ("-qmp", f"unix:{self.path},server=on,wait=off")
+        self.file = None
+
+    def close(self):
+        if self.file is not None:
+            self.file.close()
+        self.directory.cleanup()
+
+    def command(self, name, **arguments):
+        """What QEMU answers to a command."""
+        if self.file is None:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(self.path)
+                self.file = connection.makefile("rw", encoding="utf-8")
+            self.command("qmp_capabilities")
+        self.file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            assert "error" not in answer, answer
+            if "return" in answer:
+                return answer["return"]
+
+    def exception_levels(self):
+        """Of all cores, now. They are not stopped: that would bring each to an interrupt first."""
+        text = self.command("human-monitor-command", **{"command-line": "info registers -a"})
+        return [int(level) for level in re.findall(r"PSTATE=.*EL(\d)[th]", text)]
 
 
 def ping_statistics(output):

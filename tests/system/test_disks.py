@@ -24,29 +24,18 @@ KILLS = 20
 @pytest.fixture(scope="module")
 def place():
     """A directory with the systems of this file and what they need besides."""
-    programs = PLACE / "programs"
-    programs.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={PLACE}"], check=True,
-                   stdin=subprocess.DEVNULL)
-    subprocess.run(["aarch64-linux-gnu-gcc", "-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror",
-                    "-o", programs / "disktool", conftest.HERE / "disktool.c"], check=True)
+    conftest.make_guests(PLACE)
+    conftest.make_disktool(PLACE / "programs")
     for path in conftest.HERE.glob("disk_*.yaml"):
         shutil.copy(path, PLACE)
     return PLACE
-
-
-def fresh(system):
-    """Build a system with a new disk; returns the command that boots it."""
-    process = conftest.make("disk", SYSTEM=system)
-    assert process.returncode == 0, process.stdout[-4000:]
-    return conftest.build(system)
 
 
 class Power:
     """Boots one system again and again, on one disk."""
 
     def __init__(self, booter, system):
-        self.command = fresh(system)
+        self.command = conftest.build_with_new_disk(system)
         self.booter = booter
         self.system = system
 
@@ -121,23 +110,10 @@ def prepare(running):
     return running
 
 
-def start_verify(running, number, seconds):
-    running.output(number, "rm -f /tmp/status; (/mnt/disktool verify /dev/vda "
-                           f"{seconds} {number + 1} >/tmp/said 2>&1; echo $? >/tmp/status) &")
-
-
-def finish_verify(running, number):
-    """All blocks that the machine has written in the meantime are what it has written."""
-    said = running.output(number, "while [ ! -s /tmp/status ]; do sleep 1; done; "
-                                  "cat /tmp/said; echo status $(cat /tmp/status)")
-    match = re.search(r"verified (\d+) blocks, 0 bad\nstatus 0", said)
-    assert match and int(match[1]) > 100, said
-
-
 def test_two_writers_and_one_who_asks_too_much(boot, place):
     """A guest of our own asks its disk for what is not there, is answered by errors, and then floods
     the disk. The others write and verify meanwhile, and one of them is reset while it does."""
-    fresh(place / "disk_pair.yaml")
+    conftest.build_with_new_disk(place / "disk_pair.yaml")
     running = boot(place / "disk_pair.yaml")
     prepare(running)
     running.focus(2)
@@ -148,19 +124,19 @@ def test_two_writers_and_one_who_asks_too_much(boot, place):
     assert "device is stopped until its driver resets it" in match[1]
 
     for number in (0, 1):
-        start_verify(running, number, 30)
+        running.start_verifying(number, 30)
     for number in (0, 1):
-        finish_verify(running, number)
+        running.finish_verifying(number)
 
-    start_verify(running, 1, 20)
+    running.start_verifying(1, 20)
     running.start(0, "dd if=/dev/zero of=/dev/vda bs=1M oflag=direct & sleep 1; reboot -f")
     running.expect("vm0 is ready")
     running.focused = None
     running.login(0)
     running.output(0, "mount -o ro /dev/vdb /mnt")
-    finish_verify(running, 1)
-    start_verify(running, 0, 2)
-    finish_verify(running, 0)
+    running.finish_verifying(1)
+    running.start_verifying(0, 2)
+    running.finish_verifying(0)
     status, said = running.run(0, "dd if=/dev/zero of=/dev/vdb bs=512 count=1 conv=fsync")
     assert status != 0, said  # the machine's read-only disk
 
@@ -177,7 +153,7 @@ def boot_with(booter, command, old, new):
 
 def test_errors_of_the_disk_are_for_the_one_who_asked(boot, place):
     """QEMU's blkdebug fails one sector for reading and one for writing, both of vm0's disk."""
-    command = fresh(place / "disk_pair.yaml")
+    command = conftest.build_with_new_disk(place / "disk_pair.yaml")
     first = parts_of(command)["vm0", 0][0] // 512
     rules = "".join(f'[inject-error]\nevent = "none"\niotype = "{kind}"\nerrno = "5"\n'
                     f'sector = "{first + sector}"\nonce = "off"\n'
@@ -186,7 +162,7 @@ def test_errors_of_the_disk_are_for_the_one_who_asked(boot, place):
     running = boot_with(boot, command, "file=disk.img",
                         f"file=blkdebug:{command.parent}/blkdebug.conf:{command.parent}/disk.img")
     prepare(running)
-    start_verify(running, 1, 10)
+    running.start_verifying(1, 10)
     for what, expected in (("if=/dev/vda of=/dev/null skip=1000 iflag=direct", "error"),
                            ("if=/dev/vda of=/dev/null skip=999 iflag=direct", "records"),
                            ("if=/dev/vda of=/dev/null skip=1001 iflag=direct", "records"),
@@ -199,7 +175,7 @@ def test_errors_of_the_disk_are_for_the_one_who_asked(boot, place):
             assert status != 0 and "Input/output error" in said, f"{what}: {said}"
         else:
             assert status == 0, f"{what}: {said}"
-    finish_verify(running, 1)
+    running.finish_verifying(1)
     assert running.output(0, "dmesg | grep -c 'I/O error, dev vda' || true").strip() == "2"
     assert running.output(1, "dmesg | grep -c 'I/O error' || true").strip() == "0"
 
@@ -288,7 +264,7 @@ def test_partitions(boot, place):
 def test_a_disk_is_kept_until_it_is_made_anew(place):
     system = place / "kept.yaml"
     system.write_text("vms: {vm0: {disks: [4 MiB]}}\n")
-    image = fresh(system).parent / "disk.img"
+    image = conftest.build_with_new_disk(system).parent / "disk.img"
     with image.open("r+b") as file:
         file.seek(1 << 20)
         file.write(b"precious")
@@ -298,7 +274,7 @@ def test_a_disk_is_kept_until_it_is_made_anew(place):
     process = conftest.make("image", SYSTEM=system)
     assert process.returncode != 0 and "'make disk' makes it anew" in process.stdout
     assert b"precious" in image.read_bytes()
-    fresh(system)
+    conftest.build_with_new_disk(system)
     assert b"precious" not in image.read_bytes()
 
 

@@ -7,7 +7,6 @@ each other all the while, and what its monitor says of it is read.
 
 import re
 import shutil
-import subprocess
 
 import pytest
 
@@ -33,11 +32,10 @@ CAUSES = {
 def guests():
     """Where the guests are, and systems that have them."""
     place = conftest.BUILD_DIR / "check" / "hostile"
-    place.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={place}"], check=True,
-                   stdin=subprocess.DEVNULL)
-    for name in ("hostile", "hostile_vhost", "leftover"):
-        shutil.copy(conftest.HERE / f"{name}.yaml", place)
+    conftest.make_guests(place)
+    for pattern in ("hostile*.yaml", "leftover*.yaml"):
+        for path in conftest.HERE.glob(pattern):
+            shutil.copy(path, place)
     return place
 
 
@@ -47,34 +45,54 @@ def hostile(boot, guests, request):
     return boot(guests / f"{request.param}.yaml")
 
 
-def test_offences_harm_the_offender_alone(hostile):
-    for number in (0, 1):
-        hostile.login(number)
-    hostile.keep_pinging(0, "192.168.1.2")
-    hostile.focus(2)
-    hostile.send("\r")  # it is held until now
-    hostile.child.expect(r"hostile: done, (\d+) bad", searchwindowsize=machine.WINDOW)
-    said, bad = hostile.child.before, hostile.child.match[1]
+def offend(system, number):
+    """Start a hostile machine, and wait until it has done its worst; returns what was said."""
+    system.focus(number)
+    system.send("\r")  # it is held until now
+    system.child.expect(r"hostile: done, (\d+) bad", searchwindowsize=machine.WINDOW)
+    said, bad = system.child.before, system.child.match[1]
     said = machine.CONTROL.sub("", said).replace("\r", "")
     assert bad == "0", "\n".join(re.findall(r"hostile: BAD.*", said))
+    return said
 
-    # It goes on flooding its monitor with faults while this is asked.
-    hostile.login(0)
-    hostile.output(0, "sleep 3")
-    sent, received = hostile.stop_pinging(0)
+
+def offend_beside_others(system, offenders):
+    """What hostile machines have said, while two neighbours ping each other and do not notice."""
+    for number in (0, 1):
+        system.login(number)
+    system.keep_pinging(0, "192.168.1.2")
+    said = [offend(system, number) for number in offenders]
+
+    # They go on flooding their monitors with faults while this is asked.
+    system.login(0)
+    system.output(0, "sleep 3")
+    sent, received = system.stop_pinging(0)
     assert sent > 20 and received == sent, f"{received} of {sent} came back"
-    hostile.login(1)
-    assert hostile.output(1, "hostname").strip() == "vm1"
+    system.login(1)
+    assert system.output(1, "hostname").strip() == "vm1"
+    return said
 
+
+def test_offences_harm_the_offender_alone(hostile):
+    (said,) = offend_beside_others(hostile, [2])
     messages = re.findall(r"vmm hostile: .*", said)
     for cause, pattern in CAUSES.items():
         assert any(re.search(pattern, line) for line in messages), \
             f"no message of: {cause}; these there are: {chr(10).join(messages)}"
 
 
-def test_a_start_finds_nothing_of_the_last_one(boot, guests):
+@conftest.needs_cores
+def test_offences_from_two_cores_at_once(boot, guests):
+    """By both data paths; each offender has one vCPU on its monitor's core, and one on the other."""
+    for said in offend_beside_others(boot(guests / "hostile_cores.yaml"), [2, 3]):
+        assert "hostile: ok two vCPUs attack one card" in said
+        assert "hostile: ok a vCPU is switched on and off while the other attacks" in said
+
+
+@pytest.mark.parametrize("name", ["leftover", pytest.param("leftover_cores", marks=conftest.needs_cores)])
+def test_a_start_finds_nothing_of_the_last_one(boot, guests, name):
     """Neither after SYSTEM_RESET nor after CPU_OFF and CPU_ON: registers are as after power-on."""
-    system = boot(guests / "leftover.yaml")
+    system = boot(guests / f"{name}.yaml")
     found = []
     while len(found) < 12:  # three times one start of the first processor and three of the second
         system.expect(r"left by cpu (\d): ([0-9a-f]{16})")

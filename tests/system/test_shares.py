@@ -29,9 +29,7 @@ PICOLIBC = os.environ.get("PICOLIBC_LIB") or "/usr/lib/picolibc/aarch64-linux-gn
 def place():
     """Where the guests' images and the systems are."""
     directory = conftest.BUILD_DIR / "check" / "hostile"
-    directory.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["make", "-s", "-C", conftest.HERE / "hostile", f"OUT={directory}"], check=True,
-                   stdin=subprocess.DEVNULL)
+    conftest.make_guests(directory)
     for name in ("shares", "shares_vhost"):
         shutil.copy(conftest.HERE / f"{name}.yaml", directory)
     text = (conftest.HERE / "shares.yaml").read_text()

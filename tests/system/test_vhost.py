@@ -3,7 +3,6 @@
 
 import pytest
 
-import machine
 from conftest import HERE
 
 
@@ -19,18 +18,12 @@ def mixed(boot):
     return system
 
 
-def pings(system, number, target, count=5):
-    output = system.output(number, f"ping -c {count} -i 0.2 -W 5 192.168.1.{target + 1}")
-    return machine.ping_statistics(output)[:2] == (count, count)
+def pings(system, sender, receiver):
+    return system.pings(sender, f"192.168.1.{receiver + 1}")
 
 
-def transfer(system, sender, receiver, kib=4096):
-    """Send a file by TCP; whether it has come through as it was."""
-    system.output(receiver, "nc -l -p 4000 </dev/null | md5sum >/tmp/got &")
-    system.output(sender, f"dd if=/dev/urandom of=/tmp/sent bs=1024 count={kib} 2>/dev/null; sleep 1")
-    system.output(sender, f"nc 192.168.1.{receiver + 1} 4000 -e cat /tmp/sent")
-    sent = system.output(sender, "md5sum </tmp/sent")
-    return sent.split()[0] == system.output(receiver, "sleep 1; cat /tmp/got").split()[0]
+def transfer(system, sender, receiver):
+    return system.transfer(sender, receiver, f"192.168.1.{receiver + 1}")
 
 
 def test_paths_mix(mixed):

@@ -34,6 +34,16 @@ enum virtio_mmio {
     CONFIG = 0x100,
 };
 
+/* PSCI (Arm DEN 0022) */
+#define PSCI_CPU_OFF       0x84000002u
+#define PSCI_SYSTEM_OFF    0x84000008u
+#define PSCI_SYSTEM_RESET  0x84000009u
+#define PSCI_CPU_ON        0xc4000003u
+#define PSCI_AFFINITY_INFO 0xc4000004u
+#define PSCI_OFF           1
+#define PSCI_ALREADY_ON    (-4)
+#define PSCI_ON_PENDING    (-5)
+
 #define VIRTIO_MAGIC 0x74726976u
 
 #define ACKNOWLEDGE 1u
@@ -174,4 +184,23 @@ static inline uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c
 
     __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
     return x0;
+}
+
+/* Whether a text is in the device tree: among the boot arguments, say. */
+static inline bool has_argument(const char *device_tree, const char *argument)
+{
+    /* Its size, big endian (Devicetree specification, 5.2). */
+    uint32_t size = __builtin_bswap32(*(const uint32_t *)(device_tree + 4));
+
+    for (uint32_t i = 0; i < size; i++) {
+        uint32_t n = 0;
+
+        while (argument[n] != '\0' && i + n < size && device_tree[i + n] == argument[n]) {
+            n++;
+        }
+        if (argument[n] == '\0') {
+            return true;
+        }
+    }
+    return false;
 }

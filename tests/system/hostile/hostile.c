@@ -8,8 +8,10 @@
  *     hostile: BAD NAME: why     the monitor let something through, or never answered
  *     hostile: done, N bad
  *
- * After that it goes on for good with what keeps a monitor busiest. It runs with the MMU off, where
- * all of memory is device memory: everything it writes is in memory at once and in order.
+ * After that it goes on for good with what keeps a monitor busiest. If there is a second vCPU, both
+ * attack the card at the same time, and go on together. With "both" among the boot arguments that
+ * is all it does. It runs with the MMU off, where all of memory is device memory: everything it
+ * writes is in memory at once and in order.
  */
 
 #include "card.h"
@@ -182,11 +184,11 @@ static void calls_that_do_not_exist(void)
     check(right, "one was not answered with NOT_SUPPORTED");
 
     step = "PSCI with arguments that make no sense";
-    right = (int32_t)smc(0xc4000003, 0x100, 0, 0) < 0; /* CPU_ON: no such core */
-    right = (int32_t)smc(0xc4000003, ~0UL, ~0UL, ~0UL) < 0 && right;
-    right = (int32_t)smc(0xc4000003, 0, 0x40200000, 0) < 0 && right; /* is on */
-    (void)smc(0xc4000004, ~0UL, ~0UL, ~0UL);                         /* AFFINITY_INFO */
-    (void)smc(0x8400000a, ~0UL, 0, 0);                               /* PSCI_FEATURES */
+    right = (int32_t)smc(PSCI_CPU_ON, 0x100, 0, 0) < 0; /* no such core */
+    right = (int32_t)smc(PSCI_CPU_ON, ~0UL, ~0UL, ~0UL) < 0 && right;
+    right = (int32_t)smc(PSCI_CPU_ON, 0, 0x40200000, 0) < 0 && right; /* is on */
+    (void)smc(PSCI_AFFINITY_INFO, ~0UL, ~0UL, ~0UL);
+    (void)smc(0x8400000a, ~0UL, 0, 0); /* PSCI_FEATURES */
     check(right, "a core was started that does not exist");
 }
 
@@ -472,8 +474,188 @@ static void console_flood(void)
     check(true, "");
 }
 
-void hostile(void)
+static void one(void)
 {
+    addresses_where_nothing_is();
+    accesses_that_cannot_be_emulated();
+    calls_that_do_not_exist();
+    queues_outside_memory();
+    before_and_after_driver_ok();
+    bad_chains();
+    bad_frames();
+    console_flood();
+    distributor_flood();
+    interrupt_flood();
+}
+
+/* ---- Two vCPUs and one card ---- */
+
+/* In start.S. It is hidden so that its address is taken from here, and not from a table. */
+void second_start(void) __attribute__((visibility("hidden")));
+
+enum second { SECOND_ATTACKS, SECOND_IS_TO_END, SECOND_HAS_ENDED };
+
+/* Written by one at a time: the first vCPU ends the attack, the second says that it has ended. */
+static volatile uint32_t second;
+static volatile uint32_t second_attacks;
+
+static uint32_t random_word(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 32);
+}
+
+/* All of memory has this bit in its addresses: without it they are nobody's. */
+#define MEMORY_BIT 0x40000000u
+
+/* An address in a buffer of ours, or nobody's: what the device writes must not hit this program. */
+static uint64_t any_address(uint64_t *state)
+{
+    uint32_t word = random_word(state);
+
+    if ((word & 3) != 0) {
+        return (uintptr_t)frame + (word >> 8) % 65536;
+    }
+    return (word & 4) != 0 ? word & ~MEMORY_BIT : ~(uint64_t)word;
+}
+
+/* Whatever one can do to the card, and to the distributor, at random. */
+static void attack(uint64_t *state)
+{
+    uint32_t word = random_word(state);
+    unsigned queue = word >> 8 & 1;
+    uint16_t slot = word >> 16 & 31;
+
+    switch (word & 15) {
+    case 0:
+        start();
+        break;
+    case 1:
+        reset();
+        break;
+    case 2:
+        set_queue(queue, (word >> 16) % (QUEUE_SIZE_USED + 1), any_address(state),
+                  any_address(state), any_address(state));
+        break;
+    case 3:
+        avail[queue].index = (uint16_t)(word >> 16);
+        break;
+    case 4:
+        write32(net + (word >> 16 & 0xffc), random_word(state) & ~MEMORY_BIT);
+        break;
+    case 5:
+        (void)read32(net + (word >> 16 & 0xffc));
+        break;
+    case 6:
+        write32(net + STATUS, word >> 16 & 0xff);
+        break;
+    case 7:
+        write32(net + INTERRUPT_ACK, ~0u);
+        break;
+    case 8:
+        write32(GICD + (word >> 16 & 0xffc), random_word(state));
+        break;
+    case 9:
+        write32(GICD + 0xf00, 0x00030000u | (word >> 16 & 15)); /* GICD_SGIR: to both */
+        break;
+    default:
+        describe(queue, slot % QUEUE_SIZE_USED, any_address(state), random_word(state) % 4096,
+                 (uint16_t)(word >> 24 & 7), slot);
+        offer(queue, slot);
+        break;
+    }
+}
+
+static void second_attacks_too(void)
+{
+    uint64_t seed = 2;
+
+    while (second != SECOND_IS_TO_END) {
+        attack(&seed);
+        second_attacks++;
+    }
+    second = SECOND_HAS_ENDED;
+    (void)smc(PSCI_CPU_OFF, 0, 0, 0);
+}
+
+static void second_ends_at_once(void)
+{
+    (void)smc(PSCI_CPU_OFF, 0, 0, 0);
+}
+
+static int second_on(void (*function)(void))
+{
+    return (int)smc(PSCI_CPU_ON, 1, (uintptr_t)second_start, (uintptr_t)function);
+}
+
+/* Milliseconds. A core may be an emulator's thread that its host does not run for long. */
+#define PATIENCE 20000u
+
+/* Whether the second vCPU is off, soon. */
+static bool second_is_off(void)
+{
+    for (uint64_t end = now() + milliseconds(PATIENCE); now() < end;) {
+        if (smc(PSCI_AFFINITY_INFO, 1, 0, 0) == PSCI_OFF) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void attack_for(unsigned time)
+{
+    uint64_t seed = 1;
+
+    for (uint64_t end = now() + milliseconds(time); now() < end;) {
+        attack(&seed);
+    }
+}
+
+static void both(void)
+{
+    unsigned switched = 0;
+
+    step = "two vCPUs attack one card";
+    second = SECOND_ATTACKS;
+    if (second_on(second_attacks_too) != 0) {
+        check(false, "the second does not start");
+        return;
+    }
+    attack_for(5000);
+    second = SECOND_IS_TO_END;
+    if (!second_is_off() || second != SECOND_HAS_ENDED) {
+        check(false, "the second does not end");
+        return;
+    }
+    if (second_attacks < 100) {
+        check(false, "the second has not attacked");
+        return;
+    }
+    check(works(), "the device does not work after a reset");
+
+    step = "a vCPU is switched on and off while the other attacks";
+    for (uint64_t end = now() + milliseconds(PATIENCE); switched < 25 && now() < end;) {
+        int answer = second_on(second_ends_at_once);
+
+        switched += answer == 0;
+        if (answer != 0 && answer != PSCI_ALREADY_ON && answer != PSCI_ON_PENDING) {
+            check(false, "CPU_ON fails in another way than it may");
+            return;
+        }
+        attack_for(20);
+    }
+    if (switched < 25 || !second_is_off()) {
+        check(false, "the second is not switched on and off");
+        return;
+    }
+    check(works(), "the device does not work after a reset");
+    aborts = 0;
+}
+
+void hostile(const char *device_tree)
+{
+    bool has_second = smc(PSCI_AFFINITY_INFO, 1, 0, 0) == PSCI_OFF;
+
     print("hostile: begins\r\n");
     step = "finding the network card";
     check(find_card(), "there is none");
@@ -481,20 +663,20 @@ void hostile(void)
     if (net != 0) {
         step = "an honest frame";
         check(works(), "the device does not work");
-        addresses_where_nothing_is();
-        accesses_that_cannot_be_emulated();
-        calls_that_do_not_exist();
-        queues_outside_memory();
-        before_and_after_driver_ok();
-        bad_chains();
-        bad_frames();
-        console_flood();
-        distributor_flood();
-        interrupt_flood();
+        if (!has_argument(device_tree, "both")) {
+            one();
+        }
+        if (has_second) {
+            both();
+        }
     }
     print("hostile: done, ");
     print_number(bad);
     print(" bad\r\n");
+    if (has_second) {
+        second = SECOND_ATTACKS;
+        (void)second_on(second_attacks_too);
+    }
     start();
     for (;;) {
         write32(net + QUEUE_NOTIFY, TX);

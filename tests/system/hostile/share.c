@@ -24,9 +24,6 @@
 #define GICD    0x08000000UL
 #define NOWHERE 0x0b000000UL
 
-#define PSCI_SYSTEM_OFF   0x84000008u
-#define PSCI_SYSTEM_RESET 0x84000009u
-
 #define FRAMES 8u /* on their way at once */
 
 static uint64_t end; /* of what is being done */
@@ -143,24 +140,6 @@ static void compute(void)
         for (volatile unsigned i = 0; i < 100000; i++) {
         }
     }
-}
-
-static bool has_argument(const char *device_tree, const char *argument)
-{
-    /* Its size, big endian (Devicetree specification, 5.2). */
-    uint32_t size = __builtin_bswap32(*(const uint32_t *)(device_tree + 4));
-
-    for (uint32_t i = 0; i < size; i++) {
-        uint32_t n = 0;
-
-        while (argument[n] != '\0' && i + n < size && device_tree[i + n] == argument[n]) {
-            n++;
-        }
-        if (argument[n] == '\0') {
-            return true;
-        }
-    }
-    return false;
 }
 
 void hostile(const char *device_tree)

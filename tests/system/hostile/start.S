@@ -5,6 +5,18 @@
  * Documentation/arm64/booting.rst), a stack, vectors. It runs where it was loaded, with the MMU off.
  */
 
+    .macro enter stack
+    adrp    x1, \stack
+    add     x1, x1, :lo12:\stack
+    mov     sp, x1
+    adrp    x1, vectors
+    add     x1, x1, :lo12:vectors
+    msr     vbar_el1, x1
+    mov     x1, #(3 << 20)
+    msr     cpacr_el1, x1
+    isb
+    .endm
+
     .section .text.start, "ax"
     .global _start
 _start:
@@ -17,17 +29,16 @@ _start:
     .ascii  "ARM\x64"
     .long   0
 1:
-    adrp    x1, stack_top
-    add     x1, x1, :lo12:stack_top
-    mov     sp, x1
-    adrp    x1, vectors
-    add     x1, x1, :lo12:vectors
-    msr     vbar_el1, x1
-    mov     x1, #(3 << 20)
-    msr     cpacr_el1, x1
-    isb
+    enter   stack_top
     bl      hostile
 2:  wfi
+    b       2b
+
+    /* Where CPU_ON may have the second vCPU begin: it calls the function that is the context. */
+    .global second_start
+second_start:
+    enter   second_stack_top
+    blr     x0
     b       2b
 
     /* Sixteen entries of 128 bytes; only those for the current EL with SP_EL1 are ever taken. */
@@ -100,3 +111,5 @@ interrupt:
     .balign 16
     .space  16384
 stack_top:
+    .space  16384
+second_stack_top:
