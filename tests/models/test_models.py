@@ -4,6 +4,7 @@ model that is broken on purpose (-D BROKEN_...) it finds something, or the model
 
     lock.pml    the kernel's lock, and calls from core to core
     sleep.pml   how a core sleeps and is woken
+    stop.pml    how a thread on another core is stopped, and its registers are read and written
 """
 
 import pathlib
@@ -14,11 +15,11 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 CORES = (2, 3)
-MODELS = ("lock", "sleep")
+MODELS = ("lock", "sleep", "stop")
 TIMEOUT = 300
 DEPTH = 200000  # steps of one run at most; the verifier says if that was too few
 # In the models that say themselves what has to hold when nothing moves any more, that is no error.
-ENDS_ITSELF = ("sleep",)
+ENDS_ITSELF = ("sleep", "stop")
 
 
 def variants(model):
