@@ -604,7 +604,7 @@ static bool second_is_off(void)
 
 static void attack_for(unsigned time)
 {
-    uint64_t seed = 1;
+    static uint64_t seed = 1;
 
     for (uint64_t end = now() + milliseconds(time); now() < end;) {
         attack(&seed);
@@ -622,6 +622,9 @@ static void both(void)
         return;
     }
     attack_for(5000);
+    for (uint64_t end = now() + milliseconds(PATIENCE); second_attacks < 100 && now() < end;) {
+        attack_for(20);
+    }
     second = SECOND_IS_TO_END;
     if (!second_is_off() || second != SECOND_HAS_ENDED) {
         check(false, "the second does not end");
