@@ -56,6 +56,23 @@ static const uint32_t program[] = {
 #define CLEAR_VECTOR 0x6f00e400u /* movi v0.2d, #0, and so on to v31 */
 
 static const uint32_t program_end[] = {
+    0xd518201f, /*     msr  ttbr0_el1, xzr    what seL4 may not reach                         */
+    0xd518203f, /*     msr  ttbr1_el1, xzr                                                    */
+    0xd518205f, /*     msr  tcr_el1, xzr                                                      */
+    0xd518a21f, /*     msr  mair_el1, xzr                                                     */
+    0xd518a31f, /*     msr  amair_el1, xzr                                                    */
+    0xd518d03f, /*     msr  contextidr_el1, xzr                                               */
+    0xd518511f, /*     msr  afsr0_el1, xzr                                                    */
+    0xd518513f, /*     msr  afsr1_el1, xzr                                                    */
+    0xd518d09f, /*     msr  tpidr_el1, xzr                                                    */
+    0xd518105f, /*     msr  cpacr_el1, xzr                                                    */
+    0xd518521f, /*     msr  esr_el1, xzr      what instructions passed over have left         */
+    0xd518601f, /*     msr  far_el1, xzr                                                      */
+    0xd518403f, /*     msr  elr_el1, xzr                                                      */
+    0xd518401f, /*     msr  spsr_el1, xzr                                                     */
+    0xd2800002, /*     mov  x2, #0                                                            */
+    0x9100005f, /*     mov  sp, x2                                                            */
+    0xd518c01f, /*     msr  vbar_el1, xzr                                                     */
     0xd5033f9f, /*     dsb  sy                                                                */
     0xd5033fdf, /*     isb                                                                    */
     0x52808003, /*     mov  w3, #1024         let the maintenance interrupts come             */

@@ -3,9 +3,11 @@
 
 /*
  * The reset program clears state of a vCPU that no system call of the kernel writes: interrupts in
- * list registers, FP and SIMD registers, PAR_EL1, CSSELR_EL1, and lines in the instruction cache. A
- * vCPU that has run before runs it first whenever it is powered on. The program ends all interrupts
- * in the CPU interface (IHI 0048B, chapter 5), clears the rest, and makes an SMC (vm_reset_done).
+ * list registers, FP and SIMD registers, PAR_EL1, CSSELR_EL1, and lines in the instruction cache.
+ * It also clears the system registers of EL1 that are to be zero. Of those seL4 writes a copy only,
+ * which is not used, while the vCPU is loaded on another core than the monitor's. A vCPU that has
+ * run before runs the program first whenever it is powered on. The program ends all interrupts in
+ * the CPU interface (IHI 0048B, chapter 5), clears the rest, and makes an SMC (vm_reset_done).
  *
  * The program has a page of its own, which guests can read and execute but not write.
  */
