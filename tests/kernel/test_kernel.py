@@ -352,7 +352,7 @@ def patched_image(tmp_path, offset_in_header, value):
 @only_bundled
 @pytest.mark.parametrize("offset, value, message", [
     (0, bytes(8), "magic 0x0, should be 0x3130644961724200"),
-    (8, struct.pack("<I", 99), "version 99, should be 1"),
+    (8, struct.pack("<I", 99), "version 99, should be 2"),
     (12, struct.pack("<I", 0), "0 threads, should be 1 to 255"),
     (12, struct.pack("<I", 70000), "70000 threads, should be 1 to 255"),
     (24, bytes(8), "tables outside the window"),
