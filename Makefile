@@ -177,7 +177,12 @@ disk: packages sdk-there generator $(GUEST_FILES)
 run: image
 	+$(Q)$(BUILD_MK) run
 
-demo: override SYSTEM := virtio_demo
+# It types what fits its own system, so it takes no other.
+ifneq ($(filter demo,$(MAKECMDGOALS)),)
+ifneq ($(SYSTEM),virtio_demo)
+$(error make demo is of SYSTEM=virtio_demo alone: for another one, make SYSTEM=$(SYSTEM) run)
+endif
+endif
 demo: image
 	+$(Q)$(BUILD_MK) demo
 

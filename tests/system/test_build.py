@@ -86,6 +86,11 @@ def test_sdk_that_is_none(tmp_path):
         assert process.returncode != 0 and "Microkit SDK" in process.stdout
 
 
+def test_demo_of_another_system():
+    process = conftest.make("demo", SYSTEM="cores")
+    assert process.returncode != 0 and "make SYSTEM=cores run" in process.stdout
+
+
 def test_board_and_config_that_the_sdk_does_not_have():
     process = conftest.make("image", MICROKIT_BOARD="toaster")
     assert process.returncode != 0 and "toaster" in process.stdout
