@@ -107,6 +107,15 @@ static void emit_vm_disk(const struct vm_layout *place, const struct slice *slic
                  link->ring_up, link->ring_down, device->registers, device->gpa, device->intid);
 }
 
+static void emit_cores(const struct vm *vm, struct buffer *out)
+{
+    buffer_print(out, "    .vcpu_core = {");
+    for (unsigned id = 0; id < vm->settings.vcpus.number; id++) {
+        buffer_print(out, "%s%u", id == 0 ? "" : ", ", vm->cores[id]);
+    }
+    buffer_print(out, "},\n");
+}
+
 void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_layout *place = &layout->vms[vm->index];
@@ -121,13 +130,15 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "\nconst struct vmm_config vmm_config = {\n"
                  "    .name = \"%s\",\n"
                  "    .start_held = %s,\n"
-                 "    .vcpu_count = %" PRIu64 ",\n"
+                 "    .vcpu_count = %" PRIu64 ",\n",
+                 vm->name, vm->settings.start.number ? "true" : "false", vm->settings.vcpus.number);
+    emit_cores(vm, out);
+    buffer_print(out,
                  "    .has_others = %s,\n"
                  "    .ram = " FIELD_POINTER ",\n"
                  "    .ram_gpa = 0x%llx,\n"
                  "    .ram_size = 0x%" PRIx64 ",\n"
                  "    .ram_region_size = 0x%" PRIx64 ",\n",
-                 vm->name, vm->settings.start.number ? "true" : "false", vm->settings.vcpus.number,
                  place->has_others ? "true" : "false", place->ram, GUEST_RAM,
                  vm->settings.memory.number,
                  vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);

@@ -60,11 +60,12 @@ struct vmm_disk_config {
 };
 
 struct vmm_config {
-    const char *name;    /* the VM's */
-    bool start_held;     /* do not start at boot */
-    uint32_t vcpu_count; /* ids 0 .. vcpu_count-1 */
-    bool has_others;     /* other machines have vCPUs on this monitor's core */
-    void *ram;           /* where this PD sees the guest's RAM */
+    const char *name;                 /* the VM's */
+    bool start_held;                  /* do not start at boot */
+    uint32_t vcpu_count;              /* ids 0 .. vcpu_count-1 */
+    uint8_t vcpu_core[VMM_MAX_VCPUS]; /* which core each is on */
+    bool has_others;                  /* other machines have vCPUs on this monitor's core */
+    void *ram;                        /* where this PD sees the guest's RAM */
     uint64_t ram_gpa;
     uint64_t ram_size;
     /*

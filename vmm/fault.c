@@ -217,37 +217,38 @@ static void handle_vcpu_fault(uint8_t vcpu)
     }
 }
 
-bool fault_handle(uint8_t vcpu, microkit_msginfo info)
+void fault_handle(uint8_t vcpu, microkit_msginfo info)
 {
     if (vcpu_state(vcpu) == VCPU_OFF) {
-        return false;
+        return;
     }
     switch (microkit_msginfo_get_label(info)) {
     case seL4_Fault_VMFault:
         handle_vm_fault(vcpu);
-        return false;
+        return;
     case seL4_Fault_VGICMaintenance:
         exits_count(EXIT_EOI);
         vgic_maintenance(vcpu, (uint32_t)microkit_mr_get(seL4_VGICMaintenance_IDX));
-        return true;
+        return;
     case seL4_Fault_VPPIEvent:
         exits_count(EXIT_TIMER);
         vgic_raise_ppi(vcpu, VGIC_VIRTUAL_TIMER);
         pl011_flush();
-        return true;
+        idle_tick(vcpu);
+        return;
     case seL4_Fault_VCPUFault:
         handle_vcpu_fault(vcpu);
-        return false;
+        return;
     case seL4_Fault_UnknownSyscall: /* HVC: the address of the instruction is reported */
         exits_count(EXIT_HYPERCALL);
         psci_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
-        return false;
+        return;
     case seL4_Fault_UserException:
         exits_count(EXIT_OTHER);
         undefined(vcpu);
-        return false;
+        return;
     default:
         vm_crash(vcpu, vcpu_get_pc(vcpu), "a fault of an unknown kind");
-        return false;
+        return;
     }
 }

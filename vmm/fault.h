@@ -4,12 +4,10 @@
 /* Exits: the faults of vCPUs, dispatched by their cause. */
 
 #include <microkit.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * Handle a fault message of a vCPU. The message registers hold its contents. Returns true if the
- * vCPU has to go on where it was: the caller answers the message, which takes no system call of its
- * own. Returns false if the vCPU has been resumed, parked or stopped.
+ * Handle a fault message of a vCPU, between vcpu_exit_begins and vcpu_exit_ends. The message
+ * registers hold its contents.
  */
-bool fault_handle(uint8_t vcpu, microkit_msginfo info);
+void fault_handle(uint8_t vcpu, microkit_msginfo info);

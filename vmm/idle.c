@@ -11,16 +11,62 @@
 
 #define INSTRUCTION_SIZE 4u
 
-/* As often as Linux has the architecture's event stream end a WFE. */
-#define YIELDS_PER_SECOND 10000u
+/*
+ * A vCPU that spins yields for 100 us: Linux has the architecture's event stream end a WFE as
+ * often. One that may be spinning yields for that, or a half, a quarter or an eighth of it, at
+ * random. Two vCPUs can pass a fair lock to one another again and again, each time to the one that
+ * is stopped. That ends when the other one is stopped between two uses of the lock.
+ */
+#define SPINS_PER_SECOND 10000u
+#define SPIN_SHIFTS      4u
 
-static uint32_t yielding; /* bit v: vCPU v has yielded at a WFE, and may be parked there still */
+/* A vCPU that gives its siblings a turn waits for them so long at most: two ticks of Linux. */
+#define TURNS_PER_SECOND 125u
 
-static void end_yields(void)
+static struct {
+    const uint8_t *core; /* of each vCPU */
+    uint32_t yielding;   /* bit v: vCPU v has yielded, and may be parked there still */
+    uint32_t random;
+} idle;
+
+void idle_init(const uint8_t core[VMM_MAX_VCPUS])
 {
-    while (yielding) {
-        vcpu_wake((uint8_t)__builtin_ctz(yielding));
-        yielding &= yielding - 1;
+    idle.core = core;
+    idle.yielding = 0;
+}
+
+/* Whether another vCPU runs on this one's core, or could. */
+static bool sibling_on(uint8_t vcpu)
+{
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        if (v != vcpu && idle.core[v] == idle.core[vcpu] && vcpu_state(v) == VCPU_ON) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next vCPU behind this one that has yielded on its core, or VCPU_NONE. */
+static uint8_t next_yielding(uint8_t vcpu)
+{
+    for (uint8_t i = 1; i < vcpu_count(); i++) {
+        uint8_t v = (uint8_t)((vcpu + i) % vcpu_count());
+
+        if ((idle.yielding & (1u << v)) && idle.core[v] == idle.core[vcpu]) {
+            return v;
+        }
+    }
+    return VCPU_NONE;
+}
+
+/* This vCPU has left its core. With no sibling on, the next that has yielded goes on. */
+static void pass_on(uint8_t vcpu)
+{
+    uint8_t next = next_yielding(vcpu);
+
+    if (next != VCPU_NONE && !sibling_on(vcpu)) {
+        idle.yielding &= ~(1u << next);
+        vcpu_wake(next);
     }
 }
 
@@ -32,31 +78,46 @@ bool idle_park(uint8_t vcpu)
     }
     pl011_flush();
     vcpu_park(vcpu);
-    yielding &= ~(1u << vcpu);
-    end_yields();
+    idle.yielding &= ~(1u << vcpu);
+    pass_on(vcpu);
     return true;
 }
 
-static bool others_on(uint8_t vcpu)
+static void yield(uint8_t vcpu, uint64_t ticks)
 {
-    for (uint8_t v = 0; v < vcpu_count(); v++) {
-        if (v != vcpu && vcpu_state(v) == VCPU_ON) {
-            return true;
-        }
-    }
-    return false;
+    timer_prepare_to_yield(vcpu, ticks);
+    vcpu_park(vcpu);
+    pass_on(vcpu);
+    idle.yielding |= 1u << vcpu;
 }
 
 void idle_yield(uint8_t vcpu, uint64_t pc)
 {
-    uint64_t length = cpu_counter_frequency() / YIELDS_PER_SECOND;
-
-    if (!others_on(vcpu)) {
+    if (!sibling_on(vcpu)) {
         vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
         return;
     }
-    timer_prepare_to_yield(vcpu, length);
     vcpu_set(vcpu, pc + INSTRUCTION_SIZE, VCPU_REGISTER_ZERO, 0);
-    vcpu_park(vcpu);
-    yielding |= 1u << vcpu;
+    yield(vcpu, cpu_counter_frequency() / SPINS_PER_SECOND);
+}
+
+static uint32_t random_shift(void)
+{
+    idle.random = idle.random * 1664525u + 1013904223u;
+    return (idle.random >> 16) % SPIN_SHIFTS;
+}
+
+void idle_tick(uint8_t vcpu)
+{
+    struct vcpu_frame frame;
+
+    if (!sibling_on(vcpu) && next_yielding(vcpu) == VCPU_NONE) {
+        return;
+    }
+    frame = vcpu_get_frame(vcpu);
+    if ((frame.pstate & PSTATE_MODE_MASK) == PSTATE_MODE_EL0T) {
+        yield(vcpu, cpu_counter_frequency() / TURNS_PER_SECOND);
+    } else if (frame.pstate & PSTATE_I) {
+        yield(vcpu, (cpu_counter_frequency() / SPINS_PER_SECOND) >> random_shift());
+    }
 }

@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* WFI and WFE: a vCPU that waits for an interrupt is parked until there is one. */
+/*
+ * A vCPU that waits for an interrupt is parked until there is one. One that may be waiting for what
+ * another vCPU of its core is to do yields.
+ *
+ * A guest's vCPUs expect to run at once. Where several share a core, one that is preempted within a
+ * spinlock leaves the others to spin for it. So they change places at better moments:
+ *
+ *   - at a WFE, with which a guest spins. Some emulators do not trap it;
+ *   - at an interrupt of the vCPU's timer: in user mode it holds no lock of the kernel; with
+ *     interrupts masked it may well be spinning for one.
+ *
+ * A vCPU that has yielded goes on when it gets another interrupt, when no other vCPU of the machine
+ * is on on its core, or after a while.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "config.h"
+
+/* `core` says for each vCPU on which core it is. It is kept. */
+void idle_init(const uint8_t core[VMM_MAX_VCPUS]);
 
 /*
- * The vCPU has faulted, and waits for an interrupt. Returns true if it is parked now. Returns false
+ * The vCPU has exited, and waits for an interrupt. Returns true if it is parked now. Returns false
  * if it has an interrupt already: the caller has to resume it.
  */
 bool idle_park(uint8_t vcpu);
 
 /*
- * The vCPU has faulted, at `pc`, on a WFE: it spins for something that another vCPU is to do. It
- * yields to the others. It goes on behind the instruction: at once if no other vCPU is on;
- * otherwise when one has gone idle, when an interrupt comes, or after 100 microseconds.
+ * The vCPU has exited, at `pc`, on a WFE. It yields if another one is on on its core. It goes on
+ * behind the instruction.
  */
 void idle_yield(uint8_t vcpu, uint64_t pc);
+
+/* The vCPU has exited because its timer has interrupted it. It yields where that is a good moment.
+ */
+void idle_tick(uint8_t vcpu);

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "console_port.h"
 #include "fault.h"
+#include "idle.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
 #include "mmio.h"
@@ -59,6 +60,7 @@ void init(void)
         return;
     }
     vcpu_init(vmm_config.vcpu_count);
+    idle_init(vmm_config.vcpu_core);
     vgic_init(vmm_config.vcpu_count);
     timer_init(vmm_config.timer_channel);
     throttle_init(&vmm_config);
@@ -122,21 +124,14 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
 {
     uint64_t begin = cpu_counter();
     uint8_t vcpu = (uint8_t)child;
-    bool due, answer;
 
     if (child >= vcpu_count()) {
         return seL4_False;
     }
     pace_begin(begin);
-    due = throttle_exit_begins();
-    if (due) {
-        vcpu_defer(vcpu);
-    }
-    answer = fault_handle(vcpu, msginfo);
-    if (due) {
-        vcpu_defer(VCPU_NONE);
-    }
+    vcpu_exit_begins(vcpu);
+    fault_handle(vcpu, msginfo);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    return throttle_exit_ends(vcpu, answer, begin, cpu_counter());
+    return throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, cpu_counter());
 }

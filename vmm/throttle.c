@@ -47,7 +47,6 @@ static struct {
     bool pays;             /* it has equals or a limit */
     bool limited;          /* it pays by periods, not by turns */
     bool active;           /* it is throttled */
-    bool due;              /* it will be, when the exit has been handled */
     uint64_t exempt_until; /* up to then an event is the throttling's own: not charged */
     uint64_t asked_at;     /* when turn was asked; if not limited */
     uint64_t expires_at;   /* when the throttling ends; if limited */
@@ -82,7 +81,6 @@ void throttle_init(const struct vmm_config *config)
     throttle.last_end = cpu_counter();
     throttle.last_vcpu = VCPU_NONE;
     throttle.active = false;
-    throttle.due = false;
     throttle.exempt_until = 0;
 }
 
@@ -194,14 +192,10 @@ void throttle_charge_notification(uint64_t begin, uint64_t end)
     }
 }
 
-bool throttle_exit_begins(void)
-{
-    throttle.due = !throttle.active && owes_a_turn();
-    return throttle.active || throttle.due;
-}
-
 bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
 {
+    bool begins;
+
     if (!throttle.pays) {
         return waits;
     }
@@ -210,12 +204,12 @@ bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
     }
     throttle.last_vcpu = end - begin <= throttle.event_cost_max ? vcpu : VCPU_NONE;
     charge(begin, end);
-    if (waits && (throttle.active || throttle.due) && vcpu_state(vcpu) == VCPU_ON) {
+    begins = !throttle.active && owes_a_turn();
+    if (waits && (throttle.active || begins) && vcpu_state(vcpu) == VCPU_ON) {
         vcpu_throttle(vcpu);
         waits = false;
     }
-    if (throttle.due) {
-        throttle.due = false;
+    if (begins) {
         start_throttling(end);
     }
     return waits;

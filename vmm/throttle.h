@@ -38,13 +38,6 @@ void throttle_init(const struct vmm_config *config);
 void throttle_charge_notification(uint64_t begin, uint64_t end);
 
 /*
- * A vCPU exits. Returns whether the machine is throttled, or will be by throttle_exit_ends: then
- * the vCPU must not be resumed while its exit is handled (vcpu_defer). Makes no system call: the
- * message registers still hold what the exit is about.
- */
-bool throttle_exit_begins(void);
-
-/*
  * The exit of this vCPU has been handled from `begin` to `end`. `waits` says whether it waits for
  * an answer. Returns whether it is to be answered. If it waits, and is on, and the machine is
  * throttled, its state is VCPU_THROTTLED afterwards, and it must not be answered.

@@ -15,8 +15,8 @@
 
 static struct {
     uint32_t count;
-    uint8_t deferred; /* this one is throttled where it would be resumed, or VCPU_NONE */
-    uint32_t woken;   /* bit v: vCPU v is parked, and vcpu_start_woken is to start it */
+    uint8_t exited; /* the exit of this one is being handled, and will be answered; or VCPU_NONE */
+    uint32_t woken; /* bit v: vCPU v is parked, and vcpu_start_woken is to start it */
     enum vcpu_state state[VMM_MAX_VCPUS];
 } vcpus;
 
@@ -43,19 +43,15 @@ static void read_words(uint8_t vcpu, unsigned count)
 
 static void write_words(uint8_t vcpu, bool resume, unsigned count)
 {
-    bool defer = resume && vcpus.deferred == vcpu && vcpus.state[vcpu] == VCPU_ON;
-
-    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume && !defer, 0, count, &scratch.context);
-    if (defer) {
-        vcpu_throttle(vcpu);
-    }
+    resume = resume && vcpu != vcpus.exited;
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume, 0, count, &scratch.context);
 }
 
 void vcpu_init(uint32_t count)
 {
     vcpus.count = count;
     vcpus.woken = 0;
-    vcpus.deferred = VCPU_NONE;
+    vcpus.exited = VCPU_NONE;
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
         vcpus.state[i] = VCPU_OFF;
     }
@@ -111,21 +107,28 @@ void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0)
     begin(vcpu, VCPU_RESETTING, entry, x0, 0);
 }
 
-void vcpu_power_off(uint8_t vcpu)
-{
-    microkit_vcpu_stop(vcpu);
-    vcpus.state[vcpu] = VCPU_OFF;
-    vcpus.woken &= ~(1u << vcpu);
-}
-
 /*
  * Stopping it withdraws its fault. seL4 would find a fault without an answer at each parking, and
  * its debug configuration prints that on the UART each time.
  */
-void vcpu_park(uint8_t vcpu)
+static void stop(uint8_t vcpu, enum vcpu_state state)
 {
     microkit_vcpu_stop(vcpu);
-    vcpus.state[vcpu] = VCPU_PARKED;
+    vcpus.state[vcpu] = state;
+    if (vcpus.exited == vcpu) {
+        vcpus.exited = VCPU_NONE;
+    }
+}
+
+void vcpu_power_off(uint8_t vcpu)
+{
+    stop(vcpu, VCPU_OFF);
+    vcpus.woken &= ~(1u << vcpu);
+}
+
+void vcpu_park(uint8_t vcpu)
+{
+    stop(vcpu, VCPU_PARKED);
 }
 
 void vcpu_wake(uint8_t vcpu)
@@ -153,15 +156,22 @@ bool vcpu_start_woken(void)
     return any;
 }
 
-void vcpu_defer(uint8_t vcpu)
+void vcpu_exit_begins(uint8_t vcpu)
 {
-    vcpus.deferred = vcpu;
+    vcpus.exited = vcpus.state[vcpu] == VCPU_OFF ? VCPU_NONE : vcpu;
+}
+
+bool vcpu_exit_ends(void)
+{
+    bool waits = vcpus.exited != VCPU_NONE;
+
+    vcpus.exited = VCPU_NONE;
+    return waits;
 }
 
 void vcpu_throttle(uint8_t vcpu)
 {
-    microkit_vcpu_stop(vcpu);
-    vcpus.state[vcpu] = VCPU_THROTTLED;
+    stop(vcpu, VCPU_THROTTLED);
 }
 
 void vcpu_unthrottle(uint8_t vcpu)
@@ -224,7 +234,9 @@ void vcpu_set(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value)
 
 void vcpu_continue(uint8_t vcpu)
 {
-    write_words(vcpu, true, 0);
+    if (vcpu != vcpus.exited) {
+        write_words(vcpu, true, 0);
+    }
 }
 
 void vcpu_resume(uint8_t vcpu, uint64_t pc)

@@ -8,8 +8,7 @@
  *
  *   off         it is stopped, as before PSCI CPU_ON;
  *   resetting   it runs the reset program (reset_program.h), and gets no interrupts;
- *   on          it runs, or has faulted and waits for one of the vcpu_resume functions to finish
- *               the exit (or for an answer to the fault message, which resumes it where it was);
+ *   on          it runs, or has exited and waits for the answer to its fault message;
  *   parked      it is stopped on a WFI until something wakes it;
  *   throttled   it could run, but has to wait: see throttle.h.
  *
@@ -30,6 +29,7 @@
 #define PSTATE_MODE_EL1H 0x05u
 #define PSTATE_AARCH32   (1u << 4)
 #define PSTATE_DAIF      (0xfu << 6)
+#define PSTATE_I         (1u << 7)
 #define PSTATE_SSBS      (1u << 12)
 #define PSTATE_PAN       (1u << 22)
 #define PSTATE_DIT       (1u << 24)
@@ -60,30 +60,32 @@ void vcpu_power_off(uint8_t vcpu);
 /* Power on likewise, but for the program that is to run before the guest's. */
 void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0);
 
-/* Park a vCPU that has faulted, on a WFI most often. */
+/* Park a vCPU that has exited, on a WFI most often. */
 void vcpu_park(uint8_t vcpu);
 
 /*
  * Let a parked vCPU go on. Nothing happens to one that is not parked. The next vcpu_start_woken
- * starts it, and returns whether there was one to start. That is behind the resumption of a vCPU
- * that has sent it an interrupt, say: a microkernel puts the thread that is resumed last in front,
- * and the sender may spin for the answer.
+ * starts it, and returns whether there was one to start.
  */
 void vcpu_wake(uint8_t vcpu);
 bool vcpu_start_woken(void);
 
 /*
- * Until the next call: where this vCPU would be resumed it is throttled. VCPU_NONE: none is. To
- * stop it after it has been resumed could withdraw an event that it has caused in between.
+ * An exit of this vCPU is handled from now on, up to vcpu_exit_ends. That returns whether the vCPU
+ * is to be answered, which lets it go on. It is not if it has been parked, stopped or throttled.
+ * The answer comes last, behind vcpu_start_woken: a microkernel puts the thread that is resumed
+ * last in front, and a vCPU that wakes another often holds a lock that the other one wants.
  */
-#define VCPU_NONE UINT8_MAX
-void vcpu_defer(uint8_t vcpu);
+void vcpu_exit_begins(uint8_t vcpu);
+bool vcpu_exit_ends(void);
 
-/* Stop a vCPU that is on, whether or not its exit has been finished, until vcpu_unthrottle. */
+#define VCPU_NONE UINT8_MAX /* in place of a vCPU's number */
+
+/* Stop a vCPU that is on, or do not answer its exit, until vcpu_unthrottle. */
 void vcpu_throttle(uint8_t vcpu);
 void vcpu_unthrottle(uint8_t vcpu);
 
-/* The value of x0 .. x30 of a vCPU that has faulted; 0 for VCPU_REGISTER_ZERO. */
+/* The value of x0 .. x30 of a vCPU that has exited; 0 for VCPU_REGISTER_ZERO. */
 uint64_t vcpu_get_register(uint8_t vcpu, unsigned number);
 uint64_t vcpu_get_pc(uint8_t vcpu);
 
@@ -91,10 +93,10 @@ uint64_t vcpu_get_pc(uint8_t vcpu);
 void vcpu_get_arguments(uint8_t vcpu, uint64_t *arguments, unsigned count);
 struct vcpu_frame vcpu_get_frame(uint8_t vcpu);
 
-/* Change PC and x`number` without finishing the exit. A write of VCPU_REGISTER_ZERO is dropped. */
+/* Change PC and x`number`, no more. A write of VCPU_REGISTER_ZERO is dropped. */
 void vcpu_set(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value);
 
-/* Finish an exit: go on where the vCPU is. */
+/* Go on where the vCPU is. One whose exit is being handled does so at the end of that. */
 void vcpu_continue(uint8_t vcpu);
 /* ... at `pc`. */
 void vcpu_resume(uint8_t vcpu, uint64_t pc);

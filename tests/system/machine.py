@@ -157,13 +157,19 @@ class Machine:
         output = self.output(number, f"ping -c {count} -i 0.2 -W 5 {address}")
         return ping_statistics(output)[:2] == (count, count)
 
+    def listen(self, number, port, command):
+        """Run a command in the background, up to where it listens at a TCP port."""
+        self.output(number, command)
+        self.output(number, f"until grep -qi ':{port:04x} [0-9a-f:]* 0a ' /proc/net/tcp /proc/net/tcp6; "
+                            "do usleep 100000; done")
+
     def transfer(self, sender, receiver, address, kib=4096):
         """Send a file by TCP to the receiver's address; whether it has come through as it was."""
-        self.output(receiver, "nc -l -p 4000 </dev/null | md5sum >/tmp/got &")
-        self.output(sender, f"dd if=/dev/urandom of=/tmp/sent bs=1024 count={kib} 2>/dev/null; sleep 1")
+        self.listen(receiver, 4000, "nc -l -p 4000 </dev/null | md5sum >/tmp/got & sum=$!")
+        self.output(sender, f"dd if=/dev/urandom of=/tmp/sent bs=1024 count={kib} 2>/dev/null")
         self.output(sender, f"nc {address} 4000 -e cat /tmp/sent")
         sent = self.output(sender, "md5sum </tmp/sent")
-        return sent.split()[0] == self.output(receiver, "sleep 1; cat /tmp/got").split()[0]
+        return sent.split()[0] == self.output(receiver, "wait $sum; cat /tmp/got").split()[0]
 
     # ---- A disk that is written and read at random, by the program of disktool.c in /mnt ----
 

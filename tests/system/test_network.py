@@ -41,7 +41,7 @@ def test_tcp_carries_200_mib_unchanged(demo):
     expected = hashlib.sha256()
     for _ in range(times):
         expected.update(program)
-    demo.output(0, "nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' & sleep 1")
+    demo.listen(0, 5000, "nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' &")
     demo.output(1, f"nc 192.168.1.1 5000 -e cat $(yes /bin/busybox | head -n {times})")
     received = demo.output(0, "wait; cat /tmp/sum")
     assert re.search(r"[0-9a-f]{64}", received)[0] == expected.hexdigest()

@@ -122,7 +122,7 @@ def test_tcp_from_the_host(uplink):
 
 def test_forwarded_port(uplink):
     running, port = uplink
-    running.output(0, "nc -l -p 22 -e echo hello from inside & sleep 1")
+    running.listen(0, 22, "nc -l -p 22 -e echo hello from inside &")
     with socket.create_connection(("127.0.0.1", port), timeout=machine.FAR) as connection:
         connection.settimeout(machine.FAR)
         answer = b""

@@ -82,9 +82,6 @@ static void exit_of(uint8_t vcpu, uint64_t ticks)
 
     fake.counter += ticks;
     throttle_exit_ends(vcpu, true, start, fake.counter);
-    if (throttle_exit_begins()) { /* the next one is held at once */
-        throttle_exit_ends(vcpu, true, fake.counter, fake.counter);
-    }
 }
 
 static void event(uint64_t ticks)
@@ -412,7 +409,6 @@ static void kernels_part_that_is_too_small_is_forgotten(void **state)
             uint64_t start = fake.counter += 800;
 
             fake.counter += 100;
-            throttle_exit_begins();
             throttle_exit_ends(0, true, start, fake.counter);
             exits++;
         }
