@@ -20,8 +20,9 @@
  * What the kernel does to bring an event to the monitor is charged as well. It takes as long as to
  * bring the answer to the vCPU. So it is half the shortest time between two exits of a vCPU with no
  * other event in between, and at most this part of a turn. A time says nothing behind an event that
- * took longer: the monitor may have waited for its budget, while the vCPU ran to its next exit. One
- * that is too short all the same is soon forgotten: the cost grows by a part with each turn.
+ * took longer: a vCPU that restarts is resumed within it, and may have run while the monitor waited
+ * for its budget. One that is too short all the same is soon forgotten: the cost grows by a part
+ * with each turn. For a vCPU on another core part of that work is done there. All of it is charged.
  */
 #define EVENT_COST_MAX_PART  100u
 #define EVENT_COST_GROW_PART 8u

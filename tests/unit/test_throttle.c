@@ -375,8 +375,8 @@ static void other_events_in_between_say_nothing_of_the_kernels_part(void **state
 }
 
 /*
- * In the first event the monitor has waited for its budget. The vCPU, resumed early in it, has run
- * and has exited again meanwhile.
+ * In the first event the monitor has waited for its budget. The vCPU, resumed within it as at a
+ * restart, has run and has exited again meanwhile.
  */
 static void time_behind_a_long_event_says_nothing_of_the_kernels_part(void **state)
 {
