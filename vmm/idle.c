@@ -52,15 +52,15 @@ static uint8_t next_yielding(uint8_t vcpu)
     for (uint8_t i = 1; i < vcpu_count(); i++) {
         uint8_t v = (uint8_t)((vcpu + i) % vcpu_count());
 
-        if ((idle.yielding & (1u << v)) && idle.core[v] == idle.core[vcpu]) {
+        if ((idle.yielding & (1u << v)) && vcpu_state(v) == VCPU_PARKED &&
+            idle.core[v] == idle.core[vcpu]) {
             return v;
         }
     }
     return VCPU_NONE;
 }
 
-/* This vCPU has left its core. With no sibling on, the next that has yielded goes on. */
-static void pass_on(uint8_t vcpu)
+void idle_left(uint8_t vcpu)
 {
     uint8_t next = next_yielding(vcpu);
 
@@ -79,7 +79,7 @@ bool idle_park(uint8_t vcpu)
     pl011_flush();
     vcpu_park(vcpu);
     idle.yielding &= ~(1u << vcpu);
-    pass_on(vcpu);
+    idle_left(vcpu);
     return true;
 }
 
@@ -87,7 +87,7 @@ static void yield(uint8_t vcpu, uint64_t ticks)
 {
     timer_prepare_to_yield(vcpu, ticks);
     vcpu_park(vcpu);
-    pass_on(vcpu);
+    idle_left(vcpu);
     idle.yielding |= 1u << vcpu;
 }
 

@@ -6,6 +6,7 @@
 #include "console_port.h"
 #include "entropy.h"
 #include "exits.h"
+#include "idle.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
 #include "pace.h"
@@ -204,6 +205,7 @@ void vm_cpu_on(uint8_t vcpu, uint64_t entry, uint64_t context_id)
 void vm_cpu_off(uint8_t vcpu)
 {
     vcpu_power_off(vcpu);
+    idle_left(vcpu);
     vgic_vcpu_off(vcpu);
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) != VCPU_OFF) {

@@ -21,9 +21,10 @@
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 
-#define CPU_ON 0xc4000003u
-#define EC_WFX 0x01u
-#define PC     0x40201000u
+#define CPU_OFF 0x84000002u
+#define CPU_ON  0xc4000003u
+#define EC_WFX  0x01u
+#define PC      0x40201000u
 
 #define USER          PSTATE_MODE_EL0T
 #define KERNEL        PSTATE_MODE_EL1H
@@ -201,6 +202,23 @@ static void an_interrupt_ends_a_turn(void **state)
     assert_true(runs(0));
 }
 
+static void one_that_is_off_gets_no_turn(void **state)
+{
+    (void)state;
+    start(3, one_core);
+    tick(0, USER);
+    write_gicd(1, 0xf00, 1u << 16 | 3);
+    vcpu_start_woken();
+    assert_true(runs(0));
+    fake_vm_smc(0, CPU_OFF, 0, 0, 0);
+    tick(1, USER);
+    tick(2, USER);
+    assert_false(runs(2));
+    assert_true(runs(1));
+    fake_vm_smc(1, CPU_OFF, 0, 0, 0); /* and leaves its turn to the other one */
+    assert_true(runs(2));
+}
+
 static void only_siblings_on_the_same_core_count(void **state)
 {
     static const uint8_t two_cores[VMM_MAX_VCPUS] = {0, 1, 0};
@@ -231,6 +249,7 @@ int main(void)
         cmocka_unit_test(one_that_may_be_spinning_gives_way_for_a_moment),
         cmocka_unit_test(the_moments_differ),
         cmocka_unit_test(an_interrupt_ends_a_turn),
+        cmocka_unit_test(one_that_is_off_gets_no_turn),
         cmocka_unit_test(only_siblings_on_the_same_core_count),
     };
 
