@@ -61,7 +61,8 @@ PREFILL := $(if $(filter bundled,$(SDK_NAME)),yes,$(shell \
     printf '2.2.0\n%s\n' "$$(sed 's/[^0-9.].*//' '$(SDK)/VERSION')" | sort -V -C && echo yes))
 
 # How many cores the config starts; QEMU must have them all. 0: the SDK has no such config, and the
-# generator names the line that wants it. Empty: one core, or the SDK does not say.
+# generator names the line that wants it. Empty: one core, or the SDK does not say. The bundled SDK starts
+# no more of them than a system uses.
 SDK_CORES := $(if $(filter smp-%,$(SYSTEM_CONFIG)),$(if $(wildcard $(BOARD_DIR)/lib/libmicrokit.a),$(shell \
     sed -n 's/^.define CONFIG_MAX_NUM_NODES  *\([0-9]*\).*/\1/p' $(BOARD_DIR)/include/kernel/gen_*.h),0))
 
@@ -77,6 +78,7 @@ endef
 
 GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(INITRD) \
     $(if $(PREFILL),--prefill) $(if $(SDK_CORES),--sdk-cores $(firstword $(SDK_CORES))) \
+    $(if $(filter bundled,$(SDK_NAME)),--sdk-spares-cores) \
     $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest --output $(OUT)
 $(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 

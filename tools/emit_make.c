@@ -136,13 +136,15 @@ static void add_words(struct buffer *out, const char *text)
 }
 
 /*
- * The loader of an SDK starts all cores that its config was built for, and waits for ever for one
- * that is not there, however few of them the system uses.
+ * The loader of an official SDK starts all cores that its config was built for, and waits for ever
+ * for one that is not there, however few of them the system uses. In QEMU a core more costs time,
+ * even if it does nothing: each invalidation of TLBs waits for its thread.
  */
 static uint64_t cores_started(const struct system *system)
 {
     uint64_t cores = system->settings.cores.number;
-    uint64_t started = system->options->knows_sdk ? system->options->sdk_cores : 0;
+    const struct options *options = system->options;
+    uint64_t started = options->knows_sdk && !options->spares_cores ? options->sdk_cores : 0;
 
     return started > cores ? started : cores;
 }

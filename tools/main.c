@@ -29,6 +29,7 @@ static const char usage[] =
     "  --memory SIZE      the board's memory, if it is not what its file says: 1G\n"
     "  --prefill          the SDK fills memory regions from files (Microkit 2.2 and later)\n"
     "  --sdk-cores N      how many cores the SDK's config starts; 0: it has none for several\n"
+    "  --sdk-spares-cores it starts only those of them that a system uses\n"
     "  --describe         print each system's name and description\n"
     "  --cores            print how many cores each system uses\n"
     "  --reference        print the reference of all keys, in Markdown\n";
@@ -42,6 +43,7 @@ enum {
     OPTION_PREFILL,
     OPTION_MEMORY,
     OPTION_SDK_CORES,
+    OPTION_SDK_SPARES_CORES,
     OPTION_DESCRIBE,
     OPTION_CORES,
     OPTION_REFERENCE,
@@ -57,6 +59,7 @@ static const struct option option_table[] = {
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"prefill", no_argument, NULL, OPTION_PREFILL},
     {"sdk-cores", required_argument, NULL, OPTION_SDK_CORES},
+    {"sdk-spares-cores", no_argument, NULL, OPTION_SDK_SPARES_CORES},
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
     {"cores", no_argument, NULL, OPTION_CORES},
     {"reference", no_argument, NULL, OPTION_REFERENCE},
@@ -210,6 +213,9 @@ static const char *take_option(struct options *options, lister **lister, int opt
         return value_parse(VALUE_COUNT, NULL, optarg, &options->sdk_cores) == NULL
                    ? NULL
                    : "--sdk-cores wants a number";
+    case OPTION_SDK_SPARES_CORES:
+        options->spares_cores = true;
+        break;
     case OPTION_DESCRIBE:
         *lister = print_description;
         break;

@@ -352,6 +352,7 @@ struct options {
     bool prefill;       /* the SDK fills memory regions from files */
     bool knows_sdk;     /* which config of the SDK is used; then: */
     uint64_t sdk_cores; /* that it starts; 0: the SDK lacks that config */
+    bool spares_cores;  /* it starts only those of them that the system uses */
     struct LIST(const char *) search;
 };
 
