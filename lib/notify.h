@@ -18,3 +18,15 @@ static inline void notify_at_end(microkit_channel channel)
         microkit_deferred_notify(channel);
     }
 }
+
+/*
+ * Send what is deferred. An entry point calls this before it answers a fault or a call: Microkit
+ * 2.0.1 sends nothing else with an answer, but keeps it for the next wait without one.
+ */
+static inline void notify_before_answer(void)
+{
+    if (microkit_have_signal) {
+        seL4_Send(microkit_signal_cap, microkit_signal_msg);
+        microkit_have_signal = seL4_False;
+    }
+}

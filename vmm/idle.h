@@ -38,6 +38,5 @@ void idle_yield(uint8_t vcpu, uint64_t pc);
 /* The vCPU is off. If no other one is on on its core, one that has yielded there goes on. */
 void idle_left(uint8_t vcpu);
 
-/* The vCPU has exited because its timer has interrupted it. It yields where that is a good moment.
- */
+/* The vCPU's timer has interrupted it, and it has exited. It yields where that is a good moment. */
 void idle_tick(uint8_t vcpu);

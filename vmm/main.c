@@ -10,6 +10,7 @@
 #include "idle.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
+#include "lib/notify.h"
 #include "mmio.h"
 #include "pace.h"
 #include "pl011.h"
@@ -124,6 +125,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
 {
     uint64_t begin = cpu_counter();
     uint8_t vcpu = (uint8_t)child;
+    bool answer;
 
     if (child >= vcpu_count()) {
         return seL4_False;
@@ -133,5 +135,9 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     fault_handle(vcpu, msginfo);
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    return throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, cpu_counter());
+    answer = throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, cpu_counter());
+    if (answer) {
+        notify_before_answer();
+    }
+    return answer;
 }

@@ -70,6 +70,9 @@ static bool device_access(void *unused, struct mmio_access *access)
 {
     (void)unused;
     fake.counter += fake_vm.device_cost;
+    if (fake_vm.device_notifies) {
+        microkit_deferred_notify(FAKE_VM_TIMER_CHANNEL);
+    }
     if (access->offset >= 0x800) {
         return false;
     }

@@ -37,6 +37,7 @@ struct fake_vm {
     unsigned device_writes;
     uint64_t device_value;   /* and what it reads as */
     bool device_ignores;     /* it does not look at what is written */
+    bool device_notifies;    /* each access defers a notification of the timer driver */
     uint64_t device_cost;    /* how long an access takes, in ticks */
     uint64_t timer_deadline; /* what the timer driver was last told, */
     unsigned timer_calls;

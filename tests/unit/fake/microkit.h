@@ -48,6 +48,8 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
 
 extern char microkit_name[MICROKIT_PD_NAME_LENGTH];
 extern seL4_Bool microkit_have_signal; /* something is deferred; fake_reset clears it */
+extern seL4_CPtr microkit_signal_cap;
+extern seL4_MessageInfo_t microkit_signal_msg;
 
 void microkit_dbg_putc(int c);
 void microkit_dbg_puts(const char *s);
