@@ -19,6 +19,13 @@
 /* The longest wait for a byte that the firmware still sends, in reads of UARTFR. */
 #define BUSY_READS 100000u
 
+/*
+ * After a byte, how often UARTFR is read for the next. An emulator gives a byte once the last one
+ * was taken, but not at once: its thread for that must come to run. A PL011 that is disabled
+ * receives none.
+ */
+#define SETTLE_READS 50000u
+
 static struct ring transmit_ring, receive_ring;
 static uint32_t interrupt_mask;
 
@@ -128,6 +135,21 @@ static void receive(uint32_t budget)
     }
 }
 
+/* Take all that has come and that an emulator still holds behind it. */
+static void take_what_was_typed(void)
+{
+    for (uint32_t taken = 0; taken < uart_config.ring_size; taken++) {
+        if (read_register(UARTFR) & UARTFR_RXFE) {
+            return;
+        }
+        if (!take_received(1)) {
+            return;
+        }
+        for (uint32_t i = 0; i < SETTLE_READS && (read_register(UARTFR) & UARTFR_RXFE); i++) {
+        }
+    }
+}
+
 /*
  * Set 8 data bits and enable the FIFOs. The baud rate stays as the firmware has set it. Enabling
  * the FIFOs empties them, so what has been received by then is taken first; FIFOs that are enabled
@@ -143,7 +165,7 @@ static void set_format(void)
     for (uint32_t i = 0; i < BUSY_READS && (read_register(UARTFR) & UARTFR_BUSY); i++) {
     }
     write_register(UARTCR, read_register(UARTCR) & ~UARTCR_UARTEN);
-    take_received(uart_config.ring_size);
+    take_what_was_typed();
     write_register(UARTLCR_H, format);
 }
 

@@ -44,6 +44,8 @@ static struct {
     int sending_count;
     bool instant; /* sends at once, as an emulator does, and raises the interrupt by the write */
     bool stuck_busy;
+    const char *held; /* what an emulator's terminal holds until there is room */
+    int held_after;   /* reads of UARTFR until the next of it comes */
     uint8_t line[SIZE * 8];
     int line_count;
 } uart;
@@ -67,6 +69,10 @@ uint32_t pl011_read(uintptr_t registers, uint32_t offset)
         return data;
     }
     case UARTFR:
+        if (uart.received_count == 0 && uart.held != NULL && *uart.held && uart.held_after-- == 0) {
+            uart.received[uart.received_count++] = (uint8_t)*uart.held++;
+            uart.held_after = 1000;
+        }
         return (uart.received_count == 0 ? UARTFR_RXFE : 0) |
                (uart.sending_count == FIFO ? UARTFR_TXFF : 0) |
                (uart.sending_count > 0 || uart.stuck_busy ? UARTFR_BUSY : 0);
@@ -224,6 +230,29 @@ static void check_input(const char *expected)
 
     assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), strlen(expected));
     assert_memory_equal(bytes, expected, strlen(expected));
+}
+
+/* An emulator gives the next byte some time after the last one was taken. */
+static void what_a_terminal_holds_before_the_start_is_kept(void **state)
+{
+    (void)state;
+    uart.held = "typed";
+    restart_with(0);
+    assert_int_equal(uart.line_control, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    check_input("typed");
+}
+
+/* One that never ends cannot keep the driver from starting. */
+static void endless_input_before_the_start_ends(void **state)
+{
+    static char endless[2 * SIZE];
+
+    (void)state;
+    memset(endless, 'x', sizeof(endless) - 1);
+    uart.held = endless;
+    restart_with(0);
+    assert_int_equal(uart.line_control, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
+    assert_int_equal(ring_read(&client_in, endless, sizeof(endless)), SIZE);
 }
 
 static void what_was_typed_before_the_start_is_kept(void **state)
@@ -415,6 +444,8 @@ int main(void)
         cmocka_unit_test_setup(device_is_set_up, setup),
         cmocka_unit_test_setup(device_that_stays_busy_does_not_hang_the_driver, setup),
         cmocka_unit_test_setup(what_was_typed_before_the_start_is_kept, setup),
+        cmocka_unit_test_setup(what_a_terminal_holds_before_the_start_is_kept, setup),
+        cmocka_unit_test_setup(endless_input_before_the_start_ends, setup),
         cmocka_unit_test_setup(interrupt_without_a_byte_is_cleared, setup),
         cmocka_unit_test_setup(few_bytes_go_without_an_interrupt, setup),
         cmocka_unit_test_setup(long_output_goes_by_interrupts, setup),
