@@ -43,7 +43,7 @@ static void init_devices(void)
 
     memory = (struct guest_memory){vmm_config.ram, vmm_config.ram_gpa, vmm_config.ram_size};
     virtio_init(&vmm_config, &memory);
-    attach(vmm_config.gicd_gpa, VGIC_SIZE, vgic_access);
+    attach(vmm_config.gicd_gpa, VGIC_V2_SIZE, vgic_v2_access);
     if (vmm_config.console.present) {
         pl011_init(vmm_config.console.pl011_intid);
         attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include "vgic_internal.h"
 
+#define SGIS ((1u << GIC_SGI_COUNT) - 1) /* bits of bank 0 */
+
 struct vgic vgic;
 
 /* ---- Power-on ---- */
@@ -12,13 +14,10 @@ struct vgic vgic;
 static void reset_cpu(uint8_t vcpu)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
-    uint32_t spi_targets = vgic.vcpu_count == 1 || vcpu == 0 ? UINT32_MAX : 0;
-
-    cpu->bank = (struct vgic_bank){.enabled = 0xffff, .edge = 0xffff}; /* SGIs: always enabled */
+    cpu->bank = (struct vgic_bank){.enabled = VGIC_V2_FIXED_SGIS, .edge = SGIS};
     memset(cpu->priority, 0, sizeof(cpu->priority));
-    memset(cpu->sgi_sources, 0, sizeof(cpu->sgi_sources));
     for (uint32_t word = 1; word < VGIC_WORDS; word++) {
-        cpu->targeted[word] = spi_targets;
+        cpu->targeted[word] = vcpu == 0 ? UINT32_MAX : 0;
     }
     vgic_lr_reset(vcpu);
     vgic_unmask_timer(vcpu);
@@ -45,6 +44,13 @@ void vgic_reset(void)
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
         reset_cpu(v);
     }
+    vgic_v2_reset();
+}
+
+void vgic_write_control(uint32_t value)
+{
+    vgic.control = value & (GICD_CTLR_GROUP0 | GICD_CTLR_GROUP1);
+    vgic_lr_fill_all();
 }
 
 /* ---- Inputs ---- */

@@ -18,7 +18,8 @@
 
 #define VGIC_MAX_INTID      128u
 #define VGIC_LIST_REGISTERS 4u /* GIC-400 has four */
-#define VGIC_SIZE           4096u
+#define VGIC_V2_MAX_VCPUS   8u
+#define VGIC_V2_SIZE        4096u /* of the distributor */
 /* The guest-physical offset of its CPU interface from its distributor. */
 #define VGIC_CPU_INTERFACE 0x10000u
 #define VGIC_NONE          GIC_INTID_SPURIOUS /* no interrupt */
@@ -64,4 +65,4 @@ void vgic_lr_intids(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS]);
 void vgic_lr_cleared(uint8_t vcpu);
 
 /* The distributor's registers; an mmio_handler. */
-bool vgic_access(void *unused, struct mmio_access *access);
+bool vgic_v2_access(void *unused, struct mmio_access *access);

@@ -4,9 +4,10 @@
 /*
  * Inside the virtual GIC: the state that its files share, and what they offer each other.
  *
- *   vgic.c              power-on state, and the inputs: lines of devices, virtual timers
- *   vgic_distributor.c  the registers of the distributor; SGIs
- *   vgic_lr.c           which interrupt gets a list register, and which has to give it up
+ *   vgic.c            power-on state, and the inputs: lines of devices, virtual timers
+ *   vgic_lr.c         which interrupt gets a list register, and which has to give it up
+ *   vgic_registers.c  registers that all distributors have alike
+ *   vgic_v2.c         the registers of a GICv2's distributor; SGIs
  *
  * Whoever changes the state so that a vCPU may have something new to take calls vgic_lr_fill.
  */
@@ -41,7 +42,6 @@ struct vgic_cpu {
     struct vgic_bank bank;         /* SGIs and PPIs */
     uint32_t targeted[VGIC_WORDS]; /* the SPIs that may go to this vCPU; word 0 is unused */
     uint8_t priority[GIC_SPI_BASE];
-    uint8_t sgi_sources[GIC_SGI_COUNT]; /* bit n: pending, from vCPU n */
     struct vgic_lr lr[VGIC_LIST_REGISTERS];
     unsigned lr_count; /* those that are not empty */
 };
@@ -73,11 +73,31 @@ static inline uint32_t vgic_pending_bits(const struct vgic_bank *bank)
     return bank->pending_latch | (bank->line_level & ~bank->edge);
 }
 
+/* Whether an SPI may go to this vCPU. */
+static inline bool vgic_is_target(uint8_t vcpu, uint32_t intid)
+{
+    return (vgic.cpu[vcpu].targeted[intid / 32] >> (intid % 32)) & 1;
+}
+
+/* Let it, or not. Once all targets are set, vgic_lr_fill_all makes that known. */
+static inline void vgic_set_target(uint8_t vcpu, uint32_t intid, bool may)
+{
+    uint32_t *word = &vgic.cpu[vcpu].targeted[intid / 32];
+    uint32_t bit = 1u << (intid % 32);
+
+    *word = may ? *word | bit : *word & ~bit;
+}
+
 /* The kernel masks the virtual timer's event when it reports one. Unmask it. */
 static inline void vgic_unmask_timer(uint8_t vcpu)
 {
     microkit_vcpu_arm_ack_vppi(vcpu, VGIC_VIRTUAL_TIMER);
 }
+
+/* ---- vgic.c ---- */
+
+/* Write the bits of GICD_CTLR that enable the groups; others are ignored. */
+void vgic_write_control(uint32_t value);
 
 /* ---- vgic_lr.c ---- */
 
@@ -101,3 +121,32 @@ void vgic_lr_reset(uint8_t vcpu);
 
 /* The list registers that hold interrupts `bits` of bank `word` are stale, on this vCPU. */
 void vgic_lr_make_stale(uint8_t vcpu, uint32_t word, uint32_t bits);
+
+/* ---- vgic_registers.c ---- */
+
+#define VGIC_NO_REGISTER UINT32_MAX
+
+/*
+ * The INTID of the first interrupt that the register at this offset of a distributor is about, if
+ * it is one of IGROUPR to ICACTIVER, IPRIORITYR and ICFGR; otherwise VGIC_NO_REGISTER.
+ */
+uint32_t vgic_register_intid(uint32_t offset);
+
+/*
+ * Access one of those as this vCPU sees it; `access` says what is done. Interrupts that do not
+ * exist read as zero. Returns false if the register has no such width.
+ */
+bool vgic_register_access(uint8_t vcpu, uint32_t offset, struct mmio_access *access);
+
+/* ---- vgic_v2.c ---- */
+
+#define VGIC_V2_FIXED_SGIS 0xffffu /* always enabled; pending by registers of their own */
+
+/* Power-on state of what is a GICv2's own. */
+void vgic_v2_reset(void);
+
+/* The first sender's SGI is no longer pending. Returns whether another one's still is. */
+bool vgic_v2_take_sgi(uint8_t vcpu, uint32_t sgi);
+
+/* It is pending again. */
+void vgic_v2_return_sgi(uint8_t vcpu, uint32_t sgi);

@@ -65,13 +65,8 @@ static void clear_pending(uint8_t vcpu, uint32_t intid)
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid / 32);
     uint32_t bit = 1u << (intid % 32);
 
-    if (intid < GIC_SGI_COUNT) {
-        uint8_t *sources = &vgic.cpu[vcpu].sgi_sources[intid];
-
-        *sources &= (uint8_t)(*sources - 1);
-        if (*sources != 0) {
-            return;
-        }
+    if (intid < GIC_SGI_COUNT && vgic_v2_take_sgi(vcpu, intid)) {
+        return;
     }
     bank->pending_latch &= ~bit;
 }
@@ -107,7 +102,7 @@ static void return_to_distributor(uint8_t vcpu, uint32_t index)
     vgic_bank_of(vcpu, intid / 32)->in_lr &= ~bit;
     vgic_bank_of(vcpu, intid / 32)->pending_latch |= bit;
     if (intid < GIC_SGI_COUNT) {
-        cpu->sgi_sources[intid] |= (uint8_t)(1u << vcpu);
+        vgic_v2_return_sgi(vcpu, intid);
     }
 }
 
@@ -238,7 +233,7 @@ void vgic_lr_fill_spi(uint32_t intid)
     uint32_t word = intid / 32, bit = 1u << (intid % 32);
 
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
-        if (vgic.cpu[v].targeted[word] & bit) {
+        if (vgic_is_target(v, intid)) {
             vgic_lr_fill(v);
             if (vgic.bank[word].in_lr & bit) {
                 return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/pl011.c vmm/console_port.c vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c
+ * SOURCES: vmm/pl011.c vmm/console_port.c
+ * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vcpu.c lib/ring.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
@@ -80,10 +81,10 @@ static int start(void **state)
     vcpu_power_on(0, 0x40000000, 0, 0);
     enable.offset = 0x000; /* GICD_CTLR */
     enable.value = 1;
-    vgic_access(NULL, &enable);
+    vgic_v2_access(NULL, &enable);
     enable.offset = 0x104; /* GICD_ISENABLER1 */
     enable.value = 1u << (INTID - 32);
-    vgic_access(NULL, &enable);
+    vgic_v2_access(NULL, &enable);
     console_port_init(&config);
     pl011_init(INTID);
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c vmm/vcpu.c
+ * SOURCES: vmm/vcpu.c
+ * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The virtual distributor: every register, priorities and list registers, level and edge, several
@@ -36,14 +37,14 @@ static void write_reg(uint8_t vcpu, uint32_t offset, uint8_t width, uint32_t val
     struct mmio_access access = {
         .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value};
 
-    assert_true(vgic_access(NULL, &access));
+    assert_true(vgic_v2_access(NULL, &access));
 }
 
 static uint32_t read_reg(uint8_t vcpu, uint32_t offset, uint8_t width)
 {
     struct mmio_access access = {.offset = offset, .width = width, .vcpu = vcpu, .value = ~0ull};
 
-    assert_true(vgic_access(NULL, &access));
+    assert_true(vgic_v2_access(NULL, &access));
     assert_true(width == 8 || access.value < (1ull << (8 * width)));
     return (uint32_t)access.value;
 }
@@ -182,18 +183,18 @@ static void other_widths_are_refused(void **state)
 
     (void)state;
     start(1);
-    assert_false(vgic_access(NULL, &access));
+    assert_false(vgic_v2_access(NULL, &access));
     access.width = 2;
-    assert_false(vgic_access(NULL, &access));
+    assert_false(vgic_v2_access(NULL, &access));
     access.width = 8;
-    assert_false(vgic_access(NULL, &access));
+    assert_false(vgic_v2_access(NULL, &access));
     access.offset = GICD_IPRIORITYR;
-    assert_false(vgic_access(NULL, &access));
+    assert_false(vgic_v2_access(NULL, &access));
     access.width = 2;
-    assert_false(vgic_access(NULL, &access));
+    assert_false(vgic_v2_access(NULL, &access));
     access.offset = GICD_SGIR;
     access.width = 1;
-    assert_false(vgic_access(NULL, &access));
+    assert_false(vgic_v2_access(NULL, &access));
 }
 
 static void targets_of_one_and_of_many(void **state)
@@ -684,7 +685,7 @@ static void noise_is_survived(void **state)
             uint8_t vcpu = (uint8_t)((unsigned)rand() % vcpus);
             unsigned index = (unsigned)rand() % FAKE_LIST_REGISTERS;
 
-            vgic_access(NULL, &access);
+            vgic_v2_access(NULL, &access);
             vgic_set_level((uint32_t)rand() % 140, rand() & 1);
             if (fake.vcpu[vcpu].lr[index].state != FAKE_LR_FREE) {
                 fake_eoi(vcpu, index);

@@ -2,7 +2,8 @@
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
- * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vgic.c vmm/vgic_distributor.c vmm/vgic_lr.c vmm/vm.c
+ * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
+ * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: lib/chacha20.c lib/ring.c
  * SOURCES: lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
@@ -51,7 +52,7 @@ static void write_gicd(uint8_t vcpu, uint32_t offset, uint8_t width, uint32_t va
     struct mmio_access access = {
         .offset = offset, .width = width, .write = true, .vcpu = vcpu, .value = value};
 
-    assert_true(vgic_access(NULL, &access));
+    assert_true(vgic_v2_access(NULL, &access));
 }
 
 /* The distributor as Linux sets it up. */
