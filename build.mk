@@ -121,8 +121,11 @@ LIBGCC := $(shell $(CROSS)gcc -print-libgcc-file-name)
 # Of picolibc's variants of printf, the one without floating point.
 PRINTF := --defsym=vfprintf=__i_vfprintf
 
-# The sources of a kind of PD are those of its directory; a monitor's, those of its devices as well.
-kind_sources = $(wildcard $(ROOT)/$(1)/*.c $(ROOT)/$(1)/virtio/*.c)
+# The sources of a kind of PD are those of its directory; a monitor's, those of its devices as well. A
+# driver's kind is drivers/CLASS/CHIP: the class CLASS.c, and of the chips' files beside it one.
+kind_sources = $(if $(filter drivers/%,$(1)),$(call driver_sources,$(1),$(notdir $(patsubst %/,%,$(dir $(1))))), \
+    $(wildcard $(ROOT)/$(1)/*.c $(ROOT)/$(1)/virtio/*.c))
+driver_sources = $(ROOT)/drivers/$(2)/$(2).c $(ROOT)/$(1).c
 kind_objects = $(patsubst $(ROOT)/%.c,$(OBJ)/%.o,$(call kind_sources,$(1)))
 
 $(OBJ)/%.o: $(ROOT)/%.c $(OBJ)/settings $(BOARD_DIR)/lib/libmicrokit.a

@@ -24,8 +24,11 @@ void emit_mac(uint64_t mac, struct buffer *out)
 
 static void emit_timer(const struct layout *layout, struct buffer *out)
 {
+    buffer_print(out, "\nconst struct timer_config timer_config = {\n");
+    if (layout->timer_registers != 0) {
+        buffer_print(out, "    .registers = 0x%" PRIx64 ",\n", layout->timer_registers);
+    }
     buffer_print(out,
-                 "\nconst struct timer_config timer_config = {\n"
                  "    .irq_channel = %u,\n"
                  "    .client_count = %zu,\n"
                  "};\n",

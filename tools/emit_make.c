@@ -13,7 +13,8 @@ static const char head[] =
     "# SYSTEM_NAME    what the system is called\n"
     "# BOARD          the SDK's name of the board\n"
     "# PDS            the protection domains; system.system wants PD.elf of each\n"
-    "# KIND_PD        the directory of a PD's sources; config/PD.c is its configuration\n"
+    "# KIND_PD        the directory of a PD's sources, a driver's with its chip behind it;\n"
+    "#                config/PD.c is its configuration\n"
     "# EMBED_PD       the files that config/PD_images.S puts into that PD (as -I DIR); unset: it "
     "has\n"
     "#                no such file\n"
@@ -109,8 +110,9 @@ void emit_make(const struct layout *layout, struct buffer *out)
     }
     buffer_print(out, "\n");
     for (size_t i = 0; i < layout->pds.count; i++) {
-        buffer_print(out, "KIND_%s := %s\n", layout->pds.items[i]->name,
-                     layout->pds.items[i]->kind);
+        const struct pd *pd = layout->pds.items[i];
+        buffer_print(out, "KIND_%s := %s%s%s\n", pd->name, pd->kind, pd->chip == NULL ? "" : "/",
+                     pd->chip == NULL ? "" : pd->chip);
     }
     emit_embeds(layout, out);
     emit_inputs(layout, out);

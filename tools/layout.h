@@ -143,6 +143,7 @@ struct turn_layout {
 struct pd {
     const char *name;
     const char *kind; /* the directory of its sources */
+    const char *chip; /* a driver's: its own file among them; NULL otherwise */
     unsigned priority;
     unsigned core;
     uint64_t stack_size;
@@ -173,6 +174,7 @@ struct layout {
     struct LIST(struct pd *) pds;
     struct LIST(struct channel) channels;
     struct pd *timer;
+    uint64_t timer_registers; /* 0: it has none in memory */
     struct pd *uart;
     struct pd *console;
     struct pd *switches[MEMBERS_MAX]; /* by the networks' indices; NULL: nobody is on it */

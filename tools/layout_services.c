@@ -13,12 +13,12 @@
 void lay_out_services(struct layout *layout)
 {
     const struct board *board = &layout->system->board;
-    const char *timer_kind = memory_format("drivers/%s", board->timer.driver.text);
-    const char *uart_kind = memory_format("drivers/%s", board->uart.driver.text);
     unsigned console_core = (unsigned)layout->system->console.cpu.number;
 
-    layout->timer = add_pd(layout, "timer", timer_kind, PRIORITY_TIMER, TIMER_CORE);
-    layout->uart = add_pd(layout, "uart", uart_kind, PRIORITY_UART, console_core);
+    layout->timer = add_pd(layout, "timer", "drivers/timer", PRIORITY_TIMER, TIMER_CORE);
+    layout->timer->chip = board->timer.driver.text;
+    layout->uart = add_pd(layout, "uart", "drivers/uart", PRIORITY_UART, console_core);
+    layout->uart->chip = board->uart.driver.text;
     layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE, console_core);
     set_budget(layout->console, &layout->system->console.budget, &layout->system->console.period);
 
@@ -26,6 +26,13 @@ void lay_out_services(struct layout *layout)
         (struct irq){.irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
     *list_add(&layout->uart->irqs) =
         (struct irq){.irq = (unsigned)board->uart.interrupt.number, .channel = UART_IRQ_CHANNEL};
+    if (board->timer.address.line != 0) {
+        layout->timer_registers =
+            map_next(layout->timer,
+                     add_device(layout, "timer_registers", board->timer.address.number, PAGE,
+                                "timer registers"),
+                     "rw", false);
+    }
     const struct region *registers =
         add_device(layout, "uart_registers", board->uart.address.number, PAGE, "UART registers");
     layout->uart_registers = map_next(layout->uart, registers, "rw", false);
@@ -58,8 +65,9 @@ static void lay_out_disk_driver(struct layout *layout, unsigned client)
     const struct board_disk_settings *board = &layout->system->board.disk;
     uint64_t page = board->address.number / PAGE * PAGE;
 
-    disk->driver = add_pd(layout, "block_driver", memory_format("drivers/%s", board->driver.text),
-                          PRIORITY_DISK, (unsigned)layout->system->disk.settings.cpu.number);
+    disk->driver = add_pd(layout, "block_driver", "drivers/block", PRIORITY_DISK,
+                          (unsigned)layout->system->disk.settings.cpu.number);
+    disk->driver->chip = board->driver.text;
     *list_add(&disk->driver->irqs) =
         (struct irq){.irq = (unsigned)board->interrupt.number, .channel = DISK_IRQ_CHANNEL};
     disk->registers =
@@ -112,8 +120,9 @@ void lay_out_uplink(struct layout *layout)
         return;
     }
     uint64_t ring = uplink->network->settings.queue.number;
-    struct pd *pd = add_pd(layout, "net_driver", memory_format("drivers/%s", board->driver.text),
-                           PRIORITY_CARD, (unsigned)uplink->settings.cpu.number);
+    struct pd *pd = add_pd(layout, "net_driver", "drivers/net", PRIORITY_CARD,
+                           (unsigned)uplink->settings.cpu.number);
+    pd->chip = board->driver.text;
     place->driver = pd;
     set_budget(pd, &uplink->settings.budget, &uplink->settings.period);
     *list_add(&pd->irqs) =

@@ -54,6 +54,7 @@ struct uart_settings {
 
 struct timer_settings {
     struct setting driver;
+    struct setting address;
     struct setting interrupt;
 };
 

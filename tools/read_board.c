@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
+#include "chips.h"
 #include "diagnostics.h"
 #include "read.h"
 
@@ -42,16 +43,99 @@ static void check_page(const struct board *board, const struct setting *address,
     }
 }
 
+static void report_chip(const struct board *board, const struct setting *driver, const char *where,
+                        const char *class, const char *before, const char *const *chips)
+{
+    struct nearest nearest = {0};
+    const char *list = "";
+
+    for (size_t i = 0; chips[i] != NULL; i++) {
+        nearest_weigh(&nearest, driver->text, chips[i]);
+        list = memory_format("%s%s%s", list, i == 0 ? "" : ", ", chips[i]);
+    }
+    if (strcmp(driver->text, class) == 0) {
+        error_at(board->path, driver->line, where,
+                 "driver '%s': that is the class, and here belongs a chip: '%s' is what '%s' meant "
+                 "(drivers/%s/ has %s)",
+                 class, before, class, class, list);
+    } else if (nearest.word != NULL) {
+        error_at(board->path, driver->line, where,
+                 "driver '%s': no such chip: did you mean '%s'? (drivers/%s/ has %s)", driver->text,
+                 nearest.word, class, list);
+    } else {
+        error_at(
+            board->path, driver->line, where,
+            "driver '%s': no such chip: drivers/%s/ has %s; docs/porting.md says how to add one",
+            driver->text, class, list);
+    }
+}
+
+/* `before` is what the class's name meant when a board's file named classes. */
+static bool check_chip(const struct board *board, const struct setting *driver, const char *where,
+                       const char *class, const char *before, const char *const *chips)
+{
+    for (size_t i = 0; chips[i] != NULL; i++) {
+        if (strcmp(driver->text, chips[i]) == 0) {
+            return true;
+        }
+    }
+    report_chip(board, driver, where, class, before, chips);
+    return false;
+}
+
+/* The processor's own timer has no registers in memory. Every other one has. */
+static void check_timer(const struct board *board)
+{
+    const struct timer_settings *timer = &board->timer;
+
+    check_page(board, &timer->address, "timer", "address", PAGE);
+    if (!check_chip(board, &timer->driver, "timer", "timer", "cntp", chips_timer)) {
+        return;
+    }
+    bool in_processor = strcmp(timer->driver.text, "cntp") == 0;
+
+    if (in_processor && timer->address.line != 0) {
+        error_at(board->path, timer->address.line, "timer",
+                 "address %s: 'cntp' is the processor's own timer and has none: leave it out",
+                 timer->address.text);
+    }
+    if (!in_processor && timer->address.line == 0) {
+        error_at(board->path, board->settings.timer.line, "timer",
+                 "'address' is missing: where '%s' has its registers", timer->driver.text);
+    }
+}
+
+static void check_drivers(const struct board *board)
+{
+    check_chip(board, &board->uart.driver, "uart", "uart", "pl011", chips_uart);
+    check_timer(board);
+    check_chip(board, &board->disk.driver, "disk", "block", "virtio_blk", chips_block);
+    check_chip(board, &board->network.driver, "network", "net", "virtio_net", chips_net);
+}
+
 /* A driver gets whole pages, so it could reach whatever else is in them. */
 static void check_apart(const struct board *board)
 {
-    const struct setting *address = &board->network.address;
+    const struct {
+        const char *name;
+        const struct setting *address;
+    } devices[] = {{"uart", &board->uart.address},
+                   {"timer", &board->timer.address},
+                   {"disk", &board->disk.address},
+                   {"network", &board->network.address}};
 
-    if (address->line != 0 && board->disk.address.line != 0 &&
-        address->number / PAGE == board->disk.address.number / PAGE) {
-        error_at(board->path, address->line, "network",
-                 "address %s: in the same 4 KiB page as the disk's: take another slot",
-                 address->text);
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        for (size_t k = 0; k < i; k++) {
+            const struct setting *address = devices[i].address;
+
+            if (address->line != 0 && devices[k].address->line != 0 &&
+                address->number / PAGE == devices[k].address->number / PAGE) {
+                error_at(board->path, address->line, devices[i].name,
+                         "address %s: in the same 4 KiB page as the %s's, but two drivers cannot "
+                         "share a page: take another device, or another slot of its bus",
+                         address->text, devices[k].name);
+            }
+        }
     }
 }
 
@@ -109,6 +193,7 @@ void board_read(struct board *board, const char *path, const char *memory)
         replace_memory(board, memory);
     }
     check_memory(board);
+    check_drivers(board);
     check_page(board, &board->uart.address, "uart", "address", 4096);
     check_page(board, &board->disk.address, "disk", "address", 4);
     check_page(board, &board->network.address, "network", "address", 4);

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <string.h>
 #include "block/rings.h"
+#include "chip.h"
 #include "config.h"
 #include "lib/log.h"
 #include "lib/ring.h"
-#include "virtio_blk.h"
 
 #define SECTORS_PER_MIB ((1u << 20) / BLOCK_SECTOR)
 
@@ -25,7 +25,7 @@ static bool reported; /* a broken ring */
 /* The request that is being passed on. */
 static struct block_request_copy request;
 
-static struct vring_driver_segment data[BLOCK_SEGMENTS_MAX];
+static struct chip_segment data[BLOCK_SEGMENTS_MAX];
 
 static void notify_client(void)
 {
@@ -33,7 +33,7 @@ static void notify_client(void)
 }
 
 /* Translate a segment to physical addresses. False if it is not all within a data region. */
-static bool locate(const struct block_segment *segment, struct vring_driver_segment *at)
+static bool locate(const struct block_segment *segment, struct chip_segment *at)
 {
     const struct block_driver_region *region;
 
@@ -92,13 +92,13 @@ static bool pass_on(const void *record, uint32_t count)
         block_send_done(&replies, request.head.id, status);
         return true;
     }
-    return virtio_blk_submit(&request.head, data);
+    return chip_submit(&request.head, data);
 }
 
 /* Submit new requests while the device has room. The others wait in the ring. */
 static void submit(void)
 {
-    while (block_has_room_for_reply(&replies, virtio_blk_in_flight())) {
+    while (block_has_room_for_reply(&replies, chip_in_flight())) {
         uint32_t count;
         const void *record = ring_peek(&requests, &count);
 
@@ -113,20 +113,20 @@ static void submit(void)
         }
         ring_release(&requests);
     }
-    virtio_blk_kick();
+    chip_kick();
 }
 
 static void give_up(void)
 {
-    const char *cause = virtio_blk_error();
+    const char *cause = chip_error();
 
     failed = true;
-    if (virtio_blk_stop()) {
+    if (chip_stop()) {
         log_printf("the disk is given up: %s", cause);
     } else {
         log_printf(
             "the disk is given up: %s; it does not stop, so that %u requests stay unanswered",
-            cause, (unsigned)virtio_blk_in_flight());
+            cause, (unsigned)chip_in_flight());
     }
 }
 
@@ -135,7 +135,7 @@ static void take_finished(void)
     uint32_t status;
     uint32_t id;
 
-    while (virtio_blk_take(&id, &status)) {
+    while (chip_take(&id, &status)) {
         block_send_done(&replies, id, status);
     }
 }
@@ -148,8 +148,8 @@ static void complete(void)
 {
     do {
         take_finished();
-    } while (virtio_blk_await());
-    if (virtio_blk_error() != NULL && !failed) {
+    } while (chip_await());
+    if (chip_error() != NULL && !failed) {
         give_up();
         take_finished();
     }
@@ -173,9 +173,8 @@ static void serve(void)
 
 static void start_disk(void)
 {
-    const char *cause =
-        virtio_blk_start(block_driver_config.registers, block_driver_config.dma,
-                         *block_driver_config.dma_paddr, BLOCK_DRIVER_DMA_SIZE, &info);
+    const char *cause = chip_start(block_driver_config.registers, block_driver_config.dma,
+                                   *block_driver_config.dma_paddr, BLOCK_DRIVER_DMA_SIZE, &info);
 
     failed = cause != NULL;
     if (failed) {
@@ -204,7 +203,7 @@ void init(void)
 void notified(microkit_channel ch)
 {
     if (ch == block_driver_config.irq_channel) {
-        virtio_blk_interrupted();
+        chip_interrupted();
     }
     serve();
     /* A device that is given up may interrupt for ever: its interrupt stays unacknowledged. */

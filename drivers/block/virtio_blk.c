@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "virtio_blk.h"
+/*
+ * One virtio-blk device (virtio 1.2, 5.2) with one queue. It is given up when it breaks the
+ * protocol or sets DEVICE_NEEDS_RESET.
+ */
 
 #include <linux/virtio_blk.h>
 #include <linux/virtio_mmio.h>
 #include <stddef.h>
 #include <string.h>
+#include "chip.h"
 #include "lib/virtio_bus.h"
 
 #define SLOTS       64u
@@ -165,8 +169,8 @@ static const char *start_queue(void *dma, uint64_t dma_paddr, uint64_t dma_size)
     return cause;
 }
 
-const char *virtio_blk_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
-                             struct block_info *info)
+const char *chip_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
+                       struct block_info *info)
 {
     memset(&disk, 0, sizeof(disk));
     disk.registers = registers;
@@ -230,7 +234,7 @@ static bool fill_slot(struct shared_slot *slot, const struct block_request *requ
     return range;
 }
 
-bool virtio_blk_submit(const struct block_request *request, const struct vring_driver_segment *data)
+bool chip_submit(const struct block_request *request, const struct chip_segment *data)
 {
     static struct vring_driver_segment segments[BLOCK_SEGMENTS_MAX + AROUND_DATA];
     uint16_t count = 0;
@@ -250,8 +254,9 @@ bool virtio_blk_submit(const struct block_request *request, const struct vring_d
             (struct vring_driver_segment){paddr + offsetof(struct shared_slot, range),
                                           sizeof(struct virtio_blk_discard_write_zeroes)};
     }
-    memcpy(segments + count, data, request->segment_count * sizeof(*data));
-    count += request->segment_count;
+    for (uint16_t i = 0; i < request->segment_count; i++) {
+        segments[count++] = (struct vring_driver_segment){data[i].paddr, data[i].length};
+    }
     segments[count++] =
         (struct vring_driver_segment){paddr + offsetof(struct shared_slot, status), 1};
     if (request->op == BLOCK_READ) {
@@ -267,7 +272,7 @@ bool virtio_blk_submit(const struct block_request *request, const struct vring_d
     return true;
 }
 
-void virtio_blk_kick(void)
+void chip_kick(void)
 {
     if (disk.error == NULL && vring_driver_publish(&disk.queue)) {
         virtio_bus_notify(disk.registers, QUEUE);
@@ -295,7 +300,7 @@ static bool take_failed(uint32_t *id, uint32_t *status)
     return false;
 }
 
-bool virtio_blk_take(uint32_t *id, uint32_t *status)
+bool chip_take(uint32_t *id, uint32_t *status)
 {
     uint32_t written;
     uint16_t slot;
@@ -324,7 +329,7 @@ bool virtio_blk_take(uint32_t *id, uint32_t *status)
     return true;
 }
 
-void virtio_blk_interrupted(void)
+void chip_interrupted(void)
 {
     uint32_t interrupts;
 
@@ -337,22 +342,22 @@ void virtio_blk_interrupted(void)
     }
 }
 
-bool virtio_blk_await(void)
+bool chip_await(void)
 {
     return disk.error == NULL && vring_driver_enable_interrupts(&disk.queue);
 }
 
-uint32_t virtio_blk_in_flight(void)
+uint32_t chip_in_flight(void)
 {
     return disk.in_flight;
 }
 
-const char *virtio_blk_error(void)
+const char *chip_error(void)
 {
     return disk.error;
 }
 
-bool virtio_blk_stop(void)
+bool chip_stop(void)
 {
     disk.stopped = virtio_bus_reset(disk.registers);
     return disk.stopped;

@@ -15,13 +15,13 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include "chip.h"
 #include "config.h"
 #include "lib/log.h"
 #include "lib/net_port.h"
 #include "lib/notify.h"
 #include "lib/offload.h"
 #include "lib/ring.h"
-#include "virtio_net.h"
 
 #define HEADER    ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 #define MTU_USUAL 1500u
@@ -46,7 +46,7 @@ static void publish_accepts(void)
     uint32_t *published =
         (uint32_t *)(void *)((uint8_t *)net_driver_config.from_switch + NET_PORT_ACCEPTS_OFFSET);
 
-    accepts = virtio_net_accepts();
+    accepts = chip_accepts();
     *(volatile uint32_t *)published = accepts;
     atomic_thread_fence(memory_order_seq_cst);
 }
@@ -90,8 +90,8 @@ static bool send_record(const void *record, uint32_t count)
     const char *cause = "its length cannot be";
     void *buffer;
 
-    if (count >= HEADER + NET_FRAME_MIN && count <= VIRTIO_NET_RECORD_MAX) {
-        buffer = virtio_net_send_buffer(count);
+    if (count >= HEADER + NET_FRAME_MIN && count <= CHIP_RECORD_MAX) {
+        buffer = chip_send_buffer(count);
         if (buffer == NULL) {
             return false;
         }
@@ -99,7 +99,7 @@ static bool send_record(const void *record, uint32_t count)
         cause = seal_record(buffer, count);
     }
     if (cause == NULL) {
-        virtio_net_send(count);
+        chip_send(count);
     } else {
         log_limited("a frame of %u bytes from the switch dropped: %s",
                     count > HEADER ? (unsigned)(count - HEADER) : 0u, cause);
@@ -119,7 +119,7 @@ static bool transmit(void)
             return ring_await_data(&from_switch);
         }
         if ((accepts & NET_PORT_UP) != 0 && !send_record(record, count)) {
-            return virtio_net_await_sent();
+            return chip_await_sent();
         }
         ring_release(&from_switch);
     }
@@ -135,7 +135,7 @@ static enum received receive_batch(uint32_t *count)
     for (uint32_t budget = RX_BUDGET; budget > 0; budget--) {
         void *record;
 
-        *count = virtio_net_received();
+        *count = chip_received();
         if (*count == 0) {
             return ALL;
         }
@@ -143,7 +143,7 @@ static enum received receive_batch(uint32_t *count)
         if (record == NULL) {
             return BLOCKED;
         }
-        virtio_net_read(record);
+        chip_read(record);
         ring_commit(&to_switch, *count);
     }
     return SPENT;
@@ -156,7 +156,7 @@ static bool receive(void)
 
     switch (receive_batch(&count)) {
     case ALL:
-        return virtio_net_await_received();
+        return chip_await_received();
     case BLOCKED:
         return ring_await_space(&to_switch, count);
     default: /* until the switch has taken it all */
@@ -169,8 +169,7 @@ static bool receive(void)
 static void give_up(void)
 {
     stopped = true;
-    log_printf("the card is given up: %s%s", virtio_net_error(),
-               virtio_net_stop() ? "" : "; it does not stop");
+    log_printf("the card is given up: %s%s", chip_error(), chip_stop() ? "" : "; it does not stop");
     publish_accepts();
 }
 
@@ -182,10 +181,10 @@ static void serve(void)
         bool sends = transmit();
         bool receives = receive();
 
-        virtio_net_kick();
-        more = (sends || receives) && virtio_net_error() == NULL;
+        chip_kick();
+        more = (sends || receives) && chip_error() == NULL;
     }
-    if (!stopped && virtio_net_error() != NULL) {
+    if (!stopped && chip_error() != NULL) {
         give_up();
     }
     bool data_wanted = ring_take_data_wanted(&to_switch);
@@ -209,10 +208,10 @@ static void log_link(void)
 
 static void start_card(void)
 {
-    struct virtio_net_info info;
+    struct chip_info info;
     const uint8_t *mac = info.mac;
-    const char *cause = virtio_net_start(net_driver_config.registers, net_driver_config.dma,
-                                         *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
+    const char *cause = chip_start(net_driver_config.registers, net_driver_config.dma,
+                                   *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
 
     stopped = cause != NULL;
     publish_accepts();
@@ -241,7 +240,7 @@ void init(void)
 
 void notified(microkit_channel ch)
 {
-    if (ch == net_driver_config.irq_channel && !stopped && virtio_net_interrupted()) {
+    if (ch == net_driver_config.irq_channel && !stopped && chip_interrupted()) {
         publish_accepts();
         log_link();
     }

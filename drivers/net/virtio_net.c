@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-#include "virtio_net.h"
-
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
 #include <string.h>
+#include "chip.h"
 #include "lib/net_port.h"
 #include "lib/virtio_bus.h"
 #include "lib/vring_driver.h"
@@ -15,7 +14,7 @@ enum { RX, TX, QUEUES };
 
 #define HEADER ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 
-_Static_assert(VIRTIO_NET_RECORD_MAX == sizeof(struct virtio_net_hdr_v1) + NET_GSO_FRAME_MAX,
+_Static_assert(CHIP_RECORD_MAX == sizeof(struct virtio_net_hdr_v1) + NET_GSO_FRAME_MAX,
                "the largest record");
 
 /*
@@ -34,12 +33,12 @@ _Static_assert(VIRTIO_NET_RECORD_MAX == sizeof(struct virtio_net_hdr_v1) + NET_G
 #define TX_BUFFERS   (TX_SMALL + TX_LARGE)
 #define DMA_NEEDED   (QUEUES * QUEUE_ROOM + RX_ROOM + TX_SMALL * SMALL + TX_LARGE * LARGE)
 
-_Static_assert(LARGE >= VIRTIO_NET_RECORD_MAX, "a large segment");
+_Static_assert(LARGE >= CHIP_RECORD_MAX, "a large segment");
 _Static_assert(SMALL >= sizeof(struct virtio_net_hdr_v1) + NET_FRAME_MAX, "a frame");
 _Static_assert(TX_BUFFERS <= QUEUE_SIZE, "the queue has room whenever a buffer is free");
 
 /* The most buffers that one record takes. */
-#define PIECES_MAX ((VIRTIO_NET_RECORD_MAX + RX_MERGEABLE - 1) / RX_MERGEABLE)
+#define PIECES_MAX ((CHIP_RECORD_MAX + RX_MERGEABLE - 1) / RX_MERGEABLE)
 
 #define FEATURE(bit) (1ULL << (bit))
 #define REQUIRED     FEATURE(VIRTIO_F_VERSION_1)
@@ -78,7 +77,7 @@ static struct {
     uint16_t large[TX_LARGE];
     uint32_t small_count;
     uint32_t large_count;
-    uint16_t reserved; /* by virtio_net_send_buffer */
+    uint16_t reserved; /* by chip_send_buffer */
 } card;
 
 static bool has(unsigned feature)
@@ -105,7 +104,7 @@ static void read_link(void)
 
 static void read_info(void *to)
 {
-    struct virtio_net_info *info = to;
+    struct chip_info *info = to;
 
     memset(info, 0, sizeof(*info));
     if (has(VIRTIO_NET_F_MAC)) {
@@ -167,8 +166,8 @@ static const char *start_queues(uint8_t *dma, uint64_t paddr)
     return NULL;
 }
 
-const char *virtio_net_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
-                             struct virtio_net_info *info)
+const char *chip_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
+                       struct chip_info *info)
 {
     memset(&card, 0, sizeof(card));
     card.registers = registers;
@@ -188,11 +187,11 @@ const char *virtio_net_start(uintptr_t registers, void *dma, uint64_t dma_paddr,
         return card.error;
     }
     virtio_bus_start(registers);
-    virtio_net_kick();
+    chip_kick();
     return NULL;
 }
 
-uint32_t virtio_net_accepts(void)
+uint32_t chip_accepts(void)
 {
     static const struct {
         unsigned feature;
@@ -249,7 +248,7 @@ static void *find_free_buffer(uint32_t count)
 {
     bool small = count <= SMALL;
 
-    if (card.error != NULL || count > VIRTIO_NET_RECORD_MAX ||
+    if (card.error != NULL || count > CHIP_RECORD_MAX ||
         (small ? card.small_count : card.large_count) == 0 || card.queue[TX].free_count == 0) {
         return NULL;
     }
@@ -257,7 +256,7 @@ static void *find_free_buffer(uint32_t count)
     return card.tx + tx_offset(card.reserved);
 }
 
-void *virtio_net_send_buffer(uint32_t count)
+void *chip_send_buffer(uint32_t count)
 {
     void *buffer = find_free_buffer(count);
 
@@ -268,7 +267,7 @@ void *virtio_net_send_buffer(uint32_t count)
     return buffer;
 }
 
-void virtio_net_send(uint32_t count)
+void chip_send(uint32_t count)
 {
     struct vring_driver_segment segment = {card.tx_paddr + tx_offset(card.reserved), count};
 
@@ -282,7 +281,7 @@ void virtio_net_send(uint32_t count)
     }
 }
 
-bool virtio_net_await_sent(void)
+bool chip_await_sent(void)
 {
     return card.error == NULL && vring_driver_enable_interrupts(&card.queue[TX]);
 }
@@ -340,11 +339,11 @@ static bool take_piece(void)
     return true;
 }
 
-uint32_t virtio_net_received(void)
+uint32_t chip_received(void)
 {
     while (card.error == NULL) {
         if (card.piece_total != 0 && card.piece_count == card.piece_total) {
-            if (card.record <= VIRTIO_NET_RECORD_MAX) {
+            if (card.record <= CHIP_RECORD_MAX) {
                 return card.record;
             }
             repost_buffers();
@@ -356,7 +355,7 @@ uint32_t virtio_net_received(void)
     return 0;
 }
 
-void virtio_net_read(void *to)
+void chip_read(void *to)
 {
     uint8_t *at = to;
 
@@ -367,14 +366,14 @@ void virtio_net_read(void *to)
     repost_buffers();
 }
 
-bool virtio_net_await_received(void)
+bool chip_await_received(void)
 {
     return card.error == NULL && vring_driver_enable_interrupts(&card.queue[RX]);
 }
 
 /* ---- The device ---- */
 
-void virtio_net_kick(void)
+void chip_kick(void)
 {
     for (uint32_t i = 0; i < QUEUES; i++) {
         if (card.error == NULL && vring_driver_publish(&card.queue[i])) {
@@ -383,9 +382,9 @@ void virtio_net_kick(void)
     }
 }
 
-bool virtio_net_interrupted(void)
+bool chip_interrupted(void)
 {
-    uint32_t before = virtio_net_accepts();
+    uint32_t before = chip_accepts();
 
     if (card.error != NULL ||
         (virtio_bus_take_interrupts(card.registers) & VIRTIO_MMIO_INT_CONFIG) == 0) {
@@ -395,15 +394,15 @@ bool virtio_net_interrupted(void)
         fail("the device says that it is broken");
     }
     read_link();
-    return virtio_net_accepts() != before;
+    return chip_accepts() != before;
 }
 
-const char *virtio_net_error(void)
+const char *chip_error(void)
 {
     return card.error;
 }
 
-bool virtio_net_stop(void)
+bool chip_stop(void)
 {
     return virtio_bus_reset(card.registers);
 }

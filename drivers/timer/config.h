@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 struct timer_config {
-    uint8_t irq_channel;  /* CNTP, PPI 30 */
+    uintptr_t registers;  /* where the chip's page is mapped; 0: it has no registers in memory */
+    uint8_t irq_channel;  /* the chip's interrupt */
     uint8_t client_count; /* clients sit on channels 0 .. client_count-1 */
 };
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The timer driver: one deadline for each client, the earliest in the hardware. */
+/* The timer driver: one deadline for each client, the earliest in the chip. */
 
 #include <microkit.h>
-#include "cntp.h"
+#include <stddef.h>
+#include "chip.h"
 #include "config.h"
 #include "lib/cpu.h"
+#include "lib/log.h"
 #include "protocol.h"
 
 /*
- * In ticks, hours: no deadline is put into the hardware further ahead than this. Far beyond it a
- * comparison of 64-bit counters may take the future for the past, and the interrupt would never
- * cease.
+ * In ticks, hours: the chip is not armed further ahead than this. Far beyond it a comparison of
+ * 64-bit counters may take the future for the past, and the interrupt would never cease.
  */
 #define HORIZON (1ULL << 40)
 
@@ -33,10 +34,10 @@ static void arm_earliest(uint64_t now)
         }
     }
     if (earliest == TIMER_NEVER) {
-        cntp_disarm();
+        chip_disarm();
         return;
     }
-    cntp_arm(earliest > now && earliest - now > HORIZON ? now + HORIZON : earliest);
+    chip_arm(earliest > now && earliest - now > HORIZON ? now + HORIZON : earliest, now);
 }
 
 static void notify_expired(uint64_t now)
@@ -51,15 +52,25 @@ static void notify_expired(uint64_t now)
 
 void init(void)
 {
+    log_init("timer", NULL, 0);
     for (uint32_t i = 0; i < MICROKIT_MAX_CHANNELS; i++) {
         deadlines[i] = TIMER_NEVER;
     }
-    cntp_disarm();
+
+    const char *cause = chip_start(timer_config.registers);
+
+    if (cause != NULL) {
+        log_printf("no timer, so nobody is woken: %s", cause);
+    }
 }
 
 void notified(microkit_channel ch)
 {
     if (ch != timer_config.irq_channel) {
+        return;
+    }
+    if (!chip_acknowledge()) {
+        log_printf("the device's interrupt does not end: it stays off, and nobody is woken");
         return;
     }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* What the generator tells the PL011 driver. */
+/* What the generator tells the UART driver. */
 
 #include <stdint.h>
 
 struct uart_config {
-    uintptr_t registers; /* where the PL011's page is mapped */
+    uintptr_t registers; /* where the chip's page is mapped */
     uint8_t irq_channel;
     uint8_t client_channel; /* the console multiplexer */
     void *transmit;         /* ring region: console -> UART, a stream */

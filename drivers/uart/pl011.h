@@ -35,23 +35,3 @@
 #define UART_INT_TX  (1u << 5)
 #define UART_INT_RT  (1u << 6) /* something received, and then silence */
 #define UART_INT_ALL 0x7ffu
-
-#if defined(__aarch64__)
-
-static inline uint32_t pl011_read(uintptr_t registers, uint32_t offset)
-{
-    return *(volatile uint32_t *)(registers + offset);
-}
-
-static inline void pl011_write(uintptr_t registers, uint32_t offset, uint32_t value)
-{
-    *(volatile uint32_t *)(registers + offset) = value;
-}
-
-#else
-
-/* Supplied by the unit test. */
-uint32_t pl011_read(uintptr_t registers, uint32_t offset);
-void pl011_write(uintptr_t registers, uint32_t offset, uint32_t value);
-
-#endif

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import image, partitioned
+from conftest import ROOT, image, partitioned
 
 CASES = {
     "not YAML": ("vms: [a, b\n", ["sys.yaml:2: not YAML: did not find expected ',' or ']' while "
@@ -650,8 +650,59 @@ def test_board(generate):
                  ":3: image_address 0x1001: not a multiple of 0x1000",
                  ":4: uart: address 0x9000001: not a multiple of 0x1000",
                  ":4: uart: interrupt '2': out of range: 16 to 1019",
-                 ":6: timer: unknown key 'gic': known are driver, interrupt"):
+                 ":6: timer: unknown key 'gic': known are driver, address, interrupt"):
         assert name + line in errors
+
+
+def board_errors(generate, *changes):
+    """The errors of the board's file with each (text, other text) of `changes`."""
+    text = (ROOT / "boards/qemu_virt_aarch64.yaml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text(text)
+    errors = generate.errors("vms: [a]\n")
+    assert all(error.startswith(f"{generate.board}:") for error in errors)
+    return [error.removeprefix(f"{generate.board}:") for error in errors]
+
+
+def chips(room):
+    files = (ROOT / "drivers" / room).glob("*.c")
+    return ", ".join(sorted(file.stem for file in files if file.stem != room))
+
+
+@pytest.mark.parametrize("key, room, chip", [
+    ("uart", "uart", "pl011"), ("timer", "timer", "cntp"), ("disk", "block", "virtio_blk"),
+    ("network", "net", "virtio_net")])
+def test_chips(generate, key, room, chip):
+    """A board's file names chips. The class's name is what it once had there."""
+    old, near, far = (board_errors(generate, (f"driver: {chip}", f"driver: {name}"))
+                      for name in (room, chip + "x", "quantum"))
+    line = old[0].split(":")[0]
+    assert old[0] == (f"{line}: {key}: driver '{room}': that is the class, and here belongs a chip: "
+                      f"'{chip}' is what '{room}' meant (drivers/{room}/ has {chips(room)})")
+    assert near[0] == (f"{line}: {key}: driver '{chip}x': no such chip: did you mean '{chip}'? "
+                       f"(drivers/{room}/ has {chips(room)})")
+    assert far[0] == (f"{line}: {key}: driver 'quantum': no such chip: drivers/{room}/ has "
+                      f"{chips(room)}; docs/porting.md says how to add one")
+    assert len(old) == len(near) == len(far) == 1
+
+
+def test_timer_registers(generate):
+    assert board_errors(generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110000}")) == [
+        "13: timer: address 0xff110000: 'cntp' is the processor's own timer and has none: leave it out"]
+    assert "13: timer: address 0xff110004: not a multiple of 0x1000" in board_errors(
+        generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110004}"))
+
+
+def test_drivers_share_no_page(generate):
+    assert board_errors(generate, ("0x0a003e00", "0x0a000200")) == [
+        "22: network: address 0x0a000200: in the same 4 KiB page as the disk's, but two drivers cannot "
+        "share a page: take another device, or another slot of its bus"]
+    assert board_errors(generate, ("0x0a000000", "0x09000200")) == [
+        "17: disk: address 0x09000200: in the same 4 KiB page as the uart's, but two drivers cannot "
+        "share a page: take another device, or another slot of its bus"]
 
 
 def test_memory_option(generate):

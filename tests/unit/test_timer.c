@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: drivers/timer/timer.c tests/unit/fake/fake_microkit.c
+ * SOURCES: drivers/timer/timer.c drivers/timer/cntp.c lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
- * The timer driver against a model of the timer: whoever waits is woken on time, once, whatever the
- * other clients ask for.
+ * The timer driver with CNTP, against a model of that timer: whoever waits is woken on time, once,
+ * whatever the other clients ask for.
  */
 
 #include <microkit.h>

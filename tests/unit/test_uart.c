@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: drivers/uart/uart.c lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: drivers/uart/uart.c drivers/uart/pl011.c lib/ring.c lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
- * The PL011 driver against a model of the device: FIFOs of 16, interrupts that mark a level being
- * crossed, and a line that moves bytes only when the test says so.
+ * The UART driver with the PL011, against a model of that device: FIFOs of 16, interrupts that mark
+ * a level being crossed, and a line that moves bytes only when the test says so.
  */
 
 #include <microkit.h>
@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include "drivers/uart/config.h"
 #include "drivers/uart/pl011.h"
+#include "lib/device_registers.h"
 #include "lib/ring.h"
 
 #define SIZE   4096u
@@ -52,7 +53,7 @@ static struct {
 
 static struct ring client_out, client_in;
 
-uint32_t pl011_read(uintptr_t registers, uint32_t offset)
+uint32_t device_read32(uintptr_t registers, uint32_t offset)
 {
     assert_int_equal(registers, uart_config.registers);
     switch (offset) {
@@ -86,7 +87,7 @@ uint32_t pl011_read(uintptr_t registers, uint32_t offset)
     }
 }
 
-void pl011_write(uintptr_t registers, uint32_t offset, uint32_t value)
+void device_write32(uintptr_t registers, uint32_t offset, uint32_t value)
 {
     assert_int_equal(registers, uart_config.registers);
     switch (offset) {
@@ -438,6 +439,36 @@ static void hostile_client_breaks_only_its_ring(void **state)
     }
 }
 
+/* An interrupt that nothing ends is not acknowledged for ever. */
+static void interrupt_without_cause_is_given_up(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        notified(IRQ);
+    }
+    assert_int_equal(fake.deferred_irq_acks[IRQ], 999);
+    assert_non_null(strstr(fake.debug, "interrupts for nothing"));
+    say("still sent", 10);
+    shift_out(10);
+    assert_memory_equal(uart.line, "still sent", 10);
+}
+
+/* A byte now and then, with many interrupts between, is no storm. */
+static void idle_interrupts_between_bytes_are_no_storm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        notified(IRQ);
+        if (i % 900 == 0) {
+            fake.deferred_irq_acks[IRQ] = 0;
+            shift_in('k');
+            line_falls_silent();
+        }
+    }
+    assert_int_equal(fake.deferred_irq_acks[IRQ], 199);
+    assert_string_equal(fake.debug, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +487,8 @@ int main(void)
         cmocka_unit_test_setup(client_that_does_not_read_stops_the_input, setup),
         cmocka_unit_test_setup(output_goes_on_while_input_is_stopped, setup),
         cmocka_unit_test_setup(hostile_client_breaks_only_its_ring, setup),
+        cmocka_unit_test_setup(interrupt_without_cause_is_given_up, setup),
+        cmocka_unit_test_setup(idle_interrupts_between_bytes_are_no_storm, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
