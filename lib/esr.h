@@ -65,3 +65,8 @@
 #define ISS_RT(iss)  ((iss) >> 5 & 0x1f)
 #define ISS_CRM(iss) ((iss) >> 1 & 0xf)
 #define ISS_READ     (1u << 0) /* Direction */
+
+/* The register alone: which one, without Rt and the direction. */
+#define ISS_SYSREG_MASK 0x3ffc1eu
+#define ISS_SYSREG(op0, op1, crn, crm, op2)                                                        \
+    ((op0) << 20 | (op2) << 17 | (op1) << 14 | (crn) << 10 | (crm) << 1)

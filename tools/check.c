@@ -29,6 +29,21 @@ static const char *memory_text(const struct vm *vm)
     return value_format(VALUE_SIZE, vm->settings.memory.number);
 }
 
+/* With a GICv2 the registers of the distributor have a bit for each vCPU. */
+static void check_vcpus(const struct system *system)
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        uint64_t vcpus = vm->settings.vcpus.number;
+        if (system->board.gic.version.number == 2 && vcpus > VMM_MAX_VCPUS_GICV2 && vm->copy == 0) {
+            error_at(system->path, setting_line(&vm->settings.vcpus, vm->line), vm->where,
+                     "vcpus %" PRIu64 ": the board '%s' has a GICv2, which serves %d: take that at "
+                     "most, or a board with a GICv3",
+                     vcpus, system->board.name, VMM_MAX_VCPUS_GICV2);
+        }
+    }
+}
+
 /* Whether kernel, initramfs and device tree fit into the machine's own memory. */
 static void check_vm_fits(const struct system *system, const struct vm *vm)
 {
@@ -216,6 +231,7 @@ void system_check(struct system *system, struct yaml_file *file)
     for (size_t i = 0; i < system->vms.count; i++) {
         check_cmdline(system, system->vms.items[i]);
     }
+    check_vcpus(system);
     check_threads(system);
     check_priorities(system);
     check_memory(system);

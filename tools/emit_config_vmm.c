@@ -148,7 +148,9 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
                  "    .seed_offset = 0x%zx,\n"
                  "    .secret = embedded_secret,\n"
+                 "    .gic_version = %" PRIu64 ",\n"
                  "    .gicd_gpa = 0x%llx,\n"
+                 "    .gicr_gpa = 0x%llx,\n"
                  "    .reset_page = " FIELD_POINTER ",\n"
                  "    .reset_gpa = 0x%llx,\n"
                  "    .timer_channel = %u,\n"
@@ -156,8 +158,9 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .period_us = %" PRIu64 ",\n"
                  "    .has_equals = %s,\n"
                  "    .turn_channel = %u,\n",
-                 place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb), GUEST_GICD,
-                 place->reset, GUEST_RESET, place->timer_channel, vm->settings.budget.number,
+                 place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb),
+                 layout->system->board.gic.version.number, GUEST_GICD, GUEST_GICR, place->reset,
+                 GUEST_RESET, place->timer_channel, vm->settings.budget.number,
                  vm->settings.period.number, place->has_equals ? "true" : "false",
                  place->turn_channel);
     emit_vm_console(vm, place, out);

@@ -115,23 +115,34 @@ static void add_cpus(void *fdt, const struct vm *vm, const char *compatible)
     must(fdt_end_node(fdt));
 }
 
-static void add_gic(void *fdt)
+static void add_gic(void *fdt, const struct vm *vm, bool is_v3)
 {
+    uint64_t redistributors = vm->settings.vcpus.number * GUEST_GICR_SIZE;
+
     must(fdt_begin_node(fdt, memory_format("intc@%llx", GUEST_GICD)));
-    text(fdt, "compatible", "arm,cortex-a15-gic");
+    text(fdt, "compatible", is_v3 ? "arm,gic-v3" : "arm,cortex-a15-gic");
     CELLS(fdt, "#interrupt-cells", 3);
     CELLS(fdt, "#address-cells", 0);
     flag(fdt, "interrupt-controller");
-    CELLS(fdt, "reg", HIGH(GUEST_GICD), LOW(GUEST_GICD), 0, GUEST_GICD_SIZE, HIGH(GUEST_GICC),
-          LOW(GUEST_GICC), 0, GUEST_GICC_SIZE);
+    if (is_v3) {
+        CELLS(fdt, "reg", HIGH(GUEST_GICD), LOW(GUEST_GICD), 0, GUEST_GICD_SIZE, HIGH(GUEST_GICR),
+              LOW(GUEST_GICR), HIGH(redistributors), LOW(redistributors));
+    } else {
+        CELLS(fdt, "reg", HIGH(GUEST_GICD), LOW(GUEST_GICD), 0, GUEST_GICD_SIZE, HIGH(GUEST_GICC),
+              LOW(GUEST_GICC), 0, GUEST_GICC_SIZE);
+    }
     CELLS(fdt, "phandle", PHANDLE_GIC);
     must(fdt_end_node(fdt));
 }
 
-/* Secure, non-secure, virtual and hypervisor timer; the guest finds the virtual one. */
-static void add_timer(void *fdt, const struct vm *vm)
+/*
+ * Secure, non-secure, virtual and hypervisor timer; the guest finds the virtual one. With a GICv2
+ * the flags of a PPI say whose it is.
+ */
+static void add_timer(void *fdt, const struct vm *vm, bool is_v3)
 {
-    uint32_t flags = IRQ_LEVEL_HIGH | ((1u << vm->settings.vcpus.number) - 1) << 8;
+    uint32_t vcpus = is_v3 ? 0 : (1u << vm->settings.vcpus.number) - 1;
+    uint32_t flags = IRQ_LEVEL_HIGH | vcpus << 8;
 
     must(fdt_begin_node(fdt, "timer"));
     text(fdt, "compatible", "arm,armv8-timer");
@@ -173,6 +184,7 @@ static void add_virtio(void *fdt, const struct device *device)
 void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_layout *place = &layout->vms[vm->index];
+    bool is_v3 = layout->system->board.gic.version.number == 3;
     void *fdt = memory_new(FDT_SIZE_MAX);
 
     must(fdt_create(fdt, FDT_SIZE_MAX));
@@ -186,8 +198,8 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     add_chosen(fdt, vm, place);
     add_memory(fdt, vm);
     add_cpus(fdt, vm, layout->system->board.settings.cpu.text);
-    add_gic(fdt);
-    add_timer(fdt, vm);
+    add_gic(fdt, vm, is_v3);
+    add_timer(fdt, vm, is_v3);
     if (vm->settings.console.number) {
         add_pl011(fdt);
         add_virtio(fdt, &place->console_device);

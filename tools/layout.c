@@ -97,6 +97,15 @@ static void lay_out_turns(struct layout *layout)
     }
 }
 
+static const struct region *lay_out_gic(struct layout *layout)
+{
+    const struct gic_settings *gic = &layout->system->board.gic;
+
+    return gic->version.number == 2 ? add_device(layout, "gicv", gic->vcpu_interface.number,
+                                                 GUEST_GICC_SIZE, "virtual CPU interface")
+                                    : NULL;
+}
+
 struct layout *layout_make(const struct system *system)
 {
     struct layout *layout = memory_new(sizeof(*layout));
@@ -110,8 +119,7 @@ struct layout *layout_make(const struct system *system)
     }
     lay_out_disk(layout);
     lay_out_uplink(layout);
-    const struct region *gicv = add_device(layout, "gicv", system->board.gic.vcpu_interface.number,
-                                           GUEST_GICC_SIZE, "virtual CPU interface");
+    const struct region *gicv = lay_out_gic(layout);
     for (size_t i = 0; i < system->vms.count; i++) {
         lay_out_vm(layout, system->vms.items[i], gicv);
     }

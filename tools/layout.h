@@ -22,6 +22,8 @@
 #define GUEST_GICC          0x08010000ULL
 #define GUEST_GICC_SIZE     0x2000ULL
 #define GUEST_RESET         0x08020000ULL /* the monitor's program */
+#define GUEST_GICR          0x080a0000ULL
+#define GUEST_GICR_SIZE     0x20000ULL /* for each vCPU */
 #define GUEST_PL011         0x09000000ULL
 #define GUEST_PL011_INTID   33u
 #define GUEST_VIRTIO        0x0a000000ULL

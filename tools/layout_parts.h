@@ -126,5 +126,6 @@ void lay_out_disk(struct layout *layout);
 /* The board's network card, if a switch has an uplink. */
 void lay_out_uplink(struct layout *layout);
 
-/* One VM and its monitor: layout_vm.c. `gicv` is the GIC's virtual CPU interface. */
+/* One VM and its monitor: layout_vm.c. `gicv` is a GICv2's virtual CPU interface, or
+ * NULL. */
 void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv);

@@ -196,7 +196,9 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
     layout->monitors[vm->index] = pd;
     lay_out_ram(layout, pd, place, vm);
     lay_out_images(layout, pd, place, vm);
-    map_guest(place, gicv, GUEST_GICC, "rw", false);
+    if (gicv != NULL) {
+        map_guest(place, gicv, GUEST_GICC, "rw", false);
+    }
     const struct region *reset =
         add_region(layout, memory_format("%s_reset", vm->name), PAGE, PAGE, "reset program");
     place->reset = map_next(pd, reset, "rw", true);

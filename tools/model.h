@@ -73,7 +73,8 @@ struct board_network_settings {
 };
 
 struct gic_settings {
-    struct setting vcpu_interface;
+    struct setting version;
+    struct setting vcpu_interface; /* given if `version` is 2 */
 };
 
 struct qemu_settings {

@@ -139,6 +139,22 @@ static void check_apart(const struct board *board)
     }
 }
 
+static void check_gic(const struct board *board)
+{
+    const struct setting *interface = &board->gic.vcpu_interface;
+
+    check_page(board, interface, "gic", "vcpu_interface", PAGE);
+    if (board->gic.version.number == 2 && board->settings.gic.line != 0 && interface->line == 0) {
+        error_at(board->path, board->settings.gic.line, "gic",
+                 "'vcpu_interface' is missing: a GICv2 has its virtual CPU interface (GICV) at a "
+                 "physical address: say which, or 'version: 3'");
+    } else if (board->gic.version.number == 3 && interface->line != 0) {
+        error_at(board->path, interface->line, "gic",
+                 "vcpu_interface %s: a GICv3's interface is system registers: leave it out",
+                 interface->text);
+    }
+}
+
 static void check_memory(const struct board *board)
 {
     const struct board_settings *settings = &board->settings;
@@ -198,5 +214,5 @@ void board_read(struct board *board, const char *path, const char *memory)
     check_page(board, &board->disk.address, "disk", "address", 4);
     check_page(board, &board->network.address, "network", "address", 4);
     check_apart(board);
-    check_page(board, &board->gic.vcpu_interface, "gic", "vcpu_interface", 4096);
+    check_gic(board);
 }

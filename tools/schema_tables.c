@@ -252,7 +252,7 @@ static const struct schema_key vm_keys[] = {
      .fallback = "1",
      .minimum = 1,
      .maximum = VMM_MAX_VCPUS,
-     .purpose = "Virtual processors."},
+     .purpose = "Virtual processors: up to 8 on a board with a GICv2, 16 with a GICv3."},
     {.name = "cpu",
      .kind = VALUE_NODE,
      .offset = AT(vm, cpu),
@@ -620,17 +620,25 @@ const struct schema timer_schema = {
 };
 
 static const struct schema_key gic_keys[] = {
+    {.name = "version",
+     .kind = VALUE_COUNT,
+     .offset = AT(gic, version),
+     .fallback = "2",
+     .minimum = 2,
+     .maximum = 3,
+     .purpose = "GICv2 or GICv3. Guests get one of the same version: a GICv2 is for machines of up "
+                "to 8 vCPUs, a GICv3 of up to 16."},
     {.name = "vcpu_interface",
      .kind = VALUE_HEX,
      .offset = AT(gic, vcpu_interface),
-     .required = true,
-     .purpose = "Physical address of the virtual CPU interface (GICV, 8 KiB), which guests use "
-                "directly."},
+     .derived = "(must be given for a GICv2)",
+     .purpose = "Physical address of a GICv2's virtual CPU interface (GICV, 8 KiB), which guests "
+                "use directly. A GICv3's is system registers."},
 };
 
 const struct schema gic_schema = {
     .heading = "A board's interrupt controller",
-    .purpose = "Under `gic` in the board file; a GICv2.",
+    .purpose = "Under `gic` in the board file.",
     TABLE(gic_keys),
 };
 

@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VMM_MAX_VCPUS      8
-#define VMM_SEED_SIZE      64 /* bytes */
-#define VMM_SECRET_SIZE    32 /* bytes */
-#define VMM_MAX_INTERFACES 8
-#define VMM_MAX_DISKS      4
+#define VMM_MAX_VCPUS       16 /* with a GICv3 */
+#define VMM_MAX_VCPUS_GICV2 8  /* its distributor's registers have 8 bits for them */
+#define VMM_SEED_SIZE       64 /* bytes */
+#define VMM_SECRET_SIZE     32 /* bytes */
+#define VMM_MAX_INTERFACES  8
+#define VMM_MAX_DISKS       4
 
 /* Bytes that are put into guest memory before the guest (re)starts. */
 struct vmm_image {
@@ -78,7 +79,9 @@ struct vmm_config {
     struct vmm_image dtb;
     uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
     const uint8_t *secret; /* of this machine alone, from the build: VMM_SECRET_SIZE bytes */
-    uint64_t gicd_gpa;     /* the emulated distributor; the CPU interface is mapped in hardware */
+    uint32_t gic_version;  /* 2 or 3, as the board's: the guest has its virtual CPU interface */
+    uint64_t gicd_gpa;     /* the emulated distributor */
+    uint64_t gicr_gpa;     /* version 3: the emulated redistributors, one for each vCPU */
     void *reset_page;      /* a page for vmm/reset_program.h, which the guest cannot write */
     uint64_t reset_gpa;    /* where the guest has that page */
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */

@@ -177,14 +177,15 @@ static bool is_debug_register(uint32_t iss)
 static void handle_system_register(uint8_t vcpu, uint32_t iss)
 {
     uint64_t pc = vcpu_get_pc(vcpu);
+    uint64_t value = 0;
 
-    if (!is_debug_register(iss)) {
+    if (!vgic_system_register(vcpu, iss, &value) && !is_debug_register(iss)) {
         log_limited("vCPU %u at 0x%llx: %s of the system register S%u_%u_C%u_C%u_%u", vcpu,
                     printable(pc), (iss & ISS_READ) ? "read" : "write", ISS_OP0(iss), ISS_OP1(iss),
                     ISS_CRN(iss), ISS_CRM(iss), ISS_OP2(iss));
         undefined(vcpu);
     } else if (iss & ISS_READ) {
-        vcpu_resume_with(vcpu, pc + INSTRUCTION_SIZE, ISS_RT(iss), 0);
+        vcpu_resume_with(vcpu, pc + INSTRUCTION_SIZE, ISS_RT(iss), value);
     } else {
         vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
     }

@@ -9,6 +9,7 @@
 #include "fault.h"
 #include "idle.h"
 #include "lib/cpu.h"
+#include "lib/gicv3.h"
 #include "lib/log.h"
 #include "lib/notify.h"
 #include "mmio.h"
@@ -37,13 +38,24 @@ static void attach(uint64_t gpa, uint64_t size, mmio_handler handler)
     }
 }
 
+static void attach_gic(void)
+{
+    if (vmm_config.gic_version == 2) {
+        attach(vmm_config.gicd_gpa, VGIC_V2_SIZE, vgic_v2_access);
+        return;
+    }
+    attach(vmm_config.gicd_gpa, GICD_SIZE, vgic_v3_access);
+    attach(vmm_config.gicr_gpa, vmm_config.vcpu_count * (uint64_t)GICR_SIZE,
+           vgic_redistributor_access);
+}
+
 static void init_devices(void)
 {
     static struct guest_memory memory; /* kept by the devices */
 
     memory = (struct guest_memory){vmm_config.ram, vmm_config.ram_gpa, vmm_config.ram_size};
     virtio_init(&vmm_config, &memory);
-    attach(vmm_config.gicd_gpa, VGIC_V2_SIZE, vgic_v2_access);
+    attach_gic();
     if (vmm_config.console.present) {
         pl011_init(vmm_config.console.pl011_intid);
         attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);
@@ -52,17 +64,20 @@ static void init_devices(void)
 
 void init(void)
 {
+    uint32_t max_vcpus;
+
     pace_init(vmm_config.has_others, vmm_config.has_equals);
     pace_begin(cpu_counter());
     init_messages();
-    if (vmm_config.vcpu_count == 0 || vmm_config.vcpu_count > VMM_MAX_VCPUS) {
-        log_printf("%u vCPUs: 1 to %u are possible", (unsigned)vmm_config.vcpu_count,
-                   VMM_MAX_VCPUS);
+    max_vcpus = vgic_max_vcpus(vmm_config.gic_version);
+    if (vmm_config.vcpu_count == 0 || vmm_config.vcpu_count > max_vcpus) {
+        log_printf("%u vCPUs on a GICv%u: 1 to %u are possible", (unsigned)vmm_config.vcpu_count,
+                   (unsigned)vmm_config.gic_version, (unsigned)max_vcpus);
         return;
     }
     vcpu_init(vmm_config.vcpu_count);
     idle_init(vmm_config.vcpu_core);
-    vgic_init(vmm_config.vcpu_count);
+    vgic_init(vmm_config.gic_version, vmm_config.vcpu_count);
     timer_init(vmm_config.timer_channel);
     throttle_init(&vmm_config);
     init_devices();

@@ -12,10 +12,12 @@
 #define VECTOR_REGISTERS 32u
 
 /*
- * Runs with the MMU off and interrupts masked; offsets are those of GICV. In x0 are INTIDs, 16 bits
- * each, the most urgent lowest.
+ * Runs with the MMU off and interrupts masked. In x0 are INTIDs, 16 bits each, the most urgent
+ * lowest. First those are ended, then whatever is pending is taken and ended.
  */
-static const uint32_t program[] = {
+
+/* With a GICv2; offsets are those of GICV. */
+static const uint32_t program_v2[] = {
     0x10004002, /*     adr  x2, vectors                                                       */
     0xd518c002, /*     msr  vbar_el1, x2                                                      */
     0xd5033fdf, /*     isb                                                                    */
@@ -40,6 +42,58 @@ static const uint32_t program[] = {
     0xb9001c3f, /*     str  wzr, [x1, #0x1c]  ABPR                                            */
     0xb900043f, /*     str  wzr, [x1, #0x4]                                                   */
     0xb900003f, /*     str  wzr, [x1]                                                         */
+};
+
+/* With a GICv3. Which of the registers of active priorities there are depends on the processor. */
+static const uint32_t program_v3[] = {
+    0x10004002, /*     adr  x2, vectors                                                       */
+    0xd518c002, /*     msr  vbar_el1, x2                                                      */
+    0xd5033fdf, /*     isb                                                                    */
+    0xd2800042, /*     mov  x2, #2            CTLR: EOIR drops the priority, DIR deactivates  */
+    0xd518cc82, /*     msr  icc_ctlr_el1, x2                                                  */
+    0xd2801fe2, /*     mov  x2, #0xff         PMR: everything passes                          */
+    0xd5184602, /*     msr  icc_pmr_el1, x2                                                   */
+    0xd2800022, /*     mov  x2, #1                                                            */
+    0xd518ccc2, /*     msr  icc_igrpen0_el1, x2                                               */
+    0xd518cce2, /*     msr  icc_igrpen1_el1, x2                                               */
+    0xd5033fdf, /*     isb                                                                    */
+    0x52800083, /*     mov  w3, #4            end what may be active                          */
+    0x92403c02, /* 1:  and  x2, x0, #0xffff                                                   */
+    0xd518cb22, /*     msr  icc_dir_el1, x2   a spurious 1023 does nothing                    */
+    0xd350fc00, /*     lsr  x0, x0, #16                                                       */
+    0x71000463, /*     subs w3, w3, #1                                                        */
+    0x54ffff81, /*     b.ne 1b                                                                */
+    0xd518c89f, /*     msr  icc_ap0r0_el1, xzr    no priority is active                       */
+    0xd518c8bf, /*     msr  icc_ap0r1_el1, xzr                                                */
+    0xd518c8df, /*     msr  icc_ap0r2_el1, xzr                                                */
+    0xd518c8ff, /*     msr  icc_ap0r3_el1, xzr                                                */
+    0xd518c91f, /*     msr  icc_ap1r0_el1, xzr                                                */
+    0xd518c93f, /*     msr  icc_ap1r1_el1, xzr                                                */
+    0xd518c95f, /*     msr  icc_ap1r2_el1, xzr                                                */
+    0xd518c97f, /*     msr  icc_ap1r3_el1, xzr                                                */
+    0xd5033fdf, /*     isb                                                                    */
+    0x52800103, /*     mov  w3, #8            now take and end what is pending                */
+    0xd538c802, /* 2:  mrs  x2, icc_iar0_el1                                                  */
+    0xd5033f9f, /*     dsb  sy                                                                */
+    0xd518c822, /*     msr  icc_eoir0_el1, x2                                                 */
+    0xd518cb22, /*     msr  icc_dir_el1, x2                                                   */
+    0xd538cc02, /*     mrs  x2, icc_iar1_el1                                                  */
+    0xd5033f9f, /*     dsb  sy                                                                */
+    0xd518cc22, /*     msr  icc_eoir1_el1, x2                                                 */
+    0xd518cb22, /*     msr  icc_dir_el1, x2                                                   */
+    0xd5033fdf, /*     isb                                                                    */
+    0x71000463, /*     subs w3, w3, #1                                                        */
+    0x54fffec1, /*     b.ne 2b                                                                */
+    0xd518c87f, /*     msr  icc_bpr0_el1, xzr                                                 */
+    0xd518cc7f, /*     msr  icc_bpr1_el1, xzr                                                 */
+    0xd518cc9f, /*     msr  icc_ctlr_el1, xzr                                                 */
+    0xd518461f, /*     msr  icc_pmr_el1, xzr                                                  */
+    0xd518ccdf, /*     msr  icc_igrpen0_el1, xzr                                              */
+    0xd518ccff, /*     msr  icc_igrpen1_el1, xzr                                              */
+};
+
+/* With either, behind that. */
+static const uint32_t program[] = {
     0xd2a00602, /*     mov  x2, #0x300000     CPACR: FP and SIMD                              */
     0xd5181042, /*     msr  cpacr_el1, x2                                                     */
     0xd5033fdf, /*     isb                                                                    */
@@ -90,27 +144,38 @@ static const uint32_t pass_over[] = {
     0xd69f03e0, /*     eret                                                                   */
 };
 
-_Static_assert(sizeof(program) + 4ul * VECTOR_REGISTERS + sizeof(program_end) <= INTERFACE_OFFSET,
+#define REST_SIZE (sizeof(program) + 4ul * VECTOR_REGISTERS + sizeof(program_end))
+
+_Static_assert(sizeof(program_v2) + REST_SIZE <= INTERFACE_OFFSET,
                "the program ends before what it reads");
+_Static_assert(sizeof(program_v3) + REST_SIZE <= VECTORS_OFFSET, "... and before its vectors");
 
 static uint64_t entry;
 
-void reset_program_init(void *page, uint64_t gpa, uint64_t cpu_interface)
+static uint8_t *append(uint8_t *at, const void *instructions, size_t size)
+{
+    memcpy(at, instructions, size);
+    return at + size;
+}
+
+void reset_program_init(void *page, uint64_t gpa, uint32_t gic_version, uint64_t cpu_interface)
 {
     uint8_t *at = page;
 
     entry = gpa;
     memset(page, 0, RESET_PROGRAM_SIZE);
-    memcpy(at, program, sizeof(program));
-    at += sizeof(program);
+    at = gic_version == 2 ? append(at, program_v2, sizeof(program_v2))
+                          : append(at, program_v3, sizeof(program_v3));
+    at = append(at, program, sizeof(program));
     for (uint32_t n = 0; n < VECTOR_REGISTERS; n++) {
         uint32_t instruction = CLEAR_VECTOR | n;
 
-        memcpy(at, &instruction, sizeof(instruction));
-        at += sizeof(instruction);
+        at = append(at, &instruction, sizeof(instruction));
     }
-    memcpy(at, program_end, sizeof(program_end));
-    memcpy((uint8_t *)page + INTERFACE_OFFSET, &cpu_interface, sizeof(cpu_interface));
+    append(at, program_end, sizeof(program_end));
+    if (gic_version == 2) {
+        memcpy((uint8_t *)page + INTERFACE_OFFSET, &cpu_interface, sizeof(cpu_interface));
+    }
     memcpy((uint8_t *)page + VECTORS_OFFSET + VECTOR_SYNC, pass_over, sizeof(pass_over));
     cpu_clean_and_invalidate_dcache(page, RESET_PROGRAM_SIZE);
     cpu_invalidate_icache(page, RESET_PROGRAM_SIZE);

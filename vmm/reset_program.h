@@ -7,7 +7,8 @@
  * It also clears the system registers of EL1 that are to be zero. Of those seL4 writes a copy only,
  * which is not used, while the vCPU is loaded on another core than the monitor's. A vCPU that has
  * run before runs the program first whenever it is powered on. The program ends all interrupts in
- * the CPU interface (IHI 0048B, chapter 5), clears the rest, and makes an SMC (vm_reset_done).
+ * the CPU interface (IHI 0048B, chapter 5; IHI 0069, 12.2), clears the rest, and makes an SMC
+ * (vm_reset_done).
  *
  * The program has a page of its own, which guests can read and execute but not write.
  */
@@ -18,9 +19,10 @@
 
 /*
  * Write the program into `page`, which is mapped here, and in the guest at `gpa`. `cpu_interface`
- * is the guest-physical address of GICC. All are multiples of 4 KiB. Call this before a vCPU runs.
+ * is the guest-physical address of GICC, for a `gic_version` of 2. All are multiples of 4 KiB. Call
+ * this before a vCPU runs.
  */
-void reset_program_init(void *page, uint64_t gpa, uint64_t cpu_interface);
+void reset_program_init(void *page, uint64_t gpa, uint32_t gic_version, uint64_t cpu_interface);
 
 /* Where the program begins, guest-physical. */
 uint64_t reset_program_entry(void);

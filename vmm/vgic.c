@@ -11,21 +11,41 @@ struct vgic vgic;
 
 /* ---- Power-on ---- */
 
-static void reset_cpu(uint8_t vcpu)
+/* SGIs, PPIs and list registers. */
+static void reset_private(uint8_t vcpu)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
-    cpu->bank = (struct vgic_bank){.enabled = VGIC_V2_FIXED_SGIS, .edge = SGIS};
+
+    cpu->bank = (struct vgic_bank){.enabled = vgic.fixed_sgis, .edge = SGIS};
     memset(cpu->priority, 0, sizeof(cpu->priority));
-    for (uint32_t word = 1; word < VGIC_WORDS; word++) {
-        cpu->targeted[word] = vcpu == 0 ? UINT32_MAX : 0;
-    }
     vgic_lr_reset(vcpu);
     vgic_unmask_timer(vcpu);
 }
 
-void vgic_init(uint32_t vcpu_count)
+static void reset_targets(uint8_t vcpu)
 {
+    for (uint32_t word = 1; word < VGIC_WORDS; word++) {
+        vgic.cpu[vcpu].targeted[word] = vcpu == 0 ? UINT32_MAX : 0;
+    }
+}
+
+uint32_t vgic_max_vcpus(uint32_t version)
+{
+    switch (version) {
+    case 2:
+        return VMM_MAX_VCPUS_GICV2;
+    case 3:
+        return VMM_MAX_VCPUS;
+    default:
+        return 0;
+    }
+}
+
+void vgic_init(uint32_t version, uint32_t vcpu_count)
+{
+    vgic.version = version;
     vgic.vcpu_count = vcpu_count;
+    vgic.fixed_sgis = version == 2 ? SGIS : 0;
     for (uint8_t v = 0; v < vcpu_count; v++) {
         vgic_lr_init(v);
     }
@@ -42,14 +62,36 @@ void vgic_reset(void)
         vgic.bank[word] = (struct vgic_bank){.line_level = vgic.bank[word].line_level};
     }
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
-        reset_cpu(v);
+        reset_private(v);
+        reset_targets(v);
     }
-    vgic_v2_reset();
+    if (vgic.version == 2) {
+        vgic_v2_reset();
+    } else {
+        vgic_v3_reset();
+    }
 }
 
 void vgic_write_control(uint32_t value)
 {
     vgic.control = value & (GICD_CTLR_GROUP0 | GICD_CTLR_GROUP1);
+    vgic_lr_fill_all();
+}
+
+/* ---- Power of a vCPU ---- */
+
+void vgic_vcpu_on(uint8_t vcpu)
+{
+    vgic_lr_fill(vcpu);
+}
+
+void vgic_vcpu_off(uint8_t vcpu)
+{
+    vgic_lr_return_spis(vcpu);
+    if (vgic.version == 3) {
+        reset_private(vcpu);
+        vgic_redistributor_off(vcpu);
+    }
     vgic_lr_fill_all();
 }
 

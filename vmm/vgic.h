@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The virtual GICv2 (Arm IHI 0048B), without the Security Extensions. The distributor (4.3) is
+ * The virtual GIC: a GICv2 (Arm IHI 0048B) without the Security Extensions, or a GICv3 (Arm IHI
+ * 0069) with one security state, affinity routing and no LPIs. Distributor and redistributors are
  * emulated. The CPU interface is the hardware's, and this decides what goes into list registers.
  *
  * The kernel reports the end of an interrupt (EOI), but not its acknowledgement. A list register
@@ -17,17 +18,19 @@
 #include "mmio.h"
 
 #define VGIC_MAX_INTID      128u
-#define VGIC_LIST_REGISTERS 4u /* GIC-400 has four */
-#define VGIC_V2_MAX_VCPUS   8u
+#define VGIC_LIST_REGISTERS 4u    /* GIC-400 has four */
 #define VGIC_V2_SIZE        4096u /* of the distributor */
-/* The guest-physical offset of its CPU interface from its distributor. */
-#define VGIC_CPU_INTERFACE 0x10000u
-#define VGIC_NONE          GIC_INTID_SPURIOUS /* no interrupt */
+/* The guest-physical offset of a GICv2's CPU interface from its distributor. */
+#define VGIC_V2_CPU_INTERFACE 0x10000u
+#define VGIC_NONE             GIC_INTID_SPURIOUS /* no interrupt */
 
 #define VGIC_VIRTUAL_TIMER 27u /* PPI */
 
-/* For `vcpu_count` vCPUs; then as after vgic_reset. Called once. */
-void vgic_init(uint32_t vcpu_count);
+/* How many vCPUs a GIC of this version has at most; 0 if there is no such version. */
+uint32_t vgic_max_vcpus(uint32_t version);
+
+/* For 1 .. vgic_max_vcpus(version) vCPUs; then as after vgic_reset. Called once. */
+void vgic_init(uint32_t version, uint32_t vcpu_count);
 
 /*
  * The state after power-on. List registers keep their contents, because only the guest can empty
@@ -53,7 +56,10 @@ bool vgic_timer_enabled(uint8_t vcpu);
 /* The vCPU has been powered on: it gets the interrupts that are pending for it. */
 void vgic_vcpu_on(uint8_t vcpu);
 
-/* The vCPU has been powered off: the SPIs in its list registers go to the others. */
+/*
+ * The vCPU has been powered off: the SPIs in its list registers go to the others. A GICv3's
+ * redistributor is as after power-on then.
+ */
 void vgic_vcpu_off(uint8_t vcpu);
 
 /*
@@ -64,5 +70,17 @@ void vgic_lr_intids(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS]);
 /* The list registers of this vCPU, which is not on, have been emptied (reset_program.h). */
 void vgic_lr_cleared(uint8_t vcpu);
 
-/* The distributor's registers; an mmio_handler. */
+/*
+ * The registers of a distributor, and those of all redistributors, vCPU 0's first: handlers for
+ * mmio_attach. Sizes are VGIC_V2_SIZE, GICD_SIZE, and GICR_SIZE for each vCPU (lib/gicv3.h).
+ */
 bool vgic_v2_access(void *unused, struct mmio_access *access);
+bool vgic_v3_access(void *unused, struct mmio_access *access);
+bool vgic_redistributor_access(void *unused, struct mmio_access *access);
+
+/*
+ * An MSR or MRS of this vCPU has trapped; `iss` is its syndrome (lib/esr.h). Returns false if that
+ * is no register of the CPU interface's, or a read of one that cannot be read. Otherwise it is
+ * done, and `value` is what a read gives.
+ */
+bool vgic_system_register(uint8_t vcpu, uint32_t iss, uint64_t *value);

@@ -4,10 +4,12 @@
 /*
  * Inside the virtual GIC: the state that its files share, and what they offer each other.
  *
- *   vgic.c            power-on state, and the inputs: lines of devices, virtual timers
- *   vgic_lr.c         which interrupt gets a list register, and which has to give it up
- *   vgic_registers.c  registers that all distributors have alike
- *   vgic_v2.c         the registers of a GICv2's distributor; SGIs
+ *   vgic.c                power-on state, and the inputs: lines of devices, virtual timers
+ *   vgic_lr.c             which interrupt gets a list register, and which has to give it up
+ *   vgic_registers.c      registers that all distributors have alike
+ *   vgic_v2.c             a GICv2: the other registers of its distributor; SGIs
+ *   vgic_v3.c             a GICv3: the other registers of its distributor; SGIs by system registers
+ *   vgic_redistributor.c  its redistributors
  *
  * Whoever changes the state so that a vCPU may have something new to take calls vgic_lr_fill.
  */
@@ -47,8 +49,11 @@ struct vgic_cpu {
 };
 
 struct vgic {
+    uint32_t version; /* 2 or 3 */
     uint32_t vcpu_count;
-    uint32_t control; /* GICD_CTLR */
+    uint32_t control; /* GICD_CTLR: the bits that enable the groups */
+    /* SGIs, bits of bank 0: always enabled, and pending by registers of their own. */
+    uint32_t fixed_sgis;
     struct vgic_cpu cpu[VMM_MAX_VCPUS];
     struct vgic_bank bank[VGIC_WORDS]; /* SPIs; word 0 is unused */
     uint8_t priority[VGIC_MAX_INTID];
@@ -119,6 +124,9 @@ void vgic_lr_init(uint8_t vcpu);
 /* All of them are stale. */
 void vgic_lr_reset(uint8_t vcpu);
 
+/* The SPIs in them are pending in the distributor again, and stale here. */
+void vgic_lr_return_spis(uint8_t vcpu);
+
 /* The list registers that hold interrupts `bits` of bank `word` are stale, on this vCPU. */
 void vgic_lr_make_stale(uint8_t vcpu, uint32_t word, uint32_t bits);
 
@@ -140,8 +148,6 @@ bool vgic_register_access(uint8_t vcpu, uint32_t offset, struct mmio_access *acc
 
 /* ---- vgic_v2.c ---- */
 
-#define VGIC_V2_FIXED_SGIS 0xffffu /* always enabled; pending by registers of their own */
-
 /* Power-on state of what is a GICv2's own. */
 void vgic_v2_reset(void);
 
@@ -150,3 +156,22 @@ bool vgic_v2_take_sgi(uint8_t vcpu, uint32_t sgi);
 
 /* It is pending again. */
 void vgic_v2_return_sgi(uint8_t vcpu, uint32_t sgi);
+
+/* ---- vgic_v3.c ---- */
+
+#define VGIC_V3_IIDR 0x0000043bu /* of Arm's, in GICD_IIDR and GICR_IIDR */
+
+/* Power-on state of what is a GICv3's own. */
+void vgic_v3_reset(void);
+
+/* An identification register, from GIC_PIDR4 on; `part` is PIDR0. */
+uint32_t vgic_v3_id_register(uint32_t offset, uint8_t part);
+
+/* What a read of a 64-bit register that holds `value` gives; 4 or 8 bytes wide. */
+uint64_t vgic_v3_read_part(uint64_t value, const struct mmio_access *access);
+
+/* ---- vgic_redistributor.c ---- */
+
+/* Power-on state of all; or of one, whose vCPU goes off. SGIs and PPIs are vgic.c's. */
+void vgic_redistributors_reset(void);
+void vgic_redistributor_off(uint8_t vcpu);

@@ -65,7 +65,7 @@ static void clear_pending(uint8_t vcpu, uint32_t intid)
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid / 32);
     uint32_t bit = 1u << (intid % 32);
 
-    if (intid < GIC_SGI_COUNT && vgic_v2_take_sgi(vcpu, intid)) {
+    if (intid < GIC_SGI_COUNT && vgic.version == 2 && vgic_v2_take_sgi(vcpu, intid)) {
         return;
     }
     bank->pending_latch &= ~bit;
@@ -101,7 +101,7 @@ static void return_to_distributor(uint8_t vcpu, uint32_t index)
     }
     vgic_bank_of(vcpu, intid / 32)->in_lr &= ~bit;
     vgic_bank_of(vcpu, intid / 32)->pending_latch |= bit;
-    if (intid < GIC_SGI_COUNT) {
+    if (intid < GIC_SGI_COUNT && vgic.version == 2) {
         vgic_v2_return_sgi(vcpu, intid);
     }
 }
@@ -303,12 +303,7 @@ bool vgic_pending(uint8_t vcpu)
 
 /* ---- Power ---- */
 
-void vgic_vcpu_on(uint8_t vcpu)
-{
-    vgic_lr_fill(vcpu);
-}
-
-void vgic_vcpu_off(uint8_t vcpu)
+void vgic_lr_return_spis(uint8_t vcpu)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
 
@@ -322,7 +317,6 @@ void vgic_vcpu_off(uint8_t vcpu)
             lr->stale = true;
         }
     }
-    vgic_lr_fill_all();
 }
 
 void vgic_lr_intids(uint8_t vcpu, uint16_t intids[VGIC_LIST_REGISTERS])

@@ -60,7 +60,7 @@ static void clear_pending(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, u
 static void write_bits(uint8_t vcpu, uint32_t kind, uint32_t word, uint32_t bits)
 {
     struct vgic_bank *bank = vgic_bank_of(vcpu, word);
-    uint32_t changeable = word == 0 ? bits & ~VGIC_V2_FIXED_SGIS : bits;
+    uint32_t changeable = word == 0 ? bits & ~vgic.fixed_sgis : bits;
 
     switch (kind) {
     case GICD_IGROUPR:

@@ -13,7 +13,7 @@ static const uint8_t id_registers[] = {
 };
 
 /* Of each vCPU, for each SGI. Bit n: pending, from vCPU n. */
-static uint8_t sgi_senders[VGIC_V2_MAX_VCPUS][GIC_SGI_COUNT];
+static uint8_t sgi_senders[VMM_MAX_VCPUS_GICV2][GIC_SGI_COUNT];
 
 void vgic_v2_reset(void)
 {

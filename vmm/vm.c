@@ -153,8 +153,8 @@ void vm_init(const struct vmm_config *config)
     vm.state = VM_OFF;
     vm.used = 0;
     vm.memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
-    reset_program_init(config->reset_page, config->reset_gpa,
-                       config->gicd_gpa + VGIC_CPU_INTERFACE);
+    reset_program_init(config->reset_page, config->reset_gpa, config->gic_version,
+                       config->gicd_gpa + VGIC_V2_CPU_INTERFACE);
     wrong = boot_check(config, &vm.memory);
     vm.bootable = wrong == NULL;
     if (wrong) {

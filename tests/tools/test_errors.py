@@ -2,6 +2,7 @@
 """What a user may get wrong: each is named with file, line, whose it is, and what would be right."""
 
 import os
+import re
 import resource
 import subprocess
 
@@ -140,9 +141,13 @@ CASES = {
                       ["sys.yaml:1: vms: the machines' memory is 2 GiB in all, their images and "
                        "queues take 11 MiB: the board has 2 GiB, of which 32 MiB are reserved: take "
                        "43 MiB away"]),
-    "vCPUs": ("vms:\n  a: {vcpus: 9}\n", ["sys.yaml:2: vm 'a': vcpus '9': out of range: 1 to 8"]),
+    "vCPUs": ("vms:\n  a: {vcpus: 17}\n", ["sys.yaml:2: vm 'a': vcpus '17': out of range: 1 to 16"]),
+    "vCPUs on a GICv2": (
+        "vms:\n  a: {vcpus: 8}\n  b: {count: 3, vcpus: 9}\n",
+        ["sys.yaml:3: vm 'b0': vcpus 9: the board 'qemu_virt_aarch64' has a GICv2, which serves 8: "
+         "take that at most, or a board with a GICv3"]),
     "no vCPU": ("vms:\n  a: {vcpus: 0}\n",
-                ["sys.yaml:2: vm 'a': vcpus '0': out of range: 1 to 8"]),
+                ["sys.yaml:2: vm 'a': vcpus '0': out of range: 1 to 16"]),
     "vCPUs in all": ("switches: [x, y]\ndefaults: {memory: 40 MiB, vcpus: 8}\nvms:\n"
                      "  a: {count: 20}\n  b: {count: 20, switch: y}\n",
                      ["sys.yaml:3: vms: 320 vCPUs in all: 204 at most beside 51 programs"]),
@@ -195,11 +200,11 @@ CASES = {
     "cpu lists": (
         "cores: 2\ndefaults: {cpu: [0, 1]}\nvms:\n  a: {vcpus: 2}\n  b:\n"
         "  c: {count: 2, vcpus: 3, cpu: [0, 1]}\n  d: {cpu: []}\n"
-        "  e: {cpu: [0, 1, 0, 1, 0, 1, 0, 1, 0]}\n",
+        "  e: {cpu: [" + 16 * "0, " + "1]}\n",
         ["sys.yaml:2: vm 'b': cpu: a list of 2 for 1 vCPU: name a core for each, or one for all",
          "sys.yaml:6: vm 'c0': cpu: a list of 2 for 3 vCPUs: name a core for each, or one for all",
          "sys.yaml:7: vm 'd': cpu: a list of 0 for 1 vCPU: name a core for each, or one for all",
-         "sys.yaml:8: vm 'e': cpu: 9 cores: a machine has 8 vCPUs at most"]),
+         "sys.yaml:8: vm 'e': cpu: 17 cores: a machine has 16 vCPUs at most"]),
     "cpu of a monitor": ("cores: 2\nvms:\n  a: {monitor: {cpu: 1}}\n",
                          ["sys.yaml:3: vm 'a': monitor: unknown key 'cpu': known are budget, "
                           "period"]),
@@ -703,6 +708,26 @@ def test_drivers_share_no_page(generate):
     assert board_errors(generate, ("0x0a000000", "0x09000200")) == [
         "17: disk: address 0x09000200: in the same 4 KiB page as the uart's, but two drivers cannot "
         "share a page: take another device, or another slot of its bus"]
+
+
+@pytest.mark.parametrize("gic, error", [
+    ("{}", "gic: 'vcpu_interface' is missing: a GICv2 has its virtual CPU interface (GICV) at a physical "
+           "address: say which, or 'version: 3'"),
+    ("{version: 2}", "gic: 'vcpu_interface' is missing: a GICv2 has its virtual CPU interface (GICV) at a "
+                     "physical address: say which, or 'version: 3'"),
+    ("{version: 3, vcpu_interface: 0x8040000}", "gic: vcpu_interface 0x8040000: a GICv3's interface is "
+                                                "system registers: leave it out"),
+    ("{version: 4}", "gic: version '4': out of range: 2 to 3"),
+    ("{version: 1, vcpu_interface: 0x8040000}", "gic: version '1': out of range: 2 to 3"),
+    ("{version: v3, vcpu_interface: 0x8040000}", "gic: version 'v3': not a whole number"),
+    ("{vcpu_interface: 0x8040800}", "gic: vcpu_interface 0x8040800: not a multiple of 0x1000")])
+def test_gic_of_a_board(generate, gic, error):
+    text = generate.board.read_text()
+    line = 1 + text[:text.index("\ngic: ") + 1].count("\n")
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text(re.sub("^gic: .*$", f"gic: {gic}", text, flags=re.M))
+    errors = generate.errors("vms: [a]\n")
+    assert len(errors) >= 1 and errors[0].startswith(f"{generate.board}:{line}: {error}")
 
 
 def test_memory_option(generate):

@@ -220,6 +220,32 @@ def test_device_tree(generate):
         assert absent not in b
 
 
+def test_gicv3(generate):
+    """The guest's controller is the board's: redistributors in place of a mapped CPU interface."""
+    v2 = generate("vms: {a: {vcpus: 3}}\n")
+    text = re.sub("^gic: .*$", "gic: {version: 3}", generate.board.read_text(), flags=re.M)
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text(text)
+    assert [number(m.get("vaddr")) for m in system_of(v2).iter("map") if m.get("mr") == "gicv"] == [
+        0x8010000]
+    assert config_values(v2, "vmm_a")["gic_version"] == "2"
+    assert "arm,cortex-a15-gic" in dts_of(v2, "a")
+
+    v3 = generate("vms: {a: {vcpus: 3}, b: {vcpus: 16}}\n")
+    assert v3.errors == []
+    check_system(system_of(v3))
+    assert not any(m.get("mr") == "gicv" for m in system_of(v3).iter("map"))
+    values = config_values(v3, "vmm_a")
+    assert values["gic_version"] == "3"
+    assert (number(values["gicd_gpa"]), number(values["gicr_gpa"])) == (0x8000000, 0x80a0000)
+    a, b = dts_of(v3, "a"), dts_of(v3, "b")
+    assert 'compatible = "arm,gic-v3"' in a and "#interrupt-cells = <0x03>" in a
+    assert "reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00 0x60000>" in a
+    assert "reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00 0x200000>" in b
+    assert "0x01 0x0b 0x04 " in a  # a PPI's flags name no processors
+    assert re.findall(r"cpu@\w+ {[^}]*reg = <(\w+)>", b, re.S) == [f"{v:#04x}" for v in range(16)]
+
+
 def config_values(result, pd):
     return dict(re.findall(r"\.(\w+) = ([^,{}]+),", result.read(f"config/{pd}.c")))
 

@@ -4,6 +4,7 @@
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
  * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: lib/chacha20.c lib/ring.c
  * SOURCES: lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
@@ -387,6 +388,29 @@ static void other_system_registers_are_undefined(void **state)
     said("read of the system register S3_0_C12_C12_5");
 }
 
+static void an_sgi_by_a_system_register(void **state)
+{
+    (void)state;
+    fake_vm_start_gicv3(2);
+    fake_vm_output();
+    v0->context.pc = PC;
+    v0->context.x7 = 2 | 5u << 24;
+    assert_true(fake_vm_trap(0, EC_SYS, sysreg(3, 0, 12, 11, 5) | 7u << 5));
+    assert_int_equal(v0->context.pc, PC + 4);
+    assert_int_equal(v0->context.x7, 2 | 5u << 24);
+    assert_true(fake_vm_trap(0, EC_SYS, sysreg(3, 0, 12, 12, 5) | 1 | 7u << 5)); /* ICC_SRE_EL1 */
+    assert_int_equal(v0->context.pc, PC + 8);
+    assert_int_equal(v0->context.x7, 7);
+    assert_string_equal(fake_vm_output(), "");
+
+    v0->reg[seL4_VCPUReg_VBAR] = VBAR;
+    v0->context.pc = PC;
+    v0->context.spsr = 0x5;
+    fake_vm_trap(0, EC_SYS, sysreg(3, 0, 12, 11, 5) | 1); /* it cannot be read */
+    got_exception(0x200, 1u << 25, PC);
+    said("read of the system register S3_0_C12_C11_5");
+}
+
 static void other_traps_are_undefined(void **state)
 {
     (void)state;
@@ -490,6 +514,7 @@ int main(void)
         TEST(an_unknown_smc_number_is_undefined),
         TEST(debug_and_performance_registers_read_as_zero),
         TEST(other_system_registers_are_undefined),
+        TEST(an_sgi_by_a_system_register),
         TEST(other_traps_are_undefined),
         TEST(a_fault_of_an_unknown_kind_stops_the_vm),
         TEST(faults_of_a_vcpu_that_is_off_are_ignored),

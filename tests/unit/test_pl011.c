@@ -2,6 +2,7 @@
 /*
  * SOURCES: vmm/pl011.c vmm/console_port.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: vmm/vcpu.c lib/ring.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
@@ -77,7 +78,7 @@ static int start(void **state)
     ring_init(&console_writes, input_region, RING_SIZE);
     console_ready = false;
     vcpu_init(1);
-    vgic_init(1);
+    vgic_init(2, 1);
     vcpu_power_on(0, 0x40000000, 0, 0);
     enable.offset = 0x000; /* GICD_CTLR */
     enable.value = 1;

@@ -2,6 +2,7 @@
 /*
  * SOURCES: vmm/vcpu.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The virtual distributor: every register, priorities and list registers, level and edge, several
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "vmm/config.h"
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 
@@ -80,7 +82,7 @@ static void start(uint32_t vcpus)
 {
     fake_reset();
     vcpu_init(vcpus);
-    vgic_init(vcpus);
+    vgic_init(2, vcpus);
     /* What was in a line's memory from the case before. */
     for (uint32_t i = GIC_SPI_BASE; i < VGIC_MAX_INTID; i++) {
         vgic_set_level(i, false);
@@ -670,7 +672,7 @@ static void no_duplicates(uint8_t vcpu)
 static void noise_is_survived(void **state)
 {
     (void)state;
-    for (unsigned vcpus = 1; vcpus <= FAKE_VCPUS; vcpus += 3) {
+    for (unsigned vcpus = 1; vcpus <= VMM_MAX_VCPUS_GICV2; vcpus += 3) {
         srand(vcpus);
         start(vcpus);
         for (unsigned i = 0; i < 200000; i++) {

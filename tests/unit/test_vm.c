@@ -4,6 +4,7 @@
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
  * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: lib/chacha20.c lib/ring.c
  * SOURCES: lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_vm.c tests/unit/fake/fake_microkit.c
@@ -393,6 +394,48 @@ static void list_registers_are_emptied_before_the_next_guest(void **state)
     booted_as_linux_wants_it(0);
     assert_false(fake.vcpu[1].running);
     assert_false(vgic_pending(0));
+}
+
+static bool program_has(uint32_t instruction)
+{
+    uint32_t words[0x800 / 4];
+    bool found = false;
+
+    memcpy(words, fake_vm.reset_page, sizeof(words));
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        found = found || words[i] == instruction;
+    }
+    return found;
+}
+
+static void the_reset_program_ends_interrupts_in_the_guests_own_interface(void **state)
+{
+    const uint32_t msr_icc_dir = 0xd518cb22, str_eoir = 0xb9001022, smc = 0xd4000003;
+
+    (void)state;
+    fake_vm_start_gicv3(2);
+    assert_true(program_has(msr_icc_dir) && program_has(smc));
+    assert_false(program_has(str_eoir));
+    fake_vm_start(2, false);
+    assert_true(program_has(str_eoir) && program_has(smc));
+    assert_false(program_has(msr_icc_dir));
+}
+
+static void a_gicv3_guest_restarts(void **state)
+{
+    (void)state;
+    fake_vm_start_gicv3(12);
+    fake_vm_smc(0, CPU_ON, 11, PC, 0);
+    assert_true(fake.vcpu[11].running);
+    vgic_raise_ppi(11, VGIC_VIRTUAL_TIMER); /* not enabled */
+    assert_false(vgic_pending(11));
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+    assert_int_equal(fake.vcpu[11].context.pc, FAKE_VM_RESET_GPA);
+    reset_done(11);
+    reset_done(0);
+    assert_true(vm_running());
+    booted_as_linux_wants_it(0);
+    assert_false(fake.vcpu[11].running);
 }
 
 /* What a vCPU's list registers held when it went off is not there when it comes back. */
@@ -953,6 +996,8 @@ int main(void)
         cmocka_unit_test(nothing_else_moves_a_vm_that_is_loading),
         cmocka_unit_test(a_vm_that_is_loading_can_be_switched_off),
         cmocka_unit_test(list_registers_are_emptied_before_the_next_guest),
+        cmocka_unit_test(the_reset_program_ends_interrupts_in_the_guests_own_interface),
+        cmocka_unit_test(a_gicv3_guest_restarts),
         cmocka_unit_test(off_and_on_again),
         cmocka_unit_test(a_crashed_vm_can_be_started_again),
         cmocka_unit_test(a_resetting_vm_that_cannot_is_stopped),

@@ -48,8 +48,8 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
     .name = "vm7", .start_held = (held), .vcpu_count = (vcpus), .has_others = true, .ram = ram,    \
     .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                      \
     .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                        \
-    .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gicd_gpa = FAKE_VM_GICD_GPA, .secret = secret,    \
-    .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                                      \
+    .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gic_version = 2, .gicd_gpa = FAKE_VM_GICD_GPA,    \
+    .secret = secret, .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                    \
     .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,            \
     .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL,                                  \
     .console = {                                                                                   \
@@ -175,7 +175,7 @@ static void start(struct vmm_config wanted)
     log_init("vmm vm7", console_port_output(), config.console.channel);
     vcpu_init(config.vcpu_count);
     idle_init(config.vcpu_core);
-    vgic_init(config.vcpu_count);
+    vgic_init(config.gic_version, config.vcpu_count);
     timer_init(config.timer_channel);
     throttle_init(&config);
     pace_init(true, config.has_equals);
@@ -201,6 +201,14 @@ void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_u
 void fake_vm_start_without_equals(uint32_t vcpus, bool held)
 {
     start((struct vmm_config){CONFIG(false, vcpus, held)});
+}
+
+void fake_vm_start_gicv3(uint32_t vcpus)
+{
+    struct vmm_config config = {CONFIG(true, vcpus, false)};
+
+    config.gic_version = 3;
+    start(config);
 }
 
 void fake_vm_start_without_kernel(void)

@@ -53,6 +53,9 @@ void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_u
 /* The same among machines of other priorities. */
 void fake_vm_start_without_equals(uint32_t vcpus, bool held);
 
+/* The same with a GICv3. The bus has a GICv2's distributor all the same. */
+void fake_vm_start_gicv3(uint32_t vcpus);
+
 /* The same with a kernel that is not an arm64 Image. */
 void fake_vm_start_without_kernel(void);
 

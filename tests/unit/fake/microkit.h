@@ -79,7 +79,7 @@ void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word v
 
 /* ---- The fake itself ---- */
 
-#define FAKE_VCPUS          8
+#define FAKE_VCPUS          16
 #define FAKE_LIST_REGISTERS 4
 #define FAKE_DEBUG_SIZE     65536
 #define FAKE_MRS            64
