@@ -73,7 +73,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk packages packages-check packages-lint packages-coverage packages-picture sdk guest \
-        sdk-there generator image directory demo run check storm lint coverage bench plot systems picture clean
+        sdk-there generator image directory demo run check storm lint coverage bench plot systems boards picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -91,6 +91,7 @@ help:
 	@echo "  make image     build a system's image without booting it"
 	@echo "  make directory print where a system's image, ELFs and report are, or will be"
 	@echo "  make systems   list what is in systems/"
+	@echo "  make boards    list what is in boards/"
 	@echo "  make disk      make a system's disk anew; what its machines have written is lost"
 	@echo "  make picture   draw a system (SVG)"
 	@echo "  make sdk       build the bundled Microkit SDK"
@@ -138,7 +139,7 @@ sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)
 	        $$(ls '$(SDK)/board/$(BOARD)') >&2; exit 1; \
 	fi
 
-sdk: packages
+sdk: packages generator
 	$(Q)$(MAKE) $(PARALLEL) -C $(ROOT)/sdk BUILD_DIR='$(BUILD)' V='$(V)'
 
 # ---- The guests' files -----------------------------------------------------------------------------
@@ -194,6 +195,9 @@ picture: packages-picture sdk-there generator $(GUEST_FILES)
 
 systems: generator
 	@$(BUILD)/tools/braid-gen --describe $(wildcard $(ROOT)/systems/*.yaml)
+
+boards: generator
+	@$(BUILD)/tools/braid-gen --describe-boards $(wildcard $(ROOT)/boards/*.yaml)
 
 # ---- Tests and measurements ------------------------------------------------------------------------
 

@@ -32,5 +32,11 @@ void emit_json(const struct layout *layout, struct buffer *out);
 /* The picture, in Graphviz's language. */
 void emit_dot(const struct layout *layout, struct buffer *out);
 
+/*
+ * The header that the bundled kernel is built with: sdk/kernel/board.h says what it defines. Errors
+ * name the keys of the board's file that it wants and that are not there.
+ */
+void emit_kernel_header(const struct board *board, struct buffer *out);
+
 /* The reference of all keys, in Markdown. */
 void emit_reference(struct buffer *out);

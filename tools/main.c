@@ -19,6 +19,8 @@ static const char usage[] =
     "usage: braid-gen SYSTEM.yaml --board BOARD.yaml --output DIR [options]\n"
     "       braid-gen --describe SYSTEM.yaml...\n"
     "       braid-gen --cores SYSTEM.yaml...\n"
+    "       braid-gen --describe-boards BOARD.yaml...\n"
+    "       braid-gen --kernel-header BOARD.yaml\n"
     "       braid-gen --reference\n"
     "\n"
     "  --board FILE       the board's file\n"
@@ -32,6 +34,8 @@ static const char usage[] =
     "  --sdk-spares-cores it starts only those of them that a system uses\n"
     "  --describe         print each system's name and description\n"
     "  --cores            print how many cores each system uses\n"
+    "  --describe-boards  print each board's name and description\n"
+    "  --kernel-header    print the header that the bundled kernel is built with for a board\n"
     "  --reference        print the reference of all keys, in Markdown\n";
 
 enum {
@@ -46,6 +50,8 @@ enum {
     OPTION_SDK_SPARES_CORES,
     OPTION_DESCRIBE,
     OPTION_CORES,
+    OPTION_DESCRIBE_BOARDS,
+    OPTION_KERNEL_HEADER,
     OPTION_REFERENCE,
     OPTION_HELP
 };
@@ -62,6 +68,8 @@ static const struct option option_table[] = {
     {"sdk-spares-cores", no_argument, NULL, OPTION_SDK_SPARES_CORES},
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
     {"cores", no_argument, NULL, OPTION_CORES},
+    {"describe-boards", no_argument, NULL, OPTION_DESCRIBE_BOARDS},
+    {"kernel-header", no_argument, NULL, OPTION_KERNEL_HEADER},
     {"reference", no_argument, NULL, OPTION_REFERENCE},
     {"help", no_argument, NULL, OPTION_HELP},
     {0},
@@ -131,8 +139,11 @@ static int generate(const struct options *options)
     return finish(outputs_write(options->output, "system.mk") ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
+/* What is asked for of files that are named, in the place of a system's files. */
+typedef int lister(char *const *paths);
+
 /* Prints a line on a system. */
-typedef void lister(const char *path, const struct system_settings *settings);
+typedef void printer(const char *path, const struct system_settings *settings);
 
 /* What `make systems` shows of a system. */
 static void print_description(const char *path, const struct system_settings *settings)
@@ -152,7 +163,7 @@ static void print_cores(const char *path, const struct system_settings *settings
 }
 
 /* A line for each system, from the keys at the left margin alone. */
-static int list_systems(char *const *paths, lister *print)
+static int list_systems(char *const *paths, printer *print)
 {
     for (; *paths != NULL; paths++) {
         struct yaml_file *file = yaml_file_load(*paths);
@@ -166,6 +177,48 @@ static int list_systems(char *const *paths, lister *print)
         print(*paths, &settings);
     }
     return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static int list_descriptions(char *const *paths)
+{
+    return list_systems(paths, print_description);
+}
+
+static int list_cores(char *const *paths)
+{
+    return list_systems(paths, print_cores);
+}
+
+/* What `make boards` shows. */
+static int list_boards(char *const *paths)
+{
+    for (; *paths != NULL; paths++) {
+        struct board *board = memory_new(sizeof(*board));
+
+        board_read(board, *paths, NULL);
+        printf("%-24s %s\n", board->name, board->settings.description.text);
+    }
+    return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static int kernel_header(char *const *paths)
+{
+    struct board *board = memory_new(sizeof(*board));
+    struct buffer out = {0};
+
+    if (paths[0] == NULL || paths[1] != NULL) {
+        fprintf(stderr, "braid-gen: name one board file\n%s", usage);
+        return finish(EXIT_USAGE);
+    }
+    board_read(board, paths[0], NULL);
+    if (error_count() == 0) {
+        emit_kernel_header(board, &out);
+    }
+    if (error_count() != 0) {
+        return finish(EXIT_FAILURE);
+    }
+    fputs(out.bytes, stdout);
+    return finish(EXIT_SUCCESS);
 }
 
 static int reference(void)
@@ -217,10 +270,16 @@ static const char *take_option(struct options *options, lister **lister, int opt
         options->spares_cores = true;
         break;
     case OPTION_DESCRIBE:
-        *lister = print_description;
+        *lister = list_descriptions;
         break;
     case OPTION_CORES:
-        *lister = print_cores;
+        *lister = list_cores;
+        break;
+    case OPTION_DESCRIBE_BOARDS:
+        *lister = list_boards;
+        break;
+    case OPTION_KERNEL_HEADER:
+        *lister = kernel_header;
         break;
     default:
         return "wrong option";
@@ -248,7 +307,7 @@ int main(int argc, char **argv)
         }
     }
     if (lister != NULL) {
-        return list_systems(argv + optind, lister);
+        return lister(argv + optind);
     }
     if (optind + 1 != argc) {
         return wrong_usage("name one system file");

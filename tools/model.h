@@ -37,6 +37,7 @@ struct board_settings {
     struct setting guest_memory;
     struct setting image_address;
     struct setting cores;
+    struct setting core_ids;
     struct setting cpu;
     struct setting uart;
     struct setting timer;
@@ -74,7 +75,12 @@ struct board_network_settings {
 
 struct gic_settings {
     struct setting version;
-    struct setting vcpu_interface; /* given if `version` is 2 */
+    struct setting distributor;
+    struct setting redistributors; /* these are given only if `version` is 3, */
+    struct setting cpu_interface;  /* and these only if it is 2 */
+    struct setting hypervisor_interface;
+    struct setting vcpu_interface;
+    struct setting interrupts;
 };
 
 struct qemu_settings {
@@ -208,6 +214,7 @@ struct board {
     struct board_disk_settings disk;
     struct board_network_settings network;
     struct qemu_settings qemu;
+    uint64_t core_ids[CORES_MAX]; /* what PSCI knows each core by */
 };
 
 /* A file that becomes part of the boot image. One that several VMs use is here once. */

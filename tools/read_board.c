@@ -139,19 +139,59 @@ static void check_apart(const struct board *board)
     }
 }
 
+/* A key that only one version of the GIC has. */
+static void check_gic_key(const struct board *board, const struct setting *setting, const char *key,
+                          uint64_t version)
+{
+    check_page(board, setting, "gic", key, PAGE);
+    if (setting->line != 0 && board->gic.version.number != version) {
+        error_at(board->path, setting->line, "gic", "%s %s: a GICv%llu has none: leave it out", key,
+                 setting->text, (unsigned long long)board->gic.version.number);
+    }
+}
+
 static void check_gic(const struct board *board)
 {
-    const struct setting *interface = &board->gic.vcpu_interface;
+    const struct gic_settings *gic = &board->gic;
 
-    check_page(board, interface, "gic", "vcpu_interface", PAGE);
-    if (board->gic.version.number == 2 && board->settings.gic.line != 0 && interface->line == 0) {
+    check_page(board, &gic->distributor, "gic", "distributor", PAGE);
+    check_gic_key(board, &gic->redistributors, "redistributors", 3);
+    check_gic_key(board, &gic->cpu_interface, "cpu_interface", 2);
+    check_gic_key(board, &gic->hypervisor_interface, "hypervisor_interface", 2);
+    check_gic_key(board, &gic->vcpu_interface, "vcpu_interface", 2);
+    if (gic->version.number == 2 && board->settings.gic.line != 0 &&
+        gic->vcpu_interface.line == 0) {
         error_at(board->path, board->settings.gic.line, "gic",
                  "'vcpu_interface' is missing: a GICv2 has its virtual CPU interface (GICV) at a "
                  "physical address: say which, or 'version: 3'");
-    } else if (board->gic.version.number == 3 && interface->line != 0) {
-        error_at(board->path, interface->line, "gic",
-                 "vcpu_interface %s: a GICv3's interface is system registers: leave it out",
-                 interface->text);
+    }
+}
+
+/* `core_ids`, or a number for each core. */
+static void read_core_ids(struct board *board, struct yaml_file *file)
+{
+    static const struct schema_key key = {.name = "core_ids", .kind = VALUE_COUNT};
+    const struct setting *ids = &board->settings.core_ids;
+    uint64_t cores = board->settings.cores.number;
+
+    for (uint64_t core = 0; core < cores; core++) {
+        board->core_ids[core] = core;
+    }
+    if (ids->node == NULL) {
+        return;
+    }
+    if (ids->node->type != YAML_SEQUENCE_NODE || yaml_item_count(ids->node) != cores) {
+        error_at(board->path, ids->line, "",
+                 "core_ids: must be a list of one number for each core");
+        return;
+    }
+    for (uint64_t core = 0; core < cores; core++) {
+        yaml_node_t *node = yaml_node(file, ids->node->data.sequence.items.start[core]);
+        struct setting id = {0};
+
+        if (schema_read_value(&key, board->path, "", "core_ids", node, &id)) {
+            board->core_ids[core] = id.number;
+        }
     }
 }
 
@@ -205,6 +245,7 @@ void board_read(struct board *board, const char *path, const char *memory)
     read_part(file, &settings->disk, &board_disk_schema, "disk", &board->disk);
     read_part(file, &settings->network, &board_network_schema, "network", &board->network);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
+    read_core_ids(board, file);
     if (memory != NULL) {
         replace_memory(board, memory);
     }

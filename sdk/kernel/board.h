@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* QEMU's `virt` machine with GICv2: where the kernel's devices are. Nothing else knows. */
+/*
+ * The board that the kernel is built for. board_gen.h is made of the board's file by `braid-gen
+ * --kernel-header` and defines
+ *
+ *   BOARD_IN_QEMU                          1: messages may speak of QEMU
+ *   BOARD_MEMORY_BASE, BOARD_MEMORY_SIZE   the RAM
+ *   BOARD_LOAD_ADDRESS                     where the boot image is loaded and entered
+ *   BOARD_CORE_IDS                         each core's MPIDR_EL1 affinity, which PSCI knows it by
+ *   BOARD_GIC_VERSION                      of the interrupt controller
+ *   BOARD_GIC_INTIDS                       how many interrupts it has
+ *   BOARD_GICD                             its distributor
+ *   BOARD_GICC, BOARD_GICH                 version 2: CPU interface, virtual interface control
+ *   BOARD_GICR                             version 3: the redistributors
+ *   BOARD_UART, BOARD_UART_CHIP            for the kernel's messages; the chip is one of UART_*
+ */
 
-#define BOARD_GICD 0x08000000ul /* distributor */
-#define BOARD_GICC 0x08010000ul /* CPU interface */
-#define BOARD_GICH 0x08030000ul /* virtual interface control */
-#define BOARD_UART 0x09000000ul /* PL011, for the kernel's messages */
+#define UART_PL011   1
+#define UART_CADENCE 2
 
-/* A core's MPIDR_EL1 affinity, by its number, which is also that of its GIC CPU interface. */
-#define BOARD_CORE_MPIDR(core) ((uint64_t)(core))
+#include "board_gen.h"
+
+/* The register from which a byte is sent. */
+#if BOARD_UART_CHIP == UART_CADENCE
+#define UART_DATA 0x30
+#else
+#define UART_DATA 0x00
+#endif
 
 /* The board's interrupts that are the kernel's own (Arm BSA, PPI assignments). */
 #define INTID_GIC_MAINTENANCE 25u

@@ -126,6 +126,8 @@ static void check_thread(const struct system_header *system, const struct system
 void boot(void);
 void boot(void)
 {
+    uart_init();
+
     struct cpu *cpu = &cores[0].cpu;
     const struct system_header *system = check_header();
 

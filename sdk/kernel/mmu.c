@@ -37,7 +37,7 @@
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
 
 table mmu_l1;            /* start.S knows it */
-static table l2_devices; /* the first GiB */
+static table l2_devices; /* the GiB of the devices */
 static table l2_kernel;  /* the GiB of the program */
 static table l2_scratch, l3_scratch;
 static table l3[L3_TABLES];
@@ -51,7 +51,7 @@ static void map_page(uint64_t address, uint64_t attributes)
 {
     uint64_t *entry = &l2_kernel[address >> L2_SHIFT & (ENTRIES - 1)];
 
-    if (address >> L1_SHIFT != SYSTEM_LOAD_ADDRESS >> L1_SHIFT) {
+    if (address >> L1_SHIFT != BOARD_LOAD_ADDRESS >> L1_SHIFT) {
         panic("the kernel window at 0x%x is too far from the kernel", address);
     }
     if (*entry == 0) {
@@ -75,7 +75,10 @@ static void map_device(uint64_t address)
 {
     uint64_t block = address & ~(BIT(L2_SHIFT) - 1);
 
-    l2_devices[address >> L2_SHIFT] = block | MAP_DEVICE | DESC_BLOCK;
+    if (address >> L1_SHIFT != BOARD_GICD >> L1_SHIFT) {
+        panic("the device at 0x%x is too far from the others", address);
+    }
+    l2_devices[address >> L2_SHIFT & (ENTRIES - 1)] = block | MAP_DEVICE | DESC_BLOCK;
 }
 
 static void flush_translations(void)
@@ -101,8 +104,8 @@ static void map_data(void)
 
 void mmu_init(uint64_t system_pa)
 {
-    mmu_l1[0] = (uint64_t)l2_devices | DESC_TABLE;
-    mmu_l1[SYSTEM_LOAD_ADDRESS >> L1_SHIFT] = (uint64_t)l2_kernel | DESC_TABLE;
+    mmu_l1[BOARD_GICD >> L1_SHIFT] = (uint64_t)l2_devices | DESC_TABLE;
+    mmu_l1[BOARD_LOAD_ADDRESS >> L1_SHIFT] = (uint64_t)l2_kernel | DESC_TABLE;
     mmu_l1[SCRATCH >> L1_SHIFT] = (uint64_t)l2_scratch | DESC_TABLE;
     l2_scratch[0] = (uint64_t)l3_scratch | DESC_TABLE;
     map_device(BOARD_GICD);

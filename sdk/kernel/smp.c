@@ -166,9 +166,11 @@ void secondary_boot(struct cpu *cpu)
     smp_lock(cpu);
 }
 
+static const uint64_t core_ids[] = {BOARD_CORE_IDS};
+
 static void start(struct cpu *cpu)
 {
-    uint64_t words[8] = {PSCI_CPU_ON, BOARD_CORE_MPIDR(cpu->core), (uint64_t)secondary_start,
+    uint64_t words[8] = {PSCI_CPU_ON, core_ids[cpu->core], (uint64_t)secondary_start,
                          (uint64_t)cpu};
     uint64_t deadline = timer_now() + timer_ticks(1000000);
 
@@ -185,6 +187,10 @@ static void start(struct cpu *cpu)
 
 void smp_start(uint32_t core_count)
 {
+    if (core_count > sizeof(core_ids) / sizeof(core_ids[0])) {
+        panic("the boot image is bad: %u cores, the board has %u", (uint64_t)core_count,
+              sizeof(core_ids) / sizeof(core_ids[0]));
+    }
     for (uint32_t core = 1; core < core_count; core++) {
         start(cpu_of_core(core));
     }

@@ -3,6 +3,7 @@
 /* Where the boot loader enters, and firmware with a further core: EL2, MMU off. */
 
 #define __ASSEMBLER__ 1
+#include "board.h"
 #include "cpu.h"
 #include "mmu.h"
 
@@ -59,12 +60,14 @@ secondary_start:
 
 wrong_level: /* EL1 or EL3: say so, to whom it is no use to say more */
     adr x1, wrong_level_text
-    mov x2, #0x09000000 /* BOARD_UART */
+    ldr x2, =BOARD_UART + UART_DATA
 1:  ldrb w3, [x1], #1
     cbz w3, 2f
-    strb w3, [x2]
+    str w3, [x2]
     b 1b
 2:  wfi
     b 2b
 wrong_level_text:
-    .asciz "kernel: not entered at EL2: QEMU needs -machine virt,virtualization=on\r\n"
+    .asciz "kernel: not entered at EL2: QEMU needs virtualization=on for its -machine\r\n"
+    .balign 8
+    .ltorg

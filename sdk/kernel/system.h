@@ -4,7 +4,7 @@
 /*
  * The boot image: what the `microkit` tool writes and the kernel reads.
  *
- * An image is one flat binary, loaded at SYSTEM_LOAD_ADDRESS and entered at its first byte with
+ * An image is one flat binary, loaded where kernel.elf is linked to and entered at its first byte with
  * the MMU off, at EL2, on one core; the kernel starts the others. From low to high physical
  * addresses it holds
  *
@@ -25,7 +25,29 @@
 
 #define SYSTEM_MAGIC        0x3130644961724200ULL /* "\0Braid01", little endian */
 #define SYSTEM_VERSION      2u
-#define SYSTEM_LOAD_ADDRESS 0x70000000ULL
+
+/*
+ * The board, as the kernel was built for it: its constant `system_board`, which the tool finds by
+ * its symbol. So the tool has no table of boards.
+ */
+#define SYSTEM_MAX_DEVICES         8
+#define SYSTEM_MAX_KEPT_INTERRUPTS 4
+
+/* Registers that only the kernel touches. Both numbers are multiples of 4 KiB. */
+struct system_device {
+    char name[64]; /* for messages; NUL-terminated */
+    uint64_t base;
+    uint64_t size;
+};
+
+struct system_board {
+    uint64_t memory_base;   /* RAM that a system may use, from here */
+    uint64_t memory_size;   /* bytes, 4 KiB aligned */
+    uint32_t interrupts;    /* INTIDs of the interrupt controller */
+    uint32_t in_qemu;       /* 1: QEMU emulates the board, and messages may speak of its options */
+    uint32_t kept_interrupts[SYSTEM_MAX_KEPT_INTERRUPTS]; /* the kernel's own; 0: none */
+    struct system_device devices[SYSTEM_MAX_DEVICES];     /* size 0: none */
+};
 
 /*
  * Where every PD sees its IPC buffer: the last page of its 40-bit address space, as libmicrokit

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
-/* The kernel's messages, on the board's PL011 (Arm DDI 0183). */
+/* The kernel's messages, on the board's UART: a PL011 (Arm DDI 0183) or a Cadence UART (UG1085). */
 
 #include <stdint.h>
+
+/* Let the UART send. */
+void uart_init(void);
 
 /* Print a character. Waits while the transmit FIFO is full. Only kprint makes CR LF of '\n'. */
 void uart_putc(char c);

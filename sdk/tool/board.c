@@ -2,57 +2,44 @@
 #include "board.h"
 
 #include <stddef.h>
-#include <string.h>
+#include "tools/memory.h"
 
-/* QEMU's "virt" machine with a GICv2. The virtual CPU interface (GICV, 0x0804_0000) is for virtual
- * machines. */
-static const struct board_range qemu_virt_kept[] = {
-    {"the interrupt distributor (GICD)", 0x08000000, 0x10000},
-    {"the CPU interface of the interrupt controller (GICC)", 0x08010000, 0x2000},
-    {"the hypervisor's view of the interrupt controller (GICH)", 0x08030000, 0x10000},
-    {NULL, 0, 0},
-};
-
-/* PPIs: maintenance of the virtual interface, hypervisor timer, virtual timer. */
-static const unsigned qemu_virt_kept_irqs[] = {25, 26, 27, 0};
-
-static const struct board boards[] = {
-    {
-        .name = "qemu_virt_aarch64",
-        .ram_base = 0x40000000,
-        .ram_size = 0x80000000,
-        .irq_count = 288,
-        .kept = qemu_virt_kept,
-        .kept_irqs = qemu_virt_kept_irqs,
-        .qemu = "virt",
-    },
-};
-
-const struct board *board_find(const char *name)
+struct board *board_of(const struct system_board *description, uint64_t load_address)
 {
-    for (size_t i = 0; i < sizeof(boards) / sizeof(boards[0]); i++) {
-        if (strcmp(boards[i].name, name) == 0) {
-            return &boards[i];
-        }
+    struct board *board = memory_new(sizeof(*board));
+
+    *board = (struct board){
+        .load_address = load_address,
+        .ram_base = description->memory_base,
+        .ram_size = description->memory_size,
+        .irq_count = description->interrupts,
+        .in_qemu = description->in_qemu != 0,
+        .kernel = *description,
+    };
+    for (size_t i = 0; i < SYSTEM_MAX_DEVICES; i++) {
+        char *name = board->kernel.devices[i].name;
+        name[sizeof(board->kernel.devices[i].name) - 1] = '\0';
     }
-    return NULL;
+    return board;
 }
 
 bool board_keeps_irq(const struct board *board, uint64_t irq)
 {
-    for (const unsigned *kept = board->kept_irqs; *kept; kept++) {
-        if (*kept == irq) {
+    for (size_t i = 0; i < SYSTEM_MAX_KEPT_INTERRUPTS; i++) {
+        if (irq != 0 && board->kernel.kept_interrupts[i] == irq) {
             return true;
         }
     }
     return false;
 }
 
-const struct board_range *board_kept(const struct board *board, uint64_t base, uint64_t size)
+const struct system_device *board_kept(const struct board *board, uint64_t base, uint64_t size)
 {
-    for (const struct board_range *range = board->kept; range->size; range++) {
-        if (base < range->base + range->size && range->base < base + size) {
-            return range;
+    for (size_t i = 0; i < SYSTEM_MAX_DEVICES; i++) {
+        const struct system_device *device = &board->kernel.devices[i];
+        if (device->size != 0 && base < device->base + device->size &&
+            device->base < base + size) {
+            return device;
         }
     }
     return NULL;

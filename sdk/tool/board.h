@@ -5,25 +5,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct board_range {
-    const char *name;
-    uint64_t base; /* physical */
-    uint64_t size; /* bytes */
-};
+#include "sdk/kernel/system.h"
 
 struct board {
-    const char *name;
-    uint64_t ram_base;              /* physical address */
-    uint64_t ram_size;              /* bytes; what the system may use at most */
-    unsigned irq_count;             /* INTIDs of the interrupt controller */
-    const struct board_range *kept; /* devices that only the kernel touches; ends with size 0 */
-    const unsigned *kept_irqs;      /* INTIDs that only the kernel handles; ends with 0 */
-    const char *qemu;               /* QEMU's machine, or NULL */
+    uint64_t load_address; /* physical; where the kernel, and with it the image, begins */
+    uint64_t ram_base;     /* physical address */
+    uint64_t ram_size;     /* bytes; what the system may use at most */
+    unsigned irq_count;    /* INTIDs of the interrupt controller */
+    bool in_qemu;
+    struct system_board kernel; /* the rest, as the kernel has it */
 };
 
-/* The board of that name, or NULL. */
-const struct board *board_find(const char *name);
+/* The board of a kernel that is linked for `load_address`, as it describes it. */
+struct board *board_of(const struct system_board *description, uint64_t load_address);
 
 /* The first address beyond its RAM. */
 static inline uint64_t board_ram_end(const struct board *board)
@@ -35,4 +29,4 @@ static inline uint64_t board_ram_end(const struct board *board)
 bool board_keeps_irq(const struct board *board, uint64_t irq);
 
 /* The device of the kernel's that a physical range touches, or NULL. The range must not wrap. */
-const struct board_range *board_kept(const struct board *board, uint64_t base, uint64_t size);
+const struct system_device *board_kept(const struct board *board, uint64_t base, uint64_t size);

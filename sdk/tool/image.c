@@ -197,14 +197,14 @@ static void write_zeros(FILE *stream, uint64_t size)
 
 #define ELF_DATA_OFFSET 0x1000u
 
-static void write_elf_header(FILE *stream, uint64_t size)
+static void write_elf_header(FILE *stream, uint64_t load_address, uint64_t size)
 {
     const Elf64_Ehdr header = {
         .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
         .e_type = ET_EXEC,
         .e_machine = EM_AARCH64,
         .e_version = EV_CURRENT,
-        .e_entry = SYSTEM_LOAD_ADDRESS,
+        .e_entry = load_address,
         .e_phoff = sizeof(header),
         .e_ehsize = sizeof(header),
         .e_phentsize = sizeof(Elf64_Phdr),
@@ -214,8 +214,8 @@ static void write_elf_header(FILE *stream, uint64_t size)
         .p_type = PT_LOAD,
         .p_flags = PF_R | PF_W | PF_X,
         .p_offset = ELF_DATA_OFFSET,
-        .p_vaddr = SYSTEM_LOAD_ADDRESS,
-        .p_paddr = SYSTEM_LOAD_ADDRESS,
+        .p_vaddr = load_address,
+        .p_paddr = load_address,
         .p_filesz = size,
         .p_memsz = size,
         .p_align = ELF_DATA_OFFSET,
@@ -229,12 +229,13 @@ static void write_elf_header(FILE *stream, uint64_t size)
 void image_write(const struct layout *layout, enum image_type type, struct output *output)
 {
     struct image image = {.parts = NULL};
-    uint64_t at = SYSTEM_LOAD_ADDRESS;
+    uint64_t load_address = layout->board->load_address;
+    uint64_t at = load_address;
 
     collect_parts(layout, &image);
     FILE *stream = file_open(output);
     if (type == IMAGE_ELF) {
-        write_elf_header(stream, layout->image_end - SYSTEM_LOAD_ADDRESS);
+        write_elf_header(stream, load_address, layout->image_end - load_address);
     }
     for (size_t i = 0; i < image.count; i++) {
         const struct part *part = &image.parts[i];

@@ -43,7 +43,7 @@ static void add_mapping(struct space *space, uint64_t vaddr, const struct piece 
 /* A prefilled region with a fixed address can only lie where the image itself does. */
 static void check_fixed_prefill(const struct layout *layout, const struct sdf_region *region)
 {
-    if (region->phys_addr >= SYSTEM_LOAD_ADDRESS &&
+    if (region->phys_addr >= layout->board->load_address &&
         region->phys_addr < board_ram_end(layout->board)) {
         return;
     }
@@ -52,7 +52,7 @@ static void check_fixed_prefill(const struct layout *layout, const struct sdf_re
         "0x%" PRIx64
         " with prefill_path: the file is stored in place in the boot image, so the address must be "
         "0x%" PRIx64 "..0x%" PRIx64 ", or left out",
-        region->phys_addr, (uint64_t)SYSTEM_LOAD_ADDRESS, board_ram_end(layout->board));
+        region->phys_addr, layout->board->load_address, board_ram_end(layout->board));
 }
 
 static void add_region(struct layout *layout, const struct sdf_region *region)

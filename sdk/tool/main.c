@@ -73,15 +73,10 @@ int main(int count, char **words)
     struct args args = args_read(count, words, sdk);
     struct output *image = file_output(args.output, "image");
     struct output *report = file_output(args.report, "report");
-    const struct board *board = board_find(args.board);
-    if (!board) {
-        diag_fatal("argument --board: this tool does not know the memory of board '%s'",
-                   args.board);
-    }
-
+    struct program *kernel = kernel_read(find_kernel(&args, sdk));
+    const struct board *board = kernel_board(kernel);
     unsigned cores = sdk_cores(sdk, args.board, args.config);
     struct sdf_system *system = sdf_read(args.system, board, cores, args.search);
-    struct program *kernel = kernel_read(find_kernel(&args, sdk));
     struct program **programs = memory_new(system->pd_count * sizeof(*programs));
     struct program **symbols = memory_new(system->pd_count * sizeof(*symbols));
     read_programs(&args, system, programs, symbols);
@@ -92,7 +87,7 @@ int main(int count, char **words)
     image_write(layout, args.type, image);
     sdf_warn(system);
     printf("%s: %" PRIu64 " KiB; needs %" PRIu64 " MiB of RAM\n", args.output,
-           (uint64_t)(layout->image_end - SYSTEM_LOAD_ADDRESS) >> 10,
+           (uint64_t)(layout->image_end - board->load_address) >> 10,
            (layout->ram_needed + 0xfffff) >> 20);
     return 0;
 }

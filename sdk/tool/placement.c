@@ -96,7 +96,7 @@ static void place_fixed(struct layout *layout, uint64_t kernel_end, struct alloc
             diag_at(piece->place, "phys_addr",
                     "0x%" PRIx64 "..0x%" PRIx64 " overlaps the kernel and its tables, 0x%" PRIx64
                     "..0x%" PRIx64 ": choose a range outside them",
-                    piece->address, piece->address + piece->size, (uint64_t)SYSTEM_LOAD_ADDRESS,
+                    piece->address, piece->address + piece->size, layout->board->load_address,
                     kernel_end);
         }
     }
@@ -135,7 +135,7 @@ static void collect_zeros(struct layout *layout)
         if (piece->kind == PIECE_DEVICE) {
             continue;
         }
-        if (base >= SYSTEM_LOAD_ADDRESS && base < layout->image_end) {
+        if (base >= layout->board->load_address && base < layout->image_end) {
             base = layout->image_end;
         }
         if (base < end) {
@@ -179,15 +179,16 @@ void place_pieces(struct layout *layout)
         memcpy(sorted, layout->pieces, layout->piece_count * sizeof(*sorted));
         qsort(sorted, layout->piece_count, sizeof(*sorted), compare_pieces);
     }
+    uint64_t load_address = layout->board->load_address;
     uint64_t kernel_end = place_kernel(layout);
     allocator_init(&ram, layout->board->ram_base, layout->board->ram_size);
-    if (!allocator_take_at(&ram, SYSTEM_LOAD_ADDRESS, kernel_end - SYSTEM_LOAD_ADDRESS)) {
+    if (!allocator_take_at(&ram, load_address, kernel_end - load_address)) {
         diag_fatal("image too large: kernel and tables alone end at 0x%" PRIx64
                    ": RAM ends at 0x%" PRIx64,
                    kernel_end, board_ram_end(layout->board));
     }
     place_fixed(layout, kernel_end, &ram);
-    place_kind(layout, PIECE_IMAGE, sorted, SYSTEM_LOAD_ADDRESS, &ram);
+    place_kind(layout, PIECE_IMAGE, sorted, load_address, &ram);
     find_image_end(layout, kernel_end);
     place_kind(layout, PIECE_ZERO, sorted, layout->board->ram_base, &ram);
     collect_zeros(layout);

@@ -40,7 +40,7 @@ static void write_memory(const struct layout *layout, FILE *stream)
 
 static void write_image(const struct layout *layout, FILE *stream)
 {
-    const uint64_t load = SYSTEM_LOAD_ADDRESS;
+    const uint64_t load = layout->board->load_address;
     uint64_t tables = (uint64_t)layout->tables.table_count * STAGE2_TABLE_SIZE;
     uint64_t tables_end = layout->tables.base + tables;
 
@@ -145,10 +145,10 @@ void report_write(const struct layout *layout, const char *board, const char *co
     fprintf(stream, "# %s on %s, %s\n\n", system->path, board, config);
     fprintf(stream, "  memory needed: %" PRIu64 " MiB of RAM from 0x%" PRIx64 " on", mib,
             layout->board->ram_base);
-    fprintf(stream, layout->board->qemu ? " (QEMU: -m %" PRIu64 "M or more)\n" : "\n", mib);
+    fprintf(stream, layout->board->in_qemu ? " (QEMU: -m %" PRIu64 "M or more)\n" : "\n", mib);
     if (system->cores > 1) {
         fprintf(stream, "  cores needed: %u of %u", cores, system->cores);
-        fprintf(stream, layout->board->qemu ? " (QEMU: -smp %u or more)\n" : "\n", cores);
+        fprintf(stream, layout->board->in_qemu ? " (QEMU: -smp %u or more)\n" : "\n", cores);
     }
     write_image(layout, stream);
     write_memory(layout, stream);

@@ -140,7 +140,7 @@ static void read_region_address(const struct parser *parser, const struct xml_el
                 region->phys_addr, region->size);
     }
 
-    const struct board_range *kept = board_kept(parser->board, region->phys_addr, region->size);
+    const struct system_device *kept = board_kept(parser->board, region->phys_addr, region->size);
     if (kept) {
         diag_at(&element->place, "phys_addr",
                 "0x%" PRIx64 "..0x%" PRIx64 " touches %s at 0x%" PRIx64

@@ -88,9 +88,25 @@ def program(code=b"CODE" * 16, bss=0, symbols=None, **options):
     return elf(segments, VARIABLES if symbols is None else symbols, CODE, **options)
 
 
-def kernel(symbols=None, entry=LOAD_ADDRESS, at=LOAD_ADDRESS):
-    """A kernel of two segments, the second with a variable and a page of .bss."""
-    segments = [(at, R | X, b"KERN" * 1000, 4000), (at + 0x1000, R | W, bytes(8) + b"data", 0x1800)]
-    return elf(
-        segments, {"system_header_pa": (at + 0x1000, 8)} if symbols is None else symbols, entry
-    )
+DEVICES = (
+    ("the interrupt distributor (GICD)", 0x08000000, 0x10000),
+    ("the CPU interface of the interrupt controller (GICC)", 0x08010000, 0x2000),
+    ("the hypervisor's view of the interrupt controller (GICH)", 0x08030000, 0x10000),
+)
+
+
+def board(memory_base=0x40000000, memory_size=0x80000000, devices=DEVICES):
+    """What a kernel says of its board: struct system_board of sdk/kernel/system.h."""
+    kept = b"".join(struct.pack("<64sQQ", name.encode(), base, size)
+                    for name, base, size in devices)
+    return struct.pack("<QQII4I640s", memory_base, memory_size, 288, 1, 25, 26, 27, 0, kept)
+
+
+def kernel(symbols=None, entry=None, at=LOAD_ADDRESS, description=board(), data_at=None):
+    """A kernel of two segments, the second with its variables and a page of .bss."""
+    data_at = at + 0x1000 if data_at is None else data_at
+    segments = [(at, R | X, b"KERN" * 1000, 4000),
+                (data_at, R | W, bytes(8) + b"data" + bytes(4) + description, 0x1800)]
+    variables = {"system_header_pa": (data_at, 8),
+                 "system_board": (data_at + 16, len(description))}
+    return elf(segments, variables if symbols is None else symbols, at if entry is None else entry)

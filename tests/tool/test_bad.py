@@ -326,12 +326,37 @@ def bad_kernel(tool, data):
 def test_kernels(tool):
     assert "no 8-byte variable system_header_pa" in bad_kernel(tool, elf_file.kernel(symbols={}))
     assert "entered at 0x70000004" in bad_kernel(tool, elf_file.kernel(entry=0x70000004))
-    assert "it begins at 0x60000000" in bad_kernel(tool, elf_file.kernel(at=0x60000000))
-    assert "segment at 0x71000000" in bad_kernel(tool, elf_file.kernel(at=0x71000000))
+    assert "it begins at 0x60000000" in bad_kernel(
+        tool, elf_file.kernel(at=0x60000000, entry=0x70000000))
+    assert "segment at 0x71000000" in bad_kernel(tool, elf_file.kernel(data_at=0x71000000))
     assert "lies in no segment" in bad_kernel(
-        tool, elf_file.kernel(symbols={"system_header_pa": (0x1000, 8)})
+        tool, elf_file.kernel(symbols={"system_header_pa": (0x1000, 8),
+                                       "system_board": (0x70001010, 680)})
     )
     assert "ELF file" in bad_kernel(tool, elf_file.kernel()[:50])
+
+
+def test_kernels_board(tool):
+    """What a kernel says of its board is not believed."""
+    header = {"system_header_pa": (0x70001000, 8)}
+    for symbols in (header, header | {"system_board": (0x70001010, 679)},
+                    header | {"system_board": (0x1000, 680)},
+                    header | {"system_board": (0x70002700, 680)},
+                    header | {"system_board": (0xfffffffffffffff0, 680)}):
+        assert "no description of its board" in bad_kernel(tool, elf_file.kernel(symbols=symbols))
+    for base, size in ((0x40000000, 0x1000), (0x70001000, 0x1000), (0x40000000, 0),
+                       (0x40000000, 0x80000800), (0x40000001, 0x80000000),
+                       (0x40000000, 0xfffffffffffff000)):
+        assert "outside of its board's memory" in bad_kernel(
+            tool, elf_file.kernel(description=elf_file.board(base, size)))
+
+
+def test_kernel_elsewhere(tool):
+    """The image begins where its kernel does."""
+    tool.write("kernel.elf", elf_file.kernel(at=0x40000000, description=elf_file.board(0)))
+    result = tool.build(system(pd("a")), "--override-kernel", "kernel.elf", "--image-type", "elf")
+    assert result.returncode == 0, result.stderr
+    assert tool.image.read_bytes()[24:32] == (0x40000000).to_bytes(8, "little")
 
 
 def test_kernel_missing(tool):
