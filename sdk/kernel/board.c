@@ -3,6 +3,7 @@
 /* What the `microkit` tool is told of the board. */
 
 #include "board.h"
+
 #include "system.h"
 
 /* `used`: nothing in the kernel reads it. The tool finds it by its symbol. */

@@ -4,8 +4,8 @@
 /*
  * The boot image: what the `microkit` tool writes and the kernel reads.
  *
- * An image is one flat binary, loaded where kernel.elf is linked to and entered at its first byte with
- * the MMU off, at EL2, on one core; the kernel starts the others. From low to high physical
+ * An image is one flat binary, loaded where kernel.elf is linked to and entered at its first byte
+ * with the MMU off, at EL2, on one core; the kernel starts the others. From low to high physical
  * addresses it holds
  *
  *   1. the kernel: the loadable segments of kernel.elf, its .bss included;
@@ -23,8 +23,8 @@
 
 #include <stdint.h>
 
-#define SYSTEM_MAGIC        0x3130644961724200ULL /* "\0Braid01", little endian */
-#define SYSTEM_VERSION      2u
+#define SYSTEM_MAGIC   0x3130644961724200ULL /* "\0Braid01", little endian */
+#define SYSTEM_VERSION 2u
 
 /*
  * The board, as the kernel was built for it: its constant `system_board`, which the tool finds by
@@ -41,10 +41,10 @@ struct system_device {
 };
 
 struct system_board {
-    uint64_t memory_base;   /* RAM that a system may use, from here */
-    uint64_t memory_size;   /* bytes, 4 KiB aligned */
-    uint32_t interrupts;    /* INTIDs of the interrupt controller */
-    uint32_t in_qemu;       /* 1: QEMU emulates the board, and messages may speak of its options */
+    uint64_t memory_base; /* RAM that a system may use, from here */
+    uint64_t memory_size; /* bytes, 4 KiB aligned */
+    uint32_t interrupts;  /* INTIDs of the interrupt controller */
+    uint32_t in_qemu;     /* 1: QEMU emulates the board, and messages may speak of its options */
     uint32_t kept_interrupts[SYSTEM_MAX_KEPT_INTERRUPTS]; /* the kernel's own; 0: none */
     struct system_device devices[SYSTEM_MAX_DEVICES];     /* size 0: none */
 };

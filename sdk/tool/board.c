@@ -37,8 +37,7 @@ const struct system_device *board_kept(const struct board *board, uint64_t base,
 {
     for (size_t i = 0; i < SYSTEM_MAX_DEVICES; i++) {
         const struct system_device *device = &board->kernel.devices[i];
-        if (device->size != 0 && base < device->base + device->size &&
-            device->base < base + size) {
+        if (device->size != 0 && base < device->base + device->size && device->base < base + size) {
             return device;
         }
     }

@@ -701,12 +701,40 @@ def test_timer_registers(generate):
         generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110004}"))
 
 
+def test_core_ids(generate):
+    wrong = "10: core_ids: must be a list of one number for each core"
+    assert board_errors(generate, ("cores: 4\n", "cores: 4\ncore_ids: 0\n")) == ["11" + wrong[2:]]
+    assert board_errors(generate, ("cores: 4\n", "core_ids: [0, 1]\ncores: 4\n")) == [wrong]
+    assert board_errors(generate, ("cores: 4\n", "core_ids: [0, 1, 256, x]\ncores: 4\n")) == [
+        "10: core_ids 'x': not a whole number"]
+    assert "must be a list" in board_errors(generate, ("cores: 4\n", "core_ids: {0: 1}\ncores: 4\n"))[0]
+
+
+def test_kernel_header_wants_the_gic(generate):
+    """Official SDKs know the boards they are for; the bundled one knows only what the file says."""
+    text = (ROOT / "boards/qemu_virt_aarch64.yaml").read_text()
+    board = generate.directory / "board.yaml"
+    board.write_text(text.replace("  distributor: 0x08000000\n", ""))
+    result = generate.run("--kernel-header", board)
+    assert result.status == 1 and result.stdout == ""
+    assert result.errors[0] == f"{board}: gic: distributor: not given: the bundled SDK wants it"
+    board.write_text(text.replace("distributor: 0x08000000", "distributor: 0x08000004"))
+    result = generate.run("--kernel-header", board)
+    assert result.status == 1 and "not a multiple of 0x1000" in result.errors[0]
+
+
+@pytest.mark.parametrize("arguments", [(), ("a.yaml", "b.yaml")])
+def test_kernel_header_usage(generate, arguments):
+    result = generate.run("--kernel-header", *arguments)
+    assert result.status == 2 and result.errors[0] == "braid-gen: name one board file"
+
+
 def test_drivers_share_no_page(generate):
     assert board_errors(generate, ("0x0a003e00", "0x0a000200")) == [
-        "22: network: address 0x0a000200: in the same 4 KiB page as the disk's, but two drivers cannot "
+        "27: network: address 0x0a000200: in the same 4 KiB page as the disk's, but two drivers cannot "
         "share a page: take another device, or another slot of its bus"]
     assert board_errors(generate, ("0x0a000000", "0x09000200")) == [
-        "17: disk: address 0x09000200: in the same 4 KiB page as the uart's, but two drivers cannot "
+        "22: disk: address 0x09000200: in the same 4 KiB page as the uart's, but two drivers cannot "
         "share a page: take another device, or another slot of its bus"]
 
 

@@ -554,6 +554,30 @@ def test_describe(generate):
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["virtio_demo", "smp"]
 
 
+def test_describe_boards(generate):
+    result = generate.run("--describe-boards", ROOT / "boards" / "qemu_virt_aarch64.yaml")
+    assert result.status == 0
+    assert result.stdout == ("qemu_virt_aarch64        QEMU's virt machine with a GICv2 and "
+                             "virtualisation\n")
+
+
+def test_kernel_header(generate):
+    """The constants of the bundled kernel are the board's file."""
+    text = (ROOT / "boards" / "qemu_virt_aarch64.yaml").read_text()
+    board = generate.directory / "mine.yaml"
+    board.write_text(text.replace("cores: 4\n", "cores: 3\ncore_ids: [0, 1, 256]\n"))
+    result = generate.run("--kernel-header", board)
+    assert result.status == 0
+    defined = dict(line.split(" ", 2)[1:] for line in result.stdout.splitlines()
+                   if line.startswith("#define"))
+    assert defined == {
+        "BOARD_IN_QEMU": "0x1", "BOARD_MEMORY_BASE": "0x40000000", "BOARD_MEMORY_SIZE": "0x80000000",
+        "BOARD_LOAD_ADDRESS": "0x70000000", "BOARD_CORE_IDS": "0x0, 0x1, 0x100",
+        "BOARD_GIC_VERSION": "0x2", "BOARD_GIC_INTIDS": "0x120", "BOARD_GICD": "0x8000000",
+        "BOARD_GICC": "0x8010000", "BOARD_GICH": "0x8030000", "BOARD_UART": "0x9000000",
+        "BOARD_UART_CHIP": "UART_PL011"}
+
+
 def test_time(program, generate):
     begin = time.monotonic()
     assert generate.path(ROOT / "systems" / "eight_vms.yaml").status == 0
