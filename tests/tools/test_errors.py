@@ -743,17 +743,23 @@ def test_drivers_share_no_page(generate):
            "address: say which, or 'version: 3'"),
     ("{version: 2}", "gic: 'vcpu_interface' is missing: a GICv2 has its virtual CPU interface (GICV) at a "
                      "physical address: say which, or 'version: 3'"),
-    ("{version: 3, vcpu_interface: 0x8040000}", "gic: vcpu_interface 0x8040000: a GICv3's interface is "
-                                                "system registers: leave it out"),
+    ("{version: 3, vcpu_interface: 0x8040000}",
+     "gic: vcpu_interface 0x8040000: a GICv3 has none: leave it out"),
+    ("{version: 3, hypervisor_interface: 0x8030000}",
+     "gic: hypervisor_interface 0x8030000: a GICv3 has none: leave it out"),
+    ("{version: 3, cpu_interface: 0x8010000}",
+     "gic: cpu_interface 0x8010000: a GICv3 has none: leave it out"),
+    ("{vcpu_interface: 0x8040000, redistributors: 0x80a0000}",
+     "gic: redistributors 0x80a0000: a GICv2 has none: leave it out"),
     ("{version: 4}", "gic: version '4': out of range: 2 to 3"),
     ("{version: 1, vcpu_interface: 0x8040000}", "gic: version '1': out of range: 2 to 3"),
     ("{version: v3, vcpu_interface: 0x8040000}", "gic: version 'v3': not a whole number"),
     ("{vcpu_interface: 0x8040800}", "gic: vcpu_interface 0x8040800: not a multiple of 0x1000")])
 def test_gic_of_a_board(generate, gic, error):
     text = generate.board.read_text()
-    line = 1 + text[:text.index("\ngic: ") + 1].count("\n")
+    line = 1 + text[:text.index("\ngic:") + 1].count("\n")
     generate.board = generate.directory / "board.yaml"
-    generate.board.write_text(re.sub("^gic: .*$", f"gic: {gic}", text, flags=re.M))
+    generate.board.write_text(re.sub("^gic:\n(  .*\n)+", f"gic: {gic}\n", text, flags=re.M))
     errors = generate.errors("vms: [a]\n")
     assert len(errors) >= 1 and errors[0].startswith(f"{generate.board}:{line}: {error}")
 
