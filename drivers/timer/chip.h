@@ -13,7 +13,7 @@
 /*
  * Set the chip up, disarmed. `registers` is where its page is mapped, 0 for a chip without
  * registers in memory. Returns NULL, or the cause for which there is no timer: a sentence without a
- * full stop. Then the other functions do nothing.
+ * full stop. Then the others may be called all the same, and do nothing.
  */
 const char *chip_start(uintptr_t registers);
 

@@ -697,6 +697,8 @@ def test_chips(generate, key, room, chip):
 def test_timer_registers(generate):
     assert board_errors(generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110000}")) == [
         "13: timer: address 0xff110000: 'cntp' is the processor's own timer and has none: leave it out"]
+    assert board_errors(generate, ("driver: cntp", "driver: ttc")) == [
+        "13: timer: 'address' is missing: where 'ttc' has its registers"]
     assert "13: timer: address 0xff110004: not a multiple of 0x1000" in board_errors(
         generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110004}"))
 

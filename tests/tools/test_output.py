@@ -725,3 +725,25 @@ def test_nobody_can_guess_a_temporary_name(generate):
     assert "BOARD" in (generate.directory / "out/system.mk").read_text()
     left = [path.name for path in (generate.directory / "out").iterdir()]
     assert not [name for name in left if re.search(r"\.[0-9a-f]{16}$", name)]
+
+
+def test_timer_with_registers(generate):
+    """Its driver has the page and is told where; the other PDs do not have it."""
+    text = generate.board.read_text()
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text(text.replace("driver: cntp, interrupt: 30",
+                                           "driver: ttc, address: 0xff110000, interrupt: 68"))
+    result = generate("vms: [a]\n")
+    assert result.errors == []
+    system = system_of(result)
+    check_system(system)
+    region = system.find("memory_region[@name='timer_registers']")
+    assert (region.get("size"), region.get("phys_addr")) == ("0x1000", "0xff110000")
+    maps = [(pd.get("name"), place) for pd in system.iter("protection_domain")
+            for place in pd.findall("map") if place.get("mr") == "timer_registers"]
+    assert [name for name, _ in maps] == ["timer"]
+    assert maps[0][1].get("perms") == "rw" and maps[0][1].get("cached") == "false"
+    assert f".registers = {maps[0][1].get('vaddr')}," in result.read("config/timer.c")
+    timer = system.find("protection_domain[@name='timer']")
+    assert [irq.get("irq") for irq in timer.findall("irq")] == ["68"]
+    assert "KIND_timer := drivers/timer/ttc" in result.read("system.mk")
