@@ -19,6 +19,9 @@ __attribute__((used)) const struct system_board system_board = {
 #if BOARD_GIC_VERSION == 2
             {"the CPU interface of the interrupt controller (GICC)", BOARD_GICC, 0x2000},
             {"the hypervisor's view of the interrupt controller (GICH)", BOARD_GICH, 0x10000},
+#else
+            {"the redistributors of the interrupt controller (GICR)", BOARD_GICR,
+             sizeof((uint64_t[]){BOARD_CORE_IDS}) / sizeof(uint64_t) * 0x20000},
 #endif
         },
 };

@@ -46,8 +46,8 @@ void irq_init_cpu(struct cpu *cpu)
 
 void irq_handle(struct cpu *cpu)
 {
-    uint32_t iar = gic_acknowledge();
-    uint32_t intid = GICC_IAR_INTID(iar);
+    uint32_t answer = gic_acknowledge();
+    uint32_t intid = gic_intid(answer);
 
     if (unlikely(intid >= GIC_MAX_INTID)) {
         return;
@@ -64,7 +64,7 @@ void irq_handle(struct cpu *cpu)
     switch (intid) {
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
     case SMP_SGI:
-        gic_deactivate(iar);
+        gic_deactivate(answer);
         smp_interrupt(cpu);
         break;
 #endif

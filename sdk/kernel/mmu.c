@@ -5,6 +5,7 @@
 #include "arch.h"
 #include "board.h"
 #include "cpu.h"
+#include "gic.h"
 #include "uart.h"
 
 /* Descriptors of VMSAv8-64, 4 KiB granule (Arm DDI 0487, D8.3). */
@@ -109,8 +110,14 @@ void mmu_init(uint64_t system_pa)
     mmu_l1[SCRATCH >> L1_SHIFT] = (uint64_t)l2_scratch | DESC_TABLE;
     l2_scratch[0] = (uint64_t)l3_scratch | DESC_TABLE;
     map_device(BOARD_GICD);
+#if BOARD_GIC_VERSION == 2
     map_device(BOARD_GICC);
     map_device(BOARD_GICH);
+#else
+    for (uint32_t core = 0; boot_stack_guard(core) != NULL; core++) {
+        map_device(BOARD_GICR + core * GICR_SIZE);
+    }
+#endif
     map_device(BOARD_UART);
     map_pages((uint64_t)kernel_start, (uint64_t)kernel_rodata, MAP_RX);
     map_pages((uint64_t)kernel_rodata, (uint64_t)kernel_data, MAP_RO);

@@ -3,6 +3,7 @@
 #include "sysreg.h"
 
 #include "arch.h"
+#include "board.h"
 #include "registers.h"
 
 static bool is_debug(uint64_t esr)
@@ -92,6 +93,9 @@ static uint64_t id_register(unsigned crm, unsigned op2)
         ID_REGISTERS(READ)
     }
     if (crm == 4 && op2 == 0) {
+#if BOARD_GIC_VERSION == 3
+        value |= 1ul << 24; /* GIC: its interface is system registers */
+#endif
         value = (value & ~F(4)) | 1ul << 4; /* EL1 is AArch64 */
         if ((value & F(56)) > 1ul << 56) {
             value = (value & ~F(56)) | 1ul << 56; /* CSV2: of more than 1, SCXTNUM_EL1 is part */

@@ -172,13 +172,13 @@ static void save(struct cpu *cpu, struct vcpu *vcpu)
     write_sysreg(cntv_ctl_el0, 0); /* not before its other registers are the next one's */
     vcpu->csselr = read_sysreg(csselr_el1);
 
-    vcpu->vmcr = gich_read(GICH_VMCR);
-    vcpu->apr = gich_read(GICH_APR);
+    vcpu->vmcr = gich_read_vmcr();
+    vcpu->apr = gich_read_apr();
     vcpu->lr_used = cpu->list_registers_used;
     for (uint64_t used = vcpu->lr_used; used != 0; used &= used - 1) {
         unsigned i = (unsigned)__builtin_ctzl(used);
 
-        vcpu->lr[i] = gich_read(GICH_LR(i));
+        vcpu->lr[i] = gich_read_lr(i);
     }
 }
 
@@ -189,12 +189,12 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
     RESIDENT_REGISTERS(LOAD)
     write_sysreg(csselr_el1, vcpu->csselr);
 
-    gich_write(GICH_VMCR, vcpu->vmcr);
-    gich_write(GICH_APR, vcpu->apr);
+    gich_write_vmcr(vcpu->vmcr);
+    gich_write_apr(vcpu->apr);
     for (uint64_t used = vcpu->lr_used | cpu->list_registers_used; used != 0; used &= used - 1) {
         unsigned i = (unsigned)__builtin_ctzl(used);
 
-        gich_write(GICH_LR(i), vcpu->lr_used & BIT(i) ? vcpu->lr[i] : 0);
+        gich_write_lr(i, vcpu->lr_used & BIT(i) ? vcpu->lr[i] : 0);
     }
     cpu->list_registers_used = vcpu->lr_used;
 }
@@ -234,7 +234,7 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
         cpu->vcpu_loaded = thread;
     }
     if (!cpu->gich_enabled) {
-        gich_write(GICH_HCR, GICH_HCR_EN);
+        gich_enable(true);
         cpu->gich_enabled = true;
     }
     if (cpu->vtimer_masked != vcpu->vtimer_masked) {
@@ -262,7 +262,7 @@ void vcpu_unload(struct cpu *cpu)
 void vcpu_disable_gich(struct cpu *cpu)
 {
     if (cpu->gich_enabled) {
-        gich_write(GICH_HCR, 0);
+        gich_enable(false);
         cpu->gich_enabled = false;
         cpu->vcpu_ready = NULL;
     }
@@ -323,9 +323,9 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
     return seL4_NoError;
 }
 
-static uint32_t list_register(const struct vcpu *vcpu, bool loaded, uint64_t index)
+static gich_lr list_register(const struct vcpu *vcpu, bool loaded, uint64_t index)
 {
-    return loaded ? gich_read(GICH_LR(index)) : vcpu->lr[index];
+    return loaded ? gich_read_lr(index) : vcpu->lr[index];
 }
 
 /*
@@ -349,19 +349,18 @@ seL4_Error vcpu_inject(struct cpu *cpu, struct thread *thread, uint64_t interrup
     uint64_t *used = loaded ? &cpu->list_registers_used : &vcpu->lr_used;
     for (uint64_t left = *used; left != 0; left &= left - 1) {
         uint64_t i = (uint64_t)__builtin_ctzl(left);
-        uint32_t old = list_register(vcpu, loaded, i);
-        uint32_t state = old & GICH_LR_STATE;
+        gich_lr old = list_register(vcpu, loaded, i);
+        gich_lr state = old & GICH_LR_STATE;
 
         if (i == index ? state == GICH_LR_ACTIVE : state != 0 && (old & GICH_LR_INTID) == intid) {
             return seL4_DeleteFirst;
         }
     }
 
-    uint32_t lr = GICH_LR_PENDING | GICH_LR_EOI | GICH_LR_PRIORITY(priority) |
-                  (group ? GICH_LR_GROUP1 : 0) | intid;
+    gich_lr lr = gich_pending(intid, priority, group);
     *used |= BIT(index);
     if (loaded) {
-        gich_write(GICH_LR(index), lr);
+        gich_write_lr(index, lr);
     } else {
         vcpu->lr[index] = lr;
     }
@@ -404,11 +403,11 @@ void vcpu_maintenance_interrupt(struct cpu *cpu)
         return;
     }
 
-    uint32_t ended = gich_read(GICH_EISR0);
+    uint32_t ended = gich_ended();
     if (ended != 0) {
         unsigned index = (unsigned)__builtin_ctz(ended);
 
-        gich_write(GICH_LR(index), 0);
+        gich_write_lr(index, 0);
         cpu->list_registers_used &= ~BIT(index);
         gic_deactivate(INTID_GIC_MAINTENANCE);
         fault_raise(cpu, seL4_Fault_VGICMaintenance, seL4_VGICMaintenance_Length, index, 0, 0, 0);

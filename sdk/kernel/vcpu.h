@@ -22,9 +22,9 @@ struct vcpu {
     uint64_t csselr;
     uint64_t disr;   /* VDISR_EL2, which a guest sees as DISR_EL1, if the processor has it */
     uint64_t tpidr2; /* TPIDR2_EL0, if the processor has it */
-    uint32_t vmcr;   /* GICH_VMCR, GICH_APR, GICH_LR: the virtual CPU interface */
-    uint32_t apr;
-    uint32_t lr[GICH_LIST_REGISTERS];
+    uint32_t vmcr;   /* the virtual CPU interface, see gic.h */
+    gich_apr apr;
+    gich_lr lr[GICH_LIST_REGISTERS];
     uint64_t lr_used;   /* which of `lr` may hold an interrupt */
     bool vtimer_masked; /* a VPPI event has not been acknowledged */
 };

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
+/* A GICv2, its distributor and interfaces (Arm IHI 0048B). */
+
 #include "gic.h"
+
+#if BOARD_GIC_VERSION == 2
 
 #include "smp.h"
 #include "uart.h"
@@ -68,9 +72,9 @@ void gic_init_cpu(uint32_t core)
     if ((gich_read(GICH_VTR) & 0x3f) + 1 < GICH_LIST_REGISTERS) {
         panic("the GIC has only %u list registers", (uint64_t)(gich_read(GICH_VTR) & 0x3f) + 1);
     }
-    gich_write(GICH_HCR, 0);
+    gich_enable(false);
     for (uint32_t i = 0; i < GICH_LIST_REGISTERS; i++) {
-        gich_write(GICH_LR(i), 0);
+        gich_write_lr(i, 0);
     }
     gic_enable(INTID_GIC_MAINTENANCE, false);
     gic_enable(INTID_HYP_TIMER, false);
@@ -106,3 +110,5 @@ void gic_set_active(uint32_t intid)
 {
     gicd_write(bit_word(GICD_ISACTIVER, intid), 1u << intid % 32);
 }
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A GICv3 with affinity routing: the distributor, a redistributor for each core, and the interfaces
+ * (Arm IHI 0069). All interrupts are of group 1. What is written is right with one security state
+ * and with two, as the non-secure side sees it.
+ */
+
+#include "gic.h"
+
+#if BOARD_GIC_VERSION == 3
+
+#include <kernel/gen_config.h>
+#include "cpu.h"
+#include "smp.h"
+#include "uart.h"
+
+#define DEFAULT_PRIORITY 0x80u
+#define EVERY_BYTE       0x01010101u
+
+#define ICC_PMR_EL1     s3_0_c4_c6_0
+#define ICC_BPR1_EL1    s3_0_c12_c12_3
+#define ICC_CTLR_EL1    s3_0_c12_c12_4
+#define ICC_SRE_EL1     s3_0_c12_c12_5
+#define ICC_IGRPEN1_EL1 s3_0_c12_c12_7
+#define ICC_SRE_EL2     s3_4_c12_c9_5
+#define ICH_VTR_EL2     s3_4_c12_c11_1
+
+#define ICC_CTLR_EOI_MODE 2u
+
+/* GICD_CTLR (12.9.4): group 1, by either side's bits, and affinity routing. */
+#define CTLR_GROUP1 3u
+#define CTLR_RWP    (1u << 31)
+
+/* How often a register is read until the controller has taken a write. */
+#define PATIENCE 1000000u
+
+/* The redistributor of each core, its first frame. */
+static uint64_t redistributors[CONFIG_MAX_NUM_NODES];
+
+static const uint64_t core_ids[] = {BOARD_CORE_IDS};
+
+static inline uint32_t gicd_read(uint32_t offset)
+{
+    return mmio_read32(BOARD_GICD + offset);
+}
+
+static inline void gicd_write(uint32_t offset, uint32_t value)
+{
+    mmio_write32(BOARD_GICD + offset, value);
+}
+
+/* The registers of an interrupt: the distributor, or for private ones this core's second frame. */
+static uint64_t registers_of(uint32_t intid)
+{
+    uint32_t core = 0;
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    core = this_cpu()->core;
+#endif
+    return intid >= GIC_SPI_BASE ? BOARD_GICD : redistributors[core] + GICR_FRAME_SIZE;
+}
+
+/* The word of a register with one bit per interrupt. */
+static inline uint32_t bit_word(uint32_t base, uint32_t intid)
+{
+    return base + intid / 32 * 4;
+}
+
+static void await_clear(uint64_t address, uint32_t bits)
+{
+    for (uint32_t i = 0; i < PATIENCE; i++) {
+        if ((mmio_read32(address) & bits) == 0) {
+            return;
+        }
+    }
+    panic("the GIC does not answer at 0x%x", address);
+}
+
+uint32_t gic_intid_count(void)
+{
+    uint32_t count = 32 * (GICD_TYPER_LINES(gicd_read(GICD_TYPER)) + 1);
+
+    return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
+}
+
+void gic_init(void)
+{
+    uint32_t count = gic_intid_count();
+
+    gicd_write(GICD_CTLR, 0);
+    await_clear(BOARD_GICD + GICD_CTLR, CTLR_RWP);
+    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 32) {
+        gicd_write(bit_word(GICD_IGROUPR, intid), ~0u);
+        gicd_write(bit_word(GICD_ICENABLER, intid), ~0u);
+        gicd_write(bit_word(GICD_ICPENDR, intid), ~0u);
+        gicd_write(bit_word(GICD_ICACTIVER, intid), ~0u);
+    }
+    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 4) {
+        gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
+    }
+    gicd_write(GICD_CTLR, GICD_CTLR_ARE | CTLR_GROUP1);
+    await_clear(BOARD_GICD + GICD_CTLR, CTLR_RWP);
+    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid++) {
+        gic_set_target(intid, 0);
+    }
+}
+
+/* GICR_TYPER's affinity has Aff3 beside Aff2; MPIDR_EL1 has not. */
+static uint64_t affinity_of(uint64_t frame)
+{
+    uint32_t affinity = mmio_read32(frame + GICR_TYPER + 4);
+
+    return (affinity & 0xffffff) | (uint64_t)(affinity >> 24) << 32;
+}
+
+static uint64_t find_redistributor(void)
+{
+    uint64_t affinity = read_sysreg(mpidr_el1) & GIC_AFFINITY_MASK;
+    uint64_t frame = BOARD_GICR;
+
+    for (uint32_t i = 0; i < CONFIG_MAX_NUM_NODES; i++, frame += GICR_SIZE) {
+        if (affinity_of(frame) == affinity) {
+            return frame;
+        }
+        if (mmio_read32(frame + GICR_TYPER) & GICR_TYPER_LAST) {
+            break;
+        }
+    }
+    panic("core 0x%x has no redistributor at 0x%x", affinity, (uint64_t)BOARD_GICR);
+}
+
+static void init_private(uint64_t frame)
+{
+    uint64_t interrupts = frame + GICR_FRAME_SIZE;
+
+    mmio_write32(frame + GICR_WAKER, mmio_read32(frame + GICR_WAKER) & ~GICR_WAKER_PROCESSOR_SLEEP);
+    await_clear(frame + GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP);
+    mmio_write32(interrupts + GICD_IGROUPR, ~0u);
+    mmio_write32(interrupts + GICD_ICENABLER, ~0u);
+    mmio_write32(interrupts + GICD_ICPENDR, ~0u);
+    mmio_write32(interrupts + GICD_ICACTIVER, ~0u);
+    for (uint32_t intid = 0; intid < GIC_SPI_BASE; intid += 4) {
+        mmio_write32(interrupts + GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
+    }
+    await_clear(frame + GICR_CTLR, 1u << 3); /* RWP */
+}
+
+static void init_interfaces(void)
+{
+    /* A guest's accesses to ICC_SRE_EL1, which is no vCPU's own, trap: Enable is 0. */
+    write_sysreg(ICC_SRE_EL2, ICC_SRE_SRE | ICC_SRE_DFB | 1u << 2);
+    isb();
+    write_sysreg(ICC_SRE_EL1, ICC_SRE_SRE | ICC_SRE_DFB | 1u << 2);
+    isb();
+    write_sysreg(ICC_PMR_EL1, 0xf0);
+    write_sysreg(ICC_BPR1_EL1, 0);
+    write_sysreg(ICC_CTLR_EL1, ICC_CTLR_EOI_MODE);
+    write_sysreg(ICC_IGRPEN1_EL1, 1);
+    isb();
+
+    if ((read_sysreg(ICH_VTR_EL2) & 0x1f) + 1 < GICH_LIST_REGISTERS) {
+        panic("the GIC has only %u list registers", (read_sysreg(ICH_VTR_EL2) & 0x1f) + 1);
+    }
+    gich_enable(false);
+    for (uint32_t i = 0; i < GICH_LIST_REGISTERS; i++) {
+        gich_write_lr(i, 0);
+    }
+}
+
+void gic_init_cpu(uint32_t core)
+{
+    redistributors[core] = find_redistributor();
+    init_private(redistributors[core]);
+    init_interfaces();
+    gic_enable(INTID_GIC_MAINTENANCE, false);
+    gic_enable(INTID_HYP_TIMER, false);
+    gic_enable(INTID_VIRTUAL_TIMER, false);
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    gic_enable(SMP_SGI, false);
+#endif
+}
+
+void gic_set_target(uint32_t intid, uint32_t core)
+{
+    if (intid >= GIC_SPI_BASE) {
+        uint64_t router = BOARD_GICD + GICD_IROUTER + 8ul * intid;
+
+        mmio_write32(router, (uint32_t)core_ids[core]);
+        mmio_write32(router + 4, (uint32_t)(core_ids[core] >> 32));
+    }
+}
+
+void gic_enable(uint32_t intid, bool edge)
+{
+    uint64_t registers = registers_of(intid);
+
+    if (intid >= GIC_SPI_BASE) {
+        uint32_t config = gicd_read(GICD_ICFGR + intid / 16 * 4);
+        uint32_t bit = 2u << intid % 16 * 2;
+
+        gicd_write(GICD_ICFGR + intid / 16 * 4, edge ? config | bit : config & ~bit);
+    }
+    mmio_write32(registers + bit_word(GICD_ISENABLER, intid), 1u << intid % 32);
+}
+
+void gic_set_active(uint32_t intid)
+{
+    mmio_write32(registers_of(intid) + bit_word(GICD_ISACTIVER, intid), 1u << intid % 32);
+}
+
+void gic_send_sgi(uint32_t intid, uint32_t core)
+{
+    gic_send_sgi_to(intid, core_ids[core]);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* The inline part of gic.h for a GICv3 (Arm IHI 0069): the interfaces are system registers. With
+ * ICC_CTLR_EL1.EOImode set, ICC_EOIR1_EL1 drops the priority and ICC_DIR_EL1 deactivates. */
+
+#include "lib/gicv3.h"
+
+/* By encoding: the assembler does not know all of their names. */
+#define ICC_IAR1_EL1  s3_0_c12_c12_0
+#define ICC_EOIR1_EL1 s3_0_c12_c12_1
+#define ICC_DIR_EL1   s3_0_c12_c11_1
+#define ICC_SGI1R_EL1 s3_0_c12_c11_5
+#define ICH_AP0R0_EL2 s3_4_c12_c8_0
+#define ICH_AP1R0_EL2 s3_4_c12_c9_0
+#define ICH_HCR_EL2   s3_4_c12_c11_0
+#define ICH_EISR_EL2  s3_4_c12_c11_3
+#define ICH_VMCR_EL2  s3_4_c12_c11_7
+#define ICH_LR0_EL2   s3_4_c12_c12_0
+#define ICH_LR1_EL2   s3_4_c12_c12_1
+#define ICH_LR2_EL2   s3_4_c12_c12_2
+#define ICH_LR3_EL2   s3_4_c12_c12_3
+
+#define ICH_HCR_EN 1u
+
+/* ICH_LR<n>_EL2 (12.4.6) */
+typedef uint64_t gich_lr;
+#define GICH_LR_INTID       0xfffffffful
+#define GICH_LR_PENDING     (1ul << 62)
+#define GICH_LR_ACTIVE      (2ul << 62)
+#define GICH_LR_STATE       (3ul << 62)
+#define GICH_LR_GROUP1      (1ul << 60)
+#define GICH_LR_EOI         (1ul << 41)           /* its end raises the maintenance interrupt */
+#define GICH_LR_PRIORITY(p) ((uint64_t)(p) << 51) /* the upper five of the field's eight bits */
+
+/* Of the two groups, the second in the upper half. */
+typedef uint64_t gich_apr;
+
+static inline uint32_t gic_acknowledge(void)
+{
+    uint32_t iar = (uint32_t)read_sysreg(ICC_IAR1_EL1);
+
+    dsb();
+    if (iar < GIC_MAX_INTID) {
+        write_sysreg(ICC_EOIR1_EL1, iar);
+        isb();
+    }
+    return iar;
+}
+
+static inline uint32_t gic_intid(uint32_t iar)
+{
+    return iar;
+}
+
+static inline void gic_deactivate(uint32_t intid)
+{
+    write_sysreg(ICC_DIR_EL1, intid);
+    isb();
+}
+
+/* Raise an SGI on the processor with this affinity; its Aff0 is below 16. */
+static inline void gic_send_sgi_to(uint32_t intid, uint64_t affinity)
+{
+    uint64_t cluster = (affinity >> 8 & 0xff) << 16 | (affinity >> 16 & 0xff) << 32 |
+                       (affinity >> 32 & 0xff) << 48;
+
+    dsb();
+    write_sysreg(ICC_SGI1R_EL1, cluster | (uint64_t)intid << 24 | 1ul << (affinity & 0xf));
+    isb();
+}
+
+void gic_send_sgi(uint32_t intid, uint32_t core);
+
+static inline gich_lr gich_read_lr(uint64_t index)
+{
+    switch (index) {
+    case 0:
+        return read_sysreg(ICH_LR0_EL2);
+    case 1:
+        return read_sysreg(ICH_LR1_EL2);
+    case 2:
+        return read_sysreg(ICH_LR2_EL2);
+    default:
+        return read_sysreg(ICH_LR3_EL2);
+    }
+}
+
+static inline void gich_write_lr(uint64_t index, gich_lr lr)
+{
+    switch (index) {
+    case 0:
+        write_sysreg(ICH_LR0_EL2, lr);
+        break;
+    case 1:
+        write_sysreg(ICH_LR1_EL2, lr);
+        break;
+    case 2:
+        write_sysreg(ICH_LR2_EL2, lr);
+        break;
+    default:
+        write_sysreg(ICH_LR3_EL2, lr);
+    }
+}
+
+static inline uint32_t gich_read_vmcr(void)
+{
+    return (uint32_t)read_sysreg(ICH_VMCR_EL2);
+}
+
+static inline void gich_write_vmcr(uint32_t vmcr)
+{
+    write_sysreg(ICH_VMCR_EL2, vmcr);
+}
+
+static inline gich_apr gich_read_apr(void)
+{
+    return (uint32_t)read_sysreg(ICH_AP0R0_EL2) | read_sysreg(ICH_AP1R0_EL2) << 32;
+}
+
+static inline void gich_write_apr(gich_apr apr)
+{
+    write_sysreg(ICH_AP0R0_EL2, (uint32_t)apr);
+    write_sysreg(ICH_AP1R0_EL2, apr >> 32);
+}
+
+static inline void gich_enable(bool on)
+{
+    write_sysreg(ICH_HCR_EL2, on ? ICH_HCR_EN : 0);
+    isb();
+}
+
+static inline uint32_t gich_ended(void)
+{
+    return (uint32_t)read_sysreg(ICH_EISR_EL2);
+}
+
+static inline gich_lr gich_pending(uint32_t intid, uint32_t priority, uint32_t group)
+{
+    return GICH_LR_PENDING | GICH_LR_EOI | GICH_LR_PRIORITY(priority) |
+           (group ? GICH_LR_GROUP1 : 0) | intid;
+}
