@@ -5,6 +5,7 @@ model that is broken on purpose (-D BROKEN_...) it finds something, or the model
     lock.pml        the kernel's lock, and calls from core to core
     sleep.pml       how a core sleeps and is woken
     stop.pml        how a thread on another core is stopped, and its registers are read and written
+    inject.pml      what a monitor does to a vCPU that is loaded on another core: interrupts, registers
     ring.pml        how the ends of a ring between two PDs sleep and wake each other
     kick.pml        how a device learns of frames to send: kicks, polling, vCPUs that go idle
     interrupt.pml   how a guest learns of used buffers: interrupts, coalescing, vCPUs that go idle
@@ -22,7 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Each model, and what it is searched with. Broken variants are searched with the last of these.
 KERNEL = (("CORES=3",), ("CORES=2",))
 PATHS = (("ISOLATED",), ("VHOST",))
-MODELS = {"lock": KERNEL, "sleep": KERNEL, "stop": KERNEL, "ring": ((),), "kick": PATHS,
+MODELS = {"lock": KERNEL, "sleep": KERNEL, "stop": KERNEL, "inject": ((),), "ring": ((),), "kick": PATHS,
           "interrupt": PATHS}
 TIMEOUT = 300
 DEPTH = 200000  # steps of one run at most; the verifier says if that was too few
