@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture peer qemu-there directory
+.PHONY: FORCE image disk run demo picture peer qemu-there processors directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -228,13 +228,25 @@ qemu-there:
 	@command -v $(firstword $(QEMU)) >/dev/null || { echo "make: there is no program $(firstword $(QEMU)): install the package" \
 	    "qemu-system-arm (Debian) or qemu-system-aarch64 (Fedora, Arch), or name yours with QEMU=PROGRAM" >&2; exit 1; }
 
+# The cores of seL4 wait for its lock in a queue. If the host cannot run all of QEMU's threads at once, the
+# queue's next is seldom among those that run. nproc counts the processors that this process may use.
+processors: $(OUT)/system.mk
+ifneq ($(SDK_NAME),bundled)
+	@cores=$$(sed -n '/^-smp$$/{n;p}' $(OUT)/qemu.args); host=$$(nproc 2>/dev/null) || exit 0; \
+	if [ "$${cores:-1}" -gt "$$host" ]; then \
+	    echo "make: QEMU emulates $$cores cores, and this host has only $$host for that. On this SDK's kernel the" \
+	        "system may be too slow to boot:" >&2; \
+	    echo "make: docs/performance.md says why, and what helps (\"Several cores\")." >&2; \
+	fi
+endif
+
 ifeq ($(PEER),)
-run: qemu-there image
+run: qemu-there processors image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
 	@$(RUN)
 else
 # The other board runs in the background, its consoles at a socket, for as long as this one does.
-run: qemu-there image peer
+run: qemu-there processors image peer
 	@echo "  RUN     $(PEER)   its consoles: socat -,raw,echo=0,escape=0x11 unix:$(OUT)/peer/console.sock" \
 	    "(Ctrl-Q leaves)"
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."

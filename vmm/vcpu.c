@@ -18,6 +18,7 @@ static struct {
     uint8_t exited; /* the exit of this one is being handled, and will be answered; or VCPU_NONE */
     uint32_t woken; /* bit v: vCPU v is parked, and vcpu_start_woken is to start it */
     enum vcpu_state state[VMM_MAX_VCPUS];
+    uint32_t exits[VMM_MAX_VCPUS]; /* that have begun to be handled */
 } vcpus;
 
 /* Where x0 .. x30 are in a seL4_UserContext. */
@@ -159,6 +160,7 @@ bool vcpu_start_woken(void)
 void vcpu_exit_begins(uint8_t vcpu)
 {
     vcpus.exited = vcpus.state[vcpu] == VCPU_OFF ? VCPU_NONE : vcpu;
+    vcpus.exits[vcpu]++;
 }
 
 bool vcpu_exit_ends(void)
@@ -167,6 +169,16 @@ bool vcpu_exit_ends(void)
 
     vcpus.exited = VCPU_NONE;
     return waits;
+}
+
+bool vcpu_may_run(uint8_t vcpu)
+{
+    return vcpus.state[vcpu] == VCPU_ON && vcpus.exited != vcpu;
+}
+
+uint32_t vcpu_exit_count(uint8_t vcpu)
+{
+    return vcpus.exits[vcpu];
 }
 
 void vcpu_throttle(uint8_t vcpu)

@@ -79,6 +79,15 @@ bool vcpu_start_woken(void);
 void vcpu_exit_begins(uint8_t vcpu);
 bool vcpu_exit_ends(void);
 
+/*
+ * Whether this vCPU may be running, on another core: it is on, and not in the exit that is handled.
+ * A message of its next exit may be on its way.
+ */
+bool vcpu_may_run(uint8_t vcpu);
+
+/* How many of its exits have begun to be handled; free-running. */
+uint32_t vcpu_exit_count(uint8_t vcpu);
+
 #define VCPU_NONE UINT8_MAX /* in place of a vCPU's number */
 
 /* Stop a vCPU that is on, or do not answer its exit, until vcpu_unthrottle. */

@@ -37,7 +37,9 @@ struct vgic_bank {
 struct vgic_lr {
     uint16_t intid; /* VGIC_NONE: empty */
     uint8_t priority;
-    bool stale; /* the distributor no longer counts it: its end changes nothing there */
+    bool stale;          /* the distributor no longer counts it: its end changes nothing there */
+    bool has_replaced;   /* another one, whose end may be on its way: */
+    uint32_t exit_count; /* the vCPU's then */
 };
 
 struct vgic_cpu {

@@ -151,6 +151,20 @@ static bool overwrite(uint8_t vcpu, uint32_t intid, uint32_t index)
 }
 
 /*
+ * `intid` has replaced what was in that list register. If the vCPU may be running, it may have
+ * ended that, and its next exit may be the report.
+ */
+static void record_replacement(uint8_t vcpu, uint32_t intid, uint32_t index)
+{
+    struct vgic_lr *lr = &vgic.cpu[vcpu].lr[index];
+
+    return_to_distributor(vcpu, index);
+    record(vcpu, intid, index);
+    lr->has_replaced = vcpu_may_run(vcpu);
+    lr->exit_count = vcpu_exit_count(vcpu);
+}
+
+/*
  * All list registers are taken. `intid` replaces the interrupt of the lowest priority, unless that
  * is as high as its own or active. The kernel does not always know that it is active. That
  * interrupt is then handled once too often, which does no harm.
@@ -164,8 +178,7 @@ static bool preempt(uint8_t vcpu, uint32_t intid)
         !overwrite(vcpu, intid, index)) {
         return false;
     }
-    return_to_distributor(vcpu, index);
-    record(vcpu, intid, index);
+    record_replacement(vcpu, intid, index);
     return true;
 }
 
@@ -177,8 +190,7 @@ static bool preempt(uint8_t vcpu, uint32_t intid)
 static void renew_stale(uint8_t vcpu, uint32_t intid, uint32_t index)
 {
     if (overwrite(vcpu, intid, index)) {
-        return_to_distributor(vcpu, index);
-        record(vcpu, intid, index);
+        record_replacement(vcpu, intid, index);
     } else {
         vgic.cpu[vcpu].lr[index].stale = false;
         vgic_bank_of(vcpu, intid / 32)->in_lr |= 1u << (intid % 32);
@@ -256,6 +268,7 @@ void vgic_lr_reset(uint8_t vcpu)
 {
     for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
         vgic.cpu[vcpu].lr[i].stale = true;
+        vgic.cpu[vcpu].lr[i].has_replaced = false;
     }
 }
 
@@ -274,6 +287,15 @@ void vgic_lr_make_stale(uint8_t vcpu, uint32_t word, uint32_t bits)
     }
 }
 
+/*
+ * Whether an end that is reported may be that of an interrupt that this one has replaced. Only the
+ * first exit since can be that report.
+ */
+static bool may_be_replaced_ones(uint8_t vcpu, const struct vgic_lr *lr)
+{
+    return lr->has_replaced && vcpu_exit_count(vcpu) - lr->exit_count == 1;
+}
+
 void vgic_maintenance(uint8_t vcpu, uint32_t list_register)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
@@ -285,6 +307,12 @@ void vgic_maintenance(uint8_t vcpu, uint32_t list_register)
     }
     lr = &cpu->lr[list_register];
     intid = lr->intid;
+    if (may_be_replaced_ones(vcpu, lr)) {
+        /* If it has ended, it is handled once too often. If not, this changes nothing. */
+        lr->has_replaced = false;
+        overwrite(vcpu, intid, list_register);
+        return;
+    }
     lr->intid = VGIC_NONE;
     cpu->lr_count--;
     if (!lr->stale) {

@@ -94,7 +94,7 @@ def boot(image, until=r"^done$", cpu="cortex-a53", machine="virt,virtualization=
          started=lambda: None, clock=("-icount", "shift=1,sleep=off", "-rtc", "clock=vm"),
          timeout=TIMEOUT):
     """What QEMU prints, to a line that matches `until`."""
-    command = [QEMU, "-machine", machine, "-cpu", cpu, "-m", "2G", "-nographic", "-nic", "none",
+    command = [*QEMU.split(), "-machine", machine, "-cpu", cpu, "-m", "2G", "-nographic", "-nic", "none",
                *clock, "-device", f"loader,file={image},addr=0x70000000,cpu-num=0", *more]
     lines = []
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

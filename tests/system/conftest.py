@@ -60,6 +60,16 @@ HAS_CORES = (SDK / "board" / BOARD / f"smp-{CONFIG.removeprefix('smp-')}").is_di
 needs_cores = pytest.mark.skipif(not HAS_CORES, reason="the SDK has no config for several cores")
 
 
+def needs_processors(count):
+    """
+    Of a test whose system uses so many cores. On an official SDK's kernel it gets nowhere if the host cannot
+    run as many of QEMU's threads at once (docs/performance.md, "Several cores").
+    """
+    few = len(os.sched_getaffinity(0)) < count and "thread=single" not in os.environ.get("QEMU", "")
+    return pytest.mark.skipif(few and not on_bundled_sdk(),
+                              reason=f"seL4 needs {count} processors of the host")
+
+
 def uses_cores(system):
     """Whether a system is built with the SDK's config for several cores."""
     return ".smp-" in directory_of(system).name

@@ -106,6 +106,37 @@ def test_emulator_that_is_not_there():
     assert "no program qemu-of-nowhere" in process.stdout and "QEMU=" in process.stdout
 
 
+def sdk_of_another_name(directory, version):
+    """The bundled SDK, said to be an official one of that version."""
+    directory.mkdir()
+    for name in ("bin", "board"):
+        (directory / name).symlink_to(conftest.BUNDLED_SDK / name)
+    (directory / "VERSION").write_text(f"{version}\n")
+    return directory
+
+
+def forget_objects_of(sdk):
+    conftest.subprocess.run(["rm", "-rf", *(conftest.BUILD_DIR / "obj").glob(f"{sdk.name}.*")], check=True)
+
+
+def test_host_of_fewer_processors_than_qemu_has_cores(mine, tmp_path, monkeypatch):
+    """An official SDK starts all cores that it was built for, here four, and QEMU has a thread for each."""
+    official = sdk_of_another_name(tmp_path / "sdk-of-four-cores", "2.3.0")
+    system = mine("cores: 2\nvms:\n  a: {ip: 10.0.0.1/24}\n  b: {ip: 10.0.0.2/24}\n")
+    nproc = tmp_path / "programs" / "nproc"
+    nproc.parent.mkdir()
+    monkeypatch.setenv("PATH", str(nproc.parent), prepend=":")
+    for sdk, processors, slow in ((official, 3, True), (official, 4, False),
+                                  (conftest.BUNDLED_SDK, 1, False)):
+        nproc.write_text(f"#!/bin/sh\necho {processors}\n")
+        nproc.chmod(0o755)
+        process = conftest.make("run", SYSTEM=system, MICROKIT_SDK=sdk, QEMU="true")
+        assert process.returncode == 0, process.stdout[-4000:]
+        said = f"QEMU emulates 4 cores, and this host has only {processors} for that" in process.stdout
+        assert said == slow, process.stdout[-4000:]
+    forget_objects_of(official)
+
+
 def test_names_of_a_system():
     """NAME, NAME.system, NAME.yaml and a path; and sel4cp's words for SDK, config and board."""
     plain = conftest.build("virtio_demo")
@@ -163,14 +194,6 @@ def test_name_of_a_disk_is_no_code(mine, tmp_path, code):
     assert f"there is no disk to make: mine uses {tmp_path / name}" in process.stdout
 
 
-def sdk_before_2_2(directory):
-    """The bundled SDK, said to be one whose tool fills no regions from files."""
-    for name in ("bin", "board"):
-        (directory / name).symlink_to(conftest.BUNDLED_SDK / name)
-    (directory / "VERSION").write_text("2.0.1\n")
-    return directory
-
-
 def files_by_code(directory, mine):
     """A system of which each file is called by code."""
     kernel = pathlib.Path(os.environ.get("LINUX") or conftest.BUILD_DIR / "guest" / "Image")
@@ -197,9 +220,8 @@ def test_names_of_files_are_no_code(mine, tmp_path, prefill):
     system = files_by_code(tmp_path, mine)
     variables = {"QEMU": os.environ.get("QEMU") or "qemu-system-aarch64"}
     if not prefill:
-        old = tmp_path / "microkit-sdk-2.0.1"
-        old.mkdir()
-        variables["MICROKIT_SDK"] = sdk_before_2_2(old)
+        # Its tool fills no regions from files.
+        variables["MICROKIT_SDK"] = sdk_of_another_name(tmp_path / "microkit-sdk-2.0.1", "2.0.1")
     directory = conftest.directory_of(system, **variables)
     for _ in range(2):  # the second time make reads what the first has made
         process = conftest.make("image", SYSTEM=system, **variables)
@@ -209,8 +231,8 @@ def test_names_of_files_are_no_code(mine, tmp_path, prefill):
                                       capture_output=True, text=True, check=False)
     assert process.returncode == 0 and (tmp_path / "board.dtb").exists(), process.stderr
     assert nothing_ran(tmp_path, directory)
-    conftest.subprocess.run(["rm", "-rf", *(conftest.BUILD_DIR / "obj").glob("microkit-sdk-2.0.1.*")],
-                            check=True)
+    if not prefill:
+        forget_objects_of(variables["MICROKIT_SDK"])
 
 
 def test_paths_that_make_would_read_are_refused(tmp_path):

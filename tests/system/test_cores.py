@@ -81,6 +81,7 @@ def test_two_machines_have_a_core_each(boot):
     assert system.pings(1, "192.168.1.1") and system.pings(0, "192.168.1.2")
 
 
+@conftest.needs_processors(4)
 def test_four_vcpus_have_a_core_each(boot):
     system = boot("smp_cores", monitor=machine.Monitor())
     for number in (0, 1):

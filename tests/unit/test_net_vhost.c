@@ -229,6 +229,38 @@ static void test_busy_queue_is_polled(void **state)
     assert_int_equal(page.polling, 0);
 }
 
+static struct {
+    uint32_t polling;
+    uint32_t coalescing;
+} read_by_switch;
+
+/* The switch may be on another core, and look at the page at once. */
+static void read_page(microkit_channel channel)
+{
+    assert_int_equal(channel, CHANNEL);
+    read_by_switch.polling = page.polling;
+    read_by_switch.coalescing = page.coalescing;
+}
+
+static void test_switch_is_notified_of_what_the_page_says(void **state)
+{
+    (void)state;
+    begin();
+    fake.on_notify = read_page;
+    fake.counter += fake.frequency;
+    guest_sends();
+    bus_kick(DEVICE, VHOST_TX);
+    assert_int_equal(read_by_switch.coalescing, 1);
+    assert_int_equal(read_by_switch.polling, 0);
+    guest_sends();
+    bus_kick(DEVICE, VHOST_TX);
+    assert_int_equal(read_by_switch.polling, 1);
+    fake.counter += fake.frequency;
+    guest_sends();
+    bus_kick(DEVICE, VHOST_TX);
+    assert_int_equal(read_by_switch.polling, 0); /* it has to ask for kicks again */
+}
+
 static void test_coalescing_ends_with_a_kick(void **state)
 {
     (void)state;
@@ -278,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup(test_queue_taken_back, setup),
         cmocka_unit_test_setup(test_interrupt_is_taken_once, setup),
         cmocka_unit_test_setup(test_failure_names_device_and_cause, setup),
+        cmocka_unit_test_setup(test_switch_is_notified_of_what_the_page_says, setup),
         cmocka_unit_test_setup(test_coalescing_ends_with_a_kick, setup),
         cmocka_unit_test_setup(test_busy_queue_is_polled, setup),
         cmocka_unit_test_setup(test_filter_commands_are_passed_on, setup),

@@ -350,6 +350,84 @@ static void a_more_urgent_one_takes_a_list_register_over(void **state)
     }
 }
 
+/* Four edges, the last of which is handled; then a more urgent one, SPI 50, while the vCPU runs. */
+static void begin_replacing(void)
+{
+    start(1);
+    for (uint32_t i = 40; i < 44; i++) {
+        write_reg(0, GICD_IPRIORITYR + i, 1, i == 43 ? 0xa8 : 0xa0);
+        set_bit(GICD_ISENABLER, i);
+        make_edge(i);
+        vgic_set_level(i, true);
+    }
+    for (uint32_t i = 50; i < 52; i++) {
+        write_reg(0, GICD_IPRIORITYR + i, 1, 0x20);
+        set_bit(GICD_ISENABLER, i);
+        make_edge(i);
+    }
+}
+
+/* On another core a vCPU may end an interrupt while the monitor, which does not know, replaces it.
+ */
+static void the_end_of_what_was_replaced_is_not_the_new_ones(void **state)
+{
+    (void)state;
+    begin_replacing();
+    int index = fake_find_lr(0, 43);
+    assert_true(index >= 0);
+    fake.vcpu[0].lr[index].state = FAKE_LR_FREE; /* its end is on its way */
+    vgic_set_level(50, true);
+    assert_int_equal(fake_find_lr(0, 50), index);
+    vcpu_exit_begins(0);
+    vgic_maintenance(0, (uint32_t)index);
+    vcpu_exit_ends();
+    assert_int_equal(fake_find_lr(0, 50), index);
+    vgic_set_level(51, true);
+    assert_int_equal(fake_find_lr(0, 50), index); /* has not lost its list register */
+    assert_true(fake_find_lr(0, 51) >= 0);
+    vcpu_exit_begins(0);
+    eoi(0, 50);
+    vcpu_exit_ends();
+    assert_true(fake_find_lr(0, 50) < 0);
+}
+
+/* If the vCPU has had another exit since, or is in one, no end is on its way. */
+static void the_end_of_what_has_replaced_is_known(void **state)
+{
+    (void)state;
+    begin_replacing();
+    vgic_set_level(50, true);
+    vcpu_exit_begins(0);
+    vcpu_exit_ends();
+    vcpu_exit_begins(0);
+    eoi(0, 50);
+    vcpu_exit_ends();
+    assert_true(fake_find_lr(0, 50) < 0);
+    assert_true(fake_find_lr(0, 43) >= 0);
+    vcpu_exit_begins(0);
+    vgic_set_level(51, true);
+    vcpu_exit_ends();
+    assert_true(fake_find_lr(0, 43) < 0);
+    vcpu_exit_begins(0);
+    eoi(0, 51);
+    vcpu_exit_ends();
+    assert_true(fake_find_lr(0, 51) < 0);
+    assert_true(fake_find_lr(0, 43) >= 0);
+}
+
+/* A reset empties all list registers, and nothing that was on its way comes any more. */
+static void what_was_replaced_before_a_reset_does_not_matter(void **state)
+{
+    (void)state;
+    begin_replacing();
+    vgic_set_level(50, true);
+    vgic_reset();
+    vcpu_exit_begins(0);
+    vgic_lr_cleared(0);
+    vcpu_exit_ends();
+    assert_false(vgic_pending(0));
+}
+
 static void what_is_being_handled_is_not_taken_over(void **state)
 {
     (void)state;
@@ -717,6 +795,9 @@ int main(void)
         cmocka_unit_test(edge_while_disabled_waits),
         cmocka_unit_test(the_urgent_ones_get_the_list_registers),
         cmocka_unit_test(a_more_urgent_one_takes_a_list_register_over),
+        cmocka_unit_test(the_end_of_what_was_replaced_is_not_the_new_ones),
+        cmocka_unit_test(the_end_of_what_has_replaced_is_known),
+        cmocka_unit_test(what_was_replaced_before_a_reset_does_not_matter),
         cmocka_unit_test(what_is_being_handled_is_not_taken_over),
         cmocka_unit_test(what_nobody_wants_makes_room),
         cmocka_unit_test(no_interrupt_is_in_two_list_registers),

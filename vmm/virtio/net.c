@@ -68,8 +68,9 @@ static uint32_t net_work(struct virtio_device *device, uint32_t pending)
     }
     if (net->config->vhost) {
         net_vhost_charge(&net->vhost);
-        if (net_vhost_kick(&net->vhost, device)) {
+        if (net_vhost_hand_over(&net->vhost, device)) {
             net_moderation_kicked(&net->moderation);
+            net_vhost_kick(&net->vhost);
         }
         return left;
     }

@@ -103,7 +103,7 @@ static inline void net_moderation_received(struct net_moderation *moderation)
     }
 }
 
-/* `vhost`: the switch has been notified. What the guest has made available counts as sent. */
+/* `vhost`: the switch is about to be notified. What the guest has made available counts as sent. */
 void net_moderation_kicked(struct net_moderation *moderation);
 
 /*

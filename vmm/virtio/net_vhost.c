@@ -89,7 +89,7 @@ static const char *hand_over_queues(struct net_vhost *vhost, const struct virtio
     return NULL;
 }
 
-bool net_vhost_kick(struct net_vhost *vhost, struct virtio_device *device)
+bool net_vhost_hand_over(struct net_vhost *vhost, struct virtio_device *device)
 {
     const char *cause = hand_over_queues(vhost, device);
 
@@ -97,8 +97,12 @@ bool net_vhost_kick(struct net_vhost *vhost, struct virtio_device *device)
         virtio_device_fail(device, cause);
         return false;
     }
-    notify_at_end(vhost->channel);
     return true;
+}
+
+void net_vhost_kick(const struct net_vhost *vhost)
+{
+    notify_at_end(vhost->channel);
 }
 
 void net_vhost_accepts(struct net_vhost *vhost, uint32_t accepts)

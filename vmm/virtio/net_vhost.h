@@ -33,11 +33,16 @@ void net_vhost_stop(struct net_vhost *vhost);
 void net_vhost_drop(struct net_vhost *vhost, uint32_t queue);
 
 /*
- * Notify the switch that there may be work on the queues of `device`, and before that hand over
- * those that are enabled and that it does not have. Returns false, with the device stopped, if the
- * switch does not take one.
+ * Hand over the queues of `device` that are enabled and that the switch does not have. Returns
+ * false, with the device stopped, if the switch does not take one.
  */
-bool net_vhost_kick(struct net_vhost *vhost, struct virtio_device *device);
+bool net_vhost_hand_over(struct net_vhost *vhost, struct virtio_device *device);
+
+/*
+ * Notify the switch that there may be work on the queues. It may look at them and at the page at
+ * once, on another core, and is not told again: the page says by now what it has to go by.
+ */
+void net_vhost_kick(const struct net_vhost *vhost);
 
 /*
  * The switch has notified the monitor: interrupt the guest if the page says so, and stop the device

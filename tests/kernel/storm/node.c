@@ -12,6 +12,7 @@
 #define GUEST_RAM     0x40000000ul
 #define GUEST_ENTRY   (GUEST_RAM + 0x800)
 #define GUEST_BEGINS  0x30
+#define GUEST_PSTATE  0x3c5 /* EL1h, D, A, I and F masked */
 #define PATTERN       0x5ca1ab1eul
 #define PROGRAM_ENTRY 0x200000ul
 #define INTID         40
@@ -241,6 +242,14 @@ static void judge(void)
 
 /* ---- Events ---- */
 
+/* At EL1, with interrupts masked: microkit_vcpu_restart leaves PSTATE to what it was. */
+static void start_guest(void)
+{
+    seL4_UserContext context = {.pc = GUEST_ENTRY, .spsr = GUEST_PSTATE};
+
+    seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + VCPU, true, 0, 3, &context);
+}
+
 static void begin(void)
 {
     started = true;
@@ -248,7 +257,7 @@ static void begin(void)
     /* cppcheck-suppress comparePointers ; two symbols of one section */
     memcpy((void *)GUEST_RAM, guest_start, (size_t)(guest_end - guest_start));
     __asm__ volatile("dsb sy");
-    microkit_vcpu_restart(VCPU, GUEST_ENTRY);
+    start_guest();
     if (!child_runs) {
         start_child();
     }
