@@ -93,6 +93,24 @@ static const struct {
     {REG(3, 3, 14, 3, 0), DANGEROUS}, /* CNTV_TVAL_EL0 */
     {REG(3, 3, 14, 3, 1), DANGEROUS}, /* CNTV_CTL_EL0 */
     {REG(3, 3, 14, 3, 2), DANGEROUS}, /* CNTV_CVAL_EL0 */
+#ifdef GICV3
+    {REG(3, 0, 12, 8, 0), DANGEROUS},  /* ICC_IAR0_EL1 */
+    {REG(3, 0, 12, 8, 1), DANGEROUS},  /* ICC_EOIR0_EL1 */
+    {REG(3, 0, 12, 8, 2), SHARED},     /* ICC_HPPIR0_EL1 */
+    {REG(3, 0, 12, 8, 3), OWN},        /* ICC_BPR0_EL1 */
+    {REG(3, 0, 12, 8, 4), OWN},        /* ICC_AP0R0_EL1 */
+    {REG(3, 0, 12, 9, 0), OWN},        /* ICC_AP1R0_EL1 */
+    {REG(3, 0, 12, 11, 1), DANGEROUS}, /* ICC_DIR_EL1 */
+    {REG(3, 0, 12, 11, 3), SHARED},    /* ICC_RPR_EL1 */
+    {REG(3, 0, 12, 12, 0), DANGEROUS}, /* ICC_IAR1_EL1 */
+    {REG(3, 0, 12, 12, 1), DANGEROUS}, /* ICC_EOIR1_EL1 */
+    {REG(3, 0, 12, 12, 2), SHARED},    /* ICC_HPPIR1_EL1 */
+    {REG(3, 0, 12, 12, 3), OWN},       /* ICC_BPR1_EL1 */
+    {REG(3, 0, 12, 12, 4), OWN},       /* ICC_CTLR_EL1 */
+    {REG(3, 0, 12, 12, 5), SHARED},    /* ICC_SRE_EL1, which an emulator does not trap; constant */
+    {REG(3, 0, 12, 12, 6), OWN},       /* ICC_IGRPEN0_EL1 */
+    {REG(3, 0, 12, 12, 7), OWN},       /* ICC_IGRPEN1_EL1 */
+#endif
     {IDS(1), SHARED},
     {IDS(2), SHARED},
     {IDS(3), SHARED},
@@ -264,7 +282,11 @@ static void check_ids(void)
     check_equal("id_no_32_bit_el1", id_field(4, 0, 4), 1);
     check("id_no_ras", id_field(4, 0, 28) == 0 && id_field(4, 1, 12) == 0);
     check("id_no_amu_mpam", id_field(4, 0, 40) == 0 && id_field(4, 0, 44) == 0);
+#ifdef GICV3
+    check("id_gic_registers", id_field(4, 0, 24) == 1);
+#else
     check("id_no_gic_registers", id_field(4, 0, 24) == 0);
+#endif
     check("id_no_mte", id_field(4, 1, 8) == 0);
     check("id_no_pauth", (id(6, 1) & 0xff000ff0) == 0 && (id(6, 2) & 0xff00) == 0);
     check("id_no_pmu_spe_trace", (id(5, 0) & 0xffff0f000ff0) == 0 && id(5, 1) == 0);

@@ -6,7 +6,49 @@
  */
 
 #define RESULTS 0x4000f000
-#define GICV    0x08010000 /* the GIC's virtual CPU interface */
+
+/*
+ * The virtual CPU interface: of a GICv2 a page, of a GICv3 system registers. The interrupts are of
+ * group 0, which a GICv3 signals as FIQs.
+ */
+#ifdef GICV3
+#define ICC_PMR_EL1     s3_0_c4_c6_0
+#define ICC_IAR0_EL1    s3_0_c12_c8_0
+#define ICC_EOIR0_EL1   s3_0_c12_c8_1
+#define ICC_IGRPEN0_EL1 s3_0_c12_c12_6
+
+    .macro gic_on
+    mov x0, #0xf0
+    msr ICC_PMR_EL1, x0
+    mov x0, #1
+    msr ICC_IGRPEN0_EL1, x0
+    isb
+    .endm
+    .macro gic_acknowledge register
+    mrs x\register, ICC_IAR0_EL1
+    .endm
+    .macro gic_end register
+    msr ICC_EOIR0_EL1, x\register
+    isb
+    .endm
+#else
+#define GICV 0x08010000
+
+    .macro gic_on
+    mov x9, #GICV
+    mov w0, #0xf0
+    str w0, [x9, #4] /* GICC_PMR */
+    mov w0, #1
+    str w0, [x9] /* GICC_CTLR */
+    .endm
+    .macro gic_acknowledge register
+    ldr w\register, [x9, #0x0c] /* GICC_IAR */
+    .endm
+    .macro gic_end register
+    str w\register, [x9, #0x10] /* GICC_EOIR */
+    isb
+    .endm
+#endif
 
     .section ".rodata.guest", "a"
     .balign 0x1000
@@ -21,6 +63,8 @@ guest_vectors:
     .endr
     .balign 0x80
     b interrupt /* from EL1, on its own stack */
+    .balign 0x80
+    b interrupt /* an FIQ likewise */
     .balign 0x800
 
 /* One exit of each kind. */
@@ -99,20 +143,16 @@ guest_poison:
     mov x0, #0x4000e000 & 0xffff
     movk x0, #0x4000, lsl #16
     mov sp, x0
-    mov x9, #GICV
-    mov w0, #0xf0
-    str w0, [x9, #4] /* GICC_PMR */
-    mov w0, #1
-    str w0, [x9] /* GICC_CTLR */
+    gic_on
     mov x10, #RESULTS & 0xffff
     movk x10, #RESULTS >> 16, lsl #16
-    msr daifclr, #2
+    msr daifclr, #3
     isb
     .endm
 
 interrupt: /* appends the INTID to the results: their number, then they */
     stp x0, x1, [sp, #-16]!
-    ldr w0, [x9, #0x0c] /* GICC_IAR */
+    gic_acknowledge 0
     ldr x1, [x10]
     add x1, x1, #1
     str x1, [x10]
@@ -121,8 +161,7 @@ interrupt: /* appends the INTID to the results: their number, then they */
     b.ne 1f
     msr cntv_ctl_el0, xzr
 1:  isb
-    str w0, [x9, #0x10] /* GICC_EOIR */
-    isb
+    gic_end 0
     ldp x0, x1, [sp], #16
     eret
 
@@ -144,7 +183,7 @@ guest_timer:
 /* The virtual timer, due at once, interrupts off; two exits with the timer's time in between. */
     .global guest_timer_masked
 guest_timer_masked:
-    msr daifset, #2
+    msr daifset, #3
     msr cntv_tval_el0, xzr
     mov x0, #1
     msr cntv_ctl_el0, x0
@@ -163,7 +202,7 @@ guest_timer_masked:
 /* The virtual timer in x0 ticks, and sleep. */
     .global guest_sleep
 guest_sleep:
-    msr daifset, #2
+    msr daifset, #3
     msr cntv_tval_el0, x0
     mov x0, #1
     msr cntv_ctl_el0, x0
@@ -188,16 +227,11 @@ guest_interrupts:
 /* Take an interrupt, exit with its INTID in x1 while it is active, and end it. */
     .global guest_acknowledge
 guest_acknowledge:
-    msr daifset, #2
-    mov x9, #GICV
-    mov w0, #0xf0
-    str w0, [x9, #4] /* GICC_PMR */
-    mov w0, #1
-    str w0, [x9] /* GICC_CTLR */
-    ldr w1, [x9, #0x0c] /* GICC_IAR */
+    msr daifset, #3
+    gic_on
+    gic_acknowledge 1
     smc #0x30
-    str w1, [x9, #0x10] /* GICC_EOIR */
-    isb
+    gic_end 1
     smc #0x31
 
 /* Write EL1's registers to the results, and 1 more than that into them. */
