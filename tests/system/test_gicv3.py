@@ -6,6 +6,7 @@ import re
 import pytest
 
 import conftest
+from test_hostile import offend_beside_others
 
 BOARD = "qemu_virt_aarch64_gicv3"
 SYSTEM = conftest.HERE / "gicv3.yaml"
@@ -52,3 +53,19 @@ def test_many_vcpus(boot):
         system.expect("restarting")
         system.focused = None
         log_in(system)
+
+
+def test_offences_harm_the_offender_alone(boot, guests):
+    """It floods distributor, redistributor and the registers that send SGIs."""
+    (said,) = offend_beside_others(boot(guests / "hostile.yaml", MICROKIT_BOARD=BOARD), [2])
+    for step in ("writes all over the distributor", "a flood of interrupts"):
+        assert f"hostile: ok {step}" in said
+
+
+def test_a_start_finds_nothing_of_the_last_one(boot, guests):
+    system = boot(guests / "leftover.yaml", MICROKIT_BOARD=BOARD)
+    found = []
+    while len(found) < 8:
+        system.expect(r"left by cpu (\d): ([0-9a-f]{16})")
+        found.append(system.child.match.groups())
+    assert found == 2 * [("0", 16 * "0"), *3 * [("1", 16 * "0")]]
