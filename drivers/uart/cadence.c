@@ -21,13 +21,6 @@
 /* The longest wait for what the firmware still sends, in reads of the status. */
 #define BUSY_READS 100000u
 
-/*
- * Before the FIFO is emptied: how often the status is read for a further byte, which an emulator
- * may give a moment after the last one was taken, and how many such bytes are taken.
- */
-#define SETTLE_READS 50000u
-#define TYPED_MAX    65536u
-
 #define RECEIVED_INTS (CADENCE_INT_RTRIG | CADENCE_INT_TIMEOUT)
 #define ERROR_INTS    (CADENCE_INT_FRAME | CADENCE_INT_PARE)
 
@@ -129,26 +122,6 @@ static void wait_until_sent(void)
     }
 }
 
-/* Take all that has come and that an emulator still holds behind it. */
-static void take_what_was_typed(bool (*keep)(uint8_t byte))
-{
-    for (uint32_t taken = 0; taken < TYPED_MAX && chip_has_received(); taken++) {
-        uint8_t byte;
-
-        if (chip_take(&byte) && !keep(byte)) {
-            return;
-        }
-        for (uint32_t i = 0; i < SETTLE_READS && !chip_has_received(); i++) {
-        }
-    }
-}
-
-static void disable(void)
-{
-    wait_until_sent();
-    write_register(CADENCE_CONTROL, CADENCE_CONTROL_RXDIS | CADENCE_CONTROL_TXDIS);
-}
-
 /* As after a reset it would be 9,600 Bd, and without a clock for the bits no rate at all. */
 static bool has_no_baud_rate(void)
 {
@@ -158,41 +131,35 @@ static bool has_no_baud_rate(void)
                               read_register(CADENCE_BAUD_DIVIDER) == CADENCE_BAUD_DIVIDER_RESET);
 }
 
-/* A new rate begins with empty FIFOs. */
-static void set_baud_rate(bool (*keep)(uint8_t byte))
-{
-    take_what_was_typed(keep);
-    disable();
-    write_register(CADENCE_BAUD_GEN, BAUD_GEN);
-    write_register(CADENCE_BAUD_DIVIDER, BAUD_DIVIDER);
-    write_register(CADENCE_MODE, CADENCE_MODE_PAR_NONE);
-    write_register(CADENCE_CONTROL, CADENCE_CONTROL_RXRES | CADENCE_CONTROL_TXRES |
-                                        CADENCE_CONTROL_RXDIS | CADENCE_CONTROL_TXDIS);
-}
-
-/* The FIFOs keep what they hold. */
+/*
+ * The receiver stays enabled meanwhile, and neither FIFO is emptied: what has been received is
+ * kept, and an emulator would drop what comes while it is disabled.
+ */
 static void set_format(void)
 {
+    bool no_rate = has_no_baud_rate();
     uint32_t mode = read_register(CADENCE_MODE);
-    uint32_t format = CADENCE_MODE_PAR_NONE | (mode & CADENCE_MODE_CLKS);
+    uint32_t format = CADENCE_MODE_PAR_NONE | (no_rate ? 0 : mode & CADENCE_MODE_CLKS);
 
-    if (mode != format) {
-        disable();
-        write_register(CADENCE_MODE, format);
+    if (!no_rate && mode == format) {
+        return;
     }
+    wait_until_sent();
+    if (no_rate) {
+        write_register(CADENCE_BAUD_GEN, BAUD_GEN);
+        write_register(CADENCE_BAUD_DIVIDER, BAUD_DIVIDER);
+    }
+    write_register(CADENCE_MODE, format);
 }
 
 void chip_start(uintptr_t registers, bool (*keep)(uint8_t byte))
 {
+    (void)keep; /* nothing gets lost */
     base = registers;
     interrupt_mask = 0;
     damaged = false;
     write_register(CADENCE_INT_DISABLE, CADENCE_INT_ALL);
-    if (has_no_baud_rate()) {
-        set_baud_rate(keep);
-    } else {
-        set_format();
-    }
+    set_format();
     write_register(CADENCE_RX_TRIGGER, RX_TRIGGER);
     write_register(CADENCE_RX_TIMEOUT, RX_TIMEOUT);
     write_register(CADENCE_CONTROL, CADENCE_CONTROL_RXEN | CADENCE_CONTROL_TXEN |

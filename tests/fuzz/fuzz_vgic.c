@@ -31,6 +31,7 @@ enum lr_state { FREE = 0, PENDING, ACTIVE };
 
 static struct {
     enum vcpu_state state;
+    uint32_t exits;
     struct {
         enum lr_state state;
         uint16_t intid;
@@ -38,6 +39,7 @@ static struct {
 } vcpus[VMM_MAX_VCPUS];
 
 static uint32_t vcpu_total;
+static uint8_t exited; /* the vCPU whose exit is handled */
 static uint32_t injections;
 static uint64_t written; /* what an MSR writes */
 
@@ -46,6 +48,17 @@ static uint64_t written; /* what an MSR writes */
 enum vcpu_state vcpu_state(uint8_t vcpu)
 {
     return vcpus[vcpu].state;
+}
+
+/* Half of the vCPUs are on another core, and may run on while the monitor works. */
+bool vcpu_may_run(uint8_t vcpu)
+{
+    return vcpus[vcpu].state == VCPU_ON && vcpu != exited && (vcpu & 1) != 0;
+}
+
+uint32_t vcpu_exit_count(uint8_t vcpu)
+{
+    return vcpus[vcpu].exits;
 }
 
 void vcpu_wake(uint8_t vcpu)
@@ -99,6 +112,12 @@ void microkit_vcpu_arm_inject_irq(microkit_child vcpu, seL4_Uint16 irq, seL4_Uin
 
 /* ---- Steps ---- */
 
+static void exit_begins(uint8_t vcpu)
+{
+    exited = vcpu;
+    vcpus[vcpu].exits++;
+}
+
 static uint64_t window(uint32_t version, uint32_t which)
 {
     if (version == 2) {
@@ -116,6 +135,7 @@ static void access_register(uint32_t version, uint8_t vcpu, struct input *input)
                                  .vcpu = vcpu,
                                  .value = 0xa5a5a5a5a5a5a5a5};
 
+    exit_begins(vcpu);
     if (access.write) {
         access.value = take(input, 8);
     }
@@ -134,11 +154,12 @@ static void access_system_register(uint8_t vcpu, struct input *input)
     uint64_t value = 0;
 
     written = take(input, 8);
+    exit_begins(vcpu);
     vgic_system_register(vcpu, ISS_SYSREG(3, 0, 12, 11 + (op2 >> 7), op2 & 7) | (op2 >> 3 & 1),
                          &value);
 }
 
-/* The guest takes an interrupt, or ends one. */
+/* The guest takes an interrupt, which is no exit, or ends one. */
 static void use_list_register(uint8_t vcpu, uint32_t index, bool end)
 {
     if (vcpus[vcpu].lr[index].state == FREE) {
@@ -149,6 +170,7 @@ static void use_list_register(uint8_t vcpu, uint32_t index, bool end)
         return;
     }
     vcpus[vcpu].lr[index].state = FREE;
+    exit_begins(vcpu);
     vgic_maintenance(vcpu, index);
 }
 
@@ -156,6 +178,7 @@ static void switch_power(uint8_t vcpu)
 {
     uint16_t intids[VGIC_LIST_REGISTERS];
 
+    exit_begins(vcpu);
     if (vcpus[vcpu].state != VCPU_OFF) {
         vcpus[vcpu].state = VCPU_OFF;
         vgic_vcpu_off(vcpu);
@@ -182,8 +205,10 @@ static void step(uint32_t version, struct input *input)
     uint8_t vcpu = (uint8_t)((what >> 4) % vcpu_total);
 
     injections = 0;
+    exited = VCPU_NONE;
     switch (what & 0xf) {
     case 0:
+        exit_begins(vcpu);
         vgic_raise_ppi(vcpu, VGIC_VIRTUAL_TIMER);
         break;
     case 1:

@@ -8,6 +8,7 @@ MICROKIT_CONFIG, QEMU, LINUX, INITRD.
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -103,6 +104,17 @@ def make_guests(directory):
     directory.mkdir(parents=True, exist_ok=True)
     subprocess.run(["make", "-s", "-C", HERE / "hostile", f"OUT={directory}"], check=True,
                    stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def guests():
+    """Where the guests are, and systems that have them."""
+    place = BUILD_DIR / "check" / "hostile"
+    make_guests(place)
+    for pattern in ("hostile*.yaml", "leftover*.yaml"):
+        for path in HERE.glob(pattern):
+            shutil.copy(path, place)
+    return place
 
 
 def make_disktool(directory):

@@ -6,7 +6,6 @@ each other all the while, and what its monitor says of it is read.
 """
 
 import re
-import shutil
 
 import pytest
 
@@ -26,17 +25,6 @@ CAUSES = {
     "index jump": r"net0: .*(index|available)",
     "stopped device": r"device is stopped until its driver resets it",
 }
-
-
-@pytest.fixture
-def guests():
-    """Where the guests are, and systems that have them."""
-    place = conftest.BUILD_DIR / "check" / "hostile"
-    conftest.make_guests(place)
-    for pattern in ("hostile*.yaml", "leftover*.yaml"):
-        for path in conftest.HERE.glob(pattern):
-            shutil.copy(path, place)
-    return place
 
 
 @pytest.fixture(params=["hostile", "hostile_vhost"])

@@ -18,7 +18,8 @@
 #include "guest.h"
 
 #define GICD 0x08000000UL
-#define GICC 0x08010000UL
+#define GICC 0x08010000UL /* a GICv2's */
+#define GICR 0x080a0000UL /* a GICv3's, vCPU 0's */
 
 #define NOWHERE 0x0b000000UL /* nothing is here, nor at 0 */
 
@@ -51,14 +52,61 @@ void on_abort(struct saved *saved)
     saved->elr = (syndrome >> 26 & 0x3f) == 0x21 ? saved->x30 : saved->elr + 4;
 }
 
+/* ---- The interrupt controller: a GICv3 if the processor has its system registers ---- */
+
+static bool is_gicv3(void)
+{
+    uint64_t features;
+
+    __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(features));
+    return (features >> 24 & 0xf) != 0;
+}
+
+static void open_interface(void)
+{
+    if (is_gicv3()) {
+        __asm__ volatile("msr s3_0_c4_c6_0, %0; msr s3_0_c12_c12_7, %1; isb" /* ICC_PMR, IGRPEN1 */
+                         ::"r"(0xffUL),
+                         "r"(1UL));
+    } else {
+        write32(GICC + 4, 0xff);
+        write32(GICC, 7); /* both groups, and both are acknowledged in one way */
+    }
+}
+
+static uint32_t end_interrupt(void)
+{
+    uint64_t id;
+
+    if (is_gicv3()) {
+        __asm__ volatile("mrs %0, s3_0_c12_c12_0; msr s3_0_c12_c12_1, %0"
+                         : "=r"(id)); /* IAR1, EOIR1 */
+        return (uint32_t)id;
+    }
+    id = read32(GICC + 0xc); /* GICC_IAR */
+    if ((id & 0x3ff) < 1020) {
+        write32(GICC + 0x10, (uint32_t)id); /* GICC_EOIR */
+    }
+    return (uint32_t)id;
+}
+
+/* As GICD_SGIR is written: the targets from bit 16, or with bit 25 the sender itself, vCPU 0. */
+static void send_sgi(uint32_t value)
+{
+    if (is_gicv3()) {
+        uint64_t targets = (value & 1u << 25) ? 1 : value >> 16 & 0xff;
+
+        __asm__ volatile("msr s3_0_c12_c11_5, %0" ::"r"(targets | (uint64_t)(value & 15) << 24));
+    } else {
+        write32(GICD + 0xf00, value);
+    }
+}
+
 void on_interrupt(void)
 {
-    uint32_t id = read32(GICC + 0xc); /* GICC_IAR */
+    uint32_t id = end_interrupt();
 
     interrupts++;
-    if ((id & 0x3ff) < 1020) {
-        write32(GICC + 0x10, id); /* GICC_EOIR */
-    }
     if ((id & 0x3ff) == 27) {
         __asm__ volatile("msr cntv_ctl_el0, xzr");
     }
@@ -408,6 +456,24 @@ static void bad_frames(void)
 
 /* ---- Floods ---- */
 
+static void redistributor_flood(void)
+{
+    for (uintptr_t offset = 0; offset < 0x11000; offset += offset == 0x1000 ? 0xf000 : 4) {
+        write32(GICR + offset, 0xffffffff);
+        write32(GICR + offset, (uint32_t)(offset * 2654435761u));
+        (void)read32(GICR + offset);
+    }
+    for (uint64_t i = 0; i < 1000; i++) {
+        __asm__ volatile(
+            "msr s3_0_c12_c11_5, %0; msr s3_0_c12_c11_6, %0; msr s3_0_c12_c11_7, %0" ::"r"(
+                i * 0x9e3779b97f4a7c15ul)); /* ICC_SGI1R, ASGI1R, SGI0R */
+    }
+    write32(GICR + 0x10180, 0xffffffff); /* GICR_ICENABLER0, ICPENDR0, ICACTIVER0 */
+    write32(GICR + 0x10280, 0xffffffff);
+    write32(GICR + 0x10380, 0xffffffff);
+    check(read32(GICR + 8) == 0x10, "the redistributor has lost its type"); /* one, the last */
+}
+
 static void distributor_flood(void)
 {
     step = "writes all over the distributor";
@@ -417,6 +483,9 @@ static void distributor_flood(void)
     }
     for (uintptr_t offset = 0; offset < 0x1000; offset += 4) {
         write32(GICD + offset, (uint32_t)(offset * 2654435761u));
+    }
+    if (is_gicv3()) {
+        redistributor_flood();
     }
     for (uintptr_t offset = 0x180; offset < 0x200; offset += 4) {
         write32(GICD + offset, 0xffffffff); /* GICD_ICENABLER */
@@ -429,28 +498,28 @@ static void distributor_flood(void)
 
 static void interrupt_flood(void)
 {
+    uintptr_t private = is_gicv3() ? GICR + 0x10000 : GICD; /* where SGIs and PPIs are */
     uint32_t before;
 
     step = "a flood of interrupts";
     for (uintptr_t i = 0; i < 32; i += 4) {
-        write32(GICD + 0x400 + i, 0); /* GICD_IPRIORITYR */
+        write32(private + 0x400 + i, 0); /* GICD_IPRIORITYR */
     }
-    write32(GICD + 0x80, 0);           /* GICD_IGROUPR */
-    write32(GICD + 0x100, 0xffffffff); /* GICD_ISENABLER: SGIs and PPIs */
-    write32(GICD, 1);
-    write32(GICC + 4, 0xff);
-    write32(GICC, 7); /* both groups, and both are acknowledged in one way */
+    write32(private + 0x80, is_gicv3() ? 0xffffffff : 0); /* GICD_IGROUPR */
+    write32(private + 0x100, 0xffffffff);                 /* GICD_ISENABLER: SGIs and PPIs */
+    write32(GICD, 3);
+    open_interface();
     before = interrupts;
     __asm__ volatile("msr daifclr, #2");
     for (unsigned i = 0; i < 5000; i++) {
-        write32(GICD + 0xf00, 0x02000000u | (i & 15)); /* GICD_SGIR: to itself */
+        send_sgi(0x02000000u | (i & 15)); /* to itself */
     }
     for (unsigned i = 0; i < 500; i++) {
-        write32(GICD + 0x200, 0xffffffff); /* GICD_ISPENDR */
+        write32(private + 0x200, 0xffffffff); /* GICD_ISPENDR */
         __asm__ volatile("msr cntv_cval_el0, xzr; msr cntv_ctl_el0, %0; isb" ::"r"(1UL));
     }
     __asm__ volatile("msr daifset, #2; msr cntv_ctl_el0, xzr");
-    write32(GICD + 0x180, 0xffffffff);
+    write32(private + 0x180, 0xffffffff);
     write32(GICD, 0);
     aborts = 0;
     check(interrupts != before, "not one has come");
@@ -556,7 +625,7 @@ static void attack(uint64_t *state)
         write32(GICD + (word >> 16 & 0xffc), random_word(state));
         break;
     case 9:
-        write32(GICD + 0xf00, 0x00030000u | (word >> 16 & 15)); /* GICD_SGIR: to both */
+        send_sgi(0x00030000u | (word >> 16 & 15)); /* to both */
         break;
     default:
         describe(queue, slot % QUEUE_SIZE_USED, any_address(state), random_word(state) % 4096,
@@ -685,6 +754,6 @@ void hostile(const char *device_tree)
         write32(net + QUEUE_NOTIFY, TX);
         write32(NOWHERE, 0);
         (void)smc(0xdead, 0, 0, 0);
-        write32(GICD + 0xf00, 0x02000000u);
+        send_sgi(0x02000000u);
     }
 }

@@ -38,6 +38,11 @@ _start:
     msr     \register, x1
     .endm
 
+    .macro has_gicv3 register
+    mrs     \register, id_aa64pfr0_el1
+    ubfx    \register, \register, #24, #4
+    .endm
+
 look_at_all: /* x19: what is not 0; x18 is kept */
     mov     x19, #0
     mrs     x2, cpacr_el1
@@ -80,14 +85,18 @@ look_at_all: /* x19: what is not 0; x18 is kept */
     look    s3_0_c5_c1_0, 23 /* AFSR0_EL1 */
     mov     x0, sp
     orr     x19, x19, x0, lsl #24
+    has_gicv3 x0
+    cbnz    x0, 1f
     mov     x0, #GICC
     ldr     w1, [x0, #0x4] /* PMR */
-    cmp     w1, #0
+    ldr     w2, [x0, #0x8] /* BPR */
+    b       2f
+1:  mrs     x1, s3_0_c4_c6_0 /* ICC_PMR_EL1 */
+    mrs     x2, s3_0_c12_c8_3 /* ICC_BPR0_EL1 */
+2:  cmp     w1, #0
     cset    x1, ne
     orr     x19, x19, x1, lsl #60
-    ldr     w1, [x0, #0x8] /* BPR: not above the least there can be */
-    mov     w2, #0
-    cmp     w1, #3
+    cmp     w2, #3 /* BPR: not above the least there can be */
     cset    x1, hi
     orr     x19, x19, x1, lsl #61
     ret
@@ -117,12 +126,17 @@ fill_all:
     fill    cntkctl_el1, 3
     mov     x1, #0x5000
     mov     sp, x1
+    mov     x1, #0xf0
+    mov     x2, #7
+    has_gicv3 x0
+    cbnz    x0, 1f
     mov     x0, #GICC
-    mov     w1, #0xf0
     str     w1, [x0, #0x4]
-    mov     w1, #7
-    str     w1, [x0, #0x8]
-    isb
+    str     w2, [x0, #0x8]
+    b       2f
+1:  msr     s3_0_c4_c6_0, x1
+    msr     s3_0_c12_c8_3, x2
+2:  isb
     ret
 
 say: /* "left by cpu" w18, x19 */
