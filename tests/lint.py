@@ -38,6 +38,11 @@ CPPCHECK_OPTIONS = ["-D__asm__(x)=", "--force", "--suppress=uninitvar",
 
 # The SDK's configs that files of a kind are looked at in: of the kernel, both sides of its #ifs.
 CONFIGS = {"kernel": ("release", "smp-debug")}
+# And boards, which have the other sides of more of them.
+BOARD = ("IN_QEMU=1", "MEMORY_BASE=0x40000000", "MEMORY_SIZE=0x80000000", "LOAD_ADDRESS=0x70000000",
+         "CORE_IDS=0,1,2,3", "GIC_INTIDS=288", "GICD=0x8000000", "UART=0x9000000")
+BOARDS = {"release": (*BOARD, "GIC_VERSION=2", "GICC=0x8010000", "GICH=0x8030000", "UART_CHIP=UART_PL011"),
+          "smp-debug": (*BOARD, "GIC_VERSION=3", "GICR=0x80a0000", "UART_CHIP=UART_CADENCE")}
 CONFIGS_OF_OTHERS = ("release",)
 
 
@@ -92,7 +97,7 @@ def flags(kind, config):
     if kind == "sdk":
         return [*target, *(f"-I{path}" for path in headers)]
     if kind == "kernel":
-        return [*target, *sdk]
+        return [*target, *sdk, *(f"-DBOARD_{constant}" for constant in BOARDS[config])]
     own = output("clang", "-print-resource-dir").strip()
     return [*target, *sdk, "-nostdinc", "-isystem", f"{own}/include",
             "-isystem", f"{PICOLIBC}/include", "-idirafter", f"/usr/{CROSS.rstrip('-')}/include"]

@@ -458,8 +458,8 @@ def test_make_fragment(generate):
                         "\t@echo '$(EMBED_vmm_b)'\n")
     shown = subprocess.run(["make", "-s", "-f", makefile], cwd=generate.directory, check=True,
                            capture_output=True, text=True).stdout.splitlines()
-    assert shown[0] == ("timer uart console switch_net0 vmm_a vmm_b turn|drivers/timer/cntp drivers/uart/pl011 "
-                        "console switch vmm vmm turn|a b")
+    assert shown[0] == ("timer uart console switch_net0 vmm_a vmm_b turn|"
+                        "drivers/timer/cntp drivers/uart/pl011 console switch vmm vmm turn|a b")
     images = re.findall(r'incbin "((?:kernel|initramfs)-\w+)"', result.read("config/vmm_b_images.S"))
     assert shown[1].split() == ["b.dtb", "b.secret", *images]
 
