@@ -288,6 +288,21 @@ void sched_ready_slowpath(struct cpu *cpu, struct thread *thread)
     }
 }
 
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+void sched_ready_in_front(struct cpu *cpu, struct thread *thread)
+{
+    struct thread *next = cpu->next;
+
+    if (next == NULL || thread->priority != next->priority || thread->sc->remaining == 0) {
+        sched_ready(cpu, thread);
+        return;
+    }
+    thread->state = THREAD_READY;
+    ready_push(cpu, next, false);
+    cpu->next = thread;
+}
+#endif
+
 void sched_remove_slowpath(struct cpu *cpu, struct thread *thread)
 {
 #ifdef CONFIG_ENABLE_SMP_SUPPORT

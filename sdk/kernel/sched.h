@@ -69,6 +69,17 @@ static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct th
     sched_handoff_slowpath(cpu, from, to);
 }
 
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+/*
+ * Make a vCPU ready that another core has woken or answered; it was not. If it has some of its time
+ * slice left, it goes on with that at once, in front of an equal that has run meanwhile. On one
+ * core its monitor, which is above both, would have come between. Otherwise a vCPU that exits for
+ * each of its timer's interrupts could lose the core each time to equals that spin, and get
+ * nowhere.
+ */
+void sched_ready_in_front(struct cpu *cpu, struct thread *thread);
+#endif
+
 /* Make a thread of any core ready; it was not. */
 static inline void sched_wake(struct cpu *cpu, struct thread *thread)
 {

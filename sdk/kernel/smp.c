@@ -144,7 +144,11 @@ void smp_interrupt(struct cpu *cpu)
         struct thread *thread = cpu->inbox.head;
 
         smp_inbox_remove(thread);
-        sched_ready(cpu, thread);
+        if (thread->is_vcpu) {
+            sched_ready_in_front(cpu, thread);
+        } else {
+            sched_ready(cpu, thread);
+        }
     }
 }
 
