@@ -190,6 +190,12 @@ $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES:%=$(OUT)/%) $(SDK)
 	    --board $(BOARD) --config $(SYSTEM_CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
+# The same for a machine that enters only an ELF file as it should be entered.
+ELF := $(if $(ELF_ADDRESS),$(OUT)/loader.elf)
+$(ELF): $(IMAGE)
+	$(Q)cd $(OUT) && $(CROSS)ld -N -o loader.elf -b binary loader.img \
+	    --section-start=.data=$(ELF_ADDRESS) -e $(ELF_ADDRESS)
+
 # The command that boots the image, for people and for tests. It passes its arguments to QEMU.
 RUN := $(OUT)/run
 RUN_COMMAND := set -f; exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
@@ -221,7 +227,7 @@ peer:
 
 # ---- What can be asked for -----------------------------------------------------------------------
 
-image: $(IMAGE) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
+image: $(IMAGE) $(ELF) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
 
 # QEMU may be missing although everything could be built: PATH may lack the user's own installation.
 qemu-there:

@@ -25,6 +25,8 @@ static const char head[] =
     "# DISK           the disk's image; disk.img is to be made (system.json says of what), "
     "another\n"
     "#                one is the user's; unset: no disk\n"
+    "# ELF_ADDRESS    where QEMU wants the boot image as an ELF file, loader.elf; unset: it does "
+    "not\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
     "directory is\n"
     "#                to be beside this file as `peer`\n"
@@ -119,6 +121,9 @@ void emit_make(const struct layout *layout, struct buffer *out)
     if (layout->disk.block != NULL) {
         buffer_print(out, "DISK := %s\n", disk_file(layout->system));
     }
+    if (board->qemu.start.number == QEMU_START_KERNEL) {
+        buffer_print(out, "ELF_ADDRESS := 0x%" PRIx64 "\n", board->settings.image_address.number);
+    }
     if (layout->uplink.driver != NULL && layout->system->uplink.settings.to.line != 0) {
         buffer_print(out, "PEER := %s\n", layout->system->uplink.settings.to.text);
     }
@@ -161,9 +166,13 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
     if (cores > 1) {
         buffer_print(out, "-smp\n%" PRIu64 "\n", cores);
     }
-    buffer_print(out,
-                 "-m\n%" PRIu64 "M\n-device\nloader,file=loader.img,addr=0x%" PRIx64 ",cpu-num=0\n",
-                 memory_mebibytes(layout), board->settings.image_address.number);
+    buffer_print(out, "-m\n%" PRIu64 "M\n", memory_mebibytes(layout));
+    if (board->qemu.start.number == QEMU_START_KERNEL) {
+        buffer_print(out, "-kernel\nloader.elf\n");
+    } else {
+        buffer_print(out, "-device\nloader,file=loader.img,addr=0x%" PRIx64 ",cpu-num=0\n",
+                     board->settings.image_address.number);
+    }
     if (layout->disk.block != NULL) {
         buffer_print(out, "-drive\nif=none,id=disk,format=raw,file=%s\n",
                      disk_file(layout->system));

@@ -83,9 +83,13 @@ struct gic_settings {
     struct setting interrupts;
 };
 
+/* How QEMU gets the boot image: the words of `start`. */
+enum qemu_start { QEMU_START_LOADER, QEMU_START_KERNEL };
+
 struct qemu_settings {
     struct setting machine;
     struct setting cpu;
+    struct setting start;
     struct setting arguments;
 };
 

@@ -741,6 +741,8 @@ const struct schema board_network_schema = {
     TABLE(board_network_keys),
 };
 
+static const char *const qemu_start_words[] = {"loader", "kernel", NULL};
+
 static const struct schema_key qemu_keys[] = {
     {.name = "machine",
      .kind = VALUE_TEXT,
@@ -752,6 +754,14 @@ static const struct schema_key qemu_keys[] = {
      .offset = AT(qemu, cpu),
      .required = true,
      .purpose = "QEMU's `-cpu`."},
+    {.name = "start",
+     .kind = VALUE_CHOICE,
+     .offset = AT(qemu, start),
+     .fallback = "loader",
+     .choices = qemu_start_words,
+     .purpose = "How the boot image gets there. `loader`: by `-device loader`, at the address and "
+                "level at which the machine's reset begins. `kernel`: as an ELF file by `-kernel`, "
+                "for machines that enter only such a file at EL2."},
     {.name = "arguments",
      .kind = VALUE_TEXT,
      .offset = AT(qemu, arguments),
