@@ -133,14 +133,18 @@ sdk-there: $(if $(filter $(SDK),$(BUNDLED_SDK)),sdk)
 	    exit 1; \
 	elif [ ! -d '$(SDK)/board/$(BOARD)' ]; then \
 	    echo "make: $(SDK) knows no board '$(BOARD)'. MICROKIT_BOARD may be:" \
-	        $$(ls '$(SDK)/board') >&2; exit 1; \
+	        $(if $(filter $(SDK),$(BUNDLED_SDK)),$(BOARDS),$$(ls '$(SDK)/board')) >&2; exit 1; \
 	elif [ ! -f '$(SDK)/board/$(BOARD)/$(CONFIG)/lib/libmicrokit.a' ]; then \
 	    echo "make: $(SDK) has no config '$(CONFIG)' for $(BOARD). MICROKIT_CONFIG may be:" \
 	        $$(ls '$(SDK)/board/$(BOARD)') >&2; exit 1; \
 	fi
 
+# The bundled SDK is built for the board that is asked for, and for those that tests boot.
+BOARDS := $(basename $(notdir $(wildcard $(ROOT)/boards/*.yaml)))
+SDK_BOARDS = $(or $(filter $(BOARD),$(BOARDS)),qemu_virt_aarch64)
+check: SDK_BOARDS := qemu_virt_aarch64 qemu_virt_aarch64_gicv3 zcu102
 sdk: packages generator
-	$(Q)$(MAKE) $(PARALLEL) -C $(ROOT)/sdk BUILD_DIR='$(BUILD)' V='$(V)'
+	$(Q)$(MAKE) $(PARALLEL) -C $(ROOT)/sdk BUILD_DIR='$(BUILD)' BOARDS='$(SDK_BOARDS)' V='$(V)'
 
 # ---- The guests' files -----------------------------------------------------------------------------
 

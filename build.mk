@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture peer qemu-there processors directory
+.PHONY: FORCE image disk run demo picture peer emulated qemu-there processors directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -227,7 +227,12 @@ peer:
 
 # ---- What can be asked for -----------------------------------------------------------------------
 
-image: $(IMAGE) $(ELF) $(RUN) $(DISK_IMAGE) $(PEER_LINK)
+image: $(IMAGE) $(ELF) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(PEER_LINK)
+
+# A board that QEMU does not have can only be built for.
+emulated: $(OUT)/system.mk
+	@[ '$(EMULATED)' ] || { echo "make: QEMU does not emulate the board $(BOARD). \`make image\` makes its boot image;" \
+	    "docs/boards.md says how it gets onto the board" >&2; exit 1; }
 
 # QEMU may be missing although everything could be built: PATH may lack the user's own installation.
 qemu-there:
@@ -247,12 +252,12 @@ ifneq ($(SDK_NAME),bundled)
 endif
 
 ifeq ($(PEER),)
-run: qemu-there processors image
+run: emulated qemu-there processors image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
 	@$(RUN)
 else
 # The other board runs in the background, its consoles at a socket, for as long as this one does.
-run: qemu-there processors image peer
+run: emulated qemu-there processors image peer
 	@echo "  RUN     $(PEER)   its consoles: socat -,raw,echo=0,escape=0x11 unix:$(OUT)/peer/console.sock" \
 	    "(Ctrl-Q leaves)"
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
@@ -260,7 +265,7 @@ run: qemu-there processors image peer
 	    trap "kill $$! 2>/dev/null" EXIT; $(RUN)
 endif
 
-demo: qemu-there image
+demo: emulated qemu-there image
 	@$(PYTHON) $(ROOT)/tests/system/demo.py $(RUN)
 
 directory:

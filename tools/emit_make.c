@@ -25,6 +25,7 @@ static const char head[] =
     "# DISK           the disk's image; disk.img is to be made (system.json says of what), "
     "another\n"
     "#                one is the user's; unset: no disk\n"
+    "# EMULATED       yes: QEMU has the board; unset: it has not\n"
     "# ELF_ADDRESS    where QEMU wants the boot image as an ELF file, loader.elf; unset: it does "
     "not\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
@@ -120,6 +121,9 @@ void emit_make(const struct layout *layout, struct buffer *out)
     emit_inputs(layout, out);
     if (layout->disk.block != NULL) {
         buffer_print(out, "DISK := %s\n", disk_file(layout->system));
+    }
+    if (board->settings.qemu.line != 0) {
+        buffer_print(out, "EMULATED := yes\n");
     }
     if (board->qemu.start.number == QEMU_START_KERNEL) {
         buffer_print(out, "ELF_ADDRESS := 0x%" PRIx64 "\n", board->settings.image_address.number);

@@ -114,7 +114,9 @@ static void emit_all(const struct layout *layout)
             buffer_add(output_file(memory_format("%s.dtb", pd->vm->name)), dtb->bytes, dtb->length);
         }
     }
-    emit_qemu(layout, output_file("qemu.args"));
+    if (layout->system->board.settings.qemu.line != 0) {
+        emit_qemu(layout, output_file("qemu.args"));
+    }
     emit_json(layout, output_file("system.json"));
     emit_dot(layout, output_file("picture.dot"));
     emit_make(layout, output_file("system.mk"));

@@ -561,9 +561,8 @@ static const struct schema_key board_keys[] = {
     {.name = "qemu",
      .kind = VALUE_NODE,
      .offset = AT(board, qemu),
-     .required = true,
      .shape = "mapping",
-     .purpose = "How QEMU emulates the board."},
+     .purpose = "How QEMU emulates the board, if it does."},
 };
 
 const struct schema board_schema = {
