@@ -196,9 +196,10 @@ $(ELF): $(IMAGE)
 	$(Q)cd $(OUT) && $(CROSS)ld -N -o loader.elf -b binary loader.img \
 	    --section-start=.data=$(ELF_ADDRESS) -e $(ELF_ADDRESS)
 
-# The command that boots the image, for people and for tests. It passes its arguments to QEMU.
+# The command that boots the image, for people and for tests. It passes its arguments to QEMU. Without
+# -audio newer QEMUs (8.2 and later) want a driver for boards that have a sound device; older ones do not know it so.
 RUN := $(OUT)/run
-RUN_COMMAND := set -f; exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
+RUN_COMMAND := set -f; $(QEMU) -audio none --version >/dev/null 2>&1 && set -- -audio none "$$@"; exec $(QEMU) $$(cat qemu.args) $(MORE_QEMU_ARGS) "$$@"
 $(eval $(call remember,$(OUT)/run.settings,$(RUN_COMMAND)))
 $(RUN): $(OUT)/run.settings
 	$(Q)printf '#!/bin/sh\ncd "$$(dirname "$$0")" && %s\n' '$(RUN_COMMAND)' >$@ && chmod +x $@

@@ -94,9 +94,16 @@ static const char *netdev(const struct uplink *uplink)
     return text;
 }
 
+/* QEMU's RAM. What the user has asked for by --memory counts for all. */
 static uint64_t memory_mebibytes(const struct layout *layout)
 {
-    return layout->system->board.settings.memory_size.number / MIB;
+    const struct board *board = &layout->system->board;
+    bool is_given = layout->system->options->memory != NULL;
+    const struct setting *memory = board->qemu.memory.line != 0 && !is_given
+                                       ? &board->qemu.memory
+                                       : &board->settings.memory_size;
+
+    return memory->number / MIB;
 }
 
 void emit_make(const struct layout *layout, struct buffer *out)

@@ -89,6 +89,7 @@ enum qemu_start { QEMU_START_LOADER, QEMU_START_KERNEL };
 struct qemu_settings {
     struct setting machine;
     struct setting cpu;
+    struct setting memory;
     struct setting start;
     struct setting arguments;
 };

@@ -753,6 +753,13 @@ static const struct schema_key qemu_keys[] = {
      .offset = AT(qemu, cpu),
      .required = true,
      .purpose = "QEMU's `-cpu`."},
+    {.name = "memory",
+     .kind = VALUE_SIZE,
+     .offset = AT(qemu, memory),
+     .derived = "the board's `memory`",
+     .multiple = 2 * MIB,
+     .purpose = "QEMU's RAM, if the board has more than `memory`: kernels of official SDKs use all "
+                "of it."},
     {.name = "start",
      .kind = VALUE_CHOICE,
      .offset = AT(qemu, start),
