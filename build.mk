@@ -162,7 +162,7 @@ $(OUT)/config/%_images.o: $(OUT)/config/%_images.S $(OBJ)/settings
 define kind
 $(OBJ)/$(1).program.o: $(call kind_objects,$(1)) $(LIB)
 	@echo "  LTO     $(1)"
-	$$(Q)$$(CROSS)gcc $$(TARGET_CFLAGS) -nostdlib -r -flinker-output=nolto-rel -o $$@ $$^
+	$$(Q)$$(CROSS)gcc $$(TARGET_CFLAGS) -flto=auto -nostdlib -r -flinker-output=nolto-rel -o $$@ $$^
 endef
 $(foreach k,$(sort $(foreach p,$(PDS),$(KIND_$(p)))),$(eval $(call kind,$(k))))
 
