@@ -24,11 +24,20 @@
 #include "board_gen.h"
 #endif
 
-/* The register from which a byte is sent. */
-#if BOARD_UART_CHIP == UART_CADENCE
-#define UART_DATA 0x30
+/* The register from which a byte is sent, and the one that says whether it has room. */
+#if BOARD_UART_CHIP == UART_PL011
+#define UART_DATA   0x00
+#define UART_STATUS 0x18 /* UARTFR */
+#define UART_FULL   (1u << 5)
+#elif BOARD_UART_CHIP == UART_CADENCE
+#define UART_DATA        0x30
+#define UART_STATUS      0x2c
+#define UART_FULL        (1u << 4)
+#define CADENCE_CR       0x00
+#define CADENCE_CR_TXEN  (1u << 4)
+#define CADENCE_CR_TXDIS (1u << 5)
 #else
-#define UART_DATA 0x00
+#error "the kernel does not know the board's UART"
 #endif
 
 /* The board's interrupts that are the kernel's own (Arm BSA, PPI assignments). */

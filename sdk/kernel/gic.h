@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The interrupt controller: what gic_v2.c or gic_v3.c does, and what gic_v2.h or gic_v3.h has
- * inline. An interrupt ends in two steps. The kernel drops its priority at once. Its handler
- * deactivates it: until then it cannot come again.
+ * The interrupt controller: what gic.c and gic_v2.c or gic_v3.c do, and what gic_v2.h or
+ * gic_v3.h has inline. An interrupt ends in two steps. The kernel drops its priority at once. Its
+ * handler deactivates it: until then it cannot come again.
  *
  * Inline are, of this core's interface:
  *
@@ -15,6 +15,7 @@
  *   void gic_deactivate(uint32_t answer)    Let an interrupt come again. An INTID will do, but for
  *                                           SGIs. Harmless if it is not active.
  *   void gic_send_sgi(uint32_t intid, uint32_t core)   Raise an SGI on another core.
+ *   uint64_t gic_registers_of(uint32_t intid)   Where its bits are, by bit_word.
  *
  * and of the virtual interface that a guest has, with GICH_LIST_REGISTERS of type gich_lr, and
  * active priorities of type gich_apr:
@@ -44,6 +45,22 @@
 #error "the kernel does not know the board's interrupt controller"
 #endif
 
+static inline uint32_t gicd_read(uint32_t offset)
+{
+    return mmio_read32(BOARD_GICD + offset);
+}
+
+static inline void gicd_write(uint32_t offset, uint32_t value)
+{
+    mmio_write32(BOARD_GICD + offset, value);
+}
+
+/* The word of a register with one bit per interrupt. */
+static inline uint32_t bit_word(uint32_t base, uint32_t intid)
+{
+    return base + intid / 32 * 4;
+}
+
 /* The distributor: all interrupts off. On the boot core, before gic_init_cpu. */
 void gic_init(void);
 
@@ -58,7 +75,18 @@ void gic_enable(uint32_t intid, bool edge);
 void gic_set_target(uint32_t intid, uint32_t core);
 
 /* How many INTIDs the distributor has. */
-uint32_t gic_intid_count(void);
+static inline uint32_t gic_intid_count(void)
+{
+    uint32_t count = 32 * (GICD_TYPER_LINES(gicd_read(GICD_TYPER)) + 1);
+
+    return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
+}
 
 /* Make an interrupt active although it is not pending: it cannot come until it is deactivated. */
 void gic_set_active(uint32_t intid);
+
+/*
+ * The rest of gic_init_cpu: the virtual interface, which has `list_registers`, and the kernel's own
+ * interrupts.
+ */
+void gic_init_virtual(uint32_t list_registers);

@@ -6,34 +6,10 @@
 
 #if BOARD_GIC_VERSION == 2
 
-#include "smp.h"
 #include "uart.h"
 
 #define DEFAULT_PRIORITY 0x80u
 #define EVERY_BYTE       0x01010101u
-
-static inline uint32_t gicd_read(uint32_t offset)
-{
-    return mmio_read32(BOARD_GICD + offset);
-}
-
-static inline void gicd_write(uint32_t offset, uint32_t value)
-{
-    mmio_write32(BOARD_GICD + offset, value);
-}
-
-/* The word of a register with one bit per interrupt. */
-static inline uint32_t bit_word(uint32_t base, uint32_t intid)
-{
-    return base + intid / 32 * 4;
-}
-
-uint32_t gic_intid_count(void)
-{
-    uint32_t count = 32 * (GICD_TYPER_LINES(gicd_read(GICD_TYPER)) + 1);
-
-    return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
-}
 
 void gic_init(void)
 {
@@ -69,19 +45,7 @@ void gic_init_cpu(uint32_t core)
     mmio_write32(BOARD_GICC + GICC_BPR, 0);
     mmio_write32(BOARD_GICC + GICC_CTLR, GICC_CTLR_ENABLE | GICC_CTLR_EOI_MODE);
 
-    if ((gich_read(GICH_VTR) & 0x3f) + 1 < GICH_LIST_REGISTERS) {
-        panic("the GIC has only %u list registers", (uint64_t)(gich_read(GICH_VTR) & 0x3f) + 1);
-    }
-    gich_enable(false);
-    for (uint32_t i = 0; i < GICH_LIST_REGISTERS; i++) {
-        gich_write_lr(i, 0);
-    }
-    gic_enable(INTID_GIC_MAINTENANCE, false);
-    gic_enable(INTID_HYP_TIMER, false);
-    gic_enable(INTID_VIRTUAL_TIMER, false);
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    gic_enable(SMP_SGI, false);
-#endif
+    gic_init_virtual((gich_read(GICH_VTR) & 0x3f) + 1);
 }
 
 void gic_set_target(uint32_t intid, uint32_t core)
@@ -93,22 +57,6 @@ void gic_set_target(uint32_t intid, uint32_t core)
         targets = (targets & ~(0xffu << shift)) | 1u << (shift + core);
         gicd_write(GICD_ITARGETSR + (intid & ~3u), targets);
     }
-}
-
-void gic_enable(uint32_t intid, bool edge)
-{
-    if (intid >= GIC_SPI_BASE) {
-        uint32_t config = gicd_read(GICD_ICFGR + intid / 16 * 4);
-        uint32_t bit = 2u << intid % 16 * 2;
-
-        gicd_write(GICD_ICFGR + intid / 16 * 4, edge ? config | bit : config & ~bit);
-    }
-    gicd_write(bit_word(GICD_ISENABLER, intid), 1u << intid % 32);
-}
-
-void gic_set_active(uint32_t intid)
-{
-    gicd_write(bit_word(GICD_ISACTIVER, intid), 1u << intid % 32);
 }
 
 #endif

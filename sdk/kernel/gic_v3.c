@@ -40,18 +40,7 @@ static uint64_t redistributors[CONFIG_MAX_NUM_NODES];
 
 static const uint64_t core_ids[] = {BOARD_CORE_IDS};
 
-static inline uint32_t gicd_read(uint32_t offset)
-{
-    return mmio_read32(BOARD_GICD + offset);
-}
-
-static inline void gicd_write(uint32_t offset, uint32_t value)
-{
-    mmio_write32(BOARD_GICD + offset, value);
-}
-
-/* The registers of an interrupt: the distributor, or for private ones this core's second frame. */
-static uint64_t registers_of(uint32_t intid)
+uint64_t gic_registers_of(uint32_t intid)
 {
     uint32_t core = 0;
 
@@ -59,12 +48,6 @@ static uint64_t registers_of(uint32_t intid)
     core = this_cpu()->core;
 #endif
     return intid >= GIC_SPI_BASE ? BOARD_GICD : redistributors[core] + GICR_FRAME_SIZE;
-}
-
-/* The word of a register with one bit per interrupt. */
-static inline uint32_t bit_word(uint32_t base, uint32_t intid)
-{
-    return base + intid / 32 * 4;
 }
 
 static void await_clear(uint64_t address, uint32_t bits)
@@ -75,13 +58,6 @@ static void await_clear(uint64_t address, uint32_t bits)
         }
     }
     panic("the GIC does not answer at 0x%x", address);
-}
-
-uint32_t gic_intid_count(void)
-{
-    uint32_t count = 32 * (GICD_TYPER_LINES(gicd_read(GICD_TYPER)) + 1);
-
-    return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
 }
 
 void gic_init(void)
@@ -158,14 +134,6 @@ static void init_interfaces(void)
     write_sysreg(ICC_CTLR_EL1, ICC_CTLR_EOI_MODE);
     write_sysreg(ICC_IGRPEN1_EL1, 1);
     isb();
-
-    if ((read_sysreg(ICH_VTR_EL2) & 0x1f) + 1 < GICH_LIST_REGISTERS) {
-        panic("the GIC has only %u list registers", (read_sysreg(ICH_VTR_EL2) & 0x1f) + 1);
-    }
-    gich_enable(false);
-    for (uint32_t i = 0; i < GICH_LIST_REGISTERS; i++) {
-        gich_write_lr(i, 0);
-    }
 }
 
 void gic_init_cpu(uint32_t core)
@@ -173,12 +141,7 @@ void gic_init_cpu(uint32_t core)
     redistributors[core] = find_redistributor();
     init_private(redistributors[core]);
     init_interfaces();
-    gic_enable(INTID_GIC_MAINTENANCE, false);
-    gic_enable(INTID_HYP_TIMER, false);
-    gic_enable(INTID_VIRTUAL_TIMER, false);
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    gic_enable(SMP_SGI, false);
-#endif
+    gic_init_virtual((read_sysreg(ICH_VTR_EL2) & 0x1f) + 1);
 }
 
 void gic_set_target(uint32_t intid, uint32_t core)
@@ -189,24 +152,6 @@ void gic_set_target(uint32_t intid, uint32_t core)
         mmio_write32(router, (uint32_t)core_ids[core]);
         mmio_write32(router + 4, (uint32_t)(core_ids[core] >> 32));
     }
-}
-
-void gic_enable(uint32_t intid, bool edge)
-{
-    uint64_t registers = registers_of(intid);
-
-    if (intid >= GIC_SPI_BASE) {
-        uint32_t config = gicd_read(GICD_ICFGR + intid / 16 * 4);
-        uint32_t bit = 2u << intid % 16 * 2;
-
-        gicd_write(GICD_ICFGR + intid / 16 * 4, edge ? config | bit : config & ~bit);
-    }
-    mmio_write32(registers + bit_word(GICD_ISENABLER, intid), 1u << intid % 32);
-}
-
-void gic_set_active(uint32_t intid)
-{
-    mmio_write32(registers_of(intid) + bit_word(GICD_ISACTIVER, intid), 1u << intid % 32);
 }
 
 void gic_send_sgi(uint32_t intid, uint32_t core)

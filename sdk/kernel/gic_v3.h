@@ -72,6 +72,9 @@ static inline void gic_send_sgi_to(uint32_t intid, uint64_t affinity)
 
 void gic_send_sgi(uint32_t intid, uint32_t core);
 
+/* The distributor, or for private interrupts this core's second frame. */
+uint64_t gic_registers_of(uint32_t intid);
+
 static inline gich_lr gich_read_lr(uint64_t index)
 {
     switch (index) {

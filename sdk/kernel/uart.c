@@ -3,51 +3,27 @@
 #include "uart.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include "arch.h"
 #include "board.h"
 
-#if BOARD_UART_CHIP == UART_PL011
-#define UARTFR  0x18u
-#define FR_TXFF (1u << 5) /* transmit FIFO full */
-
 void uart_init(void)
 {
-    /* The firmware has enabled it. */
-}
+#if BOARD_UART_CHIP == UART_CADENCE /* a PL011 has been enabled by the firmware */
+    uint32_t control = mmio_read32(BOARD_UART + CADENCE_CR);
 
-static bool is_full(void)
-{
-    return (mmio_read32(BOARD_UART + UARTFR) & FR_TXFF) != 0;
-}
-#elif BOARD_UART_CHIP == UART_CADENCE
-#define UART_CR   0x00u
-#define UART_SR   0x2cu
-#define CR_TXEN   (1u << 4)
-#define CR_TXDIS  (1u << 5)
-#define SR_TXFULL (1u << 4)
-
-void uart_init(void)
-{
-    uint32_t control = mmio_read32(BOARD_UART + UART_CR);
-
-    mmio_write32(BOARD_UART + UART_CR, (control & ~CR_TXDIS) | CR_TXEN);
-}
-
-static bool is_full(void)
-{
-    return (mmio_read32(BOARD_UART + UART_SR) & SR_TXFULL) != 0;
-}
-#else
-#error "the kernel does not know the board's UART"
+    mmio_write32(BOARD_UART + CADENCE_CR, (control & ~CADENCE_CR_TXDIS) | CADENCE_CR_TXEN);
 #endif
+}
 
 /* A UART that never empties must not keep a panic from ending. */
 #define FULL_READS 1000000u
 
 void uart_putc(char c)
 {
-    for (uint32_t i = 0; i < FULL_READS && is_full(); i++) {
+    for (uint32_t i = 0; i < FULL_READS; i++) {
+        if ((mmio_read32(BOARD_UART + UART_STATUS) & UART_FULL) == 0) {
+            break;
+        }
     }
     mmio_write32(BOARD_UART + UART_DATA, (uint8_t)c);
 }

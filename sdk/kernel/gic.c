@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* What the versions of the interrupt controller have in common. */
+
+#include "gic.h"
+
+#include "smp.h"
+#include "uart.h"
+
+void gic_enable(uint32_t intid, bool edge)
+{
+    if (intid >= GIC_SPI_BASE) {
+        uint32_t config = gicd_read(GICD_ICFGR + intid / 16 * 4);
+        uint32_t bit = 2u << intid % 16 * 2;
+
+        gicd_write(GICD_ICFGR + intid / 16 * 4, edge ? config | bit : config & ~bit);
+    }
+    mmio_write32(gic_registers_of(intid) + bit_word(GICD_ISENABLER, intid), 1u << intid % 32);
+}
+
+void gic_set_active(uint32_t intid)
+{
+    mmio_write32(gic_registers_of(intid) + bit_word(GICD_ISACTIVER, intid), 1u << intid % 32);
+}
+
+void gic_init_virtual(uint32_t list_registers)
+{
+    if (list_registers < GICH_LIST_REGISTERS) {
+        panic("the GIC has only %u list registers", (uint64_t)list_registers);
+    }
+    gich_enable(false);
+    for (uint32_t i = 0; i < GICH_LIST_REGISTERS; i++) {
+        gich_write_lr(i, 0);
+    }
+    gic_enable(INTID_GIC_MAINTENANCE, false);
+    gic_enable(INTID_HYP_TIMER, false);
+    gic_enable(INTID_VIRTUAL_TIMER, false);
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    gic_enable(SMP_SGI, false);
+#endif
+}
