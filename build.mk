@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture peer emulated qemu-there processors directory
+.PHONY: FORCE image disk run demo picture peer emulated qemu-there qemu-new processors directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ endef
 
 GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(INITRD) \
     $(if $(PREFILL),--prefill) $(if $(SDK_CORES),--sdk-cores $(firstword $(SDK_CORES))) \
-    $(if $(filter bundled,$(SDK_NAME)),--sdk-spares-cores) \
+    $(if $(filter bundled,$(SDK_NAME)),--sdk-bundled) \
     $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest --output $(OUT)
 $(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 
@@ -240,6 +240,14 @@ qemu-there:
 	@command -v $(firstword $(QEMU)) >/dev/null || { echo "make: there is no program $(firstword $(QEMU)): install the package" \
 	    "qemu-system-arm (Debian) or qemu-system-aarch64 (Fedora, Arch), or name yours with QEMU=PROGRAM" >&2; exit 1; }
 
+# An older QEMU starts, and stands still somewhere without a word. So this is said before.
+qemu-new: qemu-there $(OUT)/system.mk
+	@version=$$($(QEMU) --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\).*/\1/p'); \
+	if [ "$${version:-999}" -lt '$(or $(QEMU_VERSION),0)' ]; then \
+	    echo "make: QEMU is of version $$version. On $(BOARD) this SDK's kernel needs version $(QEMU_VERSION) or later:" \
+	        "docs/boards.md says why. Name another one with QEMU=PROGRAM" >&2; \
+	fi
+
 # The cores of seL4 wait for its lock in a queue. If the host cannot run all of QEMU's threads at once, the
 # queue's next is seldom among those that run. nproc counts the processors that this process may use.
 processors: $(OUT)/system.mk
@@ -253,12 +261,12 @@ ifneq ($(SDK_NAME),bundled)
 endif
 
 ifeq ($(PEER),)
-run: emulated qemu-there processors image
+run: emulated qemu-new processors image
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
 	@$(RUN)
 else
 # The other board runs in the background, its consoles at a socket, for as long as this one does.
-run: emulated qemu-there processors image peer
+run: emulated qemu-new processors image peer
 	@echo "  RUN     $(PEER)   its consoles: socat -,raw,echo=0,escape=0x11 unix:$(OUT)/peer/console.sock" \
 	    "(Ctrl-Q leaves)"
 	@echo "  RUN     $(NAME)   Ctrl-] ? lists the console's keys; Ctrl-A x leaves."
@@ -266,7 +274,7 @@ run: emulated qemu-there processors image peer
 	    trap "kill $$! 2>/dev/null" EXIT; $(RUN)
 endif
 
-demo: emulated qemu-there image
+demo: emulated qemu-new image
 	@$(PYTHON) $(ROOT)/tests/system/demo.py $(RUN)
 
 directory:

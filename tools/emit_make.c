@@ -26,6 +26,7 @@ static const char head[] =
     "another\n"
     "#                one is the user's; unset: no disk\n"
     "# EMULATED       yes: QEMU has the board; unset: it has not\n"
+    "# QEMU_VERSION   the oldest QEMU that it runs on; unset: any\n"
     "# ELF_ADDRESS    where QEMU wants the boot image as an ELF file, loader.elf; unset: it does "
     "not\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
@@ -132,6 +133,9 @@ void emit_make(const struct layout *layout, struct buffer *out)
     if (board->settings.qemu.line != 0) {
         buffer_print(out, "EMULATED := yes\n");
     }
+    if (!layout->system->options->sdk_bundled && board->qemu.official_version.line != 0) {
+        buffer_print(out, "QEMU_VERSION := %s\n", board->qemu.official_version.text);
+    }
     if (board->qemu.start.number == QEMU_START_KERNEL) {
         buffer_print(out, "ELF_ADDRESS := 0x%" PRIx64 "\n", board->settings.image_address.number);
     }
@@ -155,16 +159,27 @@ static void add_words(struct buffer *out, const char *text)
 
 /*
  * The loader of an official SDK starts all cores that its config was built for, and waits for ever
- * for one that is not there, however few of them the system uses. In QEMU a core more costs time,
+ * for one that is not there, however few of them the system uses. The bundled kernel starts those
+ * that it uses. In QEMU a core more costs time,
  * even if it does nothing: each invalidation of TLBs waits for its thread.
  */
 static uint64_t cores_started(const struct system *system)
 {
     uint64_t cores = system->settings.cores.number;
     const struct options *options = system->options;
-    uint64_t started = options->knows_sdk && !options->spares_cores ? options->sdk_cores : 0;
+    uint64_t started = options->knows_sdk && !options->sdk_bundled ? options->sdk_cores : 0;
 
     return started > cores ? started : cores;
+}
+
+/* seL4 may want more of the machine than the bundled kernel does. */
+static const char *machine(const struct system *system)
+{
+    const struct qemu_settings *qemu = &system->board.qemu;
+
+    return system->options->sdk_bundled || qemu->official_machine.line == 0
+               ? qemu->machine.text
+               : qemu->official_machine.text;
 }
 
 void emit_qemu(const struct layout *layout, struct buffer *out)
@@ -173,7 +188,7 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
 
     uint64_t cores = cores_started(layout->system);
 
-    buffer_print(out, "-machine\n%s\n-cpu\n%s\n", board->qemu.machine.text, board->qemu.cpu.text);
+    buffer_print(out, "-machine\n%s\n-cpu\n%s\n", machine(layout->system), board->qemu.cpu.text);
     if (cores > 1) {
         buffer_print(out, "-smp\n%" PRIu64 "\n", cores);
     }

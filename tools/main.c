@@ -31,7 +31,7 @@ static const char usage[] =
     "  --memory SIZE      the board's memory, if it is not what its file says: 1G\n"
     "  --prefill          the SDK fills memory regions from files (Microkit 2.2 and later)\n"
     "  --sdk-cores N      how many cores the SDK's config starts; 0: it has none for several\n"
-    "  --sdk-spares-cores it starts only those of them that a system uses\n"
+    "  --sdk-bundled      the SDK is the bundled one, not an official one\n"
     "  --describe         print each system's name and description\n"
     "  --cores            print how many cores each system uses\n"
     "  --describe-boards  print each board's name and description\n"
@@ -47,7 +47,7 @@ enum {
     OPTION_PREFILL,
     OPTION_MEMORY,
     OPTION_SDK_CORES,
-    OPTION_SDK_SPARES_CORES,
+    OPTION_SDK_BUNDLED,
     OPTION_DESCRIBE,
     OPTION_CORES,
     OPTION_DESCRIBE_BOARDS,
@@ -65,7 +65,7 @@ static const struct option option_table[] = {
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"prefill", no_argument, NULL, OPTION_PREFILL},
     {"sdk-cores", required_argument, NULL, OPTION_SDK_CORES},
-    {"sdk-spares-cores", no_argument, NULL, OPTION_SDK_SPARES_CORES},
+    {"sdk-bundled", no_argument, NULL, OPTION_SDK_BUNDLED},
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
     {"cores", no_argument, NULL, OPTION_CORES},
     {"describe-boards", no_argument, NULL, OPTION_DESCRIBE_BOARDS},
@@ -268,8 +268,8 @@ static const char *take_option(struct options *options, lister **lister, int opt
         return value_parse(VALUE_COUNT, NULL, optarg, &options->sdk_cores) == NULL
                    ? NULL
                    : "--sdk-cores wants a number";
-    case OPTION_SDK_SPARES_CORES:
-        options->spares_cores = true;
+    case OPTION_SDK_BUNDLED:
+        options->sdk_bundled = true;
         break;
     case OPTION_DESCRIBE:
         *lister = list_descriptions;

@@ -91,6 +91,8 @@ struct qemu_settings {
     struct setting cpu;
     struct setting memory;
     struct setting start;
+    struct setting official_machine; /* these two are for official SDKs */
+    struct setting official_version;
     struct setting arguments;
 };
 
@@ -366,7 +368,7 @@ struct options {
     bool prefill;       /* the SDK fills memory regions from files */
     bool knows_sdk;     /* which config of the SDK is used; then: */
     uint64_t sdk_cores; /* that it starts; 0: the SDK lacks that config */
-    bool spares_cores;  /* it starts only those of them that the system uses */
+    bool sdk_bundled;   /* its kernel is sdk/kernel, not seL4 */
     struct LIST(const char *) search;
 };
 

@@ -768,6 +768,17 @@ static const struct schema_key qemu_keys[] = {
      .purpose = "How the boot image gets there. `loader`: by `-device loader`, at the address and "
                 "level at which the machine's reset begins. `kernel`: as an ELF file by `-kernel`, "
                 "for machines that enter only such a file at EL2."},
+    {.name = "official_machine",
+     .kind = VALUE_TEXT,
+     .offset = AT(qemu, official_machine),
+     .derived = "`machine`",
+     .purpose = "QEMU's `-machine` for an official SDK, if seL4 wants another one."},
+    {.name = "official_version",
+     .kind = VALUE_COUNT,
+     .offset = AT(qemu, official_version),
+     .derived = "none",
+     .purpose = "The oldest QEMU for an official SDK: its major version. `make` warns of an older "
+                "one."},
     {.name = "arguments",
      .kind = VALUE_TEXT,
      .offset = AT(qemu, arguments),

@@ -61,6 +61,18 @@ HAS_CORES = (SDK / "board" / BOARD / f"smp-{CONFIG.removeprefix('smp-')}").is_di
 needs_cores = pytest.mark.skipif(not HAS_CORES, reason="the SDK has no config for several cores")
 
 
+def qemu_version():
+    """The major version of the emulator that the tests use."""
+    program = (os.environ.get("QEMU") or "qemu-system-aarch64").split()
+    said = subprocess.run([*program, "--version"], stdout=subprocess.PIPE, text=True, check=False)
+    return int(re.search(r"version (\d+)", said.stdout)[1])
+
+
+def needs_qemu(version, reason):
+    return pytest.mark.skipif(qemu_version() < version,
+                              reason=f"QEMU {version} is needed: {reason}")
+
+
 def needs_processors(count):
     """
     Of a test whose system uses so many cores. On an official SDK's kernel it gets nowhere if the host cannot

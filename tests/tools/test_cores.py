@@ -204,8 +204,8 @@ def test_cores_of_the_sdk(generate):
     assert smp_of(generate(one, "--sdk-cores", "1")) is None
     assert smp_of(generate(one, "--sdk-cores", "4")) == "4"
     assert smp_of(generate(two, "--sdk-cores", "4")) == "4"
-    assert smp_of(generate(one, "--sdk-cores", "4", "--sdk-spares-cores")) is None
-    assert smp_of(generate(two, "--sdk-cores", "4", "--sdk-spares-cores")) == "2"
+    assert smp_of(generate(one, "--sdk-cores", "4", "--sdk-bundled")) is None
+    assert smp_of(generate(two, "--sdk-cores", "4", "--sdk-bundled")) == "2"
     assert "cpu=" not in generate(one, "--sdk-cores", "4").read("system.system")
     assert generate("cores: 3\nvms: [a]\n", "--sdk-cores", "2").errors == [
         "sys.yaml:1: cores 3: this SDK's config is for 2: take that at most"]

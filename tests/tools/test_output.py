@@ -561,6 +561,34 @@ def test_describe_boards(generate):
                              "virtualisation\n")
 
 
+def test_emulator_for_an_official_sdk(generate):
+    """seL4 may want another machine than the bundled kernel, and a QEMU that is not too old."""
+    generate.board = ROOT / "boards" / "zcu102.yaml"
+    for arguments, machine, lines in (
+            ((), "xlnx-zcu102,virtualization=on,secure=on", ["QEMU_VERSION := 10"]),
+            (("--sdk-bundled",), "xlnx-zcu102,virtualization=on", [])):
+        result = generate("vms: [a]\n", *arguments)
+        assert result.errors == []
+        assert result.read("qemu.args").splitlines()[:2] == ["-machine", machine]
+        assert re.findall("^QEMU_VERSION.*", result.read("system.mk"), re.M) == lines
+
+
+def test_warning_of_an_old_emulator(generate):
+    (generate.directory / "out").mkdir()
+    (generate.directory / "out" / "system.mk").touch()
+    for version, warned in (("9.2.1", True), ("10.0.0", False), ("11", False)):
+        emulator = generate.directory / "emulator"
+        emulator.write_text(f"#!/bin/sh\necho QEMU emulator version {version}\n")
+        emulator.chmod(0o755)
+        said = subprocess.run(
+            ["make", "-s", "-f", ROOT / "build.mk", f"ROOT={ROOT}", "BUILD=b", "SDK=sdk", "BUNDLED_SDK=none",
+             "BOARD=zcu102", "CONFIG=release", "SYSTEM=virtio_demo", f"OUT={generate.directory}/out",
+             f"GEN={generate.program}", "GEN_ARGS=--help", f"QEMU={emulator}", "QEMU_VERSION=10",
+             "qemu-new"], cwd=generate.directory, capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stderr
+        assert ("needs version 10 or later" in said.stderr) is warned
+
+
 def test_kernel_header(generate):
     """The constants of the bundled kernel are the board's file."""
     text = (ROOT / "boards" / "qemu_virt_aarch64.yaml").read_text()
