@@ -415,23 +415,33 @@ static void number_headers(struct offload_plan *plan, uint32_t size, bool last)
     put16(transport + plan->checksum, fold((uint64_t)plan->pseudo + length));
 }
 
+/* Fill in the checksum of all from `start` on. The field, `offset` from there, has a part of it. */
+static void fill_checksum(uint8_t *frame, uint32_t length, uint32_t start, uint32_t offset)
+{
+    uint32_t sum = ~sum_bytes(frame + start, length - start) & 0xffffu;
+
+    if (sum == 0) {
+        sum = 0xffffu; /* the other zero: UDP's 0 would mean that there is no checksum */
+    }
+    put16(frame + start + offset, sum);
+}
+
+void offload_complete(const struct virtio_net_hdr_v1 *header, void *frame, uint32_t length)
+{
+    fill_checksum(frame, length, header->csum_start, header->csum_offset);
+}
+
 /* Fill the checksum in, or say where it is missing. */
 static void finish_checksum(const struct offload_plan *plan, struct virtio_net_hdr_v1 *header,
                             uint8_t *frame, uint32_t length)
 {
-    uint32_t sum;
-
     if (!plan->complete) {
         header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
         header->csum_start = plan->transport;
         header->csum_offset = plan->checksum;
         return;
     }
-    sum = ~sum_bytes(frame + plan->transport, length - plan->transport) & 0xffffu;
-    if (sum == 0) {
-        sum = 0xffffu; /* the other zero: UDP's 0 would mean that there is no checksum */
-    }
-    put16(frame + plan->transport + plan->checksum, sum);
+    fill_checksum(frame, length, plan->transport, plan->checksum);
 }
 
 uint32_t offload_next(struct offload_plan *plan, void *record)

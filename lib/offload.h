@@ -40,6 +40,12 @@ const char *offload_check_header(const struct virtio_net_hdr_v1 *header, uint32_
  */
 bool offload_accepted(const struct virtio_net_hdr_v1 *header, uint32_t accepts);
 
+/*
+ * Fill in the checksum that `header` says is missing in `frame`, `length` bytes. `frame` is the
+ * caller's own, and offload_check_header has found no fault in `header`.
+ */
+void offload_complete(const struct virtio_net_hdr_v1 *header, void *frame, uint32_t length);
+
 /* A frame being converted. Its fields are offload.c's; offsets count from the frame's start. */
 struct offload_plan {
     const uint8_t *payload;  /* what is still to be sent; may change under the reader */

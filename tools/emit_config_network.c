@@ -140,9 +140,12 @@ void emit_card_driver_config(const struct layout *layout, struct buffer *out)
 {
     const struct uplink_layout *place = &layout->uplink;
 
+    buffer_print(out, "\n/* The SDK's tool writes the physical address here. */\n"
+                      "uint64_t dma_paddr = UINT64_MAX;\n");
+    if (place->rings != 0) {
+        buffer_print(out, "uint64_t rings_paddr = UINT64_MAX;\n");
+    }
     buffer_print(out,
-                 "\n/* The SDK's tool writes the physical address here. */\n"
-                 "uint64_t dma_paddr = UINT64_MAX;\n"
                  "\nconst struct net_driver_config net_driver_config = {\n"
                  "    .registers = 0x%" PRIx64 ",\n"
                  "    .irq_channel = %u,\n"
@@ -151,12 +154,17 @@ void emit_card_driver_config(const struct layout *layout, struct buffer *out)
                  "    .from_switch = " FIELD_POINTER ",\n"
                  "    .ring_size = 0x%" PRIx64 ",\n"
                  "    .dma = " FIELD_POINTER ",\n"
-                 "    .dma_paddr = &dma_paddr,\n"
+                 "    .dma_paddr = &dma_paddr,\n",
+                 place->registers, place->driver->irqs.items[0].channel, place->link.client_channel,
+                 place->link.client_up, place->link.client_down, place->link.ring_up, place->dma);
+    if (place->rings != 0) {
+        buffer_print(out, "    .rings = " FIELD_POINTER ",\n    .rings_paddr = &rings_paddr,\n",
+                     place->rings);
+    }
+    buffer_print(out,
                  "    .log = " FIELD_POINTER ",\n"
                  "    .log_size = 0x%" PRIx64 ",\n"
                  "    .log_channel = %u,\n"
                  "};\n",
-                 place->registers, place->driver->irqs.items[0].channel, place->link.client_channel,
-                 place->link.client_up, place->link.client_down, place->link.ring_up, place->dma,
                  place->log.client_up, place->log.ring_up, place->log.client_channel);
 }

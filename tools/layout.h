@@ -133,6 +133,7 @@ struct uplink_layout {
     struct link log;
     uint64_t registers;
     uint64_t dma;
+    uint64_t rings; /* uncached; 0: the chip wants none */
 };
 
 /* The PD that tells when a core's machines of one priority have had a turn: turn/turn.c. */

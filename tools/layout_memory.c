@@ -60,7 +60,9 @@ uint64_t layout_overhead(const struct system *system)
             sum += vhost ? VHOST_PAGE_SIZE : rings;
         }
     }
-    sum += system->uplink.network == NULL ? 0 : NET_DRIVER_DMA_SIZE;
+    if (system->uplink.network != NULL) {
+        sum += NET_DRIVER_DMA_SIZE + card_rings_size(&system->board);
+    }
     sum += system->disk.slice_count *
            (2ull * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
     sum += system->vms.count *

@@ -123,6 +123,12 @@ void lay_out_network(struct layout *layout, const struct network *network);
 /* The board's disk and its multiplexer, if a machine has a disk. */
 void lay_out_disk(struct layout *layout);
 
+/*
+ * How many bytes of uncached memory the board's network card wants: for rings that card and driver
+ * write at any time, past the caches. 0: none.
+ */
+uint64_t card_rings_size(const struct board *board);
+
 /* The board's network card, if a switch has an uplink. */
 void lay_out_uplink(struct layout *layout);
 

@@ -2,6 +2,7 @@
 
 /* The PDs that the machines share: services, switches, the board's disk and network card. */
 
+#include <string.h>
 #include "drivers/block/config.h"
 #include "drivers/net/config.h"
 #include "drivers/uart/config.h"
@@ -107,6 +108,20 @@ void lay_out_disk(struct layout *layout)
 
 /* The board's network card. */
 
+uint64_t card_rings_size(const struct board *board)
+{
+    return strcmp(board->network.driver.text, "cadence_gem") == 0 ? NET_DRIVER_RINGS_SIZE : 0;
+}
+
+static void lay_out_card_rings(struct layout *layout, struct pd *pd)
+{
+    const struct region *rings = add_region(
+        layout, "card_rings", card_rings_size(&layout->system->board), PAGE, "network card rings");
+
+    layout->uplink.rings = map_next(pd, rings, "rw", false);
+    *list_add(&pd->setvars) = (struct setvar){.symbol = "rings_paddr", .region = rings};
+}
+
 void lay_out_uplink(struct layout *layout)
 {
     const struct system *system = layout->system;
@@ -136,6 +151,9 @@ void lay_out_uplink(struct layout *layout)
     pd->next_vaddr = round_up(pd->next_vaddr, LARGE_PAGE);
     place->dma = map_next(pd, dma, "rw", true);
     *list_add(&pd->setvars) = (struct setvar){.symbol = "dma_paddr", .region = dma};
+    if (card_rings_size(&system->board) != 0) {
+        lay_out_card_rings(layout, pd);
+    }
     place->link = add_link(layout, "uplink", pd, CARD_SWITCH_CHANNEL,
                            layout->switches[uplink->network->index], uplink->port, ring, ring);
     place->log = add_link(layout, "card_log", pd, CARD_LOG_CHANNEL, layout->console,

@@ -20,13 +20,21 @@ struct chip_info {
     uint16_t mtu;   /* 0: it does not say */
 };
 
+/* Memory shared with the chip: zeroed, aligned to 4 KiB, kept. The chip knows it as `paddr`. */
+struct chip_memory {
+    void *start;
+    uint64_t paddr;
+    uint64_t size; /* bytes; 0: there is none */
+};
+
 /*
- * Find and start the chip at `registers`. It receives frames to all addresses. `dma` are `dma_size`
- * bytes of memory, zeroed, aligned to 4 KiB, kept, that the chip knows as `dma_paddr`. Returns
- * NULL, or the cause for which there is none: a sentence without a full stop.
+ * Find and start the chip at `registers`. It receives frames to all addresses. `buffers` is cached
+ * memory. `rings` is uncached, so that it stands accesses of 32 and 64 bits only; a chip that wants
+ * it is named in tools/layout_services.c. Returns NULL, or the cause for which there is no card: a
+ * sentence without a full stop.
  */
-const char *chip_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
-                       struct chip_info *info);
+const char *chip_start(uintptr_t registers, const struct chip_memory *buffers,
+                       const struct chip_memory *rings, struct chip_info *info);
 
 /* The chip's link and offloads now, in NET_PORT_* bits: 0 without a link. */
 uint32_t chip_accepts(void);

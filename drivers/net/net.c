@@ -210,9 +210,15 @@ static void start_card(void)
 {
     struct chip_info info;
     const uint8_t *mac = info.mac;
-    const char *cause = chip_start(net_driver_config.registers, net_driver_config.dma,
-                                   *net_driver_config.dma_paddr, NET_DRIVER_DMA_SIZE, &info);
+    struct chip_memory buffers = {net_driver_config.dma, *net_driver_config.dma_paddr,
+                                  NET_DRIVER_DMA_SIZE};
+    struct chip_memory rings = {0};
 
+    if (net_driver_config.rings != NULL) {
+        rings = (struct chip_memory){net_driver_config.rings, *net_driver_config.rings_paddr,
+                                     NET_DRIVER_RINGS_SIZE};
+    }
+    const char *cause = chip_start(net_driver_config.registers, &buffers, &rings, &info);
     stopped = cause != NULL;
     publish_accepts();
     if (stopped) {

@@ -166,19 +166,20 @@ static const char *start_queues(uint8_t *dma, uint64_t paddr)
     return NULL;
 }
 
-const char *chip_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
-                       struct chip_info *info)
+const char *chip_start(uintptr_t registers, const struct chip_memory *buffers,
+                       const struct chip_memory *rings, struct chip_info *info)
 {
+    (void)rings;
     memset(&card, 0, sizeof(card));
     card.registers = registers;
-    if (dma_size < DMA_NEEDED) {
+    if (buffers->size < DMA_NEEDED) {
         return card.error = "the region shared with it is too small";
     }
     card.error = virtio_bus_negotiate(registers, VIRTIO_ID_NET, WANTED, REQUIRED, &card.features);
     if (card.error != NULL) {
         return card.error;
     }
-    card.error = start_queues(dma, dma_paddr);
+    card.error = start_queues(buffers->start, buffers->paddr);
     if (card.error == NULL) {
         card.error = virtio_bus_read_config(registers, read_info, info);
     }

@@ -73,6 +73,14 @@ def needs_qemu(version, reason):
                               reason=f"QEMU {version} is needed: {reason}")
 
 
+def marks_of(board):
+    """Of a test on a board that not every SDK is for, and that not every QEMU does right."""
+    sdk_has = pytest.mark.skipif(not (SDK / "board" / board / CONFIG).is_dir(),
+                                 reason=f"the SDK is not for {board}")
+    old_qemu_is_wrong = board == "zcu102" and not on_bundled_sdk()
+    return [sdk_has, needs_qemu(10 if old_qemu_is_wrong else 0, "older ones trap CNTPCT_EL0 on seL4")]
+
+
 def needs_processors(count):
     """
     Of a test whose system uses so many cores. On an official SDK's kernel it gets nowhere if the host cannot

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The world outside: addresses by DHCP, TCP both ways, ports of the host, and a storm."""
+"""
+The world outside: addresses by DHCP, TCP both ways, ports of the host, and a storm. By QEMU's virtio
+card, and by the card of each other board that has one.
+"""
 
 import hashlib
 import os
@@ -16,6 +19,7 @@ import wire
 HOST = "10.0.2.2"  # the host, as QEMU's user network calls it
 MIB = 1 << 20
 SIZE = int(os.environ.get("UPLINK_TEST_MIB") or 100) * MIB
+BOARDS = {conftest.BOARD: SIZE, "zcu102": SIZE // 5}
 
 
 def free_port():
@@ -24,20 +28,29 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
+class Uplink:
+    """The system `uplink`, both shells ready: `port` of the host leads to vm0's 22."""
+
+    def __init__(self, running, port, size):
+        self.running = running
+        self.port = port
+        self.size = size  # how much each way
+
+
+@pytest.fixture(scope="module", params=[
+    pytest.param(board, marks=conftest.marks_of(board)) for board in BOARDS])
 def uplink(request, tmp_path_factory):
-    """(the system `uplink` with both shells ready, the port of the host that leads to vm0's 22)."""
     port = free_port()  # 2222 may be somebody else's
     text = (conftest.ROOT / "systems" / "uplink.yaml").read_text()
     path = tmp_path_factory.mktemp("uplink") / "uplink_test.yaml"
     path.write_text(text.replace("tcp:2222->", f"tcp:{port}->"))
     booter = conftest.Booter(conftest.log_name(request))
-    running = booter(path)
+    running = booter(path, MICROKIT_BOARD=request.param)
     for number in range(2):
         running.login(number)
         running.output(number, "for i in 1 2 3 4 5 6 7 8 9; do ip route | grep -q default && break;"
                                " sleep 1; done; ip route | grep default")
-    yield running, port
+    yield Uplink(running, port, BOARDS[request.param])
     booter.stop()
 
 
@@ -74,10 +87,10 @@ def receive_all(connection):
     return count, digest.hexdigest()
 
 
-def send_random(connection):
+def send_random(connection, size):
     """Returns the sum of what was sent, and what came back."""
     digest = hashlib.sha256()
-    for _ in range(SIZE // MIB):
+    for _ in range(size // MIB):
         data = os.urandom(MIB)
         digest.update(data)
         connection.sendall(data)
@@ -87,43 +100,40 @@ def send_random(connection):
 
 @pytest.mark.parametrize("number, address", [(0, "10.0.2.15"), (1, "10.0.2.16")])
 def test_dhcp(uplink, number, address):
-    running, _ = uplink
+    running = uplink.running
     assert f"inet {address}/24" in running.output(number, "ip addr show eth0")
     assert f"default via {HOST}" in running.output(number, "ip route")
     assert "nameserver 10.0.2.3" in running.output(number, "cat /etc/resolv.conf")
 
 
 def test_thousand_pings(uplink):
-    running, _ = uplink
-    output = running.output(0, f"ping -q -c 1000 -i 0.01 {HOST}")
+    output = uplink.running.output(0, f"ping -q -c 1000 -i 0.01 {HOST}")
     assert machine.ping_statistics(output)[:2] == (1000, 1000)
 
 
 def test_tcp_to_the_host(uplink):
     """Random bytes in large pieces, which the switch cuts up: user networking takes none."""
-    running, _ = uplink
+    running = uplink.running
     server = Server(receive_all)
-    sent = running.output(0, f"head -c {SIZE} /dev/urandom >/tmp/data && sha256sum /tmp/data")
+    sent = running.output(0, f"head -c {uplink.size} /dev/urandom >/tmp/data && sha256sum /tmp/data")
     running.output(0, f"nc {HOST} {server.port} -e dd if=/tmp/data bs=64k")
     count, digest = server.wait()
     running.output(0, "rm /tmp/data")
-    assert count == SIZE
+    assert count == uplink.size
     assert digest in sent
 
 
 def test_tcp_from_the_host(uplink):
     """The machine sends the sum back."""
-    running, _ = uplink
-    server = Server(send_random)
-    running.output(1, f"nc {HOST} {server.port} -e sha256sum")
+    server = Server(lambda connection: send_random(connection, uplink.size))
+    uplink.running.output(1, f"nc {HOST} {server.port} -e sha256sum")
     digest, answer = server.wait()
     assert digest in answer
 
 
 def test_forwarded_port(uplink):
-    running, port = uplink
-    running.listen(0, 22, "nc -l -p 22 -e echo hello from inside &")
-    with socket.create_connection(("127.0.0.1", port), timeout=machine.FAR) as connection:
+    uplink.running.listen(0, 22, "nc -l -p 22 -e echo hello from inside &")
+    with socket.create_connection(("127.0.0.1", uplink.port), timeout=machine.FAR) as connection:
         connection.settimeout(machine.FAR)
         answer = b""
         while data := connection.recv(4096):
@@ -133,8 +143,7 @@ def test_forwarded_port(uplink):
 
 def test_offloads_stay_on_inside(uplink):
     """QEMU's user network takes no segments: the switch cuts them, the machines need not know."""
-    running, _ = uplink
-    assert re.search(r"tcp-segmentation-offload: on", running.output(0, "ethtool -k eth0"))
+    assert re.search(r"tcp-segmentation-offload: on", uplink.running.output(0, "ethtool -k eth0"))
 
 
 # ---- A storm from outside ----
