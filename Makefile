@@ -67,12 +67,13 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
     BUNDLED_SDK='$(BUNDLED_SDK)' BOARD='$(BOARD)' CONFIG='$(CONFIG)' SYSTEM='$(SYSTEM)' \
     KERNEL='$(or $(LINUX),$(GUEST_KERNEL))' INITRD='$(or $(INITRD),$(GUEST_INITRD))' \
     MEMORY='$(MEMORY)' QEMU='$(EMULATOR)' MORE_QEMU_ARGS='$(QEMU_ARGS)' \
+    FIRMWARE='$(if $(FIRMWARE),$(abspath $(FIRMWARE)))' \
     GEN='$(BUILD)/tools/braid-gen' PYTHON='$(PYTHON)' V='$(V)'
 
 # As many jobs as there are processors, unless the user gives a number.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: FORCE help disk packages packages-check packages-lint packages-coverage packages-picture sdk guest \
+.PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-picture packages-sdcard sdk guest \
         sdk-there generator image directory demo run check storm lint coverage bench plot systems boards picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
@@ -93,6 +94,7 @@ help:
 	@echo "  make systems   list what is in systems/"
 	@echo "  make boards    list what is in boards/"
 	@echo "  make disk      make a system's disk anew; what its machines have written is lost"
+	@echo "  make sdcard    make the image of an SD card that the board boots a system from; docs/boards.md"
 	@echo "  make picture   draw a system (SVG)"
 	@echo "  make sdk       build the bundled Microkit SDK"
 	@echo "  make clean     remove what was built, keep the packages that were fetched"
@@ -106,6 +108,7 @@ help:
 	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
 	@echo "  BENCH=NAME             how much make bench measures, full or quick ($(BENCH)); 'full cores': of"
 	@echo "                         that only one part, the others' figures stay; docs/performance.md has the parts"
+	@echo "  FIRMWARE=DIR           files that the board's firmware needs on its SD card, beside the boot image"
 	@echo "  MEMORY=SIZE            of the board, as QEMU takes it ($(or $(MEMORY),what the board has))"
 	@echo "  QEMU=PROGRAM           the emulator ($(QEMU))"
 	@echo "  QEMU_ARGS=...          more arguments for it"
@@ -121,6 +124,8 @@ packages-lint:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build lint
 packages-coverage:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build coverage
+packages-sdcard:
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build sdcard
 packages-picture:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build picture
 
@@ -178,6 +183,9 @@ image: packages sdk-there generator $(GUEST_FILES)
 
 disk: packages sdk-there generator $(GUEST_FILES)
 	+$(Q)$(BUILD_MK) disk
+
+sdcard: packages-sdcard sdk-there generator $(GUEST_FILES)
+	+$(Q)$(BUILD_MK) $(PARALLEL) sdcard
 
 run: image
 	+$(Q)$(BUILD_MK) run

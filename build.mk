@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk run demo picture peer emulated qemu-there qemu-new processors directory
+.PHONY: FORCE image disk sdcard run demo picture peer emulated qemu-there qemu-new processors directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -213,6 +213,25 @@ $(OUT)/disk.img: $(OUT)/system.mk FORCE
 	$(Q)$(PYTHON) $(ROOT)/tools/disk.py --keep $(OUT)/system.json $@
 disk: $(OUT)/system.mk
 	$(Q)$(PYTHON) $(ROOT)/tools/disk.py $(OUT)/system.json $(OUT)/disk.img
+
+# ---- An SD card ----------------------------------------------------------------------------------
+
+CARD := $(OUT)/sdcard.img
+
+sdcard: $(IMAGE) $(DISK_IMAGE)
+ifeq ($(BOOT_FIRMWARE),)
+	@echo "make: boards/$(BOARD).yaml does not say how the board boots from an SD card (boot: {firmware: ...})." \
+	    "make boards lists the others; docs/boards.md has their cards." >&2; exit 1
+else ifneq ($(filter-out disk.img,$(DISK)),)
+	@echo "make: the machines of '$(NAME)' have parts of a disk that is there already (disk: file): put a partition" \
+	    "for the firmware on that, and copy $(IMAGE) to it; docs/boards.md says what belongs there." >&2; exit 1
+else
+	@echo "  CARD    $(NAME)/sdcard.img"
+	$(Q)$(PYTHON) $(ROOT)/tools/sdcard.py --firmware $(BOOT_FIRMWARE) --address $(BOOT_ADDRESS) \
+	    --partition $(BOOT_PARTITION) $(if $(DISK_IMAGE),--disk $(DISK_IMAGE)) \
+	    $(if $(FIRMWARE),--files '$(FIRMWARE)') $(IMAGE) $(CARD)
+	@echo "$(CARD)"
+endif
 
 # ---- The board at the other end of the uplink's cable --------------------------------------------
 

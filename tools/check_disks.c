@@ -10,7 +10,8 @@
 #include "diagnostics.h"
 #include "image.h"
 
-/* Slices begin behind the room of a partition table, and end before the room of its backup. */
+/* Slices begin behind the room of a partition table, and end before the room of its backup. The
+ * firmware's partition, if the board boots from a card, is in front of them as well. */
 #define DISK_MARGIN MIB
 
 #define DISK_BLOCK 512u
@@ -348,6 +349,9 @@ void disks_check(struct system *system, struct yaml_file *file)
     }
     each_slice(system, check_kinds);
     next_offset = DISK_MARGIN;
+    if (system->board.settings.boot.node != NULL) {
+        next_offset += system->board.boot.partition.number;
+    }
     each_slice(system, place_slice);
     if (disk->size == 0) {
         disk->size = next_offset + DISK_MARGIN;

@@ -29,6 +29,10 @@ static const char head[] =
     "# QEMU_VERSION   the oldest QEMU that it runs on; unset: any\n"
     "# ELF_ADDRESS    where QEMU wants the boot image as an ELF file, loader.elf; unset: it does "
     "not\n"
+    "# BOOT_FIRMWARE  what loads the boot image from an SD card, to BOOT_ADDRESS, and "
+    "BOOT_PARTITION "
+    "is the\n"
+    "#                size of its partition there, MiB; unset: the board's file does not say\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
     "directory is\n"
     "#                to be beside this file as `peer`\n"
@@ -138,6 +142,13 @@ void emit_make(const struct layout *layout, struct buffer *out)
     }
     if (board->qemu.start.number == QEMU_START_KERNEL) {
         buffer_print(out, "ELF_ADDRESS := 0x%" PRIx64 "\n", board->settings.image_address.number);
+    }
+    if (board->settings.boot.node != NULL) {
+        buffer_print(out,
+                     "BOOT_FIRMWARE := %s\nBOOT_ADDRESS := 0x%" PRIx64
+                     "\nBOOT_PARTITION := %" PRIu64 "\n",
+                     board->boot.firmware.text, board->settings.image_address.number,
+                     (uint64_t)(board->boot.partition.number / MIB));
     }
     if (layout->uplink.driver != NULL && layout->system->uplink.settings.to.line != 0) {
         buffer_print(out, "PEER := %s\n", layout->system->uplink.settings.to.text);

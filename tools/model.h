@@ -44,6 +44,7 @@ struct board_settings {
     struct setting gic;
     struct setting disk;
     struct setting network;
+    struct setting boot;
     struct setting qemu;
 };
 
@@ -84,6 +85,13 @@ struct gic_settings {
 };
 
 /* How QEMU gets the boot image: the words of `start`. */
+struct boot_settings {
+    struct setting firmware; /* enum boot_firmware */
+    struct setting partition;
+};
+
+enum boot_firmware { BOOT_U_BOOT, BOOT_RASPBERRY_PI };
+
 enum qemu_start { QEMU_START_LOADER, QEMU_START_KERNEL };
 
 struct qemu_settings {
@@ -198,6 +206,7 @@ extern const struct schema timer_schema;
 extern const struct schema gic_schema;
 extern const struct schema board_disk_schema;
 extern const struct schema board_network_schema;
+extern const struct schema boot_schema;
 extern const struct schema qemu_schema;
 extern const struct schema system_schema;
 extern const struct schema console_schema;
@@ -220,6 +229,7 @@ struct board {
     struct gic_settings gic;
     struct board_disk_settings disk;
     struct board_network_settings network;
+    struct boot_settings boot;
     struct qemu_settings qemu;
     uint64_t core_ids[CORES_MAX]; /* what PSCI knows each core by */
 };

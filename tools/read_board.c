@@ -244,6 +244,7 @@ void board_read(struct board *board, const char *path, const char *memory)
     read_part(file, &settings->gic, &gic_schema, "gic", &board->gic);
     read_part(file, &settings->disk, &board_disk_schema, "disk", &board->disk);
     read_part(file, &settings->network, &board_network_schema, "network", &board->network);
+    read_part(file, &settings->boot, &boot_schema, "boot", &board->boot);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
     read_core_ids(board, file);
     if (memory != NULL) {

@@ -558,6 +558,11 @@ static const struct schema_key board_keys[] = {
      .offset = AT(board, network),
      .shape = "mapping",
      .purpose = "The network card."},
+    {.name = "boot",
+     .kind = VALUE_NODE,
+     .offset = AT(board, boot),
+     .shape = "mapping",
+     .purpose = "What its firmware needs on an SD card, to boot from it: for `make sdcard`."},
     {.name = "qemu",
      .kind = VALUE_NODE,
      .offset = AT(board, qemu),
@@ -738,6 +743,34 @@ const struct schema board_network_schema = {
     .heading = "A board's network card",
     .purpose = "Under `network` in the board file.",
     TABLE(board_network_keys),
+};
+
+static const char *const boot_firmware_words[] = {"u-boot", "raspberry-pi", NULL};
+
+static const struct schema_key boot_keys[] = {
+    {.name = "firmware",
+     .kind = VALUE_CHOICE,
+     .offset = AT(boot, firmware),
+     .required = true,
+     .choices = boot_firmware_words,
+     .purpose = "What loads the boot image. `u-boot` runs `boot.scr`, `raspberry-pi` reads "
+                "`config.txt`."},
+    {.name = "partition",
+     .kind = VALUE_SIZE,
+     .offset = AT(boot, partition),
+     .fallback = "255 MiB",
+     .minimum = 64 * MIB,
+     .maximum = 2048 * MIB,
+     .multiple = MIB,
+     .purpose = "The size of the card's first partition, a FAT file system at 1 MiB, for the boot "
+                "image and the firmware. If the card is the machines' disk too, their parts begin "
+                "behind it."},
+};
+
+const struct schema boot_schema = {
+    .heading = "A board's boot firmware",
+    .purpose = "Under `boot` in the board file.",
+    TABLE(boot_keys),
 };
 
 static const char *const qemu_start_words[] = {"loader", "kernel", NULL};

@@ -3,7 +3,7 @@
 #
 # Install the programs and libraries that Braid is built with, as far as they are missing:
 #
-#     setup.sh build|check|lint|coverage|picture|zstd...
+#     setup.sh build|check|lint|coverage|picture|sdcard|zstd...
 #
 # It looks for each program and library itself, not for a package. If APT is there, it names the packages
 # that are missing and installs them, and only them, as root or through sudo. Otherwise it names the
@@ -14,7 +14,7 @@ set -eu
 
 for purpose; do
     case $purpose in
-    build | check | lint | coverage | picture | zstd) ;;
+    build | check | lint | coverage | picture | sdcard | zstd) ;;
     *)
         echo "setup: there is nothing called '$purpose' to set up for" >&2
         exit 2
@@ -115,6 +115,10 @@ check|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 check|cross_library|libc.a|libc6-dev-arm64-cross|sysroot-aarch64-fcNN-glibc|aarch64-linux-gnu-glibc
 check|program|dot|graphviz|graphviz|graphviz
 check|program|zstd|zstd|zstd|zstd
+check|program|mkimage|u-boot-tools|uboot-tools|uboot-tools
+check|program|mformat|mtools|mtools|mtools
+check|program|sfdisk|fdisk|util-linux-core|util-linux
+check|file|/usr/lib/u-boot/qemu_arm64/u-boot.bin|u-boot-qemu|-|-
 check|program|spin|spin|-|-
 lint|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
 lint|program|clang|clang|clang|clang
@@ -130,6 +134,9 @@ coverage|program|llvm-cov|llvm|llvm|llvm
 coverage|python_module|pytest|python3-pytest|python3-pytest|python-pytest
 coverage|program|dtc|device-tree-compiler|dtc|dtc
 coverage|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
+sdcard|program|mkimage|u-boot-tools|uboot-tools|uboot-tools
+sdcard|program|mformat|mtools|mtools|mtools
+sdcard|program|sfdisk|fdisk|util-linux-core|util-linux
 picture|program|dot|graphviz|graphviz|graphviz
 zstd|program|zstd|zstd|zstd|zstd
 TABLE
