@@ -6,6 +6,7 @@
 #include "config.h"
 #include "driver.h"
 #include "gpt.h"
+#include "lib/dma.h"
 #include "lib/log.h"
 
 _Static_assert(GPT_ENTRIES_MAX <= BLOCK_BUFFER_SIZE, "the buffer holds all entries");
@@ -51,6 +52,7 @@ static bool read_more(void)
         (struct block_segment){.region = BUFFER_REGION, .length = piece, .offset = table.done};
     table.block += piece / table.disk->block_size;
     table.done += piece;
+    dma_invalidate(block_config.buffer, BLOCK_BUFFER_SIZE);
     return driver_send(&request, &flight);
 }
 
@@ -138,6 +140,7 @@ bool partitions_continue(uint32_t status)
     if (status != BLOCK_OK) {
         return fail("it cannot be read");
     }
+    dma_invalidate(block_config.buffer, BLOCK_BUFFER_SIZE); /* the disk may be past the caches */
     if (table.done < table.wanted) {
         return read_more() ? false : fail("it cannot be read");
     }

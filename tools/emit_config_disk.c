@@ -98,27 +98,31 @@ void emit_disk_driver_config(const struct layout *layout, struct buffer *out)
         buffer_print(out, "    {.paddr = &data_paddr_%zu, .size = 0x%" PRIx64 "}, /* %s */\n", i,
                      disk->data_regions.items[i]->size, disk->data_regions.items[i]->name);
     }
-    buffer_print(out,
-                 "};\n"
-                 "\nconst struct block_driver_config block_driver_config = {\n"
-                 "    .registers = 0x%" PRIx64 ",\n"
-                 "    .irq_channel = %u,\n"
-                 "    .client_channel = %u,\n"
-                 "    .requests = " FIELD_POINTER ",\n"
-                 "    .replies = " FIELD_POINTER ",\n"
-                 "    .request_ring_size = 0x%" PRIx64 ",\n"
-                 "    .reply_ring_size = 0x%" PRIx64 ",\n"
-                 "    .dma = " FIELD_POINTER ",\n"
-                 "    .dma_paddr = &dma_paddr,\n"
-                 "    .regions = regions,\n"
-                 "    .region_count = %zu,\n"
-                 "    .log = " FIELD_POINTER ",\n"
-                 "    .log_size = 0x%" PRIx64 ",\n"
-                 "    .log_channel = %u,\n"
-                 "};\n",
-                 disk->registers, disk->driver->irqs.items[0].channel, disk->link.server_channel,
-                 disk->link.server_up, disk->link.server_down, disk->link.ring_up,
-                 disk->link.ring_down, disk->dma, disk->data_regions.count,
-                 disk->driver_log.client_up, disk->driver_log.ring_up,
-                 disk->driver_log.client_channel);
+    buffer_print(
+        out,
+        "};\n"
+        "\nconst struct block_driver_config block_driver_config = {\n"
+        "    .registers = 0x%" PRIx64 ",\n"
+        "%s"
+        "    .irq_channel = %u,\n"
+        "    .client_channel = %u,\n"
+        "    .requests = " FIELD_POINTER ",\n"
+        "    .replies = " FIELD_POINTER ",\n"
+        "    .request_ring_size = 0x%" PRIx64 ",\n"
+        "    .reply_ring_size = 0x%" PRIx64 ",\n"
+        "    .dma = " FIELD_POINTER ",\n"
+        "    .dma_paddr = &dma_paddr,\n"
+        "    .regions = regions,\n"
+        "    .region_count = %zu,\n"
+        "    .log = " FIELD_POINTER ",\n"
+        "    .log_size = 0x%" PRIx64 ",\n"
+        "    .log_channel = %u,\n"
+        "};\n",
+        disk->registers,
+        layout->system->board.disk.write_protect.number != 0 ? ""
+                                                             : "    .no_protect_switch = true,\n",
+        disk->driver->irqs.items[0].channel, disk->link.server_channel, disk->link.server_up,
+        disk->link.server_down, disk->link.ring_up, disk->link.ring_down, disk->dma,
+        disk->data_regions.count, disk->driver_log.client_up, disk->driver_log.ring_up,
+        disk->driver_log.client_channel);
 }

@@ -85,7 +85,7 @@ static void emit_vm_interface(const struct vm_layout *place, const struct interf
                  device->registers, device->gpa, device->intid);
 }
 
-static void emit_vm_disk(const struct vm_layout *place, const struct slice *slice,
+static void emit_vm_disk(const struct vm_layout *place, const struct slice *slice, bool is_coherent,
                          struct buffer *out)
 {
     const struct link *link = &place->slices[slice->index];
@@ -101,10 +101,13 @@ static void emit_vm_disk(const struct vm_layout *place, const struct slice *slic
                  "            .reply_ring_size = 0x%" PRIx64 ",\n"
                  "            .registers = " FIELD_POINTER ",\n"
                  "            .gpa = 0x%" PRIx64 ",\n"
-                 "            .intid = %u,\n"
-                 "        },\n",
+                 "            .intid = %u,\n",
                  link->client_channel, slice->index, link->client_up, link->client_down,
                  link->ring_up, link->ring_down, device->registers, device->gpa, device->intid);
+    if (!is_coherent) {
+        buffer_print(out, "            .noncoherent = true,\n");
+    }
+    buffer_print(out, "        },\n");
 }
 
 static void emit_cores(const struct vm *vm, struct buffer *out)
@@ -170,7 +173,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
     }
     buffer_print(out, "    },\n    .disk_count = %u,\n    .disks = {\n", vm->slice_count);
     for (unsigned i = 0; i < vm->slice_count; i++) {
-        emit_vm_disk(place, &vm->slices[i], out);
+        emit_vm_disk(place, &vm->slices[i], layout->system->board.disk.coherent.number != 0, out);
     }
     buffer_print(out, "    },\n};\n");
 }

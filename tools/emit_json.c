@@ -150,11 +150,23 @@ static void emit_slice(const struct slice *slice, struct buffer *out)
     }
 }
 
+/* The size of the image's file. That of QEMU's SD cards is a power of two. */
+static uint64_t image_size(const struct system *system)
+{
+    uint64_t size = system->disk.size;
+
+    if (strstr(system->board.disk.drive.text, "if=sd") != NULL) {
+        for (size = 1; size < system->disk.size; size *= 2) {
+        }
+    }
+    return size;
+}
+
 static void emit_disk(const struct system *system, struct buffer *out)
 {
     const char *comma = "";
 
-    buffer_print(out, "\"disk\": {\"size\": %" PRIu64 ", ", system->disk.size);
+    buffer_print(out, "\"disk\": {\"size\": %" PRIu64 ", ", image_size(system));
     if (system->disk.is_given) {
         add_string(out, "file", system->disk.path, ", ");
     }

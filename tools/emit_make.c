@@ -211,7 +211,7 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
                      board->settings.image_address.number);
     }
     if (layout->disk.block != NULL) {
-        buffer_print(out, "-drive\nif=none,id=disk,format=raw,file=%s\n",
+        buffer_print(out, "-drive\n%s,format=raw,file=%s\n", board->disk.drive.text,
                      disk_file(layout->system));
         add_words(out, board->disk.qemu.text);
     }

@@ -64,6 +64,9 @@ struct board_disk_settings {
     struct setting driver;
     struct setting address;
     struct setting interrupt;
+    struct setting coherent;
+    struct setting write_protect;
+    struct setting drive;
     struct setting qemu;
 };
 

@@ -105,6 +105,14 @@ static void check_timer(const struct board *board)
     }
 }
 
+/* Of these chips it is known that the caches see what they do; a board's file may know better. */
+static void complete_disk(struct board_disk_settings *disk)
+{
+    if (disk->coherent.line == 0) {
+        disk->coherent.number = strcmp(disk->driver.text, "virtio_blk") == 0;
+    }
+}
+
 static void check_drivers(const struct board *board)
 {
     check_chip(board, &board->uart.driver, "uart", "uart", "pl011", chips_uart);
@@ -250,6 +258,7 @@ void board_read(struct board *board, const char *path, const char *memory)
     if (memory != NULL) {
         replace_memory(board, memory);
     }
+    complete_disk(&board->disk);
     check_memory(board);
     check_drivers(board);
     check_page(board, &board->uart.address, "uart", "address", 4096);

@@ -55,9 +55,10 @@ struct vmm_disk_config {
     void *replies;
     uint32_t request_ring_size; /* bytes of data */
     uint32_t reply_ring_size;
-    void *registers; /* this device's register page, seen read-only by the guest */
-    uint64_t gpa;    /* where the guest sees it */
-    uint32_t intid;  /* SPI: 32.. */
+    void *registers;  /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;     /* where the guest sees it */
+    uint32_t intid;   /* SPI: 32.. */
+    bool noncoherent; /* the board's disk reads and writes memory past the caches */
 };
 
 struct vmm_config {

@@ -32,7 +32,8 @@ static void notify_client(void)
     microkit_notify(block_driver_config.client_channel);
 }
 
-/* Translate a segment to physical addresses. False if it is not all within a data region. */
+/* Translate a segment to physical addresses. False if it is not all within a data region, or if the
+ * chip does not reach it. */
 static bool locate(const struct block_segment *segment, struct chip_segment *at)
 {
     const struct block_driver_region *region;
@@ -47,6 +48,11 @@ static bool locate(const struct block_segment *segment, struct chip_segment *at)
     }
     at->paddr = *region->paddr + segment->offset;
     at->length = segment->length;
+    if (!chip_reaches(at)) {
+        log_limited("%u bytes of memory at 0x%llx: the chip does not reach them: an error",
+                    (unsigned)at->length, (unsigned long long)at->paddr);
+        return false;
+    }
     return true;
 }
 
@@ -54,6 +60,7 @@ static enum block_status check_request(void)
 {
     uint16_t op = request.head.op;
     bool with_data = op == BLOCK_READ || op == BLOCK_WRITE;
+    uint64_t bytes = 0;
 
     if (info.sectors == 0 || failed || op > BLOCK_WRITE_ZEROES ||
         request.head.segment_count > info.segments_max ||
@@ -68,6 +75,13 @@ static enum block_status check_request(void)
         if (!locate(&request.segments[i], &data[i])) {
             return BLOCK_IO_ERROR;
         }
+        bytes += data[i].length;
+    }
+    /* Some chips have to be told how much it is, besides where it is. */
+    if (with_data && (bytes != (uint64_t)request.head.sector_count * BLOCK_SECTOR ||
+                      request.head.sector >= info.sectors ||
+                      request.head.sector_count > info.sectors - request.head.sector)) {
+        return BLOCK_IO_ERROR;
     }
     return BLOCK_OK;
 }
@@ -161,6 +175,9 @@ static void serve(void)
 
     complete();
     submit();
+    if (chip_error() != NULL && !failed) {
+        complete(); /* it has not even taken the new ones, so that no interrupt will come */
+    }
     data_wanted = ring_take_data_wanted(&replies);
     if (ring_take_space_wanted(&requests) || data_wanted) {
         notify_client();
@@ -173,7 +190,8 @@ static void serve(void)
 
 static void start_disk(void)
 {
-    const char *cause = chip_start(block_driver_config.registers, block_driver_config.dma,
+    const char *cause = chip_start(block_driver_config.registers,
+                                   !block_driver_config.no_protect_switch, block_driver_config.dma,
                                    *block_driver_config.dma_paddr, BLOCK_DRIVER_DMA_SIZE, &info);
 
     failed = cause != NULL;

@@ -21,14 +21,18 @@ struct chip_segment {
  * Find and start the chip at `registers`. `dma` are `dma_size` bytes of memory, zeroed, aligned to
  * 4 KiB, kept, that the chip knows as `dma_paddr`. Returns NULL and what the disk is like, within
  * what block/protocol.h can say. Or returns the cause for which there is none: a sentence without a
- * full stop.
+ * full stop. `has_protect_switch`: if it is a slot for cards, a switch there forbids writing.
  */
-const char *chip_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
-                       struct block_info *info);
+const char *chip_start(uintptr_t registers, bool has_protect_switch, void *dma, uint64_t dma_paddr,
+                       uint64_t dma_size, struct block_info *info);
+
+/* Whether the chip can transfer this segment: some want addresses and lengths to be aligned. */
+bool chip_reaches(const struct chip_segment *segment);
 
 /*
  * Hand a request to the chip; `data` are its segments, copied. The request is not looked at
- * further: operation, limits and memory have been checked. Returns false if there is no room now.
+ * further: operation, limits and memory have been checked, and chip_reaches asked. Returns false if
+ * there is no room now.
  */
 bool chip_submit(const struct block_request *request, const struct chip_segment *data);
 

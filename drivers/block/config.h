@@ -7,6 +7,7 @@
  * file, which this structure points to.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes of the region that the driver shares with the device: queue, headers, status bytes. */
@@ -19,7 +20,8 @@ struct block_driver_region {
 };
 
 struct block_driver_config {
-    uintptr_t registers; /* of the virtio-mmio slot; several slots share a page */
+    uintptr_t registers;    /* several virtio-mmio slots share a page */
+    bool no_protect_switch; /* a slot for cards without one */
     uint8_t irq_channel;
     uint8_t client_channel; /* the disk multiplexer */
     void *requests;         /* ring regions, records: see block/protocol.h */

@@ -169,9 +169,10 @@ static const char *start_queue(void *dma, uint64_t dma_paddr, uint64_t dma_size)
     return cause;
 }
 
-const char *chip_start(uintptr_t registers, void *dma, uint64_t dma_paddr, uint64_t dma_size,
-                       struct block_info *info)
+const char *chip_start(uintptr_t registers, bool has_protect_switch, void *dma, uint64_t dma_paddr,
+                       uint64_t dma_size, struct block_info *info)
 {
+    (void)has_protect_switch; /* the device itself says whether it may be written */
     memset(&disk, 0, sizeof(disk));
     disk.registers = registers;
     disk.error = virtio_bus_negotiate(registers, VIRTIO_ID_BLOCK, WANTED, REQUIRED, &disk.features);
@@ -232,6 +233,12 @@ static bool fill_slot(struct shared_slot *slot, const struct block_request *requ
     }
     slot->status = STATUS_UNWRITTEN;
     return range;
+}
+
+bool chip_reaches(const struct chip_segment *segment)
+{
+    (void)segment;
+    return true;
 }
 
 bool chip_submit(const struct block_request *request, const struct chip_segment *data)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: block/block.c block/client.c block/driver.c block/gpt.c block/partitions.c
- * SOURCES: block/schedule.c lib/ring.c tests/fuzz/silence.c
+ * SOURCES: block/schedule.c lib/ring.c tests/fuzz/silence.c tests/unit/fake/fake_dma.c
  *
  * Two clients of the disk multiplexer that write into their rings what they like, and a driver that
  * answers what it likes. Whatever reaches the driver is within one client's part of the disk and

@@ -112,11 +112,11 @@ def build(system, **variables):
     return directory_of(system, **variables) / "run"
 
 
-def build_with_new_disk(system):
+def build_with_new_disk(system, **variables):
     """As build, and nothing that machines have written to the disk before is there."""
-    process = make("disk", SYSTEM=system)
+    process = make("disk", SYSTEM=system, **variables)
     assert process.returncode == 0, process.stdout[-4000:]
-    return build(system)
+    return build(system, **variables)
 
 
 def make_guests(directory):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: block/block.c block/client.c block/driver.c block/gpt.c block/partitions.c
- * SOURCES: block/schedule.c lib/ring.c lib/log.c lib/token_bucket.c tests/unit/fake/fake_microkit.c
+ * SOURCES: block/schedule.c lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
  *
  * The disk multiplexer between clients that may be hostile and a driver that may go wrong. The
  * test plays both: it sees what reaches the driver, and does it or does something else.

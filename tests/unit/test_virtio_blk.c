@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/device.c
+ * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/block_dma.c vmm/virtio/device.c
  * SOURCES: vmm/virtio/mmio.c lib/virtqueue.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
- * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
  *
  * virtio-blk between a driver, polite or hostile, and the disk multiplexer's rings, behind which
  * the test does what the device asks for, in the guest's own memory.

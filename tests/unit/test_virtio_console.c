@@ -2,13 +2,13 @@
 /*
  * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c lib/net_filter.c
  * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/device.c
- * SOURCES: vmm/virtio/mmio.c vmm/console_port.c
+ * SOURCES: vmm/virtio/block_dma.c vmm/virtio/mmio.c vmm/console_port.c
  * SOURCES: lib/virtqueue.c
  * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_isolated.c
  * SOURCES: vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c
  * SOURCES: lib/net_header.c lib/net_buffers.c lib/offload.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
- * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
  *
  * virtio-console between a driver and the console multiplexer's rings, and how the monitor's
  * virtio devices are created and found by their channels.

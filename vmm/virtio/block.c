@@ -18,6 +18,7 @@
 #include <string.h>
 #include "block/rings.h"
 #include "block_chain.h"
+#include "block_dma.h"
 #include "lib/log.h"
 #include "lib/ring.h"
 
@@ -26,6 +27,7 @@ enum { QUEUE, QUEUES };
 #define QUEUE_SIZE      256u
 #define BUDGET          64u /* work per turn: a chain costs one, and one more for each 32 descriptors */
 #define WORK_COST_SHIFT 5
+#define DMA_COST_SHIFT  14 /* and one for each 16 KiB of data whose cache lines are maintained */
 #define SLOTS           BLOCK_DEPTH
 #define SEGMENT         65536u /* bytes: size_max of configuration space, if the disk takes it */
 
@@ -46,15 +48,17 @@ struct disk {
     struct block_backend backend;
     struct ring requests;
     struct ring replies;
-    bool known;           /* the backend's `info` has come */
-    bool blocked;         /* the guest's queue waits for a slot, or for room in the ring */
-    bool reported;        /* a broken ring */
-    bool flushes_waiting; /* some slot must flush */
-    uint32_t busy;        /* slots */
+    bool known;            /* the backend's `info` has come */
+    bool blocked;          /* the guest's queue waits for a slot, or for room in the ring */
+    bool reported;         /* a broken ring */
+    bool flushes_waiting;  /* some slot must flush */
+    uint32_t busy;         /* slots */
+    struct block_dma *dma; /* NULL: the board's disk is coherent with the caches */
     struct slot slots[SLOTS];
 };
 
 static struct disk disks[VMM_MAX_DISKS];
+static struct block_dma dmas[VMM_MAX_DISKS];
 static const char *const names[] = {"disk0", "disk1", "disk2", "disk3"};
 _Static_assert(sizeof(names) / sizeof(names[0]) == VMM_MAX_DISKS, "a name for each");
 
@@ -114,12 +118,29 @@ static bool changes_disk(uint16_t op)
     return op == BLOCK_WRITE || op == BLOCK_DISCARD || op == BLOCK_WRITE_ZEROES;
 }
 
-/* Send the request that has been made of `chain`; false if the ring has no room for it. */
+/* Give the disk the request's memory, and send it; false if there is no room for it. */
+static bool send_with_memory(struct disk *disk, uint32_t slot)
+{
+    if (disk->dma == NULL) {
+        return block_send_request(&disk->requests, &request, slot);
+    }
+    if (!block_dma_begin(disk->dma, slot, &request, disk->backend.memory->base,
+                         disk->backend.ram_region_size)) {
+        return false;
+    }
+    if (!block_send_request(&disk->requests, &request, slot)) {
+        block_dma_end(disk->dma, slot);
+        return false;
+    }
+    return true;
+}
+
+/* Send the request that has been made of `chain`; false if there is no room for it. */
 static bool send_chain(struct disk *disk, const struct block_chain *chain)
 {
     uint32_t slot = find_slot(disk);
 
-    if (!block_send_request(&disk->requests, &request, slot)) {
+    if (!send_with_memory(disk, slot)) {
         return false;
     }
     disk->busy++;
@@ -156,6 +177,9 @@ static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint
         break;
     }
     *spent += 1 + ((chain.popped.readable + (uint32_t)chain.popped.writable) >> WORK_COST_SHIFT);
+    if (disk->dma != NULL) {
+        *spent += (chain.popped.readable_bytes + chain.popped.writable_bytes) >> DMA_COST_SHIFT;
+    }
     cause = block_chain_find_status(&chain);
     if (cause != NULL) {
         virtqueue_break(queue, cause);
@@ -216,6 +240,9 @@ static void take_done(struct disk *disk, const struct block_done *done)
         return;
     }
     slot = &disk->slots[done->id];
+    if (disk->dma != NULL) {
+        block_dma_end(disk->dma, done->id);
+    }
     if (slot->flushes && !slot->stale && done->status == BLOCK_OK) {
         slot->flushes = false;
         slot->must_flush = !send_flush(disk, done->id);
@@ -417,6 +444,10 @@ struct virtio_device *virtio_block_init(uint32_t index, const struct vmm_disk_co
     ring_init(&disk->requests, config->requests, config->request_ring_size);
     ring_init(&disk->replies, config->replies, config->reply_ring_size);
     disk->backend.info = (struct block_info){.segments_max = 2, .segment_bytes_max = 4096};
+    if (config->noncoherent) {
+        disk->dma = &dmas[index];
+        block_dma_init(disk->dma);
+    }
     disk->device.ops = &block_ops;
     disk->device.name = names[index];
     disk->device.features = offered_features(&disk->backend.info);
