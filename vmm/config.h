@@ -12,6 +12,7 @@
 #define VMM_SECRET_SIZE     32 /* bytes */
 #define VMM_MAX_INTERFACES  8
 #define VMM_MAX_DISKS       4
+#define VMM_MAX_FORWARDS    16 /* interrupts of devices that are handed to the machine */
 
 /* Bytes that are put into guest memory before the guest (re)starts. */
 struct vmm_image {
@@ -61,6 +62,13 @@ struct vmm_disk_config {
     bool noncoherent; /* the board's disk reads and writes memory past the caches */
 };
 
+/* An interrupt of a device that is handed to the machine: vgic_forward.c. */
+struct vmm_forward_config {
+    uint8_t channel; /* on which the kernel notifies of it */
+    bool edge;       /* as the hardware has it; otherwise it is level-sensitive */
+    uint32_t intid;  /* the guest's SPI: 32.. */
+};
+
 struct vmm_config {
     const char *name;                 /* the VM's */
     bool start_held;                  /* do not start at boot */
@@ -95,6 +103,8 @@ struct vmm_config {
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];
     uint32_t disk_count;
     struct vmm_disk_config disks[VMM_MAX_DISKS];
+    uint32_t forward_count;
+    struct vmm_forward_config forwards[VMM_MAX_FORWARDS];
 };
 
 extern const struct vmm_config vmm_config;

@@ -49,6 +49,15 @@ static void attach_gic(void)
            vgic_redistributor_access);
 }
 
+static void forward_interrupts(void)
+{
+    for (uint32_t i = 0; i < vmm_config.forward_count && i < VMM_MAX_FORWARDS; i++) {
+        if (!vgic_forward(&vmm_config.forwards[i])) {
+            log_printf("interrupt %u cannot be forwarded", (unsigned)vmm_config.forwards[i].intid);
+        }
+    }
+}
+
 static void init_devices(void)
 {
     static struct guest_memory memory; /* kept by the devices */
@@ -56,6 +65,7 @@ static void init_devices(void)
     memory = (struct guest_memory){vmm_config.ram, vmm_config.ram_gpa, vmm_config.ram_size};
     virtio_init(&vmm_config, &memory);
     attach_gic();
+    forward_interrupts();
     if (vmm_config.console.present) {
         pl011_init(vmm_config.console.pl011_intid);
         attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);
@@ -116,7 +126,7 @@ static void dispatch(microkit_channel ch)
         }
     } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
         console_notified(ch);
-    } else {
+    } else if (!vgic_forward_notified(ch)) {
         virtio_notified(ch);
         vm_check_quiesced();
     }

@@ -50,6 +50,7 @@ void vgic_init(uint32_t version, uint32_t vcpu_count)
         vgic_lr_init(v);
     }
     memset(vgic.bank, 0, sizeof(vgic.bank));
+    vgic_forward_init();
     vgic_reset();
 }
 
@@ -69,6 +70,9 @@ void vgic_reset(void)
         vgic_v2_reset();
     } else {
         vgic_v3_reset();
+    }
+    for (uint32_t word = 1; word < VGIC_WORDS; word++) {
+        vgic_forward_settle(word);
     }
 }
 

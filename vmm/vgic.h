@@ -12,8 +12,10 @@
  * one replaces it, and no other vCPU is given it meanwhile.
  */
 
+#include <microkit.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "config.h"
 #include "lib/gicv2.h"
 #include "mmio.h"
 
@@ -40,6 +42,16 @@ void vgic_reset(void);
 
 /* Set the level of a device's interrupt line. `intid` is an SPI. Cheap if it does not change. */
 void vgic_set_level(uint32_t intid, bool asserted);
+
+/*
+ * Forward an interrupt of a device that is handed to the machine, for good; called after
+ * vgic_init. Returns false, and does nothing, if that is no SPI or one too many, or if its INTID or
+ * its channel is forwarded already.
+ */
+bool vgic_forward(const struct vmm_forward_config *config);
+
+/* The kernel has notified on that channel. Returns false if no interrupt is forwarded from it. */
+bool vgic_forward_notified(microkit_channel channel);
 
 /* A PPI of one vCPU has become pending (an edge): the virtual timer's, INTID 27. */
 void vgic_raise_ppi(uint8_t vcpu, uint32_t intid);

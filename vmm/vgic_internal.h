@@ -10,6 +10,7 @@
  *   vgic_v2.c             a GICv2: the other registers of its distributor; SGIs
  *   vgic_v3.c             a GICv3: the other registers of its distributor; SGIs by system registers
  *   vgic_redistributor.c  its redistributors
+ *   vgic_forward.c        interrupts of devices that are handed to the machine
  *
  * Whoever changes the state so that a vCPU may have something new to take calls vgic_lr_fill.
  */
@@ -147,6 +148,23 @@ uint32_t vgic_register_intid(uint32_t offset);
  * exist read as zero. Returns false if the register has no such width.
  */
 bool vgic_register_access(uint8_t vcpu, uint32_t offset, struct mmio_access *access);
+
+/* ---- vgic_forward.c ---- */
+
+/* Nothing is forwarded. */
+void vgic_forward_init(void);
+
+/*
+ * SPIs of bank `word` have perhaps left the distributor and the list registers. Those of them that
+ * are forwarded are acknowledged, so that they can come again.
+ */
+void vgic_forward_settle(uint32_t word);
+
+/*
+ * The guest enables SPIs `bits` of bank `word`. A forwarded level that came before may be low
+ * again: it is no longer pending, and if it is high, it comes again.
+ */
+void vgic_forward_enable(uint32_t word, uint32_t bits);
 
 /* ---- vgic_v2.c ---- */
 

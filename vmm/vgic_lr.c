@@ -320,6 +320,9 @@ void vgic_maintenance(uint8_t vcpu, uint32_t list_register)
         if (intid == VGIC_VIRTUAL_TIMER) {
             vgic_unmask_timer(vcpu);
         }
+        if (intid >= GIC_SPI_BASE) {
+            vgic_forward_settle(intid / 32);
+        }
     }
     vgic_lr_fill(vcpu);
 }

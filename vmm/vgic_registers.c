@@ -40,6 +40,9 @@ static void enable(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, uint32_t
         bank->pending_latch &= ~timer;
         vgic_unmask_timer(vcpu);
     }
+    if (word != 0) {
+        vgic_forward_enable(word, bits);
+    }
 }
 
 static void clear_pending(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, uint32_t bits)
@@ -55,6 +58,9 @@ static void clear_pending(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, u
         }
     }
     bank->pending_latch &= ~bits;
+    if (word != 0) {
+        vgic_forward_settle(word);
+    }
 }
 
 static void write_bits(uint8_t vcpu, uint32_t kind, uint32_t word, uint32_t bits)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c vmm/mmio.c
  *
  * A guest that accesses its interrupt controller's registers however it likes, on several vCPUs,
  * while devices raise interrupts. The input is the controller's version, how many vCPUs there are,
  * and a list of steps. Whatever the guest does, each access ends, an interrupt is in one list
- * register of a vCPU at most, and what is asked of the kernel is well-formed.
+ * register of a vCPU at most, and what is asked of the kernel is well-formed: of a forwarded
+ * interrupt that it is acknowledged when it is masked, and not left masked by a reset.
  */
 
 #include <microkit.h>
@@ -37,6 +39,10 @@ static struct {
         uint16_t intid;
     } lr[VGIC_LIST_REGISTERS];
 } vcpus[VMM_MAX_VCPUS];
+
+/* Interrupts of devices that are handed to the machine: the last ones, a level and an edge. */
+#define FORWARDED 2u
+static bool masked[FORWARDED]; /* by the kernel */
 
 static uint32_t vcpu_total;
 static uint8_t exited; /* the vCPU whose exit is handled */
@@ -77,6 +83,14 @@ void microkit_vcpu_arm_ack_vppi(microkit_child vcpu, seL4_Word irq)
     if (vcpu >= vcpu_total || irq != VGIC_VIRTUAL_TIMER) {
         abort();
     }
+}
+
+void microkit_irq_ack(microkit_channel ch)
+{
+    if (ch >= FORWARDED || !masked[ch]) {
+        abort();
+    }
+    masked[ch] = false;
 }
 
 seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 irq, seL4_Uint8 priority,
@@ -199,6 +213,17 @@ static void switch_power(uint8_t vcpu)
     vgic_vcpu_on(vcpu);
 }
 
+/* Such a device interrupts. */
+static void interrupt(microkit_channel channel)
+{
+    if (!masked[channel]) {
+        masked[channel] = true;
+        if (!vgic_forward_notified(channel)) {
+            abort();
+        }
+    }
+}
+
 static void step(uint32_t version, struct input *input)
 {
     uint32_t what = (uint32_t)take(input, 1);
@@ -229,6 +254,7 @@ static void step(uint32_t version, struct input *input)
         break;
     case 7:
         (void)vgic_timer_enabled(vcpu);
+        interrupt(vcpu % FORWARDED);
         break;
     case 8:
     case 9:
@@ -270,9 +296,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         vgic_set_level(intid, false);
     }
     vgic_init(version, vcpu_total);
+    for (uint8_t i = 0; i < FORWARDED; i++) {
+        masked[i] = false;
+        if (!vgic_forward(&(struct vmm_forward_config){
+                .channel = i, .edge = i != 0, .intid = VGIC_MAX_INTID - 1 - i})) {
+            abort();
+        }
+    }
     while (input.left > 0) {
         step(version, &input);
     }
     vgic_reset();
+    if (masked[0] || masked[1]) {
+        abort();
+    }
     return 0;
 }

@@ -4,6 +4,7 @@
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/psci.c vmm/throttle.c
  * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: lib/chacha20.c lib/ring.c
  * SOURCES: lib/log.c lib/token_bucket.c

@@ -2,6 +2,7 @@
 /*
  * SOURCES: vmm/pl011.c vmm/console_port.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: vmm/vcpu.c lib/ring.c
  * SOURCES: tests/unit/fake/fake_microkit.c

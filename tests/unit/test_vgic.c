@@ -2,6 +2,7 @@
 /*
  * SOURCES: vmm/vcpu.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
+ * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
