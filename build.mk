@@ -233,6 +233,16 @@ else
 	@echo "$(CARD)"
 endif
 
+# ---- Files of QEMU's devices that are handed to machines -----------------------------------------
+
+# They are made once, and then keep what the machines write.
+DEVICE_IMAGES := $(foreach f,$(DEVICE_FILES),$(OUT)/$(firstword $(subst :, ,$(f))))
+define device_image
+$(OUT)/$(firstword $(subst :, ,$(1))):
+	$$(Q)truncate -s $(lastword $(subst :, ,$(1))) $$@
+endef
+$(foreach f,$(DEVICE_FILES),$(eval $(call device_image,$(f))))
+
 # ---- The board at the other end of the uplink's cable --------------------------------------------
 
 # The cable is two sockets, one in each board's directory. Each board reaches the other's directory by
@@ -247,7 +257,7 @@ peer:
 
 # ---- What can be asked for -----------------------------------------------------------------------
 
-image: $(IMAGE) $(ELF) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(PEER_LINK)
+image: $(IMAGE) $(ELF) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(DEVICE_IMAGES) $(PEER_LINK)
 
 # A board that QEMU does not have can only be built for.
 emulated: $(OUT)/system.mk

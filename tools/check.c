@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include "check_devices.h"
 #include "check_disks.h"
 #include "check_network.h"
 #include "diagnostics.h"
@@ -226,6 +227,7 @@ void system_check(struct system *system, struct yaml_file *file)
     }
     networks_check(system, file);
     disks_check(system, file);
+    devices_check(system, file);
     check_shares(system);
     place(system, file);
     for (size_t i = 0; i < system->vms.count; i++) {
@@ -235,4 +237,5 @@ void system_check(struct system *system, struct yaml_file *file)
     check_threads(system);
     check_priorities(system);
     check_memory(system);
+    devices_check_memory(system);
 }

@@ -55,10 +55,10 @@ static void emit_port(const struct layout *layout, const struct network *network
         buffer_print(out,
                      "            .vhost_page = " FIELD_POINTER ",\n"
                      "            .ram = " FIELD_POINTER ",\n"
-                     "            .ram_gpa = 0x%llx,\n"
+                     "            .ram_gpa = 0x%" PRIx64 ",\n"
                      "            .ram_size = 0x%" PRIx64 ",\n"
                      "        },\n",
-                     link->server_up, place->switch_ram[port->index], GUEST_RAM,
+                     link->server_up, place->switch_ram[port->index], place->ram_gpa,
                      port->vm->settings.memory.number);
         return;
     }

@@ -119,6 +119,20 @@ static void emit_cores(const struct vm *vm, struct buffer *out)
     buffer_print(out, "},\n");
 }
 
+static void emit_forwards(const struct vm_layout *place, struct buffer *out)
+{
+    if (place->forwards.count == 0) {
+        return;
+    }
+    buffer_print(out, "    .forward_count = %zu,\n    .forwards = {\n", place->forwards.count);
+    for (size_t i = 0; i < place->forwards.count; i++) {
+        const struct forward_layout *forward = &place->forwards.items[i];
+        buffer_print(out, "        {.channel = %u, .edge = %s, .intid = %u},\n", forward->channel,
+                     forward->edge ? "true" : "false", forward->intid);
+    }
+    buffer_print(out, "    },\n");
+}
+
 void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_layout *place = &layout->vms[vm->index];
@@ -139,10 +153,10 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
     buffer_print(out,
                  "    .has_others = %s,\n"
                  "    .ram = " FIELD_POINTER ",\n"
-                 "    .ram_gpa = 0x%llx,\n"
+                 "    .ram_gpa = 0x%" PRIx64 ",\n"
                  "    .ram_size = 0x%" PRIx64 ",\n"
                  "    .ram_region_size = 0x%" PRIx64 ",\n",
-                 place->has_others ? "true" : "false", place->ram, GUEST_RAM,
+                 place->has_others ? "true" : "false", place->ram, place->ram_gpa,
                  vm->settings.memory.number,
                  vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);
     emit_image("kernel", "embedded_kernel", &place->kernel, out);
@@ -175,7 +189,9 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
     for (unsigned i = 0; i < vm->slice_count; i++) {
         emit_vm_disk(place, &vm->slices[i], layout->system->board.disk.coherent.number != 0, out);
     }
-    buffer_print(out, "    },\n};\n");
+    buffer_print(out, "    },\n");
+    emit_forwards(place, out);
+    buffer_print(out, "};\n");
 }
 
 static void emit_incbin(const char *symbol, const char *name, struct buffer *out)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,12 @@
 #define PHANDLE_GIC   1u
 #define PHANDLE_CLOCK 2u
 
+/* A device that is handed to the machine has this one and those behind it: device_phandle. */
+#define PHANDLE_DEVICES 16u
+
 #define GIC_SPI        0u
 #define GIC_PPI        1u
+#define IRQ_EDGE       1u
 #define IRQ_LEVEL_HIGH 4u
 #define PPI_BASE       16u
 
@@ -38,7 +43,7 @@ static void must(int error)
 
 static void cells(void *fdt, const char *name, const uint32_t *values, size_t count)
 {
-    uint32_t big_endian[16];
+    uint32_t big_endian[3 * DEVICE_INTERRUPTS_MAX];
 
     for (size_t i = 0; i < count; i++) {
         big_endian[i] = cpu_to_fdt32(values[i]);
@@ -83,13 +88,13 @@ static void add_chosen(void *fdt, const struct vm *vm, const struct vm_layout *p
     must(fdt_end_node(fdt));
 }
 
-static void add_memory(void *fdt, const struct vm *vm)
+static void add_memory(void *fdt, const struct vm *vm, uint64_t gpa)
 {
     uint64_t size = vm->settings.memory.number;
 
-    must(fdt_begin_node(fdt, memory_format("memory@%llx", GUEST_RAM)));
+    must(fdt_begin_node(fdt, memory_format("memory@%" PRIx64, gpa)));
     text(fdt, "device_type", "memory");
-    CELLS(fdt, "reg", HIGH(GUEST_RAM), LOW(GUEST_RAM), HIGH(size), LOW(size));
+    CELLS(fdt, "reg", HIGH(gpa), LOW(gpa), HIGH(size), LOW(size));
     must(fdt_end_node(fdt));
 }
 
@@ -181,6 +186,93 @@ static void add_virtio(void *fdt, const struct device *device)
     must(fdt_end_node(fdt));
 }
 
+/* ---- Devices that are handed to the machine ---- */
+
+/* The phandle of a node of the machine's device number `index`; check_label knows that it is one.
+ */
+static uint32_t device_phandle(const struct board_device *device, unsigned index, const char *label)
+{
+    uint32_t phandle = PHANDLE_DEVICES + index * (1 + TREE_NODES_MAX);
+
+    if (strcmp(label, device->name) == 0) {
+        return phandle;
+    }
+    for (uint32_t i = 0; i < device->nodes.count; i++) {
+        if (strcmp(label, device->nodes.items[i]->name) == 0) {
+            return phandle + 1 + i;
+        }
+    }
+    return 0;
+}
+
+static void add_property(void *fdt, const struct board_device *device, unsigned index,
+                         const struct tree_property *property)
+{
+    struct buffer value = {0};
+
+    for (size_t i = 0; i < property->cells.count; i++) {
+        const struct tree_cell *cell = &property->cells.items[i];
+        uint32_t number = cpu_to_fdt32(
+            cell->label == NULL ? cell->number : device_phandle(device, index, cell->label));
+        buffer_add(&value, &number, sizeof(number));
+    }
+    for (size_t i = 0; i < property->strings.count; i++) {
+        buffer_add(&value, property->strings.items[i], strlen(property->strings.items[i]) + 1);
+    }
+    must(fdt_property(fdt, property->name, value.bytes, (int)value.length));
+}
+
+/* Of a node its properties, the nodes below it, and its end. */
+/* NOLINTNEXTLINE(misc-no-recursion): the board's file is no deeper than yaml_file_load allows */
+static void add_rest(void *fdt, const struct board_device *device, unsigned index,
+                     const struct tree_node *node)
+{
+    for (size_t i = 0; i < node->properties.count; i++) {
+        add_property(fdt, device, index, &node->properties.items[i]);
+    }
+    for (size_t i = 0; i < node->children.count; i++) {
+        must(fdt_begin_node(fdt, node->children.items[i]->name));
+        add_rest(fdt, device, index, node->children.items[i]);
+    }
+    must(fdt_end_node(fdt));
+}
+
+static void add_interrupts(void *fdt, const struct board_device *device,
+                           const struct device_layout *at)
+{
+    uint32_t flags = device->settings.trigger.number == TRIGGER_EDGE ? IRQ_EDGE : IRQ_LEVEL_HIGH;
+    uint32_t specifiers[3 * DEVICE_INTERRUPTS_MAX];
+
+    for (unsigned i = 0; i < device->interrupt_count; i++) {
+        uint32_t *specifier = &specifiers[3 * (size_t)i];
+
+        specifier[0] = GIC_SPI;
+        specifier[1] = at->first_intid + i - GUEST_SPI_BASE;
+        specifier[2] = flags;
+    }
+    if (device->interrupt_count != 0) {
+        cells(fdt, "interrupts", specifiers, 3 * (size_t)device->interrupt_count);
+    }
+}
+
+static void add_device_nodes(void *fdt, const struct board_device *device,
+                             const struct device_layout *at, unsigned index)
+{
+    uint64_t size = device->settings.size.number;
+
+    for (size_t i = 0; i < device->nodes.count; i++) {
+        const struct tree_node *node = device->nodes.items[i];
+        must(fdt_begin_node(fdt, memory_format("%s-%s", device->name, node->name)));
+        CELLS(fdt, "phandle", device_phandle(device, index, node->name));
+        add_rest(fdt, device, index, node);
+    }
+    must(fdt_begin_node(fdt, memory_format("%s@%" PRIx64, device->name, at->gpa)));
+    CELLS(fdt, "reg", HIGH(at->gpa), LOW(at->gpa), HIGH(size), LOW(size));
+    add_interrupts(fdt, device, at);
+    CELLS(fdt, "phandle", device_phandle(device, index, device->name));
+    add_rest(fdt, device, index, &device->node);
+}
+
 void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_layout *place = &layout->vms[vm->index];
@@ -196,7 +288,7 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     CELLS(fdt, "#size-cells", 2);
     CELLS(fdt, "interrupt-parent", PHANDLE_GIC);
     add_chosen(fdt, vm, place);
-    add_memory(fdt, vm);
+    add_memory(fdt, vm, place->ram_gpa);
     add_cpus(fdt, vm, layout->system->board.settings.cpu.text);
     add_gic(fdt, vm, is_v3);
     add_timer(fdt, vm, is_v3);
@@ -209,6 +301,9 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     }
     for (unsigned i = 0; i < vm->slice_count; i++) {
         add_virtio(fdt, &place->slice_devices[i]);
+    }
+    for (unsigned i = 0; i < vm->device_count; i++) {
+        add_device_nodes(fdt, vm->devices[i], &place->devices[i], i);
     }
     must(fdt_end_node(fdt));
     must(fdt_finish(fdt));

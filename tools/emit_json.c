@@ -44,6 +44,26 @@ static void emit_interface(const struct layout *layout, const struct interface *
     buffer_print(out, "\"gpa\": %" PRIu64 ", \"intid\": %u}", device->gpa, device->intid);
 }
 
+static void emit_devices(const struct vm_layout *place, const struct vm *vm, struct buffer *out)
+{
+    if (vm->device_count == 0) {
+        return;
+    }
+    buffer_print(out, ",\n      \"ram_gpa\": %" PRIu64 ",\n      \"devices\": [", place->ram_gpa);
+    for (unsigned i = 0; i < vm->device_count; i++) {
+        const struct board_device *device = vm->devices[i];
+        buffer_print(out, "%s\n        {", i == 0 ? "" : ",");
+        add_string(out, "name", device->name, ", ");
+        buffer_print(out, "\"gpa\": %" PRIu64 ", \"interrupts\": [", place->devices[i].gpa);
+        for (unsigned k = 0; k < device->interrupt_count; k++) {
+            buffer_print(out, "%s{\"physical\": %u, \"intid\": %u}", k == 0 ? "" : ", ",
+                         device->interrupts[k], place->devices[i].first_intid + k);
+        }
+        buffer_print(out, "]}");
+    }
+    buffer_print(out, "]");
+}
+
 static void emit_vm(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_settings *settings = &vm->settings;
@@ -78,7 +98,9 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
         buffer_print(out, "%s\n", i == 0 ? "" : ",");
         emit_interface(layout, &vm->interfaces[i], out);
     }
-    buffer_print(out, "]\n    }");
+    buffer_print(out, "]");
+    emit_devices(&layout->vms[vm->index], vm, out);
+    buffer_print(out, "\n    }");
 }
 
 static void emit_uplink(const struct uplink *uplink, struct buffer *out)

@@ -33,6 +33,8 @@ static const char head[] =
     "BOOT_PARTITION "
     "is the\n"
     "#                size of its partition there, MiB; unset: the board's file does not say\n"
+    "# DEVICE_FILES   FILE:BYTES of each file to be made for QEMU's devices that are handed to "
+    "machines\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
     "directory is\n"
     "#                to be beside this file as `peer`\n"
@@ -111,6 +113,20 @@ static uint64_t memory_mebibytes(const struct layout *layout)
     return memory->number / MIB;
 }
 
+static void emit_device_files(const struct system *system, struct buffer *out)
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->device_count; k++) {
+            const struct setting *file = &vm->devices[k]->settings.qemu_file;
+            if (file->line != 0) {
+                buffer_print(out, "DEVICE_FILES += %s.img:%" PRIu64 "\n", vm->devices[k]->name,
+                             file->number);
+            }
+        }
+    }
+}
+
 void emit_make(const struct layout *layout, struct buffer *out)
 {
     const struct board *board = &layout->system->board;
@@ -150,6 +166,7 @@ void emit_make(const struct layout *layout, struct buffer *out)
                      board->boot.firmware.text, board->settings.image_address.number,
                      (uint64_t)(board->boot.partition.number / MIB));
     }
+    emit_device_files(layout->system, out);
     if (layout->uplink.driver != NULL && layout->system->uplink.settings.to.line != 0) {
         buffer_print(out, "PEER := %s\n", layout->system->uplink.settings.to.text);
     }
@@ -218,6 +235,12 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
     if (layout->uplink.driver != NULL) {
         buffer_print(out, "-netdev\n%s\n", netdev(&layout->system->uplink));
         add_words(out, board->network.qemu.text);
+    }
+    for (size_t i = 0; i < layout->system->vms.count; i++) {
+        const struct vm *vm = layout->system->vms.items[i];
+        for (unsigned k = 0; k < vm->device_count; k++) {
+            add_words(out, vm->devices[k]->settings.qemu.text);
+        }
     }
     add_words(out, board->qemu.arguments.text);
 }

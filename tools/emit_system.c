@@ -64,8 +64,9 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
         emit_map(&pd->maps.items[i], "        ", out);
     }
     for (size_t i = 0; i < pd->irqs.count; i++) {
-        buffer_print(out, "        <irq irq=\"%u\" id=\"%u\" />\n", pd->irqs.items[i].irq,
-                     pd->irqs.items[i].channel);
+        const struct irq *irq = &pd->irqs.items[i];
+        buffer_print(out, "        <irq irq=\"%u\" id=\"%u\"%s />\n", irq->irq, irq->channel,
+                     irq->edge ? " trigger=\"edge\"" : "");
     }
     for (size_t i = 0; i < pd->setvars.count; i++) {
         buffer_print(out, "        <setvar symbol=\"%s\" region_paddr=\"%s\" />\n",

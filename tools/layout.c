@@ -121,6 +121,10 @@ struct layout *layout_make(const struct system *system)
     lay_out_uplink(layout);
     const struct region *gicv = lay_out_gic(layout);
     for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        layout->guest_memory_used += has_bus_master(vm) ? vm->settings.memory.number : 0;
+    }
+    for (size_t i = 0; i < system->vms.count; i++) {
         lay_out_vm(layout, system->vms.items[i], gicv);
     }
     layout->console_timer_channel = CONSOLE_TIMER_CHANNEL;

@@ -57,6 +57,7 @@ struct map {
 struct irq {
     unsigned irq;
     unsigned channel;
+    bool edge;
 };
 
 /* A variable that the SDK's tool sets to a region's physical address. */
@@ -84,6 +85,20 @@ struct device {
     unsigned intid;
 };
 
+/* A device that is handed to the machine, in the guest. */
+struct device_layout {
+    uint64_t page; /* its pages */
+    uint64_t gpa;  /* its registers */
+    unsigned first_intid;
+};
+
+/* An interrupt of such a device. */
+struct forward_layout {
+    unsigned channel;
+    unsigned intid;
+    bool edge;
+};
+
 struct guest_image {
     const struct image *image;
     uint64_t vaddr; /* in the monitor, if the SDK prefills regions */
@@ -96,8 +111,10 @@ struct vm_layout {
     bool has_equals; /* others of its priority among them; then: */
     unsigned turn_channel;
     uint64_t ram;                 /* in the monitor */
+    uint64_t ram_gpa;             /* in the guest */
     uint64_t reset;               /* the page at GUEST_RESET, in the monitor */
-    struct LIST(struct map) maps; /* the guest's */
+    struct LIST(struct map) maps; /* the guest's; RAM's come first: */
+    size_t ram_map_count;
     struct guest_image kernel;
     struct guest_image initramfs;
     uint64_t dtb_gpa;
@@ -111,6 +128,8 @@ struct vm_layout {
     size_t data_region_count;
     struct link slices[VMM_MAX_DISKS];
     struct device slice_devices[VMM_MAX_DISKS];
+    struct device_layout devices[VM_DEVICES_MAX];
+    struct LIST(struct forward_layout) forwards;
 };
 
 /* The PDs of the board's disk, and what a disk reads and writes: block/protocol.h. */
@@ -214,6 +233,15 @@ struct layout *layout_make(const struct system *system);
 
 /* The least memory that holds a VM's kernel, initramfs and device tree. */
 uint64_t guest_memory_needed(const struct vm *vm);
+
+/*
+ * Where the guest has its RAM. If a device of the machine's masters the bus, it is where the device
+ * sees it: in the board's guest_memory, behind that of earlier such machines.
+ */
+uint64_t layout_ram_gpa(const struct system *system, const struct vm *vm);
+
+/* Whether the guest has a virtual device of its own in so many bytes from there. */
+bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size);
 
 /* Memory for images and queues, in bytes. With the board's `reserved` it is all but guests' RAM. */
 uint64_t layout_overhead(const struct system *system);

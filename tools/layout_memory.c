@@ -25,6 +25,20 @@ uint64_t guest_memory_needed(const struct vm *vm)
     return round_up(kernel_end + round_up(initramfs_size(vm), PAGE), LARGE_PAGE) + LARGE_PAGE;
 }
 
+uint64_t layout_ram_gpa(const struct system *system, const struct vm *vm)
+{
+    uint64_t gpa = system->board.settings.guest_memory_base.number;
+
+    if (!has_bus_master(vm)) {
+        return GUEST_RAM;
+    }
+    for (size_t i = 0; i < vm->index; i++) {
+        const struct vm *other = system->vms.items[i];
+        gpa += has_bus_master(other) ? other->settings.memory.number : 0;
+    }
+    return gpa;
+}
+
 static uint64_t image_copies(const struct system *system, const struct image *image)
 {
     uint64_t users = 0;

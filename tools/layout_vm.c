@@ -34,15 +34,22 @@ static void lay_out_ram(struct layout *layout, struct pd *pd, struct vm_layout *
     uint64_t piece_max = layout->system->board.settings.region_max.number;
 
     place->ram = PD_RAM;
+    place->ram_gpa = layout_ram_gpa(layout->system, vm);
     place->first_data_region = layout->disk.data_regions.count;
     for (uint64_t offset = 0, i = 0; offset < size; offset += piece_max, i++) {
         uint64_t piece = size - offset < piece_max ? size - offset : piece_max;
         struct region *region = add_region(layout, memory_format("%s_ram%u", vm->name, (unsigned)i),
                                            piece, LARGE_PAGE, "guest RAM");
-        place_ram(layout, region);
+        if (has_bus_master(vm)) {
+            region->fixed = true;
+            region->address = place->ram_gpa + offset;
+        } else {
+            place_ram(layout, region);
+        }
         *list_add(&pd->maps) =
             (struct map){.region = region, .vaddr = PD_RAM + offset, .perms = "rw", .cached = true};
-        map_guest(place, region, GUEST_RAM + offset, "rwx", true);
+        map_guest(place, region, place->ram_gpa + offset, "rwx", true);
+        place->ram_map_count++;
         if (vm->slice_count != 0) {
             add_data_region(layout, region);
             place->data_region_count++;
@@ -88,11 +95,11 @@ static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layou
                            const struct vm *vm)
 {
     uint64_t vaddr = PD_IMAGES;
-    uint64_t ram_end = GUEST_RAM + vm->settings.memory.number;
+    uint64_t ram_end = place->ram_gpa + vm->settings.memory.number;
 
     lay_out_image(layout, pd, &place->kernel, vm->kernel, &vaddr);
     lay_out_image(layout, pd, &place->initramfs, vm->initramfs, &vaddr);
-    place->kernel.gpa = GUEST_RAM + kernel_offset(vm);
+    place->kernel.gpa = place->ram_gpa + kernel_offset(vm);
     place->dtb_gpa = ram_end - LARGE_PAGE;
     place->initramfs.gpa = place->dtb_gpa - round_up(initramfs_size(vm), PAGE);
 }
@@ -116,22 +123,17 @@ static uint64_t map_ram(struct pd *pd, const struct vm_layout *vm)
     uint64_t vaddr = pd->next_ram;
 
     for (size_t i = 0; i < pd->maps.count; i++) {
-        for (size_t k = 0; k < vm->maps.count; k++) {
-            const struct map *map = &vm->maps.items[k];
-            if (map->vaddr == GUEST_RAM && map->region == pd->maps.items[i].region) {
-                return pd->maps.items[i].vaddr;
-            }
+        if (pd->maps.items[i].region == vm->maps.items[0].region) {
+            return pd->maps.items[i].vaddr;
         }
     }
-    for (size_t i = 0; i < vm->maps.count; i++) {
+    for (size_t i = 0; i < vm->ram_map_count; i++) {
         const struct map *map = &vm->maps.items[i];
-        if (map->vaddr >= GUEST_RAM) {
-            *list_add(&pd->maps) = (struct map){.region = map->region,
-                                                .vaddr = vaddr + (map->vaddr - GUEST_RAM),
-                                                .perms = "rw",
-                                                .cached = true};
-            pd->next_ram = vaddr + (map->vaddr - GUEST_RAM) + map->region->size;
-        }
+        *list_add(&pd->maps) = (struct map){.region = map->region,
+                                            .vaddr = vaddr + (map->vaddr - vm->ram_gpa),
+                                            .perms = "rw",
+                                            .cached = true};
+        pd->next_ram = vaddr + (map->vaddr - vm->ram_gpa) + map->region->size;
     }
     pd->next_ram = round_up(pd->next_ram, LARGE_PAGE) + LARGE_PAGE;
     return vaddr;
@@ -214,6 +216,7 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
         place->console_device = lay_out_device(
             layout, pd, place, memory_format("%s_console_registers", vm->name), SLOT_CONSOLE);
     }
+    lay_out_devices(layout, pd, place, vm);
     for (unsigned i = 0; i < vm->interface_count; i++) {
         lay_out_interface(layout, pd, place, &vm->interfaces[i]);
     }

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "schema.h"
 #include "switch/config.h"
+#include "tree.h"
 #include "vmm/config.h"
 
 /*
@@ -45,6 +46,7 @@ struct board_settings {
     struct setting disk;
     struct setting network;
     struct setting boot;
+    struct setting devices;
     struct setting qemu;
 };
 
@@ -75,6 +77,19 @@ struct board_network_settings {
     struct setting address;
     struct setting interrupt;
     struct setting qemu;
+};
+
+/* A device that may be handed to a machine. */
+struct board_device_settings {
+    struct setting address;
+    struct setting size;
+    struct setting interrupts;
+    struct setting trigger;
+    struct setting bus_master;
+    struct setting node;
+    struct setting nodes;
+    struct setting qemu;
+    struct setting qemu_file;
 };
 
 struct gic_settings {
@@ -174,6 +189,8 @@ struct vm_settings {
     struct setting period;
     struct setting monitor;
     struct setting disks;
+    struct setting devices;
+    struct setting dma;
     struct setting interfaces;
     struct interface_settings interface; /* of the one interface, if `interfaces` is not given */
     struct monitor_settings of_monitor;  /* what `monitor` says */
@@ -210,6 +227,7 @@ extern const struct schema gic_schema;
 extern const struct schema board_disk_schema;
 extern const struct schema board_network_schema;
 extern const struct schema boot_schema;
+extern const struct schema board_device_schema;
 extern const struct schema qemu_schema;
 extern const struct schema system_schema;
 extern const struct schema console_schema;
@@ -223,6 +241,26 @@ extern const struct schema slice_schema;
 
 /* The things themselves. */
 
+#define DEVICE_INTERRUPTS_MAX 8  /* of one device */
+#define VM_DEVICES_MAX        16 /* that are handed to one machine */
+
+/* A device of the board that may be handed to a machine. */
+struct board_device {
+    const char *name;
+    const char *where; /* for errors */
+    int line;
+    struct board_device_settings settings;
+    uint64_t page; /* the whole pages that hold its registers, */
+    uint64_t pages_size;
+    unsigned interrupt_count;
+    unsigned interrupts[DEVICE_INTERRUPTS_MAX]; /* INTIDs */
+    struct tree_node node; /* in the guest's device tree, without `reg` and `interrupts` */
+    struct LIST(struct tree_node *) nodes; /* further ones */
+};
+
+enum { TRIGGER_LEVEL, TRIGGER_EDGE }; /* `trigger` of a device */
+enum { DMA_NONE, DMA_TRUSTED };       /* `dma` of a machine */
+
 struct board {
     const char *name; /* the file's name without .yaml: the SDK's name of the board */
     const char *path;
@@ -235,6 +273,7 @@ struct board {
     struct boot_settings boot;
     struct qemu_settings qemu;
     uint64_t core_ids[CORES_MAX]; /* what PSCI knows each core by */
+    struct LIST(struct board_device *) devices;
 };
 
 /* A file that becomes part of the boot image. One that several VMs use is here once. */
@@ -289,6 +328,8 @@ struct vm {
     struct interface interfaces[VMM_MAX_INTERFACES];
     unsigned slice_count;
     struct slice slices[VMM_MAX_DISKS];
+    unsigned device_count;
+    const struct board_device *devices[VM_DEVICES_MAX]; /* that are handed to it */
 };
 
 /* The board's disk, as the system uses it. */
@@ -365,6 +406,17 @@ static inline bool runs_on(const struct vm *vm, unsigned core)
 {
     for (uint64_t id = 0; id < vm->settings.vcpus.number; id++) {
         if (vm->cores[id] == core) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether one of its devices reads and writes memory: it is to find the machine's where it is. */
+static inline bool has_bus_master(const struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->device_count; i++) {
+        if (vm->devices[i]->settings.bus_master.number) {
             return true;
         }
     }

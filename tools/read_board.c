@@ -3,6 +3,7 @@
 #include "chips.h"
 #include "diagnostics.h"
 #include "read.h"
+#include "read_devices.h"
 
 #define PAGE 4096u
 
@@ -266,4 +267,5 @@ void board_read(struct board *board, const char *path, const char *memory)
     check_page(board, &board->network.address, "network", "address", 4);
     check_apart(board);
     check_gic(board);
+    devices_read(board, file);
 }

@@ -46,6 +46,8 @@
     .purpose = "The core on which " of_what ", from 0. Not without `cores` at the left margin."
 
 static const char *const path_words[] = {"isolated", "vhost", NULL};
+static const char *const trigger_words[] = {"level", "edge", NULL};
+static const char *const dma_words[] = {"none", "trusted", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
 
 static const struct schema_key system_keys[] = {
@@ -332,6 +334,22 @@ static const struct schema_key vm_keys[] = {
      .shape = "list of sizes and mappings",
      .derived = "no disk",
      .purpose = "The machine's disks, in the guest's order: `vda`, `vdb`, ..."},
+    {.name = "devices",
+     .kind = VALUE_NODE,
+     .offset = AT(vm, devices),
+     .own = true,
+     .shape = "list of names",
+     .derived = "no device",
+     .purpose = "Devices of the board that are the machine's alone: names under `devices` in the "
+                "board's file."},
+    {.name = "dma",
+     .kind = VALUE_CHOICE,
+     .offset = AT(vm, dma),
+     .own = true,
+     .fallback = "none",
+     .choices = dma_words,
+     .purpose = "`trusted`: one of its devices masters the bus, and can read and write all of the "
+                "board's memory as the guest tells it to. The guest is trusted not to."},
     {.name = "interfaces",
      .kind = VALUE_NODE,
      .offset = AT(vm, interfaces),
@@ -563,6 +581,11 @@ static const struct schema_key board_keys[] = {
      .offset = AT(board, boot),
      .shape = "mapping",
      .purpose = "What its firmware needs on an SD card, to boot from it: for `make sdcard`."},
+    {.name = "devices",
+     .kind = VALUE_NODE,
+     .offset = AT(board, devices),
+     .shape = "mapping",
+     .purpose = "Devices that may be handed to a machine: a mapping from names to settings."},
     {.name = "qemu",
      .kind = VALUE_NODE,
      .offset = AT(board, qemu),
@@ -786,6 +809,77 @@ const struct schema boot_schema = {
     .heading = "A board's boot firmware",
     .purpose = "Under `boot` in the board file.",
     TABLE(boot_keys),
+};
+
+static const struct schema_key board_device_keys[] = {
+    {.name = "address",
+     .kind = VALUE_HEX,
+     .offset = AT(board_device, address),
+     .required = true,
+     .multiple = 4,
+     .purpose = "Physical address of its registers. The machine gets the 4 KiB pages they are in, "
+                "with whatever else is there."},
+    {.name = "size",
+     .kind = VALUE_HEX,
+     .offset = AT(board_device, size),
+     .fallback = "0x1000",
+     .minimum = 4,
+     .maximum = 16 * MIB,
+     .multiple = 4,
+     .purpose = "Bytes of registers."},
+    {.name = "interrupts",
+     .kind = VALUE_NODE,
+     .offset = AT(board_device, interrupts),
+     .shape = "list of numbers",
+     .derived = "none",
+     .purpose = "The GIC's numbers (INTIDs) of its interrupts, SPIs, in the order of its binding."},
+    {.name = "trigger",
+     .kind = VALUE_CHOICE,
+     .offset = AT(board_device, trigger),
+     .fallback = "level",
+     .choices = trigger_words,
+     .purpose = "How they are signalled."},
+    {.name = "bus_master",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(board_device, bus_master),
+     .required = true,
+     .purpose = "Whether it reads or writes memory by itself. Only a machine with `dma: trusted` "
+                "can have it then."},
+    {.name = "node",
+     .kind = VALUE_NODE,
+     .offset = AT(board_device, node),
+     .required = true,
+     .shape = "mapping",
+     .purpose = "Its node in the guest's device tree, without `reg` and `interrupts`."},
+    {.name = "nodes",
+     .kind = VALUE_NODE,
+     .offset = AT(board_device, nodes),
+     .shape = "mapping",
+     .derived = "none",
+     .purpose = "Further nodes, by names, such as its clock."},
+    {.name = "qemu",
+     .kind = VALUE_TEXT,
+     .offset = AT(board_device, qemu),
+     .fallback = "",
+     .derived = "empty",
+     .purpose = "QEMU's arguments that bring it about, separated by blanks."},
+    {.name = "qemu_file",
+     .kind = VALUE_SIZE,
+     .offset = AT(board_device, qemu_file),
+     .minimum = MIB,
+     .multiple = MIB,
+     .derived = "no file",
+     .purpose = "For QEMU a file `NAME.img` of so many bytes is made, if it is not there."},
+};
+
+const struct schema board_device_schema = {
+    .heading = "A device that may be handed to a machine",
+    .purpose =
+        "Under a name in `devices` of the board file. In `node` and `nodes` a key is a property: "
+        "text or a list of text is a string list, a number or a list of numbers is cells, nothing "
+        "is a flag, a mapping is a node below. Among cells `'&NAME'` is the phandle of the node "
+        "NAME, the device's or one of `nodes`.",
+    TABLE(board_device_keys),
 };
 
 static const char *const qemu_start_words[] = {"loader", "kernel", NULL};

@@ -32,8 +32,8 @@ CASES = {
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "kernel, initramfs, cmdline, hostname, router, console, start, priority, "
-                   "budget, period, monitor, disks, interfaces, switch, ip, gateway, mac, any_mac, "
-                   "vlan, trunk, path"]),
+                   "budget, period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, "
+                   "any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
     "key twice": ("vms:\n  a:\n    vcpus: 1\n    vcpus: 2\n",
@@ -320,7 +320,8 @@ CASES = {
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, kernel, "
                 "initramfs, cmdline, hostname, router, console, start, priority, budget, period, "
-                "monitor, disks, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, path"]),
+                "monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
+                "path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",
                     ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
                      "has 100 MiB: 34 MiB are left"]),
