@@ -15,11 +15,8 @@
  */
 
 #include "card.h"
+#include "gic.h"
 #include "guest.h"
-
-#define GICD 0x08000000UL
-#define GICC 0x08010000UL /* a GICv2's */
-#define GICR 0x080a0000UL /* a GICv3's, vCPU 0's */
 
 #define NOWHERE 0x0b000000UL /* nothing is here, nor at 0 */
 
@@ -52,44 +49,6 @@ void on_abort(struct saved *saved)
     saved->elr = (syndrome >> 26 & 0x3f) == 0x21 ? saved->x30 : saved->elr + 4;
 }
 
-/* ---- The interrupt controller: a GICv3 if the processor has its system registers ---- */
-
-static bool is_gicv3(void)
-{
-    uint64_t features;
-
-    __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(features));
-    return (features >> 24 & 0xf) != 0;
-}
-
-static void open_interface(void)
-{
-    if (is_gicv3()) {
-        __asm__ volatile("msr s3_0_c4_c6_0, %0; msr s3_0_c12_c12_7, %1; isb" /* ICC_PMR, IGRPEN1 */
-                         ::"r"(0xffUL),
-                         "r"(1UL));
-    } else {
-        write32(GICC + 4, 0xff);
-        write32(GICC, 7); /* both groups, and both are acknowledged in one way */
-    }
-}
-
-static uint32_t end_interrupt(void)
-{
-    uint64_t id;
-
-    if (is_gicv3()) {
-        __asm__ volatile("mrs %0, s3_0_c12_c12_0; msr s3_0_c12_c12_1, %0"
-                         : "=r"(id)); /* IAR1, EOIR1 */
-        return (uint32_t)id;
-    }
-    id = read32(GICC + 0xc); /* GICC_IAR */
-    if ((id & 0x3ff) < 1020) {
-        write32(GICC + 0x10, (uint32_t)id); /* GICC_EOIR */
-    }
-    return (uint32_t)id;
-}
-
 /* As GICD_SGIR is written: the targets from bit 16, or with bit 25 the sender itself, vCPU 0. */
 static void send_sgi(uint32_t value)
 {
@@ -104,8 +63,9 @@ static void send_sgi(uint32_t value)
 
 void on_interrupt(void)
 {
-    uint32_t id = end_interrupt();
+    uint32_t id = take_interrupt();
 
+    end_interrupt(id);
     interrupts++;
     if ((id & 0x3ff) == 27) {
         __asm__ volatile("msr cntv_ctl_el0, xzr");
