@@ -74,6 +74,7 @@ static struct {
     uint32_t interrupts; /* that are enabled */
     uint32_t bus_width;  /* in the configuration */
     uint32_t phy;
+    bool phy_stuck; /* the management port does not become idle */
     uint32_t speed; /* in the configuration */
     bool link;
     uint64_t looked; /* at the link: the processor's counter */
@@ -124,11 +125,12 @@ static void set_interrupts(uint32_t bits, bool on)
 
 static bool await_management(void)
 {
-    for (uint32_t i = 0; i < IDLE_READS; i++) {
+    for (uint32_t i = 0; i < IDLE_READS && !card.phy_stuck; i++) {
         if ((read_register(GEM_NSR) & GEM_NSR_IDLE) != 0) {
             return true;
         }
     }
+    card.phy_stuck = true;
     return false;
 }
 
@@ -203,13 +205,17 @@ static uint32_t set_speed(uint32_t control)
     return (control & PHY_BMCR_100) != 0 ? GEM_NCFGR_SPD | speed : speed;
 }
 
-/* Look at the link. Without one the speed stays. */
+/* Look at the link. Without one the speed stays, and as long as it has been there all the time. */
 static void read_link(void)
 {
-    uint32_t status = phy_status(card.phy);
+    uint32_t status = read_phy(card.phy, PHY_BMSR);
     uint32_t control;
 
     card.looked = cpu_counter();
+    if (card.link && phy_is_there(status) && (status & PHY_BMSR_LINK) != 0) {
+        return;
+    }
+    status = phy_status(card.phy);
     card.link = phy_is_there(status) && (status & PHY_BMSR_LINK) != 0;
     if (!card.link) {
         return;
@@ -436,10 +442,9 @@ static uint32_t get16(const uint8_t *from)
 struct checksum {
     uint32_t start; /* of what it is computed of */
     uint32_t field; /* 0: it computes none */
-    uint32_t end;
 };
 
-/* Find the checksum that the card is sure to compute: TCP's or UDP's on an IPv4 not in fragments.
+/* Find the checksum that the card surely computes: TCP's or UDP's in an IPv4 packet that is whole.
  */
 static struct checksum find_checksum(const uint8_t *frame, uint32_t length)
 {
@@ -461,7 +466,7 @@ static struct checksum find_checksum(const uint8_t *frame, uint32_t length)
         (get16(ip + 6) & 0x3fffu) != 0) {
         return none;
     }
-    struct checksum found = {.start = offset + header, .end = offset + total};
+    struct checksum found = {.start = offset + header};
     if (ip[9] == 6 && total - header >= 20) { /* TCP */
         found.field = found.start + 16;
     } else if (ip[9] == 17 && total - header >= 8 &&
@@ -482,7 +487,7 @@ static void prepare_checksum(const struct virtio_net_hdr_v1 *header, uint8_t *fr
 
     if ((header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 &&
         (found.field == 0 || found.start != header->csum_start ||
-         found.field != found.start + header->csum_offset || found.end != length)) {
+         found.field != found.start + header->csum_offset)) {
         offload_complete(header, frame, length);
     }
     if (found.field != 0) {
@@ -656,6 +661,7 @@ static void look_at_link(void)
     if (cpu_counter() - card.looked < cpu_counter_frequency() / 2) {
         return;
     }
+    card.phy_stuck = false;
     read_link();
     if (card.speed != speed) {
         write_register(GEM_NCR, GEM_NCR_MPE);
