@@ -50,7 +50,7 @@
 #define MEASURE_EXPONENT  5u
 #define MEASURE_PART      500u
 #define MEASURE_TOLERANCE 1024u
-#define MEASURE_TRIES     8u
+#define MEASURE_TRIES     64u
 
 /*
  * An interval is longer by this part than the time that is to pass, which is more than the
@@ -116,7 +116,7 @@ static bool sample_change(struct sample *sample, uint64_t patience)
     return sample->value != before;
 }
 
-/* The rate, or 0 if the counter does not count. */
+/* The rate, or 0 if the counter does not count, or was not looked at in time. */
 static uint64_t measure_once(void)
 {
     uint64_t duration = cpu_counter_frequency() / MEASURE_PART;
@@ -131,6 +131,10 @@ static uint64_t measure_once(void)
             return 0;
         }
     } while (last.time - first.time < duration);
+
+    if (last.time - first.time > 2 * duration) {
+        return 0; /* an emulator stood still meanwhile, and the counter may have wrapped */
+    }
 
     uint64_t counts = (uint64_t)((last.value - first.value) & ttc.width) << MEASURE_EXPONENT;
 
@@ -151,7 +155,7 @@ static uint64_t measure(void)
         if (rate != 0 && difference <= rate / MEASURE_TOLERANCE) {
             return rate;
         }
-        before = rate;
+        before = rate != 0 ? rate : before;
     }
     return 0;
 }
