@@ -971,6 +971,75 @@ static void a_parked_vm_can_be_reset_and_stopped(void **state)
     vgic_set_level(SPI, false);
 }
 
+/* ---- A device that is handed to the machine ---- */
+
+static void end_forwarded(void)
+{
+    int index = fake_find_lr(0, FAKE_VM_FORWARD_INTID);
+
+    assert_true(index >= 0);
+    fake_eoi(0, (unsigned)index);
+}
+
+static void a_device_of_the_boards_wakes_its_machine(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    notified(FAKE_VM_FORWARD_CHANNEL);
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 0);
+    end_forwarded();
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 1);
+}
+
+static void a_device_interrupts_a_machine_that_is_off_once(void **state)
+{
+    (void)state;
+    fake_vm_start(1, true);
+    notified(FAKE_VM_FORWARD_CHANNEL);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 0);
+    fake_vm_type("\r");
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 0);
+    enable_interrupts(1); /* the driver that has set the device up looks whether it interrupts */
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 1);
+    notified(FAKE_VM_FORWARD_CHANNEL);
+    vm_restart();
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 2);
+    notified(FAKE_VM_FORWARD_CHANNEL);
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 2);
+}
+
+/* It interrupts again at each end. The machine pays, and while it does there is no end. */
+static void a_device_that_storms_is_its_machines_loss(void **state)
+{
+    uint64_t millisecond, begin;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    millisecond = fake.frequency / 1000;
+    begin = fake.counter;
+    notified(FAKE_VM_FORWARD_CHANNEL);
+    while (fake.vcpu[0].running) {
+        assert_in_range(fake.counter - begin, 0, 4 * millisecond);
+        fake.counter += millisecond / 100;
+        end_forwarded();
+        notified(FAKE_VM_FORWARD_CHANNEL);
+    }
+    begin = fake.irq_acks[FAKE_VM_FORWARD_CHANNEL];
+    fake.counter += millisecond;
+    assert_false(fake.vcpu[0].running);
+    assert_true(fake_find_lr(0, FAKE_VM_FORWARD_INTID) >= 0);
+    assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], begin);
+    turn_passes(2 * millisecond);
+    assert_true(fake.vcpu[0].running);
+    end_forwarded();
+}
+
 static void parking_sends_an_unfinished_line(void **state)
 {
     struct mmio_access access = {.width = 1, .write = true, .value = '>'};
@@ -1026,6 +1095,9 @@ int main(void)
         cmocka_unit_test(a_fault_that_would_be_answered_is_held_as_well),
         cmocka_unit_test(a_limited_machine_is_held_at_an_exit_that_is_handled),
         cmocka_unit_test(a_parked_vm_can_be_reset_and_stopped),
+        cmocka_unit_test(a_device_of_the_boards_wakes_its_machine),
+        cmocka_unit_test(a_device_interrupts_a_machine_that_is_off_once),
+        cmocka_unit_test(a_device_that_storms_is_its_machines_loss),
         cmocka_unit_test(parking_sends_an_unfinished_line),
     };
 

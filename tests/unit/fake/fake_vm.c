@@ -51,7 +51,8 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
     .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gic_version = 2, .gicd_gpa = FAKE_VM_GICD_GPA,    \
     .secret = secret, .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                    \
     .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,            \
-    .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL,                                  \
+    .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL, .forward_count = 1,              \
+    .forwards = {{.channel = FAKE_VM_FORWARD_CHANNEL, .intid = FAKE_VM_FORWARD_INTID}},            \
     .console = {                                                                                   \
         .present = true,                                                                           \
         .channel = FAKE_VM_CONSOLE_CHANNEL,                                                        \
@@ -176,6 +177,7 @@ static void start(struct vmm_config wanted)
     vcpu_init(config.vcpu_count);
     idle_init(config.vcpu_core);
     vgic_init(config.gic_version, config.vcpu_count);
+    assert_true(vgic_forward(&config.forwards[0]));
     timer_init(config.timer_channel);
     throttle_init(&config);
     pace_init(true, config.has_equals);

@@ -23,6 +23,8 @@
 #define FAKE_VM_TIMER_CHANNEL   3u
 #define FAKE_VM_CONSOLE_CHANNEL 4u
 #define FAKE_VM_TURN_CHANNEL    5u
+#define FAKE_VM_FORWARD_CHANNEL 6u
+#define FAKE_VM_FORWARD_INTID   50u /* level-sensitive */
 
 struct fake_vm {
     uint8_t *ram;
