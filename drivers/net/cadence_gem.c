@@ -365,6 +365,16 @@ static const char *place_buffers(const struct chip_memory *buffers, const struct
     return NULL;
 }
 
+/*
+ * Whoever has zeroed the memory may have done so in a cache. What it still holds would overwrite
+ * frames and descriptors later. Caches are maintained by address, whatever the mapping is.
+ */
+static void forget_caches(const struct chip_memory *rings)
+{
+    dma_invalidate(rings->start, rings->size);
+    dma_invalidate(card.rx, RX_ROOM);
+}
+
 const char *chip_start(uintptr_t registers, const struct chip_memory *buffers,
                        const struct chip_memory *rings, struct chip_info *info)
 {
@@ -388,7 +398,7 @@ const char *chip_start(uintptr_t registers, const struct chip_memory *buffers,
     }
     read_link();
     configure();
-    dma_invalidate(card.rx, RX_ROOM);
+    forget_caches(rings);
     set_rings();
     write_register(GEM_TI, TIMER_STEP);
     write_register(GEM_NCR, RUNNING);

@@ -81,12 +81,15 @@ uint64_t cpu_counter_frequency(void)
     return 1000000;
 }
 
-/* One of the receive buffers and then the transmit buffers, or all of the former at the start. */
+/*
+ * One of the receive buffers and then the transmit buffers; at the start all of the former, and the
+ * descriptors.
+ */
 static void require_buffer(const void *start, size_t size)
 {
     uintptr_t offset = (uintptr_t)start - (uintptr_t)dma;
 
-    require((offset == 0 && size == 512u * BUFFER) ||
+    require((offset == 0 && size == 512u * BUFFER) || (start == rings && size == sizeof(rings)) ||
             (offset < (512u + 256u) * BUFFER && size <= BUFFER - offset % BUFFER));
 }
 

@@ -37,8 +37,10 @@ class Uplink:
         self.size = size  # how much each way
 
 
-@pytest.fixture(scope="module", params=[
-    pytest.param(board, marks=conftest.marks_of(board)) for board in BOARDS])
+EACH_BOARD = [pytest.param(board, marks=conftest.marks_of(board)) for board in BOARDS]
+
+
+@pytest.fixture(scope="module", params=EACH_BOARD)
 def uplink(request, tmp_path_factory):
     port = free_port()  # 2222 may be somebody else's
     text = (conftest.ROOT / "systems" / "uplink.yaml").read_text()
@@ -152,14 +154,15 @@ def received(system):
     return int(system.output(0, "cat /sys/class/net/eth0/statistics/rx_packets"))
 
 
-def test_storm(boot):
+@pytest.mark.parametrize("board", EACH_BOARD)
+def test_storm(boot, board):
     """Broadcasts as fast as the board takes them: the machines still reach each other, all of it."""
     path = conftest.HERE / "storm.yaml"
-    conftest.build(path)
-    cable = wire.Wire(conftest.directory_of(path))
+    conftest.build(path, MICROKIT_BOARD=board)
+    cable = wire.Wire(conftest.directory_of(path, MICROKIT_BOARD=board))
     try:
         with wire.Reader(cable):
-            system = boot(path)
+            system = boot(path, MICROKIT_BOARD=board)
             system.login(1)
             system.login(0)
             ping = "ping -c 50 -i 0.1 -W 5 192.168.1.2"

@@ -581,6 +581,19 @@ static void it_is_set_up(void **state)
     assert_int_equal(idle->control, GEM_TX_USED | GEM_TX_WRAP);
 }
 
+/* Whoever zeroed the memory of descriptors may have left that in a cache. */
+static void descriptors_are_invalidated_first(void **state)
+{
+    (void)state;
+    fake_dma_reset();
+    fake_dma_add(rings, RINGS_PADDR, sizeof(rings));
+    memset(rings, 0xdb, sizeof(rings));
+    fake_dma_add(dma, DMA_PADDR, sizeof(dma));
+    init();
+    assert_memory_equal(fake_dma_at(RINGS_PADDR, 16), "\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb", 8);
+    assert_int_equal(descriptor_at(RINGS_PADDR)->address, (uint32_t)DMA_PADDR);
+}
+
 static void expect_no_card(const char *cause)
 {
     begin();
@@ -1239,6 +1252,7 @@ int main(void)
         cmocka_unit_test_prestate_setup_teardown(name, set_up, tear_down, &clears_by_read)
     const struct CMUnitTest tests[] = {
         CASE(it_is_set_up),
+        CASE(descriptors_are_invalidated_first),
         CASE(without_a_card_the_port_stays_down),
         CASE(link_goes_down_and_up),
         CASE(link_at_start_may_come_later),
