@@ -443,6 +443,36 @@ def test_disks(generate):
     assert "file=disk.img" in result.read("qemu.args")
 
 
+def test_disk_on_an_sd_card(generate):
+    """Monitors maintain the caches, QEMU has another drive, and an image whose size is a power of two."""
+    text = "vms:\n  a: {memory: 96 MiB, disks: [64 MiB, 8 MiB]}\n  b: {memory: 64 MiB, disks: [1 MiB]}\n"
+    generate.board = ROOT / "boards" / "zcu102.yaml"
+    result = generate(text)
+    assert result.errors == []
+    disk = summary_of(result)["disk"]
+    assert disk["size"] == 512 << 20  # behind the firmware's 255 MiB
+    assert sum(s["size"] for s in disk["slices"]) == 73 << 20
+    check_system(system_of(result))
+    assert result.read("config/vmm_a.c").count(".noncoherent = true") == 2
+    assert result.read("config/vmm_b.c").count(".noncoherent = true") == 1
+    assert "no_protect_switch" not in result.read("config/block_driver.c")
+    assert "-drive\nif=sd,index=1,format=raw,file=disk.img\n" in result.read("qemu.args")
+
+    board = (ROOT / "boards" / "zcu102.yaml").read_text()
+    generate.board = generate.directory / "zcu102.yaml"
+    generate.board.write_text(board.replace("driver: sdhci", "driver: sdhci\n  coherent: yes"))
+    assert ".noncoherent" not in generate(text).read("config/vmm_a.c")
+    generate.board.write_text(board.replace("driver: sdhci", "driver: virtio_blk\n  coherent: no"))
+    assert ".noncoherent" in generate(text).read("config/vmm_a.c")
+
+    for name in ("kria_k26", "ultra96v2"):
+        generate.board = ROOT / "boards" / f"{name}.yaml"
+        result = generate(text)
+        assert result.errors == []
+        assert ".no_protect_switch = true" in result.read("config/block_driver.c")
+        assert summary_of(result)["disk"]["size"] == (255 + 75) << 20  # which nothing emulates
+
+
 def test_search(generate):
     (generate.directory / "sub").mkdir()
     (generate.directory / "sub" / "own").write_bytes(image())
