@@ -10,53 +10,35 @@
 
 static const char *abort_cause(uint64_t esr)
 {
-    switch (FSC_TYPE(ISS_FSC(esr))) {
-    case FSC_ADDRESS_SIZE:
-        return "address size fault";
-    case FSC_TRANSLATION:
-        return "nothing is mapped there";
-    case FSC_ACCESS_FLAG:
-        return "access flag fault";
-    case FSC_PERMISSION:
-        return "no permission";
-    case FSC_EXTERNAL:
-    case FSC_EXTERNAL_WALK:
-        return "external abort";
-    case FSC_TYPE(FSC_ALIGNMENT):
-        return "misaligned";
-    default:
-        return "abort";
-    }
+    static const char *const causes[64] = {
+        [FSC_ADDRESS_SIZE] = "address size fault", [FSC_TRANSLATION] = "nothing is mapped there",
+        [FSC_ACCESS_FLAG] = "access flag fault",   [FSC_PERMISSION] = "no permission",
+        [FSC_EXTERNAL] = "external abort",         [FSC_EXTERNAL_WALK] = "external abort",
+        [FSC_TYPE(FSC_ALIGNMENT)] = "misaligned",
+    };
+    const char *cause = causes[FSC_TYPE(ISS_FSC(esr))];
+
+    return cause != NULL ? cause : "abort";
 }
 
 static const char *exception_cause(uint64_t esr)
 {
-    switch (ESR_EC(esr)) {
-    case EC_UNKNOWN:
-        return "undefined instruction";
-    case EC_WFX:
-        return "WFI or WFE";
-    case EC_FP:
-        return "FP or SIMD instruction, which it may not use";
-    case EC_SVC64:
-        return "unknown system call";
-    case EC_SYS64:
-        return "access to a system register";
-    case EC_ILLEGAL_STATE:
-        return "illegal execution state";
-    case EC_PC_ALIGNMENT:
-        return "misaligned program counter";
-    case EC_SP_ALIGNMENT:
-        return "misaligned stack pointer";
-    case EC_FP_EXCEPTION:
-        return "floating-point exception";
-    case EC_SERROR:
-        return "asynchronous external abort";
-    case EC_BRK64:
-        return "BRK instruction";
-    default:
-        return "exception";
-    }
+    static const char *const causes[64] = {
+        [EC_UNKNOWN] = "undefined instruction",
+        [EC_WFX] = "WFI or WFE",
+        [EC_FP] = "FP or SIMD instruction, which it may not use",
+        [EC_SVC64] = "unknown system call",
+        [EC_SYS64] = "access to a system register",
+        [EC_ILLEGAL_STATE] = "illegal execution state",
+        [EC_PC_ALIGNMENT] = "misaligned program counter",
+        [EC_SP_ALIGNMENT] = "misaligned stack pointer",
+        [EC_FP_EXCEPTION] = "floating-point exception",
+        [EC_SERROR] = "asynchronous external abort",
+        [EC_BRK64] = "BRK instruction",
+    };
+    const char *cause = causes[ESR_EC(esr)];
+
+    return cause != NULL ? cause : "exception";
 }
 
 static void report_registers(const struct thread *thread)

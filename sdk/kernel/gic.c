@@ -7,6 +7,20 @@
 #include "smp.h"
 #include "uart.h"
 
+#define DEFAULT_PRIORITY 0x80808080u /* of four interrupts */
+
+void gic_reset(uint64_t registers, uint32_t first, uint32_t end)
+{
+    for (uint32_t intid = first; intid < end; intid += 32) {
+        mmio_write32(registers + bit_word(GICD_ICENABLER, intid), ~0u);
+        mmio_write32(registers + bit_word(GICD_ICPENDR, intid), ~0u);
+        mmio_write32(registers + bit_word(GICD_ICACTIVER, intid), ~0u);
+    }
+    for (uint32_t intid = first; intid < end; intid += 4) {
+        mmio_write32(registers + GICD_IPRIORITYR + intid, DEFAULT_PRIORITY);
+    }
+}
+
 void gic_enable(uint32_t intid, bool edge)
 {
     if (intid >= GIC_SPI_BASE) {

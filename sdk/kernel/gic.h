@@ -90,3 +90,9 @@ void gic_set_active(uint32_t intid);
  * interrupts.
  */
 void gic_init_virtual(uint32_t list_registers);
+
+/*
+ * All interrupts from `first` up to `end`, which is none of them, off, neither pending nor active,
+ * and of one priority. `registers` are those that gic_registers_of names.
+ */
+void gic_reset(uint64_t registers, uint32_t first, uint32_t end);

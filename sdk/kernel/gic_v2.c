@@ -8,34 +8,21 @@
 
 #include "uart.h"
 
-#define DEFAULT_PRIORITY 0x80u
-#define EVERY_BYTE       0x01010101u
-
 void gic_init(void)
 {
     uint32_t count = gic_intid_count();
 
     gicd_write(GICD_CTLR, 0);
-    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 32) {
-        gicd_write(bit_word(GICD_ICENABLER, intid), ~0u);
-        gicd_write(bit_word(GICD_ICPENDR, intid), ~0u);
-        gicd_write(bit_word(GICD_ICACTIVER, intid), ~0u);
-    }
+    gic_reset(BOARD_GICD, GIC_SPI_BASE, count);
     for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 4) {
-        gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
-        gicd_write(GICD_ITARGETSR + intid, EVERY_BYTE); /* to core 0 */
+        gicd_write(GICD_ITARGETSR + intid, 0x01010101u); /* to core 0 */
     }
     gicd_write(GICD_CTLR, GICD_CTLR_GROUP0);
 }
 
 void gic_init_cpu(uint32_t core)
 {
-    gicd_write(GICD_ICENABLER, ~0u);
-    gicd_write(GICD_ICPENDR, ~0u);
-    gicd_write(GICD_ICACTIVER, ~0u);
-    for (uint32_t intid = 0; intid < GIC_SPI_BASE; intid += 4) {
-        gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
-    }
+    gic_reset(BOARD_GICD, 0, GIC_SPI_BASE);
     /* Its bit in ITARGETSR, which a GIC for a single core reads as 0. */
     if ((gicd_read(GICD_ITARGETSR) & 0xff & ~(1u << core)) != 0) {
         panic("core %u is not the GIC's CPU interface %u", (uint64_t)core, (uint64_t)core);

@@ -15,9 +15,6 @@
 #include "smp.h"
 #include "uart.h"
 
-#define DEFAULT_PRIORITY 0x80u
-#define EVERY_BYTE       0x01010101u
-
 #define ICC_PMR_EL1     s3_0_c4_c6_0
 #define ICC_BPR1_EL1    s3_0_c12_c12_3
 #define ICC_CTLR_EL1    s3_0_c12_c12_4
@@ -68,13 +65,8 @@ void gic_init(void)
     await_clear(BOARD_GICD + GICD_CTLR, CTLR_RWP);
     for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 32) {
         gicd_write(bit_word(GICD_IGROUPR, intid), ~0u);
-        gicd_write(bit_word(GICD_ICENABLER, intid), ~0u);
-        gicd_write(bit_word(GICD_ICPENDR, intid), ~0u);
-        gicd_write(bit_word(GICD_ICACTIVER, intid), ~0u);
     }
-    for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 4) {
-        gicd_write(GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
-    }
+    gic_reset(BOARD_GICD, GIC_SPI_BASE, count);
     gicd_write(GICD_CTLR, GICD_CTLR_ARE | CTLR_GROUP1);
     await_clear(BOARD_GICD + GICD_CTLR, CTLR_RWP);
     for (uint32_t intid = GIC_SPI_BASE; intid < count; intid++) {
@@ -113,12 +105,7 @@ static void init_private(uint64_t frame)
     mmio_write32(frame + GICR_WAKER, mmio_read32(frame + GICR_WAKER) & ~GICR_WAKER_PROCESSOR_SLEEP);
     await_clear(frame + GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP);
     mmio_write32(interrupts + GICD_IGROUPR, ~0u);
-    mmio_write32(interrupts + GICD_ICENABLER, ~0u);
-    mmio_write32(interrupts + GICD_ICPENDR, ~0u);
-    mmio_write32(interrupts + GICD_ICACTIVER, ~0u);
-    for (uint32_t intid = 0; intid < GIC_SPI_BASE; intid += 4) {
-        mmio_write32(interrupts + GICD_IPRIORITYR + intid, DEFAULT_PRIORITY * EVERY_BYTE);
-    }
+    gic_reset(interrupts, 0, GIC_SPI_BASE);
     await_clear(frame + GICR_CTLR, 1u << 3); /* RWP */
 }
 

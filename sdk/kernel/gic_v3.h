@@ -16,10 +16,9 @@
 #define ICH_HCR_EL2   s3_4_c12_c11_0
 #define ICH_EISR_EL2  s3_4_c12_c11_3
 #define ICH_VMCR_EL2  s3_4_c12_c11_7
-#define ICH_LR0_EL2   s3_4_c12_c12_0
-#define ICH_LR1_EL2   s3_4_c12_c12_1
-#define ICH_LR2_EL2   s3_4_c12_c12_2
-#define ICH_LR3_EL2   s3_4_c12_c12_3
+
+/* ICH_LR<n>_EL2. */
+#define GICH_FOR_EACH_LR(X) X(0) X(1) X(2) X(3)
 
 #define ICH_HCR_EN 1u
 
@@ -78,31 +77,22 @@ uint64_t gic_registers_of(uint32_t intid);
 static inline gich_lr gich_read_lr(uint64_t index)
 {
     switch (index) {
-    case 0:
-        return read_sysreg(ICH_LR0_EL2);
-    case 1:
-        return read_sysreg(ICH_LR1_EL2);
-    case 2:
-        return read_sysreg(ICH_LR2_EL2);
-    default:
-        return read_sysreg(ICH_LR3_EL2);
+#define READ_LR(n)                                                                                 \
+    case n:                                                                                        \
+        return read_sysreg(s3_4_c12_c12_##n);
+        GICH_FOR_EACH_LR(READ_LR)
     }
+    return 0;
 }
 
 static inline void gich_write_lr(uint64_t index, gich_lr lr)
 {
     switch (index) {
-    case 0:
-        write_sysreg(ICH_LR0_EL2, lr);
+#define WRITE_LR(n)                                                                                \
+    case n:                                                                                        \
+        write_sysreg(s3_4_c12_c12_##n, lr);                                                        \
         break;
-    case 1:
-        write_sysreg(ICH_LR1_EL2, lr);
-        break;
-    case 2:
-        write_sysreg(ICH_LR2_EL2, lr);
-        break;
-    default:
-        write_sysreg(ICH_LR3_EL2, lr);
+        GICH_FOR_EACH_LR(WRITE_LR)
     }
 }
 

@@ -159,24 +159,24 @@ struct result sys_call(uint64_t cap, uint64_t info)
     return success;
 }
 
-struct result sys_recv(uint64_t source, uint64_t unused)
+static inline struct result receive(uint64_t source, uint64_t unused, bool wait, uint64_t number)
 {
     struct cpu *cpu = this_cpu();
 
     if (unlikely(source != CAP_INPUT)) {
-        return cap_fault(source, true, (struct result){source, unused}, seL4_SysRecv);
+        return cap_fault(source, true, (struct result){source, unused}, number);
     }
-    return ipc_receive(cpu, cpu->current, true, NULL);
+    return ipc_receive(cpu, cpu->current, wait, NULL);
+}
+
+struct result sys_recv(uint64_t source, uint64_t unused)
+{
+    return receive(source, unused, true, seL4_SysRecv);
 }
 
 struct result sys_nbrecv(uint64_t source, uint64_t unused)
 {
-    struct cpu *cpu = this_cpu();
-
-    if (unlikely(source != CAP_INPUT)) {
-        return cap_fault(source, true, (struct result){source, unused}, seL4_SysNBRecv);
-    }
-    return ipc_receive(cpu, cpu->current, false, NULL);
+    return receive(source, unused, false, seL4_SysNBRecv);
 }
 
 struct result sys_reply_recv(uint64_t source, uint64_t info, uint64_t reply)
@@ -438,6 +438,16 @@ static inline bool is_loaded_elsewhere(const struct cpu *cpu, const struct threa
     return smp_is_remote(cpu, thread) && thread->cpu->vcpu_loaded == thread;
 }
 
+/* Have a vCPU's core do it. */
+static inline struct result execute_there(struct cpu *cpu, request_function function,
+                                          struct thread *thread, uint64_t first, uint64_t second)
+{
+    struct request request = {cpu->current, thread, {first, second}, success};
+
+    smp_call(thread->cpu, function, &request);
+    return request.result;
+}
+
 static inline void do_inject(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
@@ -454,10 +464,7 @@ struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
         return bad_capability(cap, interrupt, seL4_SysVCPUInject);
     }
     if (is_loaded_elsewhere(cpu, thread)) {
-        struct request request = {cpu->current, thread, {interrupt}, success};
-
-        smp_call(thread->cpu, do_inject, &request);
-        return request.result;
+        return execute_there(cpu, do_inject, thread, interrupt, 0);
     }
     return error(vcpu_inject(smp_core_of(cpu, thread), thread, interrupt));
 }
@@ -481,10 +488,7 @@ struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
         return bad_capability(cap, reg, seL4_SysVCPURead);
     }
     if (is_loaded_elsewhere(cpu, thread)) {
-        struct request request = {cpu->current, thread, {reg}, success};
-
-        smp_call(thread->cpu, do_read, &request);
-        return request.result;
+        return execute_there(cpu, do_read, thread, reg, 0);
     }
     result.x0 = vcpu_read_register(smp_core_of(cpu, thread), thread, reg, &result.x1);
     return result;
@@ -508,10 +512,7 @@ struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
         return bad_capability(cap, reg, seL4_SysVCPUWrite);
     }
     if (is_loaded_elsewhere(cpu, thread)) {
-        struct request request = {cpu->current, thread, {reg, value}, success};
-
-        smp_call(thread->cpu, do_write, &request);
-        return request.result;
+        return execute_there(cpu, do_write, thread, reg, value);
     }
     return error(vcpu_write_register(smp_core_of(cpu, thread), thread, reg, value));
 }
@@ -534,10 +535,7 @@ struct result sys_vcpu_ack_vppi(uint64_t cap, uint64_t intid)
     }
     /* Most often it waits in a fault. */
     if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
-        struct request request = {cpu->current, thread, {intid}, success};
-
-        smp_call(thread->cpu, do_ack_vppi, &request);
-        return request.result;
+        return execute_there(cpu, do_ack_vppi, thread, intid, 0);
     }
     return error(vcpu_ack_vppi(thread, intid));
 }

@@ -6,34 +6,22 @@
 #include "board.h"
 #include "registers.h"
 
-static bool is_debug(uint64_t esr)
+/* Registers of debugging, performance counters, implementation-defined ones, ACTLR_EL1. */
+static bool is_withheld(uint64_t esr)
 {
-    return ISS_OP0(esr) == 2;
-}
-
-static bool is_performance(uint64_t esr)
-{
+    unsigned op0 = ISS_OP0(esr);
     unsigned crn = ISS_CRN(esr);
     unsigned crm = ISS_CRM(esr);
 
-    if (ISS_OP0(esr) != 3) {
-        return false;
+    if (op0 == 2 || ((op0 == 3 || op0 == 1) && (crn == 11 || crn == 15))) {
+        return true;
     }
-    if (ISS_OP1(esr) == 0) {
-        return crn == 9 && crm == 14; /* PMINTENSET_EL1, PMINTENCLR_EL1 */
+    if (op0 == 3 && ISS_OP1(esr) == 0) {
+        /* PMINTENSET_EL1 and PMINTENCLR_EL1; ACTLR_EL1, which is one of seL4_VCPUReg */
+        return (crn == 9 && crm == 14) || (crn == 1 && crm == 0);
     }
-    return ISS_OP1(esr) == 3 && ((crn == 9 && crm >= 12 && crm <= 14) || (crn == 14 && crm >= 8));
-}
-
-static bool is_implementation_defined(uint64_t esr)
-{
-    return (ISS_OP0(esr) == 3 || ISS_OP0(esr) == 1) && (ISS_CRN(esr) == 11 || ISS_CRN(esr) == 15);
-}
-
-/* ACTLR_EL1, which is one of seL4_VCPUReg. */
-static bool is_auxiliary_control(uint64_t esr)
-{
-    return ISS_OP0(esr) == 3 && ISS_OP1(esr) == 0 && ISS_CRN(esr) == 1 && ISS_CRM(esr) == 0;
+    return op0 == 3 && ISS_OP1(esr) == 3 &&
+           ((crn == 9 && crm >= 12 && crm <= 14) || (crn == 14 && crm >= 8));
 }
 
 /* The mask of a field of four bits, by its lowest bit. */
@@ -122,8 +110,7 @@ bool sysreg_emulate(struct thread *thread, uint64_t esr)
     } else if (is_set_way(esr)) {
         /* Lines of other threads, too: so they are cleaned. It costs the guest a trap for each. */
         __asm__ volatile("dc cisw, %0" : : "r"(register_read(thread, ISS_RT(esr))) : "memory");
-    } else if (!is_debug(esr) && !is_performance(esr) && !is_implementation_defined(esr) &&
-               !is_auxiliary_control(esr)) {
+    } else if (!is_withheld(esr)) {
         return false;
     }
     if (esr & ISS_READ) {
