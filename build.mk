@@ -196,6 +196,12 @@ $(ELF): $(IMAGE)
 	$(Q)cd $(OUT) && $(CROSS)ld -N -o loader.elf -b binary loader.img \
 	    --section-start=.data=$(ELF_ADDRESS) -e $(ELF_ADDRESS)
 
+# The same behind the head of an arm64 Image, for a machine that enters only such a file at EL2.
+HEADED := $(if $(HEAD_ADDRESS),$(OUT)/loader.Image)
+$(HEADED): $(IMAGE) $(ROOT)/tools/image_head.S
+	$(Q)$(CROSS)gcc -c -DADDRESS=$(HEAD_ADDRESS) -I$(OUT) -o $@.o $(ROOT)/tools/image_head.S && \
+	    $(CROSS)objcopy -O binary $@.o $@ && rm $@.o
+
 # The command that boots the image, for people and for tests. It passes its arguments to QEMU. Without
 # -audio newer QEMUs (8.2 and later) want a driver for boards that have a sound device; older ones do not know it so.
 RUN := $(OUT)/run
@@ -257,7 +263,7 @@ peer:
 
 # ---- What can be asked for -----------------------------------------------------------------------
 
-image: $(IMAGE) $(ELF) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(DEVICE_IMAGES) $(PEER_LINK)
+image: $(IMAGE) $(ELF) $(HEADED) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(DEVICE_IMAGES) $(PEER_LINK)
 
 # A board that QEMU does not have can only be built for.
 emulated: $(OUT)/system.mk

@@ -42,7 +42,8 @@ CONFIGS = {"kernel": ("release", "smp-debug")}
 BOARD = ("IN_QEMU=1", "MEMORY_BASE=0x40000000", "MEMORY_SIZE=0x80000000", "LOAD_ADDRESS=0x70000000",
          "CORE_IDS=0,1,2,3", "GIC_INTIDS=288", "GICD=0x8000000", "UART=0x9000000")
 BOARDS = {"release": (*BOARD, "GIC_VERSION=2", "GICC=0x8010000", "GICH=0x8030000", "UART_CHIP=UART_PL011"),
-          "smp-debug": (*BOARD, "GIC_VERSION=3", "GICR=0x80a0000", "UART_CHIP=UART_CADENCE")}
+          "smp-debug": (*BOARD, "GIC_VERSION=3", "GICR=0x80a0000", "UART_CHIP=UART_CADENCE",
+                        "RELEASE_ADDRESSES=0xd8,0xe0,0xe8,0xf0")}
 CONFIGS_OF_OTHERS = ("release",)
 
 

@@ -18,11 +18,12 @@ static void define_wanted(const struct board *board, struct buffer *out, const c
     define(out, name, setting->number);
 }
 
-static void define_core_ids(const struct board *board, struct buffer *out)
+static void define_per_core(const struct board *board, struct buffer *out, const char *name,
+                            const uint64_t *numbers)
 {
-    buffer_print(out, "#define BOARD_CORE_IDS");
+    buffer_print(out, "#define %s", name);
     for (uint64_t core = 0; core < board->settings.cores.number; core++) {
-        buffer_print(out, "%s 0x%" PRIx64, core == 0 ? "" : ",", board->core_ids[core]);
+        buffer_print(out, "%s 0x%" PRIx64, core == 0 ? "" : ",", numbers[core]);
     }
     buffer_print(out, "\n");
 }
@@ -50,7 +51,10 @@ void emit_kernel_header(const struct board *board, struct buffer *out)
     define(out, "BOARD_MEMORY_BASE", settings->memory_base.number);
     define(out, "BOARD_MEMORY_SIZE", settings->memory_size.number);
     define(out, "BOARD_LOAD_ADDRESS", settings->image_address.number);
-    define_core_ids(board, out);
+    define_per_core(board, out, "BOARD_CORE_IDS", board->core_ids);
+    if (settings->release_addresses.line != 0) {
+        define_per_core(board, out, "BOARD_RELEASE_ADDRESSES", board->release_addresses);
+    }
     define(out, "BOARD_GIC_VERSION", gic->version.number);
     define(out, "BOARD_GIC_INTIDS", gic->interrupts.number);
     define_wanted(board, out, "BOARD_GICD", "distributor", &gic->distributor);

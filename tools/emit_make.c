@@ -35,6 +35,9 @@ static const char head[] =
     "#                size of its partition there, MiB; unset: the board's file does not say\n"
     "# DEVICE_FILES   FILE:BYTES of each file to be made for QEMU's devices that are handed to "
     "machines\n"
+    "# HEAD_ADDRESS   where QEMU wants it behind the head of an arm64 Image, loader.Image; unset: "
+    "it\n"
+    "#                does not\n"
     "# PEER           the system at the other end of the uplink's cable; unset: none. Its "
     "directory is\n"
     "#                to be beside this file as `peer`\n"
@@ -167,6 +170,9 @@ void emit_make(const struct layout *layout, struct buffer *out)
                      (uint64_t)(board->boot.partition.number / MIB));
     }
     emit_device_files(layout->system, out);
+    if (board->qemu.start.number == QEMU_START_IMAGE) {
+        buffer_print(out, "HEAD_ADDRESS := 0x%" PRIx64 "\n", board->settings.image_address.number);
+    }
     if (layout->uplink.driver != NULL && layout->system->uplink.settings.to.line != 0) {
         buffer_print(out, "PEER := %s\n", layout->system->uplink.settings.to.text);
     }
@@ -195,6 +201,11 @@ static uint64_t cores_started(const struct system *system)
 {
     uint64_t cores = system->settings.cores.number;
     const struct options *options = system->options;
+    const struct setting *always = &system->board.qemu.cores;
+
+    if (always->line != 0) {
+        return always->number;
+    }
     uint64_t started = options->knows_sdk && !options->sdk_bundled ? options->sdk_cores : 0;
 
     return started > cores ? started : cores;
@@ -223,6 +234,8 @@ void emit_qemu(const struct layout *layout, struct buffer *out)
     buffer_print(out, "-m\n%" PRIu64 "M\n", memory_mebibytes(layout));
     if (board->qemu.start.number == QEMU_START_KERNEL) {
         buffer_print(out, "-kernel\nloader.elf\n");
+    } else if (board->qemu.start.number == QEMU_START_IMAGE) {
+        buffer_print(out, "-kernel\nloader.Image\n");
     } else {
         buffer_print(out, "-device\nloader,file=loader.img,addr=0x%" PRIx64 ",cpu-num=0\n",
                      board->settings.image_address.number);

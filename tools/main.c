@@ -126,7 +126,7 @@ static int generate(const struct options *options)
 {
     struct system *system = memory_new(sizeof(*system));
 
-    board_read(&system->board, options->board_path, options->memory);
+    board_read(&system->board, options->board_path, options->memory, !options->sdk_bundled);
     struct yaml_file *file = yaml_file_load(options->system_path);
     if (file == NULL) {
         return finish(EXIT_FAILURE);
@@ -197,7 +197,7 @@ static int list_boards(char *const *paths)
     for (; *paths != NULL; paths++) {
         struct board *board = memory_new(sizeof(*board));
 
-        board_read(board, *paths, NULL);
+        board_read(board, *paths, NULL, false);
         printf("%-24s %s\n", board->name, board->settings.description.text);
     }
     return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -212,7 +212,7 @@ static int kernel_header(char *const *paths)
         fprintf(stderr, "braid-gen: name one board file\n%s", usage);
         return finish(EXIT_USAGE);
     }
-    board_read(board, paths[0], NULL);
+    board_read(board, paths[0], NULL, false);
     if (error_count() == 0) {
         emit_kernel_header(board, &out);
     }

@@ -39,9 +39,11 @@ struct board_settings {
     struct setting image_address;
     struct setting cores;
     struct setting core_ids;
+    struct setting release_addresses;
     struct setting cpu;
     struct setting uart;
     struct setting timer;
+    struct setting official_timer;
     struct setting gic;
     struct setting disk;
     struct setting network;
@@ -102,7 +104,6 @@ struct gic_settings {
     struct setting interrupts;
 };
 
-/* How QEMU gets the boot image: the words of `start`. */
 struct boot_settings {
     struct setting firmware; /* enum boot_firmware */
     struct setting partition;
@@ -110,12 +111,14 @@ struct boot_settings {
 
 enum boot_firmware { BOOT_U_BOOT, BOOT_RASPBERRY_PI };
 
-enum qemu_start { QEMU_START_LOADER, QEMU_START_KERNEL };
+/* How QEMU gets the boot image: the words of `start`. */
+enum qemu_start { QEMU_START_LOADER, QEMU_START_KERNEL, QEMU_START_IMAGE };
 
 struct qemu_settings {
     struct setting machine;
     struct setting cpu;
     struct setting memory;
+    struct setting cores;
     struct setting start;
     struct setting official_machine; /* these two are for official SDKs */
     struct setting official_version;
@@ -272,7 +275,8 @@ struct board {
     struct board_network_settings network;
     struct boot_settings boot;
     struct qemu_settings qemu;
-    uint64_t core_ids[CORES_MAX]; /* what PSCI knows each core by */
+    uint64_t core_ids[CORES_MAX];          /* what PSCI knows each core by */
+    uint64_t release_addresses[CORES_MAX]; /* only if that setting is given */
     struct LIST(struct board_device *) devices;
 };
 

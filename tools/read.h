@@ -8,8 +8,11 @@
  * but it must be laid out only if error_count() is 0.
  */
 
-/* `memory`, unless NULL, replaces what the file says of the board's memory. */
-void board_read(struct board *board, const char *path, const char *memory);
+/*
+ * `memory`, unless NULL, replaces what the file says of the board's memory. `official` chooses what
+ * the board's file has for official SDKs.
+ */
+void board_read(struct board *board, const char *path, const char *memory, bool official);
 
 /*
  * Read the description in options->system_path: settings, switches and VMs. A VM with a `count`

@@ -85,24 +85,23 @@ static bool check_chip(const struct board *board, const struct setting *driver, 
 }
 
 /* The processor's own timer has no registers in memory. Every other one has. */
-static void check_timer(const struct board *board)
+static void check_timer(const struct board *board, const struct timer_settings *timer,
+                        const char *where, unsigned line)
 {
-    const struct timer_settings *timer = &board->timer;
-
-    check_page(board, &timer->address, "timer", "address", PAGE);
-    if (!check_chip(board, &timer->driver, "timer", "timer", "cntp", chips_timer)) {
+    check_page(board, &timer->address, where, "address", PAGE);
+    if (!check_chip(board, &timer->driver, where, "timer", "cntp", chips_timer)) {
         return;
     }
     bool in_processor = strcmp(timer->driver.text, "cntp") == 0;
 
     if (in_processor && timer->address.line != 0) {
-        error_at(board->path, timer->address.line, "timer",
+        error_at(board->path, timer->address.line, where,
                  "address %s: 'cntp' is the processor's own timer and has none: leave it out",
                  timer->address.text);
     }
     if (!in_processor && timer->address.line == 0) {
-        error_at(board->path, board->settings.timer.line, "timer",
-                 "'address' is missing: where '%s' has its registers", timer->driver.text);
+        error_at(board->path, line, where, "'address' is missing: where '%s' has its registers",
+                 timer->driver.text);
     }
 }
 
@@ -117,7 +116,7 @@ static void complete_disk(struct board_disk_settings *disk)
 static void check_drivers(const struct board *board)
 {
     check_chip(board, &board->uart.driver, "uart", "uart", "pl011", chips_uart);
-    check_timer(board);
+    check_timer(board, &board->timer, "timer", board->settings.timer.line);
     check_chip(board, &board->disk.driver, "disk", "block", "virtio_blk", chips_block);
     check_chip(board, &board->network.driver, "network", "net", "virtio_net", chips_net);
 }
@@ -176,30 +175,48 @@ static void check_gic(const struct board *board)
     }
 }
 
-/* `core_ids`, or a number for each core. */
-static void read_core_ids(struct board *board, struct yaml_file *file)
+/* A list of one number for each core. `numbers` keeps what it has where there is an error. */
+static void read_per_core(const struct board *board, struct yaml_file *file,
+                          const struct setting *list, const struct schema_key *key,
+                          uint64_t *numbers)
 {
-    static const struct schema_key key = {.name = "core_ids", .kind = VALUE_COUNT};
-    const struct setting *ids = &board->settings.core_ids;
     uint64_t cores = board->settings.cores.number;
 
+    if (list->node == NULL) {
+        return;
+    }
+    if (list->node->type != YAML_SEQUENCE_NODE || yaml_item_count(list->node) != cores) {
+        error_at(board->path, list->line, "", "%s: must be a list of one number for each core",
+                 key->name);
+        return;
+    }
     for (uint64_t core = 0; core < cores; core++) {
+        yaml_node_t *node = yaml_node(file, list->node->data.sequence.items.start[core]);
+        struct setting item = {0};
+
+        if (schema_read_value(key, board->path, "", key->name, node, &item)) {
+            numbers[core] = item.number;
+        }
+    }
+}
+
+/* How the cores are known, and how they start. */
+static void read_cores(struct board *board, struct yaml_file *file)
+{
+    static const struct schema_key ids = {.name = "core_ids", .kind = VALUE_COUNT};
+    static const struct schema_key addresses = {.name = "release_addresses", .kind = VALUE_HEX};
+    const struct setting *list = &board->settings.release_addresses;
+
+    for (uint64_t core = 0; core < board->settings.cores.number; core++) {
         board->core_ids[core] = core;
     }
-    if (ids->node == NULL) {
-        return;
-    }
-    if (ids->node->type != YAML_SEQUENCE_NODE || yaml_item_count(ids->node) != cores) {
-        error_at(board->path, ids->line, "",
-                 "core_ids: must be a list of one number for each core");
-        return;
-    }
-    for (uint64_t core = 0; core < cores; core++) {
-        yaml_node_t *node = yaml_node(file, ids->node->data.sequence.items.start[core]);
-        struct setting id = {0};
-
-        if (schema_read_value(&key, board->path, "", "core_ids", node, &id)) {
-            board->core_ids[core] = id.number;
+    read_per_core(board, file, &board->settings.core_ids, &ids, board->core_ids);
+    read_per_core(board, file, list, &addresses, board->release_addresses);
+    for (uint64_t core = 0; core < board->settings.cores.number; core++) {
+        if (board->release_addresses[core] % 8 != 0) {
+            error_at(board->path, list->line, "",
+                     "release_addresses: 0x%llx is not a multiple of 8",
+                     (unsigned long long)board->release_addresses[core]);
         }
     }
 }
@@ -236,7 +253,23 @@ static void replace_memory(struct board *board, const char *memory)
     size->number = bytes;
 }
 
-void board_read(struct board *board, const char *path, const char *memory)
+/* On an official SDK another timer may take the place of the board's. */
+static void read_official_timer(struct board *board, struct yaml_file *file, bool official)
+{
+    const struct setting *setting = &board->settings.official_timer;
+    struct timer_settings timer;
+
+    if (setting->node == NULL) {
+        return;
+    }
+    read_part(file, setting, &timer_schema, "official_timer", &timer);
+    check_timer(board, &timer, "official_timer", setting->line);
+    if (official) {
+        board->timer = timer;
+    }
+}
+
+void board_read(struct board *board, const char *path, const char *memory, bool official)
 {
     board->path = path;
     board->name = name_of_path(path);
@@ -255,13 +288,14 @@ void board_read(struct board *board, const char *path, const char *memory)
     read_part(file, &settings->network, &board_network_schema, "network", &board->network);
     read_part(file, &settings->boot, &boot_schema, "boot", &board->boot);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
-    read_core_ids(board, file);
+    read_cores(board, file);
     if (memory != NULL) {
         replace_memory(board, memory);
     }
     complete_disk(&board->disk);
     check_memory(board);
     check_drivers(board);
+    read_official_timer(board, file, official);
     check_page(board, &board->uart.address, "uart", "address", 4096);
     check_page(board, &board->disk.address, "disk", "address", 4);
     check_page(board, &board->network.address, "network", "address", 4);

@@ -543,6 +543,13 @@ static const struct schema_key board_keys[] = {
      .shape = "list of numbers",
      .derived = "`[0, 1, ...]`",
      .purpose = "What PSCI knows each core by: the affinity fields of its MPIDR_EL1."},
+    {.name = "release_addresses",
+     .kind = VALUE_NODE,
+     .offset = AT(board, release_addresses),
+     .shape = "list of addresses",
+     .derived = "none: cores start by PSCI",
+     .purpose = "Where the bundled kernel writes to start each core, on a board without PSCI. The "
+                "cores wait for that in firmware's code (a spin table)."},
     {.name = "cpu",
      .kind = VALUE_TEXT,
      .offset = AT(board, cpu),
@@ -560,6 +567,13 @@ static const struct schema_key board_keys[] = {
      .required = true,
      .shape = "mapping",
      .purpose = "The clock that wakes sleeping machines."},
+    {.name = "official_timer",
+     .kind = VALUE_NODE,
+     .offset = AT(board, official_timer),
+     .shape = "mapping",
+     .derived = "`timer`",
+     .purpose = "The one on official SDKs, with the keys of `timer`, where seL4 keeps that one to "
+                "itself."},
     {.name = "gic",
      .kind = VALUE_NODE,
      .offset = AT(board, gic),
@@ -882,7 +896,7 @@ const struct schema board_device_schema = {
     TABLE(board_device_keys),
 };
 
-static const char *const qemu_start_words[] = {"loader", "kernel", NULL};
+static const char *const qemu_start_words[] = {"loader", "kernel", "image", NULL};
 
 static const struct schema_key qemu_keys[] = {
     {.name = "machine",
@@ -902,14 +916,23 @@ static const struct schema_key qemu_keys[] = {
      .multiple = 2 * MIB,
      .purpose = "QEMU's RAM, if the board has more than `memory`: kernels of official SDKs use all "
                 "of it."},
+    {.name = "cores",
+     .kind = VALUE_COUNT,
+     .offset = AT(qemu, cores),
+     .derived = "as many as a system uses",
+     .minimum = 1,
+     .maximum = CORES_MAX,
+     .purpose = "QEMU's cores, if the machine always has so many."},
     {.name = "start",
      .kind = VALUE_CHOICE,
      .offset = AT(qemu, start),
      .fallback = "loader",
      .choices = qemu_start_words,
-     .purpose = "How the boot image gets there. `loader`: by `-device loader`, at the address and "
-                "level at which the machine's reset begins. `kernel`: as an ELF file by `-kernel`, "
-                "for machines that enter only such a file at EL2."},
+     .purpose =
+         "How the boot image gets there. `loader`: by `-device loader`, at the address and "
+         "level at which the machine's reset begins. `kernel`: as an ELF file by `-kernel`, "
+         "for machines that enter only such a file at EL2. `image`: with the head of an arm64 "
+         "Image by `-kernel`, for machines whose firmware QEMU imitates only then."},
     {.name = "official_machine",
      .kind = VALUE_TEXT,
      .offset = AT(qemu, official_machine),

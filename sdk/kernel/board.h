@@ -9,6 +9,7 @@
  *   BOARD_MEMORY_BASE, BOARD_MEMORY_SIZE   the RAM
  *   BOARD_LOAD_ADDRESS                     where the boot image is loaded and entered
  *   BOARD_CORE_IDS                         each core's MPIDR_EL1 affinity, which PSCI knows it by
+ *   BOARD_RELEASE_ADDRESSES                where each core waits for its start, if not for PSCI
  *   BOARD_GIC_VERSION                      of the interrupt controller
  *   BOARD_GIC_INTIDS                       how many interrupts it has
  *   BOARD_GICD                             its distributor

@@ -8,6 +8,7 @@
 #include "irq.h"
 #include "mmu.h"
 #include "sched.h"
+#include "spin_table.h"
 #include "timer.h"
 #include "uart.h"
 
@@ -155,6 +156,9 @@ void boot(void)
     thread_init_all(system);
     irq_init();
     irq_init_cpu(cpu);
+#ifdef BOARD_RELEASE_ADDRESSES
+    spin_table_park(system->core_count);
+#endif
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
     smp_start(system->core_count);
 #endif

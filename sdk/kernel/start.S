@@ -29,6 +29,13 @@ _start:
     b switch_first
 
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
+#ifdef BOARD_RELEASE_ADDRESSES
+/* Entered without an argument. The boot core has written released_cpu past the caches. */
+    .global released_start
+released_start:
+    adrp x0, released_cpu
+    ldr x0, [x0, :lo12:released_cpu]
+#endif
 /* x0: this core's struct cpu. What the boot core has written is in its caches: until the MMU is on
  * nothing is read. */
     .global secondary_start
@@ -56,6 +63,13 @@ secondary_start:
     bl secondary_boot
     b switch_first
     .ltorg
+#endif
+
+#ifdef BOARD_RELEASE_ADDRESSES
+    .global parked
+parked: /* an interrupt may end WFI, and is nobody's here */
+    wfi
+    b parked
 #endif
 
 wrong_level: /* EL1 or EL3: say so, to whom it is no use to say more */

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Systems on other boards than the one that all other tests are on; test_gicv3.py has one more."""
 
+import os
+import re
+import subprocess
+
 import pytest
 
 import conftest
+import machine
+from test_cores import run_where_they_belong
 from test_systems import everybody_reaches_everybody, log_in
 
 ZCU102 = "zcu102"
+GICV3 = "qemu_virt_aarch64_gicv3"
+RPI4B = "rpi4b_4gb"
+PLACE = conftest.BUILD_DIR / "check" / "boards"
 
 
 @pytest.mark.parametrize("board", [pytest.param(ZCU102, marks=conftest.marks_of(ZCU102))])
@@ -28,6 +37,88 @@ def test_other_board(boot, board):
     system.expect("vm2 is ready")
     system.login(2)
     assert system.pings(0, "192.168.1.3")
+
+
+# ---- Raspberry Pi 4: outside of `make check` where QEMU is older than 9 ----
+
+def qemu_knows(name):
+    program = (os.environ.get("QEMU") or "qemu-system-aarch64").split()
+    said = subprocess.run([*program, "-machine", "help"], stdout=subprocess.PIPE, text=True, check=False)
+    return re.search(rf"^{name} ", said.stdout, re.M)
+
+
+on_raspi4b = pytest.mark.skipif(
+    not qemu_knows("raspi4b") or not (conftest.on_bundled_sdk() or (conftest.SDK / "board" / RPI4B).is_dir()),
+    reason="QEMU has no machine raspi4b (9.0 and later have), or the SDK is not for rpi4b_4gb")
+
+
+@on_raspi4b
+@pytest.mark.parametrize("cores", [1, 2])
+def test_rpi4b(boot, cores):
+    """Its cores start without PSCI. Those that a system does not use are parked."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    text = (conftest.ROOT / "systems" / "cores.yaml").read_text()
+    (PLACE / "pi.yaml").write_text(text.replace("cores: 2\n", f"cores: {cores}\n"))
+    system = boot(PLACE / "pi.yaml", MICROKIT_BOARD=RPI4B, monitor=machine.Monitor())
+    for again in (False, True):
+        for number in (0, 1):
+            system.login(number)
+        run_where_they_belong(system, {0: [0], 1: [cores - 1]})
+        assert system.pings(1, "192.168.1.1") and system.pings(0, "192.168.1.2")
+        # An idle machine is woken by the board's timer.
+        uptime = "cut -d. -f1 /proc/uptime"
+        before, after = system.output(0, f"{uptime}; sleep 5; {uptime}").split()
+        assert 5 <= int(after) - int(before) <= 60
+        if again:
+            break
+        system.start(1, "reboot -f")
+        system.expect("restarting")
+        system.focused = None
+
+
+# ---- Two cores ----
+
+TWO_CORES = [pytest.param(ZCU102, conftest.ROOT / "systems" / "smp.yaml", 4, id=ZCU102),
+             pytest.param(GICV3, conftest.HERE / "gicv3.yaml", 12, id=GICV3)]
+
+
+@pytest.mark.parametrize("board, path, vcpus", TWO_CORES)
+def test_two_cores(boot, board, path, vcpus):
+    """
+    The other core starts, gets interrupts of its own, and the cores send each other SGIs. A machine's
+    vCPUs are on both, so they restart and go off and on across cores.
+    """
+    if not (conftest.SDK / "board" / board / "smp-release").is_dir():
+        pytest.skip(f"the SDK has no config for several cores of {board}")
+    PLACE.mkdir(parents=True, exist_ok=True)
+    cores = [cpu % 2 for cpu in range(vcpus)]
+    (PLACE / path.name).write_text("cores: 2\n" + path.read_text().replace(
+        f"vcpus: {vcpus},", f"vcpus: {vcpus}, cpu: {cores},"))
+    system = boot(PLACE / path.name, MICROKIT_BOARD=board)
+    for again in (False, True):
+        for number in (1, 0):
+            system.login(number)
+        assert system.output(0, "nproc").strip() == str(vcpus)
+        assert system.pings(0, "192.168.1.2") and system.pings(1, "192.168.1.1")
+        if again:
+            break
+        last = f"/sys/devices/system/cpu/cpu{vcpus - 1}/online"
+        assert system.output(0, f"echo 0 >{last} && nproc && echo 1 >{last} && nproc").split() == [
+            str(vcpus - 1), str(vcpus)]
+        system.start(0, "reboot -f")
+        system.expect("restarting")
+        system.focused = None
+
+
+@pytest.mark.parametrize("board", [ZCU102, GICV3])
+def test_a_core_each(boot, board):
+    if not (conftest.SDK / "board" / board / "smp-release").is_dir():
+        pytest.skip(f"the SDK has no config for several cores of {board}")
+    system = boot("cores", MICROKIT_BOARD=board, monitor=machine.Monitor())
+    for number in (0, 1):
+        system.login(number)
+    run_where_they_belong(system, {0: [0], 1: [1]})
+    assert system.pings(1, "192.168.1.1") and system.pings(0, "192.168.1.2")
 
 
 def test_board_that_nothing_emulates():

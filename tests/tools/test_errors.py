@@ -713,6 +713,30 @@ def test_core_ids(generate):
     assert "must be a list" in board_errors(generate, ("cores: 4\n", "core_ids: {0: 1}\ncores: 4\n"))[0]
 
 
+def test_release_addresses(generate):
+    assert board_errors(generate, ("cores: 4\n", "cores: 4\nrelease_addresses: [0xd8, 0xe0]\n")) == [
+        "11: release_addresses: must be a list of one number for each core"]
+    assert board_errors(generate, ("cores: 4\n", "cores: 4\nrelease_addresses: [0x0, 0x8, 0xc, 0x10]\n")) == [
+        "11: release_addresses: 0xc is not a multiple of 8"]
+    assert board_errors(generate, ("cores: 4\n", "cores: 4\nrelease_addresses: [0x0, 0x8, x, 0x10]\n")) == [
+        "11: release_addresses 'x': not an address: write it like 0x9000000"]
+
+
+def test_official_timer(generate):
+    """It is looked at whichever SDK is used."""
+    for line, error in (("{interrupt: 30, address: 0x9100000}",
+                         "address 0x9100000: 'cntp' is the processor's own timer and has none: leave it out"),
+                        ("{driver: bcm2835, interrupt: 97}",
+                         "'address' is missing: where 'bcm2835' has its registers"),
+                        ("{driver: bcm2835, interrupt: 97, address: 0x9100010}",
+                         "address 0x9100010: not a multiple of 0x1000")):
+        assert board_errors(generate, ("uart:", f"official_timer: {line}\nuart:")) == [
+            f"12: official_timer: {error}"]
+    assert board_errors(generate, (
+        "uart:", "official_timer: {driver: ttc, interrupt: 97, address: 0x9000000}\nuart:"))[0].endswith(
+            "two drivers cannot share a page: take another device, or another slot of its bus")
+
+
 def test_kernel_header_wants_the_gic(generate):
     """Official SDKs know the boards they are for; the bundled one knows only what the file says."""
     text = (ROOT / "boards/qemu_virt_aarch64.yaml").read_text()

@@ -591,6 +591,24 @@ def test_describe_boards(generate):
                              "virtualisation\n")
 
 
+def test_raspberry_pi(generate):
+    """Its timer is the SDK's choice, its cores have a spin table, and QEMU wants the head of an Image."""
+    board = generate.board = ROOT / "boards" / "rpi4b_4gb.yaml"
+    for arguments, chip, interrupt in (((), "bcm2835", "97"), (("--sdk-bundled",), "cntp", "30")):
+        result = generate("vms: [a]\n", *arguments)
+        assert result.errors == []
+        assert f"KIND_timer := drivers/timer/{chip}\n" in result.read("system.mk")
+        assert "HEAD_ADDRESS := 0x10000000\n" in result.read("system.mk")
+        timer = system_of(result).find("protection_domain[@name='timer']")
+        assert [irq.get("irq") for irq in timer.findall("irq")] == [interrupt]
+        assert ("0xfe003000" in result.read("system.system").lower()) is (chip == "bcm2835")
+        arguments = result.read("qemu.args").splitlines()
+        assert arguments[arguments.index("-kernel") + 1] == "loader.Image"
+        assert arguments[arguments.index("-smp") + 1] == "4"
+    header = generate.run("--kernel-header", board).stdout
+    assert "#define BOARD_RELEASE_ADDRESSES 0xd8, 0xe0, 0xe8, 0xf0\n" in header
+
+
 def test_emulator_for_an_official_sdk(generate):
     """seL4 may want another machine than the bundled kernel, and a QEMU that is not too old."""
     generate.board = ROOT / "boards" / "zcu102.yaml"
