@@ -26,7 +26,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 
-import build  # noqa: E402  (found by the lines above)
+import boards  # noqa: E402  (found by the lines above)
+import build  # noqa: E402
 import cores  # noqa: E402
 import devices  # noqa: E402
 import exits  # noqa: E402
@@ -49,7 +50,7 @@ MODES = {
     "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
               "devices": False, "core_turns": 1, "core_idle": 5, "tcp_seconds": 2},
 }
-PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "wall", "cores"]
+PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "boards", "wall", "cores"]
 BEGIN = time.monotonic()
 
 
@@ -95,6 +96,10 @@ def peer(host, options):
                 **traffic.between(pair, options, lambda text: say(f"peer: {text}"))}
 
 
+def bundled(options):
+    return options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
+
+
 def in_virtual_time(runs, host, options):
     """What there is to measure whose figures do not mind what else the host does: the place of each
     in the results, and the function. The longest come first."""
@@ -117,6 +122,11 @@ def in_virtual_time(runs, host, options):
             run = build.system(options, f"bench_{name}")
             tasks["devices", "braid", name] = (
                 lambda name=name, run=run: devices.through_braid(name, run, WAITING, say))
+    # Only the bundled SDK has all of them.
+    for board in boards.BOARDS if "boards" in options.parts and bundled(options) else ():
+        run = build.system(options, boards.SYSTEM, board)
+        tasks["boards", board] = (
+            lambda board=board, run=run: boards.measure(board, run, VIRTUAL, options, say))
     return {place: task for place, task in tasks.items() if place[0] in options.parts}
 
 
@@ -190,9 +200,8 @@ def main():
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
     out = pathlib.Path(options.build) / "bench"
-    bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
     results = {"mode": options.mode,
-               "sdk": "bundled" if bundled else pathlib.Path(options.sdk).name,
+               "sdk": "bundled" if bundled(options) else pathlib.Path(options.sdk).name,
                "parameters": MODES[options.mode], "seconds": 0}
     if options.parts != PARTS and (out / "results.json").exists():
         # What is not measured anew stays.
@@ -220,7 +229,7 @@ def main():
         host = kvm.prepare(pathlib.Path(options.build) / "peer", options.kernel, options.image)
     if "sizes" in options.parts:
         keep(["sizes"], sizes(runs, host))
-    if bundled and "primitives" in options.parts:
+    if bundled(options) and "primitives" in options.parts:
         say("primitives")
         keep(["primitives"], primitives.measure(options))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

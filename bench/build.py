@@ -52,7 +52,7 @@ def initramfs(options):
     return image
 
 
-def system(options, name):
+def system(options, name, board="qemu_virt_aarch64"):
     """The command that runs one of SYSTEMS, built for the SDK that is measured."""
     directory = pathlib.Path(options.build) / "bench" / "systems"
     directory.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def system(options, name):
     bundled = options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
     command = [options.make, "--no-print-directory", "-C", str(ROOT),
                f"BUILD_DIR={options.build}", f"SYSTEM={source}", "MICROKIT_CONFIG=release",
-               f"LINUX={options.kernel}", f"INITRD={options.image}"]
+               f"MICROKIT_BOARD={board}", f"LINUX={options.kernel}", f"INITRD={options.image}"]
     if not bundled:
         command.append(f"MICROKIT_SDK={options.sdk}")
     subprocess.run([*command, "image"], check=True, stdin=subprocess.DEVNULL)

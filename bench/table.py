@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The results as a table: a row for each figure, a column for each system."""
 
+import boards
 import cores
 import primitives
 
@@ -153,6 +154,9 @@ def text(results):
     if results.get("devices"):
         parts.append(["", "The board's disk and card, virtual time; waits for the host take the host's", rule,
                       *through_the_board(results)])
+    if results.get("boards"):
+        parts.append(["", "Boards, virtual time; in brackets by the first one's", rule,
+                      *boards.table(results["boards"], line)])
     if results.get("primitives"):
         parts.append(["", "Instructions of the kernel's primitives, libmicrokit's share included",
                       rule, *[line(primitives.LABELS.get(n, n.replace("_", " "))[:60].ljust(62)
