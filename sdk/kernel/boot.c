@@ -8,7 +8,6 @@
 #include "irq.h"
 #include "mmu.h"
 #include "sched.h"
-#include "spin_table.h"
 #include "timer.h"
 #include "uart.h"
 
@@ -124,10 +123,38 @@ static void check_thread(const struct system_header *system, const struct system
     }
 }
 
+#ifdef BOARD_RELEASE_ADDRESSES
+/* In start.S. */
+void released_start(void);
+void parked(void);
+
+/*
+ * A board without PSCI has a spin table: firmware has each core but the first wait in WFE until
+ * there is an address in a word of its own, and jump there. The memory that this loop is in is not
+ * ours. So all are called out of it while the MMU is off. Those without a thread go into WFI for
+ * good: WFE would cost energy, and in an emulator the time of the others.
+ */
+static void take_cores(void)
+{
+    static const uint64_t addresses[] = {BOARD_RELEASE_ADDRESSES};
+    const struct system_header *system = (const struct system_header *)system_header_pa;
+
+    for (uint32_t core = 1; core < sizeof(addresses) / sizeof(addresses[0]); core++) {
+        *(volatile uint64_t *)addresses[core] =
+            (uint64_t)(core < system->core_count ? released_start : parked);
+    }
+    dsb();
+    __asm__ volatile("sev");
+}
+#endif
+
 void boot(void);
 void boot(void)
 {
     uart_init();
+#ifdef BOARD_RELEASE_ADDRESSES
+    take_cores();
+#endif
 
     struct cpu *cpu = &cores[0].cpu;
     const struct system_header *system = check_header();
@@ -156,9 +183,6 @@ void boot(void)
     thread_init_all(system);
     irq_init();
     irq_init_cpu(cpu);
-#ifdef BOARD_RELEASE_ADDRESSES
-    spin_table_park(system->core_count);
-#endif
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
     smp_start(system->core_count);
 #endif

@@ -224,18 +224,3 @@ void mmu_zero(uint64_t base, uint64_t size)
         base += part;
     }
 }
-
-#ifdef BOARD_RELEASE_ADDRESSES
-void mmu_write64(uint64_t address, uint64_t value)
-{
-    uint64_t *page = &l3_scratch[address >> PAGE_SHIFT & (ENTRIES - 1)];
-    uint64_t virtual = SCRATCH | (address & (BIT(L2_SHIFT) - 1));
-
-    *page = (address & ~(PAGE_SIZE - 1)) | MAP_DEVICE | DESC_PAGE;
-    flush_translations();
-    *(volatile uint64_t *)virtual = value;
-    dsb();
-    *page = 0;
-    flush_translations();
-}
-#endif

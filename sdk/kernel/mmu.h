@@ -29,10 +29,4 @@ void mmu_map_window(const struct system_header *system);
  * afterwards. */
 void mmu_zero(uint64_t base, uint64_t size);
 
-/*
- * Write a word outside of the kernel, past the caches: for one whose MMU is off. `address` is
- * physical, and a multiple of 8.
- */
-void mmu_write64(uint64_t address, uint64_t value);
-
 #endif

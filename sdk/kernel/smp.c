@@ -7,7 +7,6 @@
 #include "gic.h"
 #include "irq.h"
 #include "sched.h"
-#include "spin_table.h"
 #include "timer.h"
 #include "uart.h"
 #include "vcpu_switch.h"
@@ -15,8 +14,6 @@
 /* Arm Power State Coordination Interface (DEN 0022), 5.1.4 and 5.2.2 */
 #define PSCI_CPU_ON  0xc4000003ul
 #define PSCI_SUCCESS 0ul
-
-#define CACHE_LINE 64 /* bytes, at least */
 
 /*
  * 1 while a core is in the kernel. vectors.S takes and frees it as well. The boot core begins with
@@ -159,7 +156,6 @@ void smp_interrupt(struct cpu *cpu)
 
 /* In start.S and vectors.S. */
 void secondary_start(void);
-void released_start(void);
 void firmware_call(uint64_t words[8]);
 
 /* The rest of a core's start. It runs what is ready for it once the boot core leaves the kernel. */
@@ -174,56 +170,41 @@ void secondary_boot(struct cpu *cpu)
     smp_lock(cpu);
 }
 
+static const uint64_t core_ids[] = {BOARD_CORE_IDS};
+
+/* Where a core without PSCI waits for its struct cpu, past the caches (start.S); by Aff0. */
 #ifdef BOARD_RELEASE_ADDRESSES
-
-/* For released_start, whose core has no caches yet: in a line of its own. */
-struct cpu *volatile released_cpu __attribute__((aligned(CACHE_LINE)));
-
-static uint64_t power_on(struct cpu *cpu)
-{
-    released_cpu = cpu;
-    __asm__ volatile("dc civac, %0" ::"r"(&released_cpu) : "memory");
-    dsb();
-    spin_table_release(cpu->core, released_start);
-    return PSCI_SUCCESS;
-}
-
-#else
-
-static uint64_t power_on(struct cpu *cpu)
-{
-    static const uint64_t core_ids[] = {BOARD_CORE_IDS};
-    uint64_t words[8] = {PSCI_CPU_ON, core_ids[cpu->core], (uint64_t)secondary_start,
-                         (uint64_t)cpu};
-
-    firmware_call(words);
-    return words[0];
-}
-
+struct cpu *volatile released_cpus[CONFIG_MAX_NUM_NODES] __attribute__((aligned(64)));
 #endif
 
 static void start(struct cpu *cpu)
 {
+    uint64_t words[8] = {PSCI_CPU_ON, core_ids[cpu->core], (uint64_t)secondary_start,
+                         (uint64_t)cpu};
     uint64_t deadline = timer_now() + timer_ticks(1000000);
 
     starting = cpu;
     dsb();
-    uint64_t answer = power_on(cpu);
-
-    while (answer == PSCI_SUCCESS && starting != NULL && timer_now() < deadline) {
+#ifdef BOARD_RELEASE_ADDRESSES
+    released_cpus[cpu->core] = cpu;
+    __asm__ volatile("dc civac, %0\n dsb sy\n sev" ::"r"(&released_cpus[cpu->core]) : "memory");
+    words[0] = PSCI_SUCCESS;
+#else
+    firmware_call(words);
+#endif
+    while (words[0] == PSCI_SUCCESS && starting != NULL && timer_now() < deadline) {
         __asm__ volatile("yield");
     }
     if (starting != NULL) {
-        panic("core %u does not start (%x): QEMU needs -smp", (uint64_t)cpu->core, answer);
+        panic("core %u does not start (%x): QEMU needs -smp", (uint64_t)cpu->core, words[0]);
     }
 }
 
 void smp_start(uint32_t core_count)
 {
-    uint64_t there = sizeof((uint64_t[]){BOARD_CORE_IDS}) / sizeof(uint64_t);
-
-    if (core_count > there) {
-        panic("the boot image is bad: %u cores, the board has %u", (uint64_t)core_count, there);
+    if (core_count > sizeof(core_ids) / sizeof(core_ids[0])) {
+        panic("the boot image is bad: %u cores, the board has %u", (uint64_t)core_count,
+              sizeof(core_ids) / sizeof(core_ids[0]));
     }
     for (uint32_t core = 1; core < core_count; core++) {
         start(cpu_of_core(core));

@@ -28,14 +28,27 @@ _start:
     bl boot
     b switch_first
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
 #ifdef BOARD_RELEASE_ADDRESSES
-/* Entered without an argument. The boot core has written released_cpu past the caches. */
-    .global released_start
+    .global released_start, parked
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
+released_start: /* wait for smp.c */
+    mrs x1, mpidr_el1
+    and x1, x1, #0xff
+    adrp x2, released_cpus
+    add x2, x2, :lo12:released_cpus
+1:  ldr x0, [x2, x1, lsl #3]
+    cbnz x0, secondary_start
+    wfe
+    b 1b
+#else
 released_start:
-    adrp x0, released_cpu
-    ldr x0, [x0, :lo12:released_cpu]
 #endif
+parked: /* an interrupt may end WFI, and is nobody's here */
+    wfi
+    b parked
+#endif
+
+#ifdef CONFIG_ENABLE_SMP_SUPPORT
 /* x0: this core's struct cpu. What the boot core has written is in its caches: until the MMU is on
  * nothing is read. */
     .global secondary_start
@@ -63,13 +76,6 @@ secondary_start:
     bl secondary_boot
     b switch_first
     .ltorg
-#endif
-
-#ifdef BOARD_RELEASE_ADDRESSES
-    .global parked
-parked: /* an interrupt may end WFI, and is nobody's here */
-    wfi
-    b parked
 #endif
 
 wrong_level: /* EL1 or EL3: say so, to whom it is no use to say more */
