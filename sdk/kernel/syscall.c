@@ -159,24 +159,24 @@ struct result sys_call(uint64_t cap, uint64_t info)
     return success;
 }
 
-static inline struct result receive(uint64_t source, uint64_t unused, bool wait, uint64_t number)
+struct result sys_recv(uint64_t source, uint64_t unused)
 {
     struct cpu *cpu = this_cpu();
 
     if (unlikely(source != CAP_INPUT)) {
-        return cap_fault(source, true, (struct result){source, unused}, number);
+        return cap_fault(source, true, (struct result){source, unused}, seL4_SysRecv);
     }
-    return ipc_receive(cpu, cpu->current, wait, NULL);
-}
-
-struct result sys_recv(uint64_t source, uint64_t unused)
-{
-    return receive(source, unused, true, seL4_SysRecv);
+    return ipc_receive(cpu, cpu->current, true, NULL);
 }
 
 struct result sys_nbrecv(uint64_t source, uint64_t unused)
 {
-    return receive(source, unused, false, seL4_SysNBRecv);
+    struct cpu *cpu = this_cpu();
+
+    if (unlikely(source != CAP_INPUT)) {
+        return cap_fault(source, true, (struct result){source, unused}, seL4_SysNBRecv);
+    }
+    return ipc_receive(cpu, cpu->current, false, NULL);
 }
 
 struct result sys_reply_recv(uint64_t source, uint64_t info, uint64_t reply)

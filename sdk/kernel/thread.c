@@ -18,24 +18,28 @@ const uint8_t register_position[31] = {3,  4,  5,  6,  7,  8,  9,  10, 11, 17, 1
 
 /* ---- Queues ---- */
 
-/* Between neighbours of the queue, or NULL where it ends. */
-static inline void insert(struct queue *queue, struct thread *before, struct thread *thread,
-                          struct thread *after)
-{
-    thread->queue_prev = before;
-    thread->queue_next = after;
-    *(before != NULL ? &before->queue_next : &queue->head) = thread;
-    *(after != NULL ? &after->queue_prev : &queue->tail) = thread;
-}
-
 void queue_push_head(struct queue *queue, struct thread *thread)
 {
-    insert(queue, NULL, thread, queue->head);
+    thread->queue_prev = NULL;
+    thread->queue_next = queue->head;
+    if (queue->head != NULL) {
+        queue->head->queue_prev = thread;
+    } else {
+        queue->tail = thread;
+    }
+    queue->head = thread;
 }
 
 void queue_push_tail(struct queue *queue, struct thread *thread)
 {
-    insert(queue, queue->tail, thread, NULL);
+    thread->queue_next = NULL;
+    thread->queue_prev = queue->tail;
+    if (queue->tail != NULL) {
+        queue->tail->queue_next = thread;
+    } else {
+        queue->head = thread;
+    }
+    queue->tail = thread;
 }
 
 void queue_insert_by_priority(struct queue *queue, struct thread *thread)
@@ -45,16 +49,24 @@ void queue_insert_by_priority(struct queue *queue, struct thread *thread)
     while (before != NULL && before->priority < thread->priority) {
         before = before->queue_prev;
     }
-    insert(queue, before, thread, before != NULL ? before->queue_next : queue->head);
+    thread->queue_prev = before;
+    thread->queue_next = before != NULL ? before->queue_next : queue->head;
+    *(thread->queue_next != NULL ? &thread->queue_next->queue_prev : &queue->tail) = thread;
+    *(before != NULL ? &before->queue_next : &queue->head) = thread;
 }
 
 void queue_remove(struct queue *queue, struct thread *thread)
 {
-    struct thread *before = thread->queue_prev;
-    struct thread *after = thread->queue_next;
-
-    *(before != NULL ? &before->queue_next : &queue->head) = after;
-    *(after != NULL ? &after->queue_prev : &queue->tail) = before;
+    if (thread->queue_prev != NULL) {
+        thread->queue_prev->queue_next = thread->queue_next;
+    } else {
+        queue->head = thread->queue_next;
+    }
+    if (thread->queue_next != NULL) {
+        thread->queue_next->queue_prev = thread->queue_prev;
+    } else {
+        queue->tail = thread->queue_prev;
+    }
 }
 
 /* ---- From the boot image ---- */
