@@ -42,6 +42,9 @@ dtoverlay=disable-bt
 """
 
 
+OURS = ("loader.img", "boot.scr", "config.txt")
+
+
 class CardError(Exception):
     """Something that the user can mend."""
 
@@ -49,6 +52,7 @@ class CardError(Exception):
 def run(*command, **more):
     environment = dict(os.environ, MTOOLS_SKIP_CHECK="1", LC_ALL="C", SOURCE_DATE_EPOCH="315532800")
     environment["PATH"] += os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
+    more.setdefault("input", "")  # mtools ask at the terminal
     process = subprocess.run([str(word) for word in command], env=environment, capture_output=True,
                              text=True, check=False, **more)
     if process.returncode != 0:
@@ -74,7 +78,12 @@ def user_files(directory):
     if not directory.is_dir():
         raise CardError(f"FIRMWARE={directory}: there is no such directory; it should hold the files that "
                         "the board's firmware needs on the card")
-    return sorted(directory.iterdir())
+    files = sorted(directory.iterdir())
+    for path in files:
+        if path.name.casefold() in OURS:  # FAT knows no case
+            raise CardError(f"FIRMWARE={directory}: its {path.name} would take the place of the one that is "
+                            "made here: leave it out")
+    return files
 
 
 def make_card(arguments, card):

@@ -103,6 +103,15 @@ def test_no_directory_of_firmware(image, tmp_path):
     assert status == 1 and "there is no such directory" in errors and not card.exists()
 
 
+@pytest.mark.parametrize("name", ["boot.scr", "LOADER.IMG", "Config.txt"])
+def test_firmware_s_file_in_the_place_of_ours(image, tmp_path, name):
+    files = tmp_path / "firmware"
+    files.mkdir()
+    (files / name).write_bytes(b"theirs")
+    card, status, errors = sdcard(image, "--files", files)
+    assert status == 1 and f"its {name} would take the place" in errors and not card.exists()
+
+
 def test_too_much_for_the_partition(image):
     with image.open("r+b") as file:
         file.truncate(63 * MIB)
