@@ -20,8 +20,8 @@ struct own_device {
     const struct setting *interrupt;
 };
 
-/* If one of our drivers uses the device's pages or interrupts, report that. */
-static void check_own(const struct system *system, const struct vm *vm, int line,
+/* Whether none of our drivers uses the device's pages or interrupts. */
+static bool check_own(const struct system *system, const struct vm *vm, int line,
                       const struct board_device *device)
 {
     const struct board *board = &system->board;
@@ -43,7 +43,7 @@ static void check_own(const struct system *system, const struct vm *vm, int line
                      "devices: '%s': its registers are in a page of the board's %s, which this "
                      "system uses: take another device",
                      device->name, own[i].name);
-            return;
+            return false;
         }
         for (unsigned k = 0; k < device->interrupt_count; k++) {
             if (own[i].interrupt->number == device->interrupts[k]) {
@@ -51,10 +51,11 @@ static void check_own(const struct system *system, const struct vm *vm, int line
                          "devices: '%s': its interrupt %u is that of the board's %s, which this "
                          "system uses: take another device",
                          device->name, device->interrupts[k], own[i].name);
-                return;
+                return false;
             }
         }
     }
+    return true;
 }
 
 /* ---- What other machines have ---- */
@@ -162,11 +163,20 @@ static const struct board_device *find_device(const struct board *board, const c
 static void check_dma(const struct system *system, const struct vm *vm, int line,
                       const struct board_device *device)
 {
-    if (device->settings.bus_master.number && vm->settings.dma.number != DMA_TRUSTED) {
+    if (device->bus_master == NULL || vm->settings.dma.number == DMA_TRUSTED) {
+        return;
+    }
+    if (device->settings.bus_master.number) {
         error_at(system->path, line, vm->where,
                  "devices: '%s' masters the bus: its guest can have it read and write all of the "
                  "board's memory. If the guest is trusted with that, say 'dma: trusted'",
                  device->name);
+    } else {
+        error_at(system->path, line, vm->where,
+                 "devices: '%s': in a page with %s, which masters the bus: its guest can have that "
+                 "read and write all of the board's memory. If the guest is trusted with that, say "
+                 "'dma: trusted'",
+                 device->name, device->bus_master);
     }
 }
 
@@ -178,11 +188,10 @@ static void take_device(const struct system *system, struct vm *vm, const char *
         report_unknown(system, vm, line, name);
         return;
     }
-    check_own(system, vm, line, device);
-    check_dma(system, vm, line, device);
-    if (!check_others(system, vm, line, device)) {
+    if (!check_own(system, vm, line, device) || !check_others(system, vm, line, device)) {
         return;
     }
+    check_dma(system, vm, line, device);
     if (vm->device_count == VM_DEVICES_MAX) {
         error_at(system->path, line, vm->where, "devices: '%s': %d at most", name, VM_DEVICES_MAX);
         return;

@@ -255,6 +255,7 @@ struct board_device {
     struct board_device_settings settings;
     uint64_t page; /* the whole pages that hold its registers, */
     uint64_t pages_size;
+    const char *bus_master; /* the first in these pages that masters the bus; NULL: none does */
     unsigned interrupt_count;
     unsigned interrupts[DEVICE_INTERRUPTS_MAX]; /* INTIDs */
     struct tree_node node; /* in the guest's device tree, without `reg` and `interrupts` */
@@ -416,11 +417,14 @@ static inline bool runs_on(const struct vm *vm, unsigned core)
     return false;
 }
 
-/* Whether one of its devices reads and writes memory: it is to find the machine's where it is. */
+/*
+ * Whether what it is handed reads and writes memory: that is to find the machine's where it is. Who
+ * has a device has all that is in its pages.
+ */
 static inline bool has_bus_master(const struct vm *vm)
 {
     for (unsigned i = 0; i < vm->device_count; i++) {
-        if (vm->devices[i]->settings.bus_master.number) {
+        if (vm->devices[i]->bus_master != NULL) {
             return true;
         }
     }

@@ -234,6 +234,32 @@ static void read_device(struct board *board, struct yaml_file *file, const char 
     *list_add(&board->devices) = device;
 }
 
+/* What of the board's devices in its pages masters the bus, itself first. */
+static const char *find_bus_master(const struct board *board, const struct board_device *device)
+{
+    const struct {
+        const char *name;
+        const struct setting *address;
+    } own[] = {{"the board's disk", &board->disk.address},
+               {"the board's network", &board->network.address}};
+
+    if (device->settings.bus_master.number) {
+        return device->name;
+    }
+    for (size_t i = 0; i < board->devices.count; i++) {
+        const struct board_device *other = board->devices.items[i];
+        if (other->settings.bus_master.number && overlaps(device, other->page, other->pages_size)) {
+            return memory_format("'%s'", other->name);
+        }
+    }
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (own[i].address->line != 0 && overlaps(device, own[i].address->number, 1)) {
+            return own[i].name;
+        }
+    }
+    return NULL;
+}
+
 void devices_read(struct board *board, struct yaml_file *file)
 {
     static const struct schema_key name_key = {.name = "devices", .kind = VALUE_NAME};
@@ -264,5 +290,9 @@ void devices_read(struct board *board, struct yaml_file *file)
             continue;
         }
         read_device(board, file, name.text, yaml_line(key), yaml_node(file, pair->value));
+    }
+    for (size_t i = 0; i < board->devices.count; i++) {
+        struct board_device *device = board->devices.items[i];
+        device->bus_master = find_bus_master(board, device);
     }
 }

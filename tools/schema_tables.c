@@ -348,8 +348,9 @@ static const struct schema_key vm_keys[] = {
      .own = true,
      .fallback = "none",
      .choices = dma_words,
-     .purpose = "`trusted`: one of its devices masters the bus, and can read and write all of the "
-                "board's memory as the guest tells it to. The guest is trusted not to."},
+     .purpose = "`trusted`: one of its devices, or one in the same page, masters the bus, and can "
+                "read and write all of the board's memory as the guest tells it to. The guest is "
+                "trusted not to."},
     {.name = "interfaces",
      .kind = VALUE_NODE,
      .offset = AT(vm, interfaces),
@@ -858,7 +859,7 @@ static const struct schema_key board_device_keys[] = {
      .offset = AT(board_device, bus_master),
      .required = true,
      .purpose = "Whether it reads or writes memory by itself. Only a machine with `dma: trusted` "
-                "can have it then."},
+                "can have it then, or another device in its pages."},
     {.name = "node",
      .kind = VALUE_NODE,
      .offset = AT(board_device, node),

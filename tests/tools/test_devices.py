@@ -24,7 +24,9 @@ OTHERS = """
   slot9: {address: 0x0a001200, size: 0x200, interrupts: [57], bus_master: no, node: {}}
   rtc_line: {address: 0x0b002000, interrupts: [34], bus_master: no, node: {}}
   timer_like: {address: 0x0b003000, interrupts: [71], bus_master: no, node: {}}
+  dma_ids: {address: 0x0b100000, size: 0x2008, bus_master: no, node: {}}
   dma: {address: 0x0b100000, size: 0x2004, interrupts: [72, 73], trigger: edge, bus_master: yes, node: {}}
+  dma_end: {address: 0x0b100000, size: 0x3000, bus_master: no, node: {}}
 """
 
 
@@ -42,7 +44,7 @@ ERRORS = {
     "unknown far": ("vms: {a: {devices: [quantum]}}",
                     "vm 'a': devices: 'quantum': the board 'board' has no such device: it has pl031, pl061, "
                     "virtio_disk, same_page, same_line, slot1, disk_line, slot30, slot9, rtc_line, "
-                    "timer_like, dma"),
+                    "timer_like, dma_ids, dma, dma_end"),
     "empty": ("vms: {a: {devices: ['']}}", "devices: '': the board 'board' has no such device"),
     "twice": ("vms: {a: {devices: [pl031, pl031]}}", "vm 'a': devices: 'pl031' given twice: once is enough"),
     "two owners": ("vms: {b: {devices: [pl031]}, a: {devices: [pl031]}}",
@@ -67,6 +69,20 @@ ERRORS = {
                    "vm 'a': devices: 'virtio_disk' masters the bus: its guest can have it read and write all "
                    "of the board's memory. If the guest is trusted with that, say 'dma: trusted'"),
     "dma none": ("vms: {a: {devices: [virtio_disk], dma: none}}", "'virtio_disk' masters the bus"),
+    "a bus master's page": ("vms: {a: {devices: [slot9]}}",
+                            "vm 'a': devices: 'slot9': in a page with 'virtio_disk', which masters the bus: its "
+                            "guest can have that read and write all of the board's memory. If the guest is "
+                            "trusted with that, say 'dma: trusted'"),
+    "a bus master's page, named before it": (
+        "vms: {a: {devices: [dma_ids]}}", "'dma_ids': in a page with 'dma', which masters the bus"),
+    "a bus master's page, named behind it": (
+        "vms: {a: {devices: [dma_end]}}", "'dma_end': in a page with 'dma', which masters the bus"),
+    "an idle disk's page": ("vms: {a: {devices: [slot1]}}",
+                            "'slot1': in a page with the board's disk, which masters the bus"),
+    "an idle card's page": ("vms: {a: {devices: [slot30]}}",
+                            "'slot30': in a page with the board's network, which masters the bus"),
+    "the disk's page, with trust": ("vms: {a: {devices: [slot1], dma: trusted, disks: [1 MiB]}}",
+                                    "devices: 'slot1': its registers are in a page of the board's disk"),
     "trust for nothing": ("vms: {a: {devices: [pl031], dma: trusted}}",
                           "vm 'a': dma trusted: none of its devices masters the bus: leave it out"),
     "no trust": ("vms: {a: {dma: maybe}}", "vm 'a': dma 'maybe'"),
@@ -260,8 +276,7 @@ def test_tree(generate):
 def test_pages_of_one_machine(generate):
     """Two devices in one page are one mapping; a driver's page is free if the driver is not there."""
     board_with(generate, OTHERS)
-    system = system_of(generate("vms: {a: {devices: [slot9, virtio_disk, slot1, slot30, same_line2], "
-                                "dma: trusted}}\n".replace(", same_line2", "")))
+    system = system_of(generate("vms: {a: {devices: [slot9, virtio_disk, slot1, slot30], dma: trusted}}\n"))
     check_system(system)
     assert [physical for physical, *_ in handed(system, "a")] == [0x0a001000, 0x0a000000, 0x0a003000]
     gpas = [gpa for _, gpa, *_ in handed(system, "a")]
@@ -303,6 +318,15 @@ def test_memory_is_where_the_device_sees_it(generate):
     (switch,) = (p for p in system.iter("protection_domain") if p.get("name") == "switch_net0")
     assert not [m for m in switch.findall("map") if "_device_" in m.get("mr")]
     assert len([m for m in switch.findall("map") if "_ram" in m.get("mr")]) == 7
+
+
+@pytest.mark.parametrize("device", ["slot9", "slot1", "slot30", "dma_ids"])
+def test_memory_is_where_a_bus_master_in_its_page_sees_it(generate, device):
+    """Whoever has a page has the bus master in it, whatever name it was asked for by."""
+    board_with(generate, OTHERS)
+    system = system_of(generate(f"vms: {{z: , a: {{devices: [{device}], dma: trusted}}}}\n"))
+    assert {gpa - physical for gpa, physical, _ in rams(system, "a")} == {0}
+    assert {gpa - physical for gpa, physical, _ in rams(system, "z")} != {0}
 
 
 def test_bus_master_where_the_machine_has_its_devices(generate):
