@@ -233,16 +233,18 @@ def add_modules(archive, root):
     loaded = modules.load(MODULES + MORE_MODULES)
 
     def closure(name):
-        out = []
+        needed = set(loaded[name][2])
         for dependency in loaded[name][2]:
-            out += [dependency] + closure(dependency)
-        return list(dict.fromkeys(out))
+            needed.update(closure(dependency))
+        return needed
 
-    # A module's line lists what it needs, to be loaded from the last to the first.
+    # A module's line lists what it needs, to be loaded from the last to the first. `loaded` has that
+    # order from the front. The order in which a module names its dependencies says nothing.
     lines = []
     for name, (file, data, _) in loaded.items():
         archive.file(f"lib/modules/{modules.version}/{file}", data)
-        lines.append(" ".join([file + ":"] + [loaded[d][0] for d in closure(name)]) + "\n")
+        needed = closure(name)
+        lines.append(" ".join([file + ":"] + [loaded[d][0] for d in reversed(loaded) if d in needed]) + "\n")
     archive.file(f"lib/modules/{modules.version}/modules.dep", "".join(lines).encode())
     archive.file("etc/modules", " ".join(m for m in MODULES if m in loaded).encode() + b"\n")
 

@@ -40,6 +40,8 @@ def packages(tree, suffix="", usr="usr/"):
                           "drivers/virtio/virtio-ring": [],
                           "drivers/net/virtio_net": ["net_failover", "virtio-ring"],
                           "net/core/net_failover": ["failover"], "net/core/failover": [],
+                          "net/llc/llc": [], "net/802/stp": ["llc"],
+                          "net/bridge/bridge": ["llc", "stp"],
                           "drivers/block/unwanted": []}.items():
         data = module(path.rsplit("/", 1)[1], depends)
         tree.file(f"{place}/kernel/{path}.ko{suffix}", compress(data))
@@ -93,6 +95,23 @@ def test_packages_of_any_distribution(tree, tmp_path, suffix, usr):
     with tarfile.open(fileobj=io.BytesIO((tmp_path / "out/rootfs.tar").read_bytes())) as archive:
         assert archive.extractfile("sbin/mke2fs").read()[:4] == b"\x7fELF"
         assert archive.getmember("sbin/mkfs.ext4").linkname == "mke2fs"
+
+
+@pytest.mark.parametrize("named", [["llc", "stp"], ["stp", "llc"]], ids="_first_".join)
+def test_modprobe_loads_what_others_need_first(tree, tmp_path, named):
+    """busybox loads a line of modules.dep from its end, whichever way round a module names what it needs."""
+    root = packages(tree()).root
+    next(root.rglob("bridge.ko")).write_bytes(module("bridge", named))
+    assert run(root, tmp_path / "out").returncode == 0
+    files = cpio((tmp_path / "out/initramfs.img").read_bytes())
+    lines = files["lib/modules/6.12.0-arm64/modules.dep"].decode().splitlines()
+    assert "bridge.ko: stp.ko llc.ko" in lines
+    assert "stp.ko: llc.ko" in lines
+    for line in lines:
+        module_file, *needs = line.replace(":", "").split()
+        for at, need in enumerate(needs):
+            own = next(other for other in lines if other.startswith(need + ":")).split()[1:]
+            assert set(own) <= set(needs[at + 1:]), (module_file, need)
 
 
 def test_same_input_same_bytes(tree, tmp_path):
