@@ -71,6 +71,8 @@ class Tree:
             path = path.lstrip("/")
         if path == ".." or path.startswith("../"):
             raise DiskError(f"'{name}': leads out of the file system")
+        if path in (".", ""):  # the root itself: `tar -C root -cf root.tar .` begins with it
+            return ".", self.place
         parent = (self.place / path).parent
         if not parent.resolve().is_relative_to(self.place.resolve()):
             raise DiskError(f"'{name}': lies behind a link that leads out of the file system")
@@ -79,8 +81,8 @@ class Tree:
 
     def unpack(self, tar, member):
         path, place = self.inside(member.name)
-        if path == ".":
-            return
+        if path == "." and not member.isdir():
+            raise DiskError(f"'{member.name}': the root of a file system is a directory")
         if not member.isdir() and (place.is_symlink() or place.exists()):
             place.unlink()  # the archive's later entry counts
             self.nodes.pop(path, None)
@@ -92,7 +94,10 @@ class Tree:
             kind = stat.S_IFLNK
             place.symlink_to(member.linkname)
         elif member.islnk():
-            os.link(self.inside(member.linkname)[1], place, follow_symlinks=False)
+            target, source = self.inside(member.linkname)
+            if target == ".":
+                raise DiskError(f"'{member.linkname}': a link cannot lead to the root of the file system")
+            os.link(source, place, follow_symlinks=False)
             return
         elif member.isreg():
             with tar.extractfile(member) as source, place.open("wb") as target:
