@@ -12,6 +12,7 @@
 #include "block/rings.h"
 #include "chip.h"
 #include "config.h"
+#include "lib/interrupt_watch.h"
 #include "lib/log.h"
 #include "lib/ring.h"
 
@@ -21,6 +22,8 @@ static struct ring requests, replies;
 static struct block_info info;
 static bool failed;   /* the device has been given up */
 static bool reported; /* a broken ring */
+static bool finished; /* a request, since the last interrupt */
+static struct interrupt_watch watch;
 
 /* The request that is being passed on. */
 static struct block_request_copy request;
@@ -151,6 +154,7 @@ static void take_finished(void)
 
     while (chip_take(&id, &status)) {
         block_send_done(&replies, id, status);
+        finished = true;
     }
 }
 
@@ -212,10 +216,21 @@ void init(void)
     ring_init(&requests, block_driver_config.requests, block_driver_config.request_ring_size);
     ring_init(&replies, block_driver_config.replies, block_driver_config.reply_ring_size);
     reported = false;
+    finished = false;
+    watch = (struct interrupt_watch){0};
     start_disk();
     block_send_info(&replies, &info);
     serve();
     notify_client();
+}
+
+static void watch_interrupts(void)
+{
+    if (interrupt_watch_ends(&watch, finished)) {
+        chip_fail("it interrupts without a cause");
+        serve();
+    }
+    finished = false;
 }
 
 void notified(microkit_channel ch)
@@ -224,6 +239,9 @@ void notified(microkit_channel ch)
         chip_interrupted();
     }
     serve();
+    if (ch == block_driver_config.irq_channel && !failed) {
+        watch_interrupts();
+    }
     /* A device that is given up may interrupt for ever: its interrupt stays unacknowledged. */
     if (ch == block_driver_config.irq_channel && !failed) {
         microkit_deferred_irq_ack(ch);

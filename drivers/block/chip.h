@@ -54,9 +54,10 @@ bool chip_await(void);
 uint32_t chip_in_flight(void);
 
 /*
- * Why the chip is to be given up, or NULL. chip_stop then stops it and returns true; the requests
- * in flight have failed and are taken as before. It returns false if the chip will not stop: it may
- * still use their memory, and they stay in flight.
+ * Why the chip is to be given up, or NULL. chip_fail is the class's way to say so. chip_stop then
+ * stops it and returns true; the requests in flight have failed and are taken as before. It returns
+ * false if the chip will not stop: it may still use their memory, and they stay in flight.
  */
 const char *chip_error(void);
+void chip_fail(const char *cause);
 bool chip_stop(void);

@@ -50,8 +50,7 @@
 /* A request that takes so many seconds will never end. The controller's own limit is lower. */
 #define PATIENCE_S 30u
 
-/* So many interrupts in a row without a cause, or commands that the card has not answered. */
-#define CAUSELESS_MAX  1000u
+/* So many commands in a row that the card has not answered. */
 #define UNANSWERED_MAX 8u
 
 #define R1  (SDHCI_COMMAND_RESPONSE_48 | SDHCI_COMMAND_CHECK_CRC | SDHCI_COMMAND_CHECK_INDEX)
@@ -88,7 +87,6 @@ static struct {
     bool stopped; /* for good: what is in flight has failed */
     enum state state;
     uint64_t started; /* what is with the controller, by the counter */
-    uint32_t causeless;
     uint32_t unanswered;
     struct slot slots[SLOTS]; /* from `taken` on, by numbers that count on and wrap */
     uint32_t taken;
@@ -565,12 +563,8 @@ void chip_interrupted(void)
     status = read_register(SDHCI_INT_STATUS);
     write_register(SDHCI_INT_STATUS, status);
     if ((status & DONE_INTS) == 0 || disk.state == IDLE) {
-        if (++disk.causeless == CAUSELESS_MAX) {
-            disk.error = "it interrupts without a cause";
-        }
         return;
     }
-    disk.causeless = 0;
     errors = status & (SDHCI_INT_ERROR | SDHCI_INT_ERRORS);
     if ((status & SDHCI_INT_TRANSFER) != 0 &&
         errors == (SDHCI_INT_ERROR | SDHCI_INT_DATA_TIMEOUT)) {
@@ -614,6 +608,11 @@ bool chip_await(void)
 uint32_t chip_in_flight(void)
 {
     return disk.submitted - disk.taken;
+}
+
+void chip_fail(const char *cause)
+{
+    disk.error = cause;
 }
 
 const char *chip_error(void)

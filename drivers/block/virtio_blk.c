@@ -359,6 +359,11 @@ uint32_t chip_in_flight(void)
     return disk.in_flight;
 }
 
+void chip_fail(const char *cause)
+{
+    disk.error = cause;
+}
+
 const char *chip_error(void)
 {
     return disk.error;

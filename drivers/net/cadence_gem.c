@@ -43,8 +43,12 @@ _Static_assert(LARGE >= CHIP_RECORD_MAX, "a large segment");
 #define RX_LENGTH_MAX 1536u
 #define IDLE_READS    10000u
 
-/* Transmit errors in a row, without a frame sent between them, after which the card is given up. */
+/*
+ * Transmit errors in a row, without a frame sent between them, after which the card is given up;
+ * and buffers in a row in which there is no frame.
+ */
 #define TX_ERRORS_MAX 16u
+#define NO_FRAMES_MAX (2u * RX_COUNT)
 
 /* The timer's step: its clock has 250 MHz. It need not be right, a tick is a tick. */
 #define TIMER_STEP 4u
@@ -83,6 +87,7 @@ static struct {
     uint64_t rx_paddr;
     uint32_t rx_next;    /* the oldest frame's */
     uint32_t rx_control; /* of that frame; 0: it is not known yet */
+    uint32_t no_frames;  /* buffers in a row without one */
     bool starved;        /* the card has stopped for want of buffers */
 
     uint8_t *tx;
@@ -104,7 +109,7 @@ static void write_register(uint32_t offset, uint32_t value)
     device_write32(card.registers, offset, value);
 }
 
-static void fail(const char *cause)
+void chip_fail(const char *cause)
 {
     if (card.error == NULL) {
         card.error = cause;
@@ -220,6 +225,7 @@ static void read_link(void)
     if (!card.link) {
         return;
     }
+    card.tx_errors = 0;
     control = read_phy(card.phy, PHY_BMCR);
     if ((control & PHY_BMCR_ANEG) == 0) {
         card.speed = set_speed(control);
@@ -415,10 +421,14 @@ uint32_t chip_accepts(void)
 
 static void reclaim(void)
 {
-    while (card.tx_tail != card.tx_head &&
-           (card.rings->tx[card.tx_tail % TX_COUNT].control & GEM_TX_USED) != 0) {
+    while (card.tx_tail != card.tx_head) {
+        uint32_t control = card.rings->tx[card.tx_tail % TX_COUNT].control;
+
+        if ((control & GEM_TX_USED) == 0) {
+            return;
+        }
         card.tx_tail++;
-        card.tx_errors = 0;
+        card.tx_errors = (control & GEM_TX_FAILED) != 0 ? card.tx_errors : 0;
     }
 }
 
@@ -556,16 +566,29 @@ static void start_transmission(void)
 /* Begin anew, as a transmitter does that is switched off and on. */
 static void restart_transmitter(void)
 {
-    if (++card.tx_errors > TX_ERRORS_MAX) {
-        fail("its transmitter fails again and again");
-        return;
-    }
     write_register(GEM_NCR, RUNNING & ~GEM_NCR_TE);
     empty_transmit_ring();
     cpu_device_barrier();
     set_queue(GEM_TBQP, offsetof(struct rings, tx));
     write_register(GEM_TSR, GEM_TSR_ALL);
     write_register(GEM_NCR, RUNNING);
+}
+
+/*
+ * A frame has failed, and what was to follow it is lost. Where the line is shared, too many
+ * collisions are the doing of whoever shares it, at any time and for as long as it likes: these do
+ * not count. They are no errors of the card, and it is given up for ever.
+ */
+static void handle_transmit_error(uint32_t errors)
+{
+    bool collisions = errors == GEM_INT_RLE && (card.speed & GEM_NCFGR_FD) == 0;
+
+    reclaim(); /* what has been sent before */
+    if (!collisions && ++card.tx_errors > TX_ERRORS_MAX) {
+        chip_fail("its transmitter fails again and again");
+        return;
+    }
+    restart_transmitter();
 }
 
 /* ---- Receiving ---- */
@@ -591,21 +614,30 @@ static bool is_frame(uint32_t control)
            length <= RX_LENGTH_MAX;
 }
 
+static uint32_t drop(void)
+{
+    repost();
+    if (++card.no_frames == NO_FRAMES_MAX) {
+        chip_fail("what it receives is never a frame");
+    }
+    return CHIP_DROPPED;
+}
+
 uint32_t chip_received(void)
 {
-    for (uint32_t i = 0; card.rx_control == 0 && i < RX_COUNT; i++) {
+    if (card.rx_control == 0) {
         if (card.error != NULL || !is_received(card.rx_next)) {
             return 0;
         }
         cpu_device_barrier();
         uint32_t control = card.rings->rx[card.rx_next].control;
-        if (is_frame(control)) {
-            card.rx_control = control;
-        } else {
-            repost();
+        if (!is_frame(control)) {
+            return drop();
         }
+        card.rx_control = control;
+        card.no_frames = 0;
     }
-    return card.rx_control == 0 ? 0 : HEADER + (card.rx_control & GEM_RX_LENGTH);
+    return HEADER + (card.rx_control & GEM_RX_LENGTH);
 }
 
 void chip_read(void *to)
@@ -676,7 +708,6 @@ static void look_at_link(void)
     if (card.speed != speed) {
         write_register(GEM_NCR, GEM_NCR_MPE);
         configure();
-        card.tx_errors = 0;
         restart_transmitter();
     }
 }
@@ -698,9 +729,9 @@ bool chip_interrupted(void)
     card.starved = card.starved || (status & GEM_INT_RXUBR) != 0;
     card.tx_pending = card.tx_pending || (status & GEM_INT_TXUBR) != 0;
     if ((status & GEM_INT_HRESP) != 0) {
-        fail("the bus refuses it an access to memory");
+        chip_fail("the bus refuses it an access to memory");
     } else if ((status & TX_ERRORS) != 0) {
-        restart_transmitter();
+        handle_transmit_error(status & TX_ERRORS);
     }
     if (card.error == NULL) {
         look_at_link();

@@ -104,6 +104,8 @@ struct gem_descriptor {
 #define GEM_RX_SUMS_IP (1u << 22) /* IPv4's header alone; TCP's or UDP's too, if it is more */
 #define GEM_TX_LENGTH  0x3fffu    /* in `control` */
 #define GEM_TX_LAST    (1u << 15)
+#define GEM_TX_NOCRC   (1u << 16) /* it has its FCS: the chip changes nothing */
+#define GEM_TX_FAILED  (1u << 29 | 1u << 27 | 1u << 26) /* collisions; the bus; a late collision */
 #define GEM_TX_WRAP    (1u << 30)
 #define GEM_TX_USED    (1u << 31)
 

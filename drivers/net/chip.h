@@ -56,8 +56,11 @@ bool chip_await_sent(void);
 /*
  * Receiving: the length of the oldest record, or 0 if there is none; chip_read copies it out, if
  * `to` is not NULL, and gives its buffers back to the chip. Records may be shorter than a header
- * and a frame should be, and up to CHIP_RECORD_MAX; longer ones have been dropped.
+ * and a frame should be, and up to CHIP_RECORD_MAX. CHIP_DROPPED: what the chip had was no such
+ * record, and is gone; there may be more. Each counts as one, since it is as much work.
  */
+#define CHIP_DROPPED UINT32_MAX
+
 uint32_t chip_received(void);
 void chip_read(void *to);
 
@@ -70,6 +73,10 @@ void chip_kick(void);
 /* Call for an interrupt, before all else. Returns true if what chip_accepts says has changed. */
 bool chip_interrupted(void);
 
-/* Why the chip is to be given up, or NULL; and to do so. False: it does not stop. */
+/*
+ * Why the chip is to be given up, or NULL; to have it given up, for that cause if there is none
+ * yet; and to do so. False: it does not stop.
+ */
 const char *chip_error(void);
+void chip_fail(const char *cause);
 bool chip_stop(void);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include "chip.h"
 #include "config.h"
+#include "lib/interrupt_watch.h"
 #include "lib/log.h"
 #include "lib/net_port.h"
 #include "lib/notify.h"
@@ -40,6 +41,8 @@ static struct ring to_switch, from_switch;
 static uint32_t accepts; /* NET_PORT_*, as published to the switch */
 static bool stopped;     /* the card has been given up, or there is none */
 static bool reported;    /* a broken ring */
+static bool moved;       /* a frame, since the last interrupt */
+static struct interrupt_watch watch;
 
 static void publish_accepts(void)
 {
@@ -100,6 +103,7 @@ static bool send_record(const void *record, uint32_t count)
     }
     if (cause == NULL) {
         chip_send(count);
+        moved = true;
     } else {
         log_limited("a frame of %u bytes from the switch dropped: %s",
                     count > HEADER ? (unsigned)(count - HEADER) : 0u, cause);
@@ -139,12 +143,16 @@ static enum received receive_batch(uint32_t *count)
         if (*count == 0) {
             return ALL;
         }
+        if (*count == CHIP_DROPPED) {
+            continue;
+        }
         record = ring_reserve(&to_switch, *count);
         if (record == NULL) {
             return BLOCKED;
         }
         chip_read(record);
         ring_commit(&to_switch, *count);
+        moved = true;
     }
     return SPENT;
 }
@@ -240,8 +248,19 @@ void init(void)
     ring_init(&to_switch, net_driver_config.to_switch, net_driver_config.ring_size);
     ring_init(&from_switch, net_driver_config.from_switch, net_driver_config.ring_size);
     reported = false;
+    moved = false;
+    watch = (struct interrupt_watch){0};
     start_card();
     serve();
+}
+
+static void watch_interrupts(void)
+{
+    if (interrupt_watch_ends(&watch, moved)) {
+        chip_fail("it interrupts without a cause");
+        serve();
+    }
+    moved = false;
 }
 
 void notified(microkit_channel ch)
@@ -251,6 +270,9 @@ void notified(microkit_channel ch)
         log_link();
     }
     serve();
+    if (ch == net_driver_config.irq_channel && !stopped) {
+        watch_interrupts();
+    }
     /* A card that is given up may interrupt for ever: its interrupt stays unacknowledged. */
     if (ch == net_driver_config.irq_channel && !stopped) {
         microkit_irq_ack(ch);

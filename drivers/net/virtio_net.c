@@ -37,6 +37,9 @@ _Static_assert(LARGE >= CHIP_RECORD_MAX, "a large segment");
 _Static_assert(SMALL >= sizeof(struct virtio_net_hdr_v1) + NET_FRAME_MAX, "a frame");
 _Static_assert(TX_BUFFERS <= QUEUE_SIZE, "the queue has room whenever a buffer is free");
 
+/* Records in a row that are longer than any, after which the card is given up. */
+#define TOO_LONG_MAX (2u * QUEUE_SIZE)
+
 /* The most buffers that one record takes. */
 #define PIECES_MAX ((CHIP_RECORD_MAX + RX_MERGEABLE - 1) / RX_MERGEABLE)
 
@@ -70,6 +73,7 @@ static struct {
     uint32_t piece_count;
     uint32_t piece_total; /* how many pieces the record has; 0: no record has begun */
     uint32_t record;      /* bytes in the pieces received so far */
+    uint32_t too_long;    /* records in a row */
 
     uint8_t *tx; /* TX_SMALL buffers, then TX_LARGE */
     uint64_t tx_paddr;
@@ -85,7 +89,7 @@ static bool has(unsigned feature)
     return (card.features >> feature & 1u) != 0;
 }
 
-static void fail(const char *cause)
+void chip_fail(const char *cause)
 {
     if (card.error == NULL) {
         card.error = cause;
@@ -235,7 +239,7 @@ static void reclaim(void)
         }
     }
     if (taken == VRING_DRIVER_BROKEN) {
-        fail(card.queue[TX].error);
+        chip_fail(card.queue[TX].error);
     }
 }
 
@@ -306,12 +310,12 @@ static bool begin_record(uint16_t buffer, uint32_t bytes)
         (const void *)(card.rx + (size_t)buffer * card.rx_size);
 
     if (bytes < HEADER) {
-        fail("the device returns a frame without its header");
+        chip_fail("the device returns a frame without its header");
         return false;
     }
     card.piece_total = has(VIRTIO_NET_F_MRG_RXBUF) ? header->num_buffers : 1;
     if (card.piece_total == 0 || card.piece_total > PIECES_MAX) {
-        fail("the device returns a frame in more buffers than any takes, or in none");
+        chip_fail("the device returns a frame in more buffers than any takes, or in none");
         return false;
     }
     return true;
@@ -327,7 +331,7 @@ static bool take_piece(void)
     case VRING_DRIVER_EMPTY:
         return false;
     case VRING_DRIVER_BROKEN:
-        fail(card.queue[RX].error);
+        chip_fail(card.queue[RX].error);
         return false;
     default:
         break;
@@ -342,18 +346,23 @@ static bool take_piece(void)
 
 uint32_t chip_received(void)
 {
-    while (card.error == NULL) {
-        if (card.piece_total != 0 && card.piece_count == card.piece_total) {
-            if (card.record <= CHIP_RECORD_MAX) {
-                return card.record;
-            }
-            repost_buffers();
-        }
+    if (card.error != NULL) {
+        return 0;
+    }
+    while (card.piece_total == 0 || card.piece_count < card.piece_total) {
         if (!take_piece()) {
-            break;
+            return 0;
         }
     }
-    return 0;
+    if (card.record <= CHIP_RECORD_MAX) {
+        card.too_long = 0;
+        return card.record;
+    }
+    repost_buffers();
+    if (++card.too_long == TOO_LONG_MAX) {
+        chip_fail("all that the device receives is too long");
+    }
+    return CHIP_DROPPED;
 }
 
 void chip_read(void *to)
@@ -392,7 +401,7 @@ bool chip_interrupted(void)
         return false;
     }
     if (virtio_bus_needs_reset(card.registers)) {
-        fail("the device says that it is broken");
+        chip_fail("the device says that it is broken");
     }
     read_link();
     return chip_accepts() != before;

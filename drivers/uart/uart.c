@@ -10,14 +10,12 @@
 #include <stddef.h>
 #include "chip.h"
 #include "config.h"
+#include "lib/interrupt_watch.h"
 #include "lib/log.h"
 #include "lib/ring.h"
 
 /* Bytes for each direction and wake-up. Emulated devices take any number without a pause. */
 #define BUDGET 256u
-
-/* So many interrupts in a row for which there is nothing to do: the chip does nothing else. */
-#define IDLE_INTERRUPTS_MAX 1000u
 
 static struct ring transmit_ring, receive_ring;
 
@@ -26,7 +24,7 @@ static uint8_t pending[64];
 static uint32_t pending_first, pending_count;
 
 static bool moved; /* a byte, since this wake-up */
-static uint32_t idle_interrupts;
+static struct interrupt_watch interrupts;
 static bool storms; /* the chip's interrupt is not acknowledged any more */
 
 static void notify_client(void)
@@ -114,7 +112,7 @@ void init(void)
     ring_init(&receive_ring, uart_config.receive, uart_config.ring_size);
     pending_first = 0;
     pending_count = 0;
-    idle_interrupts = 0;
+    interrupts = (struct interrupt_watch){0};
     storms = false;
     chip_start(uart_config.registers, keep);
     /* Take all of it: what has arrived so far may raise no interrupt any more. */
@@ -141,8 +139,7 @@ static void serve(void)
  */
 static void watch_interrupts(void)
 {
-    idle_interrupts = moved ? 0 : idle_interrupts + 1;
-    if (idle_interrupts == IDLE_INTERRUPTS_MAX) {
+    if (interrupt_watch_ends(&interrupts, moved)) {
         storms = true;
         log_printf("the device interrupts for nothing: its interrupt stays off");
     }

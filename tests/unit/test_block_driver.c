@@ -683,6 +683,31 @@ static void a_change_of_configuration_is_nothing_to_worry_about(void **state)
     expect(1, BLOCK_OK);
 }
 
+static void storm(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        fake_virtio.interrupts = VIRTIO_MMIO_INT_VRING;
+        notified(IRQ);
+    }
+}
+
+static void interrupts_without_a_cause_are_the_end(void **state)
+{
+    (void)state;
+
+    storm(999);
+    build(9, BLOCK_READ, 0, 1);
+    send_and_notify();
+    assert_int_equal(run_disk(), 1);
+    expect(9, BLOCK_OK);
+    send_three();
+    storm(999);
+    expect_nothing();
+    fake.deferred_irq_acks[IRQ] = 0;
+    storm(2);
+    expect_given_up("it interrupts without a cause");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -700,6 +725,7 @@ int main(void)
         cmocka_unit_test_setup(a_device_that_lies_is_given_up, set_up),
         cmocka_unit_test_setup(a_device_that_does_not_stop_keeps_what_it_has, set_up),
         cmocka_unit_test_setup(a_change_of_configuration_is_nothing_to_worry_about, set_up),
+        cmocka_unit_test_setup(interrupts_without_a_cause_are_the_end, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

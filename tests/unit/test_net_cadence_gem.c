@@ -11,8 +11,10 @@
 
 #include <linux/virtio_net.h>
 #include <microkit.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -1120,12 +1122,140 @@ static void transmitter_begins_anew_after_an_error(void **state)
 
 static void transmitter_that_always_fails_is_the_end(void **state)
 {
+    static const uint32_t errors[] = {GEM_INT_TUND, GEM_INT_TXERR, GEM_INT_RLE,
+                                      GEM_INT_RLE | GEM_INT_TXERR};
+
     (void)state;
-    for (int i = 0; i < 100 && accepts() != 0; i++) {
+    for (int kind = 0; kind < 4; kind++) {
+        int count = 0;
+
+        prepare();
+        begin();
+        for (; count < 100 && accepts() != 0; count++) {
+            raise_interrupt(errors[kind]);
+            interrupt();
+        }
+        assert_int_equal(count, 17);
+        expect_given_up("its transmitter fails again and again");
+    }
+}
+
+/* Whether the driver has looked at the descriptors meanwhile or not. */
+static void transmitter_that_fails_now_and_then_is_not_given_up(void **state)
+{
+    (void)state;
+    gem.slow = true;
+    for (int round = 0; round < 100; round++) {
+        for (uint8_t i = 0; i < 10; i++) {
+            make(60, i);
+            assert_true(put(HEADER + 60));
+        }
+        notified(SWITCH);
+        assert_int_equal(gem_transmits(3), 3);
+        gem.sent_count = 0;
+        raise_interrupt(GEM_INT_TUND);
+        interrupt();
+    }
+    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
+}
+
+/* A frame that the chip gives back because it has failed has not been sent. */
+static void failed_frames_are_not_sent_ones(void **state)
+{
+    static const uint32_t marks[] = {1u << 29, 1u << 27, 1u << 26};
+    int round = 0;
+
+    (void)state;
+    gem.slow = true;
+    for (; round < 100 && accepts() != 0; round++) {
+        send(60, 1);
+        descriptor_at(gem.tx_at)->control |= GEM_TX_USED | marks[round % 3];
         raise_interrupt(GEM_INT_TXERR);
         interrupt();
     }
+    assert_int_equal(round, 17);
     expect_given_up("its transmitter fails again and again");
+}
+
+static void link_of(uint16_t other)
+{
+    set_link(false);
+    tick();
+    phy[PHY_GBSR] = 0;
+    phy[PHY_ANLPAR] = other;
+    set_link(true);
+    tick();
+}
+
+/* Who shares a line with others meets collisions, and no card is the worse for it. */
+static void collisions_are_the_lines(void **state)
+{
+    (void)state;
+    link_of(PHY_100_HD);
+    assert_int_equal(gem.ncfgr & GEM_NCFGR_FD, 0);
+    gem.slow = true;
+    for (int i = 0; i < 500; i++) {
+        send(60, 1);
+        raise_interrupt(GEM_INT_RLE);
+        interrupt();
+    }
+    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
+    gem.slow = false;
+    gem.sent_count = 0;
+    send(60, 2);
+    assert_true(was_sent(0, 60, 2));
+    for (int i = 0; i < 17; i++) { /* other errors are the card's there as well */
+        raise_interrupt(GEM_INT_RLE | GEM_INT_TUND);
+        interrupt();
+    }
+    expect_given_up("its transmitter fails again and again");
+}
+
+/* Another link is another start, whatever its speed. */
+static void errors_of_another_link_do_not_count(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 16; i++) {
+            raise_interrupt(GEM_INT_TUND);
+            interrupt();
+        }
+        if (round % 2 == 0) {
+            link_of(PHY_100_FD);
+        } else {
+            set_link(false);
+            tick();
+            set_link(true);
+            tick();
+        }
+        assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
+    }
+}
+
+static void interrupts_without_a_cause_are_the_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 999; i++) {
+        notified(IRQ);
+    }
+    receive(60, 1);
+    for (int i = 0; i < 999; i++) {
+        gem.isr = GEM_INT_RCOMP; /* what it says means nothing */
+        notified(IRQ);
+    }
+    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
+    notified(IRQ);
+    expect_given_up("it interrupts without a cause");
+}
+
+/* The timer's, of an hour in which nothing else happens. */
+static void seconds_without_a_frame_are_no_storm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3600; i++) {
+        tick();
+    }
+    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
 }
 
 static void what_is_no_frame_is_dropped(void **state)
@@ -1158,6 +1288,69 @@ static void what_is_no_frame_is_dropped(void **state)
     receive(60, 77);
     assert_true(got(60, 77));
     assert_true(got_nothing());
+}
+
+static void receives_without_frames(unsigned count)
+{
+    make(1514, 0);
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(gem_fills(record, 100, GEM_RX_SOF));
+        if (i % 100 == 99 || i + 1 == count) {
+            raise_interrupt(GEM_INT_RCOMP);
+            interrupt();
+        }
+    }
+}
+
+static void card_that_receives_no_frames_is_the_end(void **state)
+{
+    (void)state;
+    receives_without_frames(2 * RX_BUFFERS - 1);
+    receive(60, 1);
+    assert_true(got(60, 1));
+    receives_without_frames(2 * RX_BUFFERS - 1);
+    assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
+    assert_true(gem_fills(record, 100, GEM_RX_EOF));
+    interrupt();
+    raise_interrupt(GEM_INT_RCOMP);
+    interrupt();
+    expect_given_up("what it receives is never a frame");
+}
+
+static atomic_bool flood_ends;
+static atomic_uint flooded;
+
+/* Give each buffer back as soon as it is posted, without a frame in it. */
+static void *flood(void *unused)
+{
+    volatile struct gem_descriptor *rx =
+        (void *)descriptor_at((uint64_t)gem.rbqph << 32 | gem.rbqp);
+
+    for (unsigned i = 0; !flood_ends && flooded < 1000000; i = (i + 1) % RX_BUFFERS) {
+        if ((rx[i].address & GEM_RX_USED) == 0) {
+            rx[i].address |= GEM_RX_USED;
+            flooded++;
+        }
+    }
+    return unused;
+}
+
+/* However fast it is: nothing else would ever run. */
+static void flood_of_no_frames_ends(void **state)
+{
+    pthread_t card;
+
+    (void)state;
+    flood_ends = false;
+    flooded = 0;
+    assert_int_equal(pthread_create(&card, NULL, flood, NULL), 0);
+    while (accepts() != 0 && flooded < 1000000) {
+        notified(SWITCH);
+    }
+    flood_ends = true;
+    pthread_join(card, NULL);
+    assert_true(flooded <= 3 * RX_BUFFERS);
+    expect_given_up("what it receives is never a frame");
 }
 
 /* Where a buffer lies is the driver's own knowledge. */
@@ -1273,7 +1466,15 @@ int main(void)
         CASE(refused_access_is_the_end),
         CASE(transmitter_begins_anew_after_an_error),
         CASE(transmitter_that_always_fails_is_the_end),
+        CASE(transmitter_that_fails_now_and_then_is_not_given_up),
+        CASE(failed_frames_are_not_sent_ones),
+        CASE(collisions_are_the_lines),
+        CASE(errors_of_another_link_do_not_count),
+        CASE(interrupts_without_a_cause_are_the_end),
+        CASE(seconds_without_a_frame_are_no_storm),
         CASE(what_is_no_frame_is_dropped),
+        CASE(card_that_receives_no_frames_is_the_end),
+        CASE(flood_of_no_frames_ends),
         CASE(addresses_in_descriptors_mean_nothing),
         CASE(frames_said_to_be_sent_too_early_are_only_lost),
         CASE(ones_in_the_status_are_the_end),

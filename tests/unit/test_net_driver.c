@@ -385,6 +385,59 @@ static void record_longer_than_any_is_dropped(void **state)
     assert_true(got_nothing());
 }
 
+static void receive_too_long(int count)
+{
+    make(65554, 1);
+    for (int i = 0; i < count; i++) {
+        assert_true(card_receives(record, HEADER + 65554));
+        interrupt(0);
+    }
+}
+
+static void records_longer_than_any_and_nothing_else_are_the_end(void **state)
+{
+    (void)state;
+    receive_too_long(511);
+    receive(60, 2);
+    assert_true(got(60, 2));
+    receive_too_long(511);
+    assert_int_equal(accepts(), NET_PORT_UP);
+    receive_too_long(1);
+    assert_int_equal(accepts(), 0);
+    assert_true(has_said("the card is given up: all that the device receives is too long"));
+}
+
+static void interrupts_without_a_cause_are_the_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 999; i++) {
+        interrupt(VIRTIO_MMIO_INT_VRING);
+    }
+    receive(60, 1);
+    for (int i = 0; i < 999; i++) {
+        interrupt(VIRTIO_MMIO_INT_CONFIG); /* in which nothing has changed */
+    }
+    assert_int_equal(accepts(), NET_PORT_UP);
+    interrupt(VIRTIO_MMIO_INT_VRING);
+    unsigned acks = fake.irq_acks[IRQ];
+    assert_int_equal(accepts(), 0);
+    assert_true(has_said("the card is given up: it interrupts without a cause"));
+    interrupt(VIRTIO_MMIO_INT_VRING);
+    assert_int_equal(fake.irq_acks[IRQ], acks);
+}
+
+/* As many, but with pauses between: they cost next to nothing. */
+static void interrupts_now_and_then_are_no_storm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        fake.counter += fake.frequency / 9;
+        interrupt(VIRTIO_MMIO_INT_CONFIG);
+    }
+    assert_int_equal(accepts(), NET_PORT_UP);
+    assert_int_equal(fake.irq_acks[IRQ], 5000);
+}
+
 static void record_in_pieces_waits_for_the_last(void **state)
 {
     struct fake_virtio_chain chain[2];
@@ -762,6 +815,9 @@ int main(void)
         CASE(buffers_are_used_again),
         CASE(small_buffers_without_merging_or_segments),
         CASE(record_longer_than_any_is_dropped),
+        CASE(records_longer_than_any_and_nothing_else_are_the_end),
+        CASE(interrupts_without_a_cause_are_the_end),
+        CASE(interrupts_now_and_then_are_no_storm),
         CASE(record_in_pieces_waits_for_the_last),
         CASE(wake_up_has_a_budget),
         CASE(full_ring_leaves_frames_with_the_card),
