@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include "lib/crc32.h"
 
 /* The header (5.3.2). All numbers are little-endian, and may be unaligned. */
 #define SIGNATURE            "EFI PART"
@@ -44,30 +45,19 @@ static uint64_t read64(const uint8_t *from)
     return read32(from) | (uint64_t)read32(from + 4) << 32;
 }
 
-static uint32_t checksum_add(uint32_t crc, const uint8_t *bytes, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        crc ^= bytes[i];
-        for (unsigned bit = 0; bit < 8; bit++) {
-            crc = crc >> 1 ^ (0xedb88320u & -(crc & 1u));
-        }
-    }
-    return crc;
-}
-
 uint32_t gpt_checksum(const void *bytes, uint32_t count)
 {
-    return ~checksum_add(UINT32_MAX, bytes, count);
+    return ~crc32_add(UINT32_MAX, bytes, count);
 }
 
 /* The header's checksum, with its own field as zero. */
 static uint32_t header_checksum(const uint8_t *block, uint32_t size)
 {
     static const uint8_t zero[4];
-    uint32_t crc = checksum_add(UINT32_MAX, block, HEADER_CHECKSUM);
+    uint32_t crc = crc32_add(UINT32_MAX, block, HEADER_CHECKSUM);
 
-    crc = checksum_add(crc, zero, sizeof(zero));
-    return ~checksum_add(crc, block + HEADER_CHECKSUM + 4, size - HEADER_CHECKSUM - 4);
+    crc = crc32_add(crc, zero, sizeof(zero));
+    return ~crc32_add(crc, block + HEADER_CHECKSUM + 4, size - HEADER_CHECKSUM - 4);
 }
 
 static const char *check_places(const struct gpt_header *header, uint64_t number,

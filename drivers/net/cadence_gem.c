@@ -20,6 +20,7 @@
 #include <string.h>
 #include "chip.h"
 #include "lib/cpu.h"
+#include "lib/crc32.h"
 #include "lib/device_registers.h"
 #include "lib/dma.h"
 #include "lib/net_port.h"
@@ -464,19 +465,30 @@ struct checksum {
     uint32_t field; /* 0: it computes none */
 };
 
-/* Find the checksum that the card surely computes: TCP's or UDP's in an IPv4 packet that is whole.
+/* The offset of what comes behind the Ethernet header, and its type. */
+static uint32_t network_offset(const uint8_t *frame, uint32_t length, uint32_t *type)
+{
+    uint32_t offset = ETH_HLEN;
+
+    *type = get16(frame + offset - 2);
+    if (*type == ETH_P_8021Q && length >= offset + 4) {
+        offset += 4;
+        *type = get16(frame + offset - 2);
+    }
+    return offset;
+}
+
+/*
+ * Find the checksum that the card surely computes: TCP's or UDP's in an IPv4 packet that is whole.
+ * The chip does so in IPv6 as well, but QEMU's does not.
  */
 static struct checksum find_checksum(const uint8_t *frame, uint32_t length)
 {
     struct checksum none = {0};
-    uint32_t offset = ETH_HLEN;
-    uint32_t type = get16(frame + offset - 2);
-
-    if (type == ETH_P_8021Q && length >= offset + 4) {
-        offset += 4;
-        type = get16(frame + offset - 2);
-    }
+    uint32_t type;
+    uint32_t offset = network_offset(frame, length, &type);
     const uint8_t *ip = frame + offset;
+
     if (type != ETH_P_IP || length < offset + 20 || ip[0] >> 4 != 4) {
         return none;
     }
@@ -515,12 +527,45 @@ static void prepare_checksum(const struct virtio_net_hdr_v1 *header, uint8_t *fr
     }
 }
 
+/*
+ * Whether the card might spoil the checksum. In IPv6 it puts its own over what is there. That is
+ * the same one, but of UDP with up to two bytes of data, where the chip needs the field to be zero:
+ * see macb_clear_csum in Linux's driver.
+ */
+static bool is_spoilt(const uint8_t *frame, uint32_t length)
+{
+    uint32_t type;
+    uint32_t offset = network_offset(frame, length, &type);
+    const uint8_t *ip = frame + offset;
+
+    if (type != ETH_P_IPV6 || length < offset + 40 + 8 || ip[0] >> 4 != 6 || ip[6] != 17) {
+        return false;
+    }
+    uint32_t count = get16(ip + 4);
+    return count >= 8 && count <= 8 + 2 && count <= length - offset - 40;
+}
+
+/*
+ * The card changes nothing in a frame that has its FCS. QEMU's sends it as four bytes behind the
+ * packet, which mean nothing there. Returns the new length.
+ */
+static uint32_t append_fcs(uint8_t *frame, uint32_t length)
+{
+    uint32_t fcs = ~crc32_add(UINT32_MAX, frame, length);
+
+    for (uint32_t i = 0; i < ETH_FCS_LEN; i++) {
+        frame[length + i] = (uint8_t)(fcs >> (8 * i));
+    }
+    return length + ETH_FCS_LEN;
+}
+
 void chip_send(uint32_t count)
 {
     uint32_t index = card.tx_head % TX_COUNT;
     uint8_t *record = next_buffer();
     uint8_t *frame = record + HEADER;
     uint32_t length = count - HEADER;
+    uint32_t control = GEM_TX_LAST | (index == TX_COUNT - 1 ? GEM_TX_WRAP : 0);
     struct virtio_net_hdr_v1 header;
 
     if (count <= HEADER || length > NET_FRAME_MAX) {
@@ -528,9 +573,12 @@ void chip_send(uint32_t count)
     }
     memcpy(&header, record, sizeof(header));
     prepare_checksum(&header, frame, length);
+    if (is_spoilt(frame, length)) {
+        length = append_fcs(frame, length);
+        control |= GEM_TX_NOCRC;
+    }
     dma_clean(frame, length);
-    card.rings->tx[index].control =
-        length | GEM_TX_LAST | (index == TX_COUNT - 1 ? GEM_TX_WRAP : 0);
+    card.rings->tx[index].control = control | length;
     card.tx_head++;
     card.tx_pending = true;
 }

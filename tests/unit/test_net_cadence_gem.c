@@ -6,7 +6,8 @@
  * The card's driver with the Cadence GEM, against a model of it and of a PHY. The model reaches
  * frames past the caches only: what has not been cleaned it does not see, and what it writes is not
  * seen before it has been invalidated. The chip comes in two kinds, with an interrupt status that a
- * read clears and with one that a write clears. Each case runs with both.
+ * read clears and with one that a write clears. Each case runs with both. QEMU's computes no
+ * checksums in IPv6, and sends a frame that has its FCS with that as if it were data.
  */
 
 #include <linux/virtio_net.h>
@@ -82,6 +83,7 @@ static struct {
     uint64_t rx_at, tx_at; /* the descriptors that are next */
     bool rx_stands;        /* it has seen that there is no buffer, and does not look again */
     bool slow;             /* it transmits when it is told to by the test */
+    bool emulated;         /* as by QEMU */
     bool tx_on;            /* it transmits, up to what it has seen */
     struct sent sent[1024];
     unsigned sent_count;
@@ -128,12 +130,36 @@ static uint32_t checksum(const uint8_t *addresses, uint32_t address_bytes, uint3
     return (uint32_t)sum ^ 0xffff;
 }
 
-/* What the chip does to what it knows: it puts the sum in, and the field has to be 0. */
+/* Put the sum of what begins at `transport` into its field. */
+static void put_checksum(const uint8_t *addresses, uint32_t address_bytes, uint32_t protocol,
+                         uint8_t *transport, uint32_t count)
+{
+    uint8_t *field = transport + (protocol == 6 ? 16 : 6);
+    bool cleared = get16(field) == 0;
+    uint32_t sum;
+
+    field[0] = 0;
+    field[1] = 0;
+    sum = checksum(addresses, address_bytes, protocol, transport, count);
+    /* With so little data of UDP the chip takes for granted that the field was 0. */
+    if (protocol == 17 && count <= 10 && !cleared) {
+        sum = ~sum;
+    }
+    field[0] = (uint8_t)(sum >> 8);
+    field[1] = (uint8_t)sum;
+}
+
+/* What the chip does to what it knows: it puts the sum in. In IPv4 the field has to be 0. */
 static void compute_checksum(uint8_t *frame, uint32_t length)
 {
     uint32_t offset = 14 + (get16(frame + 12) == 0x8100 ? 4 : 0);
     uint8_t *ip = frame + offset;
 
+    if (!gem.emulated && get16(ip - 2) == 0x86dd && length >= offset + 40 && ip[0] >> 4 == 6 &&
+        (ip[6] == 6 || ip[6] == 17) && get16(ip + 4) <= length - offset - 40) {
+        put_checksum(ip + 8, 32, ip[6], ip + 40, get16(ip + 4));
+        return;
+    }
     if (get16(ip - 2) != 0x0800 || length < offset + 20 || ip[0] >> 4 != 4 ||
         (get16(ip + 6) & 0x3fff) != 0 || (ip[9] != 6 && ip[9] != 17)) {
         return;
@@ -143,11 +169,31 @@ static void compute_checksum(uint8_t *frame, uint32_t length)
     if (header < 20 || header + count > length - offset) {
         return;
     }
-    uint8_t *field = ip + header + (ip[9] == 6 ? 16 : 6);
-    assert_int_equal(get16(field), 0);
-    uint32_t sum = checksum(ip + 12, 8, ip[9], ip + header, count);
-    field[0] = (uint8_t)(sum >> 8);
-    field[1] = (uint8_t)sum;
+    assert_int_equal(get16(ip + header + (ip[9] == 6 ? 16 : 6)), 0);
+    put_checksum(ip + 12, 8, ip[9], ip + header, count);
+}
+
+/* The FCS (IEEE 802.3, 3.2.9), as it is sent: the lowest byte first. */
+static uint32_t fcs_of(const uint8_t *frame, uint32_t length)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (uint32_t i = 0; i < 8 * length; i++) {
+        uint32_t bit = (frame[i / 8] >> i % 8 ^ crc) & 1u;
+        crc = crc >> 1 ^ (bit != 0 ? 0xedb88320u : 0);
+    }
+    return ~crc;
+}
+
+/* The frame has its FCS with it: the chip changes nothing in it, and pads nothing. */
+static void check_fcs(struct sent *sent)
+{
+    uint32_t fcs;
+
+    assert_true(sent->length >= 64);
+    memcpy(&fcs, sent->frame + sent->length - 4, 4);
+    assert_int_equal(fcs, fcs_of(sent->frame, sent->length - 4));
+    sent->length -= 4;
 }
 
 static void send_one(struct gem_descriptor *descriptor)
@@ -163,7 +209,9 @@ static void send_one(struct gem_descriptor *descriptor)
     bytes = fake_dma_at(paddr, sent->length);
     assert_non_null(bytes);
     memcpy(sent->frame, bytes, sent->length);
-    if ((gem.dmacfg & GEM_DMACFG_TXCOEN) != 0) {
+    if ((descriptor->control & GEM_TX_NOCRC) != 0 && !gem.emulated) {
+        check_fcs(sent);
+    } else if ((gem.dmacfg & GEM_DMACFG_TXCOEN) != 0) {
         compute_checksum(sent->frame, sent->length);
     }
     descriptor->control |= GEM_TX_USED;
@@ -849,6 +897,16 @@ static struct virtio_net_hdr_v1 *partial(uint32_t start, uint32_t offset)
     return header;
 }
 
+/* What the frame has beyond its packet means nothing. */
+static void expect_length(uint32_t length)
+{
+    if (gem.emulated) {
+        assert_true(gem.sent[0].length == length || gem.sent[0].length == length + 4);
+    } else {
+        assert_int_equal(gem.sent[0].length, length);
+    }
+}
+
 /* The driver's caller has put the pseudo-header's sum into the field; the card's frame is whole. */
 static void expect_sum(uint32_t version, uint32_t protocol, bool tagged, uint32_t payload)
 {
@@ -872,7 +930,7 @@ static void expect_sum(uint32_t version, uint32_t protocol, bool tagged, uint32_
     assert_true(put(HEADER + length));
     notified(SWITCH);
     assert_int_equal(gem.sent_count, 1);
-    assert_int_equal(gem.sent[0].length, length);
+    expect_length(length);
     assert_int_equal(get16(gem.sent[0].frame + transport + offset), right);
     put16(frame + transport + offset, right);
     assert_memory_equal(gem.sent[0].frame, frame, length);
@@ -881,14 +939,14 @@ static void expect_sum(uint32_t version, uint32_t protocol, bool tagged, uint32_
     gem.sent_count = 0;
     assert_true(put(HEADER + length));
     notified(SWITCH);
+    expect_length(length);
     assert_memory_equal(gem.sent[0].frame, frame, length);
 }
 
-static void sums_are_right(void **state)
+static void expect_sums(void)
 {
     static const uint32_t payloads[] = {0, 1, 2, 3, 100, 1401};
 
-    (void)state;
     for (unsigned i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
         for (int tagged = 0; tagged < 2; tagged++) {
             expect_sum(4, 6, tagged, payloads[i]);
@@ -896,6 +954,54 @@ static void sums_are_right(void **state)
             expect_sum(6, 6, tagged, payloads[i]);
             expect_sum(6, 17, tagged, payloads[i]);
         }
+    }
+}
+
+static void sums_are_right(void **state)
+{
+    (void)state;
+    expect_sums();
+    gem.emulated = true;
+    expect_sums();
+}
+
+/* What looks like UDP in IPv6 but for one thing goes as any other frame. */
+static void short_frames_are_taken_for_what_they_are(void **state)
+{
+    uint8_t *frame = record + HEADER;
+
+    (void)state;
+    for (int kind = 0; kind < 6; kind++) {
+        uint32_t length = make_packet(6, 17, false, 2);
+
+        switch (kind) {
+        case 0:
+            frame[14] = 0x40;
+            break;
+        case 1:
+            frame[20] = 58; /* ICMPv6 */
+            break;
+        case 2:
+            put16(frame + 18, 7); /* too short for UDP, */
+            break;
+        case 3:
+            put16(frame + 18, 1000); /* longer than the frame */
+            break;
+        case 4:
+            length = 61; /* not all of it */
+            break;
+        default:
+            put16(frame + 12, 0x88a8);
+            break;
+        }
+        gem.emulated = true; /* it would send an FCS that it was given */
+        gem.sent_count = 0;
+        memset(record, 0, HEADER);
+        assert_true(put(HEADER + length));
+        notified(SWITCH);
+        assert_int_equal(gem.sent_count, 1);
+        assert_int_equal(gem.sent[0].length, length);
+        assert_memory_equal(gem.sent[0].frame, frame, length);
     }
 }
 
@@ -1457,6 +1563,7 @@ int main(void)
         CASE(batch_is_one_start),
         CASE(batch_is_one_interrupt),
         CASE(sums_are_right),
+        CASE(short_frames_are_taken_for_what_they_are),
         CASE(what_the_card_is_not_sure_of_is_computed_before),
         CASE(padding_is_not_summed),
         CASE(what_the_card_has_checked_is_said),
