@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "config.h"
 
 struct mmio_access {
     uint64_t offset; /* from the device's base */
@@ -36,7 +37,11 @@ static inline uint64_t mmio_value(struct mmio_access *access)
  */
 typedef bool (*mmio_handler)(void *device, struct mmio_access *access);
 
-#define MMIO_MAX_DEVICES 16
+/*
+ * All that a machine can have: of a GICv3 the distributor and the redistributors; two consoles, a
+ * PL011 and a virtio one; cards and disks, of which the generator allows no more.
+ */
+#define MMIO_MAX_DEVICES (2 + 2 + VMM_MAX_INTERFACES + VMM_MAX_DISKS)
 
 /*
  * Put a device on the bus: `size` bytes from guest-physical `gpa`. Called at init only. Returns
