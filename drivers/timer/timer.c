@@ -64,6 +64,10 @@ void init(void)
     }
 }
 
+/*
+ * Nobody counts interrupts for which no deadline has passed: a client can bring about as many as it
+ * likes, by putting its deadline off when it is due, and must not have the others' timer given up.
+ */
 void notified(microkit_channel ch)
 {
     if (ch != timer_config.irq_channel) {
