@@ -42,7 +42,9 @@ FILES = {  # where in the archive: (which file of FILES, mode)
     "init": ("init", 0o755),
     "etc/profile": ("profile", 0o644),
     "etc/fstab": ("fstab", 0o644),
+    "etc/hosts": ("hosts", 0o644),
     "etc/dhcp.script": ("dhcp.script", 0o755),
+    "usr/bin/resize": ("resize", 0o755),
 }
 
 DIRECTORIES = ["bin", "dev", "etc", "lib", "mnt", "proc", "root", "sbin", "sys", "tmp", "usr",

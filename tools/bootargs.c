@@ -7,9 +7,15 @@
 const char *layout_bootargs(const struct vm *vm)
 {
     const struct vm_settings *settings = &vm->settings;
+    /*
+     * hvc0's driver is a module, which the first process loads. Until then /dev/console leads to
+     * tty0, which shows nothing, or the kernel would complain that it leads nowhere. The last one
+     * is preferred.
+     */
     const char *arguments =
         settings->console.number
-            ? memory_format("console=hvc0 quiet earlycon=pl011,0x%llx cma=0", GUEST_PL011)
+            ? memory_format("console=tty0 console=hvc0 quiet earlycon=pl011,0x%llx cma=0",
+                            GUEST_PL011)
             : "quiet cma=0";
 
     arguments = memory_format("%s braid.hostname=%s", arguments, settings->hostname.text);

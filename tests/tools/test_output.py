@@ -199,8 +199,8 @@ def test_bootargs(generate):
         "  a: {ip: 10.0.0.1/24, gateway: 10.0.0.2, hostname: alpha, cmdline: 'debug x=\"y z\"'}\n"
         "  b_c: {console: no, router: yes}\n"))
     assert summary["vms"][0]["bootargs"] == (
-        "console=hvc0 quiet earlycon=pl011,0x9000000 cma=0 braid.hostname=alpha braid.net0=10.0.0.1/24 "
-        'braid.gw0=10.0.0.2 debug x="y z"')
+        "console=tty0 console=hvc0 quiet earlycon=pl011,0x9000000 cma=0 braid.hostname=alpha "
+        'braid.net0=10.0.0.1/24 braid.gw0=10.0.0.2 debug x="y z"')
     assert summary["vms"][1]["bootargs"] == (
         "quiet cma=0 braid.hostname=b-c sysctl.net.ipv4.ip_forward=1")
 
