@@ -56,8 +56,16 @@ def directory_of(system, **variables):
     return pathlib.Path(process.stdout.splitlines()[-1])
 
 
-# SDKs before 2.1 have no config for several cores.
-HAS_CORES = (SDK / "board" / BOARD / f"smp-{CONFIG.removeprefix('smp-')}").is_dir()
+def sdk_cores():
+    """How many cores the SDK is built for; an official one starts them all. 0: it is older than 2.1."""
+    config = SDK / "board" / BOARD / f"smp-{CONFIG.removeprefix('smp-')}"
+    found = [int(n) for header in (config / "include" / "kernel").glob("gen_*.h")
+             for n in re.findall(r"^#define CONFIG_MAX_NUM_NODES +(\d+)", header.read_text(), re.M)]
+    return max(found, default=0)
+
+
+SDK_CORES = sdk_cores()
+HAS_CORES = SDK_CORES > 0
 needs_cores = pytest.mark.skipif(not HAS_CORES, reason="the SDK has no config for several cores")
 
 
@@ -83,12 +91,14 @@ def marks_of(board):
 
 def needs_processors(count):
     """
-    Of a test whose system uses so many cores. On an official SDK's kernel it gets nowhere if the host cannot
-    run as many of QEMU's threads at once (docs/performance.md, "Several cores").
+    Of a test whose system uses so many cores. An SDK may be built for fewer. On an official SDK's kernel it
+    gets nowhere if the host cannot run as many of QEMU's threads at once (docs/performance.md, "Several
+    cores").
     """
     few = len(os.sched_getaffinity(0)) < count and "thread=single" not in os.environ.get("QEMU", "")
-    return pytest.mark.skipif(few and not on_bundled_sdk(),
-                              reason=f"seL4 needs {count} processors of the host")
+    return pytest.mark.skipif(SDK_CORES < count or (few and not on_bundled_sdk()),
+                              reason=f"the SDK is for fewer than {count} cores, or is seL4 and needs {count} "
+                                     "processors of the host")
 
 
 def uses_cores(system):
