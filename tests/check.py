@@ -6,13 +6,12 @@ Each suite is a command. What it prints is shown as it comes, except its own sum
 from there: a line `N passed, N failed`, or pytest's report in XML. A suite that fails without saying
 what failed, or runs no tests, counts as one failure.
 
-The systems, of which one processor runs one, take as long as all the rest. So there are two lanes,
-one beside the other, each of which runs its suites in turn; a line says first which it is from.
+There are two lanes, one beside the other. Each takes the next suite from one list when it has done
+one, so that both end together; a line says first which suite it is from.
 """
 
 import argparse
 import concurrent.futures
-import itertools
 import os
 import pathlib
 import re
@@ -24,7 +23,11 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 FAILED = re.compile(r"^  FAILED  ")
+LANES = 2  # more would only be slower: most suites keep a processor busy
 FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
+# The systems that take long come first, and short ones fill what is left. `cores` is not the first: what
+# it looks at is by the host's clock, and so is the storm, the last of the suites before.
+LONG = ("disks", "uplink", "cores", "power", "systems", "hostile")
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 
@@ -41,11 +44,18 @@ class Suite:
 
     def say(self, line):
         # In one piece: another lane says something, too.
-        sys.stdout.write(f"{self.tag:7} | {line}\n")
+        sys.stdout.write(f"{self.tag:10} | {line}\n")
         sys.stdout.flush()
 
+    def outcome(self):
+        """(passed, failed). A suite that cannot be run has failed."""
+        try:
+            return self.run()
+        except (OSError, xml.etree.ElementTree.ParseError) as error:
+            self.failures.append(f"{type(error).__name__}: {error}")
+            return 0, 1
+
     def run(self):
-        """Returns (passed, failed)."""
         self.say(f"---- {self.name}")
         if self.report:
             self.report.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +81,9 @@ class Suite:
         if failed == 0 and process.returncode != 0:
             self.failures.append(f"ended with status {process.returncode}")
             failed = 1
-        elif passed + failed == 0:
+        elif counts is None or (passed + failed == 0 and not self.report):
+            # Of pytest's, all may be for another SDK or emulator: they are skipped. If there are none,
+            # its status says so.
             self.failures.append("ran no tests")
             failed = 1
         self.say(f"---- {self.name}: {passed} of {passed + failed} in "
@@ -91,16 +103,22 @@ class Suite:
         return tests - failed, failed
 
 
-def pytest(tag, name, directory, build, environment=None, suffix=""):
-    report = build / "check" / f"{pathlib.Path(directory).name}{suffix}.xml"
+def pytest(tag, name, path, build, environment=None):
+    report = build / "check" / f"{tag}.xml"
     return Suite(tag, name,
                  [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                  "--no-header", f"--junitxml={report}", directory],
+                  "--no-header", f"--junitxml={report}", path],
                  {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report)
 
 
-def lanes(options):
-    """Two lists of suites."""
+def system_tests():
+    """Names of the files of tests/system, in the order in which to run them."""
+    names = {path.stem.removeprefix("test_") for path in (ROOT / "tests/system").glob("test_*.py")}
+    return sorted(names, key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
+
+
+def suites_of(options):
+    """All suites, in the order in which they begin: what tells something soon comes first."""
     build = pathlib.Path(options.build)
     jobs = f"-j{os.cpu_count() or 2}"
     environment = {"BUILD_DIR": str(build), "MICROKIT_SDK": options.sdk, "QEMU": options.qemu,
@@ -111,24 +129,28 @@ def lanes(options):
                                  f"BUILD_DIR={build}", f"MICROKIT_SDK={options.sdk}",
                                  f"SDK={options.sdk}", *variables])
 
-    parts = [Suite("lint", "linters", [sys.executable, "-u", "tests/lint.py"]),
-             make("unit", "unit tests", "tests/unit"),
-             make("fuzz", "fuzzing", "tests/fuzz", f"SECONDS={FUZZING}"),
-             pytest("tool", "the microkit tool", "tests/tool", build, environment),
-             pytest("tools", "the generator", "tests/tools", build, environment),
-             pytest("guest", "the guests' files", "tests/guest", build, environment),
-             pytest("models", "models of protocols", "tests/models", build, environment),
-             pytest("kernel", "the bundled kernel", "tests/kernel", build, environment)]
-    systems = [pytest("systems", "systems", "tests/system", build, environment)]
+    suites = [Suite("lint", "linters", [sys.executable, "-u", "tests/lint.py"]),
+              make("unit", "unit tests", "tests/unit"),
+              make("fuzz", "fuzzing", "tests/fuzz", f"SECONDS={FUZZING}"),
+              pytest("tool", "the microkit tool", "tests/tool", build, environment),
+              pytest("tools", "the generator", "tests/tools", build, environment),
+              pytest("guest", "the guests' files", "tests/guest", build, environment),
+              pytest("models", "models of protocols", "tests/models", build, environment),
+              pytest("kernel", "the bundled kernel", "tests/kernel", build, environment)]
+    suites += [pytest(name, f"systems, {name}", f"tests/system/test_{name}.py", build, environment)
+               for name in system_tests()]
     if options.also:
-        systems.append(pytest("also", f"systems on {options.also}", "tests/system", build,
-                              {**environment, "MICROKIT_SDK": options.also}, "-also"))
-    return parts, systems
+        environment = {**environment, "MICROKIT_SDK": options.also}
+        suites += [pytest(f"{name}-also", f"systems, {name}, on {options.also}",
+                          f"tests/system/test_{name}.py", build, environment)
+                   for name in system_tests()]
+    return suites
 
 
-def run_lane(lane):
-    """(passed, failed) of all its suites."""
-    counts = [suite.run() for suite in lane]
+def run(suites):
+    """(passed, failed) of all suites."""
+    with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+        counts = list(pool.map(Suite.outcome, suites))
     return sum(passed for passed, _ in counts), sum(failed for _, failed in counts)
 
 
@@ -146,12 +168,10 @@ def main():
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
 
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        both = lanes(options)
-        counts = list(pool.map(run_lane, both))
-    passed, failed = (sum(column) for column in zip(*counts))
+    suites = suites_of(options)
+    passed, failed = run(suites)
     print()
-    for suite in itertools.chain(*both):
+    for suite in suites:
         for failure in suite.failures:
             print(f"FAILED {suite.name}: {failure}")
     print(f"{passed} passed, {failed} failed", flush=True)

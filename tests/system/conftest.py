@@ -3,12 +3,17 @@
 
 The environment says where to build and on what: BUILD_DIR, MICROKIT_SDK (empty: the bundled one),
 MICROKIT_CONFIG, QEMU, LINUX, INITRD.
+
+`make check` runs two of the files here at a time. So they build in turn (alone()), and what one file
+builds is not built differently in another: a test that wants a system with other settings, or changes
+its files, has a copy of the system's description under another name.
 """
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -32,8 +37,18 @@ def on_bundled_sdk():
     return SDK == BUNDLED_SDK
 
 
-def make(target, **variables):
-    """Run make as a user would; returns the finished process, with all it has printed in stdout."""
+@contextlib.contextmanager
+def alone():
+    """Nobody else builds in this build directory meanwhile. Not for use within itself."""
+    place = BUILD_DIR / "check"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def command_of_make(target, **variables):
+    """make as a user would run it."""
     settings = {"BUILD_DIR": BUILD_DIR, "MICROKIT_CONFIG": CONFIG}
     if not on_bundled_sdk():
         settings["MICROKIT_SDK"] = SDK
@@ -41,12 +56,16 @@ def make(target, **variables):
         if os.environ.get(name):
             settings[name] = os.environ[name]
     settings.update(variables)
-    environment = {k: v for k, v in os.environ.items()
-                   if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", *settings, "MICROKIT_SDK")}
-    command = ["make", "--no-print-directory", "-C", str(ROOT), target,
-               *(f"{k}={v}" for k, v in settings.items())]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, env=environment, check=False)
+    unset = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MICROKIT_SDK", *settings)
+    return ["env", *(f"--unset={name}" for name in unset), "make", "--no-print-directory", "-C", str(ROOT),
+            target, *(f"{name}={value}" for name, value in settings.items())]
+
+
+def make(target, **variables):
+    """Run make; returns the finished process, with all it has printed in stdout."""
+    with alone():
+        return subprocess.run(command_of_make(target, **variables), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def directory_of(system, **variables):
@@ -129,21 +148,28 @@ def build_with_new_disk(system, **variables):
     return build(system, **variables)
 
 
-def make_guests(directory):
-    """The images of the guests of our own (hostile/)."""
+def put(text, path):
+    """Make a file anew if it holds something else: what has been built of it is built of it still."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def make_guests(directory, *patterns):
+    """The images of the guests of our own (hostile/), and beside them systems of this directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["make", "-s", "-C", HERE / "hostile", f"OUT={directory}"], check=True,
-                   stdin=subprocess.DEVNULL)
+    with alone():
+        subprocess.run(["make", "-s", "-C", HERE / "hostile", f"OUT={directory}"], check=True,
+                       stdin=subprocess.DEVNULL)
+        for pattern in patterns:
+            for path in HERE.glob(pattern):
+                put(path.read_text(), directory / path.name)
 
 
 @pytest.fixture
 def guests():
     """Where the guests are, and systems that have them."""
     place = BUILD_DIR / "check" / "hostile"
-    make_guests(place)
-    for pattern in ("hostile*.yaml", "leftover*.yaml"):
-        for path in HERE.glob(pattern):
-            shutil.copy(path, place)
+    make_guests(place, "hostile*.yaml", "leftover*.yaml")
     return place
 
 
@@ -172,6 +198,14 @@ class Booter:
         self.machines.append((running, log))
         return running
 
+    def make(self, target, **variables):
+        """Have make build and boot a system, at a terminal. It has built when this returns."""
+        program, *arguments = command_of_make(target, **variables)
+        with alone():
+            running = self.start(program, arguments)
+            running.expect(re.escape(machine.BANNER))
+        return running
+
     def stop(self):
         for running, log in self.machines:
             if not log.closed:
@@ -180,7 +214,10 @@ class Booter:
 
 
 def log_name(request):
-    return re.sub(r"[^\w.-]+", "_", request.node.name) + ("" if on_bundled_sdk() else "-also")
+    """Of a test or a file. Tests in two files may have one name."""
+    file, _, test = request.node.nodeid.partition("::")
+    name = f"{pathlib.Path(file).stem}.{test}".rstrip(".")
+    return re.sub(r"[^\w.-]+", "_", name) + ("" if on_bundled_sdk() else "-also")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ asked, and nobody reaches what is not his."""
 
 import os
 import re
-import shutil
 import signal
 import struct
 import subprocess
@@ -29,10 +28,8 @@ BOARDS = [pytest.param(board, int(os.environ.get("KILLS") or kills), marks=marks
 @pytest.fixture(scope="module")
 def place():
     """A directory with the systems of this file and what they need besides."""
-    conftest.make_guests(PLACE)
+    conftest.make_guests(PLACE, "disk_*.yaml")
     conftest.make_disktool(PLACE / "programs")
-    for path in conftest.HERE.glob("disk_*.yaml"):
-        shutil.copy(path, PLACE)
     return PLACE
 
 

@@ -29,12 +29,10 @@ PICOLIBC = os.environ.get("PICOLIBC_LIB") or "/usr/lib/picolibc/aarch64-linux-gn
 def place():
     """Where the guests' images and the systems are."""
     directory = conftest.BUILD_DIR / "check" / "hostile"
-    conftest.make_guests(directory)
-    for name in ("shares", "shares_vhost"):
-        shutil.copy(conftest.HERE / f"{name}.yaml", directory)
+    conftest.make_guests(directory, "shares*.yaml")
     text = (conftest.HERE / "shares.yaml").read_text()
-    (directory / "shares_quarter.yaml").write_text(
-        text.replace("defaults: {", "defaults: {monitor: {budget: 1 ms, period: 4 ms}, "))
+    conftest.put(text.replace("defaults: {", "defaults: {monitor: {budget: 1 ms, period: 4 ms}, "),
+                 directory / "shares_quarter.yaml")
     return directory
 
 

@@ -69,25 +69,21 @@ def connects(path):
     return True
 
 
-def test_make_run_starts_both():
+def test_make_run_starts_both(boot):
     """The other board is there while this one runs, with a console to connect to, and then gone."""
-    arguments = ["-C", conftest.ROOT, "run", "SYSTEM=two_boards", f"BUILD_DIR={conftest.BUILD_DIR}",
-                 f"MICROKIT_CONFIG={conftest.CONFIG}"]
-    if not conftest.on_bundled_sdk():
-        arguments.append(f"MICROKIT_SDK={conftest.SDK}")
     console = conftest.directory_of("two_boards_b") / "console.sock"
-    with machine.Machine("make", arguments) as board:
-        board.expect("its consoles: socat")
-        board.login(0)
-        status = 1
-        for _ in range(60):
-            status, output = board.run(0, "ping -c 3 -i 0.2 -W 1 10.0.0.2")
-            if status == 0:
-                break
-        assert status == 0, output
-        assert connects(console)
-        board.send("\x01x")  # QEMU's own key: quit
-        board.child.expect(pexpect.EOF)
+    board = boot.make("run", SYSTEM="two_boards")
+    assert "its consoles: socat" in board.child.before
+    board.login(0)
+    status = 1
+    for _ in range(60):
+        status, output = board.run(0, "ping -c 3 -i 0.2 -W 1 10.0.0.2")
+        if status == 0:
+            break
+    assert status == 0, output
+    assert connects(console)
+    board.send("\x01x")  # QEMU's own key: quit
+    board.child.expect(pexpect.EOF)
     for _ in range(50):
         if not connects(console):
             break
