@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/timer/timer.c drivers/timer/bcm2835.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/timer_clients.c tests/unit/fake/fake_microkit.c
  *
  * The timer driver with BCM2711's system timer, against a model of it: a counter of microseconds
  * that goes on as time does, and a compare register that matches when the counter reaches it and at
@@ -20,15 +20,13 @@
 #include "drivers/timer/config.h"
 #include "drivers/timer/protocol.h"
 #include "lib/device_registers.h"
+#include "tests/unit/fake/timer_clients.h"
 
-#define CLIENTS   3
-#define IRQ       40
 #define REGISTERS 0xfe003000u
-#define MHZ       1000000ull
 #define COMPARE   1
 
 const struct timer_config timer_config = {
-    .registers = REGISTERS, .irq_channel = IRQ, .client_count = CLIENTS};
+    .registers = REGISTERS, .irq_channel = TIMER_IRQ, .client_count = TIMER_CLIENTS};
 
 static struct {
     uint64_t offset;      /* of the counter, when CNTPCT is 0 */
@@ -41,8 +39,6 @@ static struct {
     bool dead;  /* it does not count */
     bool stuck; /* its interrupt does not end */
 } device;
-
-static unsigned interrupts; /* in all */
 
 static uint64_t counter_at(uint64_t now)
 {
@@ -107,39 +103,21 @@ void device_write32(uintptr_t registers, uint32_t offset, uint32_t value)
     }
 }
 
-static bool line(void)
+bool chip_line(void)
 {
     settle();
     return device.status & BCM2835_CS_M(COMPARE);
 }
 
-/* CNTPCT at the next match. */
-static uint64_t next_match(void)
+uint64_t chip_next(void)
 {
+    if (device.dead) {
+        return UINT64_MAX;
+    }
+
     unsigned __int128 ticks = (unsigned __int128)(device.compare - device.offset) * fake.frequency;
 
     return (uint64_t)((ticks + MHZ - 1) / MHZ);
-}
-
-/* Let time pass up to `now`, with the interrupts on the way. */
-static void advance(uint64_t now)
-{
-    for (;;) {
-        if (!line()) {
-            if (device.dead || next_match() > now) {
-                break;
-            }
-            fake.counter = next_match();
-            assert_true(line());
-        }
-        unsigned acks = fake.deferred_irq_acks[IRQ];
-        assert_true(++interrupts < 1000000);
-        notified(IRQ);
-        assert_int_equal(fake.deferred_irq_acks[IRQ], acks + 1);
-    }
-    if (fake.counter < now) {
-        fake.counter = now;
-    }
 }
 
 /* The counter's lower half wraps this many microseconds later. */
@@ -158,13 +136,6 @@ static void start(uint64_t frequency, uint64_t to_wrap)
 
 static const uint64_t frequencies[] = {54 * MHZ, 62500000, 19200000, 1000 * MHZ};
 
-static void set(microkit_channel ch, uint64_t deadline)
-{
-    microkit_mr_set(0, deadline);
-    assert_int_equal(microkit_msginfo_get_label(protected(ch, microkit_msginfo_new(TIMER_SET, 1))),
-                     0);
-}
-
 /* What is left of the last microsecond, one more, and what accesses take. */
 static uint64_t late_max(void)
 {
@@ -181,7 +152,7 @@ static void clients_are_woken_on_time(void **state)
         start(frequencies[f], 5000);
         init();
         assert_string_equal(fake.debug, "");
-        assert_false(line());
+        assert_false(chip_line());
         assert_int_equal(device.status, 0xf & ~BCM2835_CS_M(COMPARE));
         for (size_t i = 0; i < sizeof(microseconds) / sizeof(microseconds[0]); i++) {
             uint64_t deadline = fake.counter + microseconds[i] * fake.frequency / MHZ + 1;
@@ -228,20 +199,7 @@ static void earliest_is_armed_and_replaced(void **state)
     (void)state;
     start(54 * MHZ, 300);
     init();
-    uint64_t now = fake.counter;
-    set(0, now + 50000);
-    set(1, now + 30000);
-    set(2, now + 40000);
-    set(1, TIMER_NEVER);
-    advance(now + 39999);
-    assert_int_equal(interrupts, 0);
-    advance(now + 45000);
-    assert_int_equal(fake_notified(2), 1);
-    assert_int_equal(fake_notified(1), 0);
-    set(0, TIMER_NEVER);
-    advance(now + 1000000);
-    assert_int_equal(fake_notified(0), 0);
-    assert_int_equal(interrupts, 1);
+    check_earliest_is_armed_and_replaced();
 }
 
 /* What others ask for costs nothing while the earliest deadline stays. */
@@ -265,10 +223,10 @@ static void late_interrupt_of_a_replaced_deadline(void **state)
     init();
     set(0, fake.counter + 1000);
     fake.counter += 1200;
-    assert_true(line());
+    assert_true(chip_line());
     uint64_t deadline = fake.counter + 5000;
     set(0, deadline);
-    assert_true(line());
+    assert_true(chip_line());
     advance(deadline - 1);
     assert_int_equal(fake_notified(0), 0);
     advance(deadline + late_max());
@@ -303,50 +261,10 @@ static void random_requests_follow_the_model(void **state)
 {
     (void)state;
     for (size_t f = 0; f < sizeof(frequencies) / sizeof(frequencies[0]); f++) {
-        uint64_t unit = frequencies[f] / MHZ;
-        uint64_t wanted[CLIENTS];
-        unsigned woken[CLIENTS] = {0};
-
         start(frequencies[f], 1000000);
         init();
-        srand(1);
-        memset(wanted, 0xff, sizeof(wanted));
-        for (int round = 0; round < 5000; round++) {
-            unsigned ch = (unsigned)rand() % CLIENTS;
-
-            wanted[ch] = rand() % 8 == 0
-                             ? TIMER_NEVER
-                             : fake.counter + (uint64_t)(rand() % 10000) * unit - 100 * unit;
-            set(ch, wanted[ch]);
-            advance(fake.counter + (uint64_t)(rand() % 3000) * unit);
-            for (unsigned i = 0; i < CLIENTS; i++) {
-                if (fake_notified(i) != woken[i]) {
-                    assert_int_equal(fake_notified(i), woken[i] + 1);
-                    assert_true(wanted[i] <= fake.counter);
-                    woken[i]++;
-                    wanted[i] = TIMER_NEVER;
-                }
-                assert_true(wanted[i] > fake.counter || fake.counter - wanted[i] < late_max());
-            }
-        }
-        assert_in_range(interrupts, 100, 10000);
+        check_random_requests(late_max());
     }
-}
-
-static void check_no_timer(const char *cause)
-{
-    init();
-    assert_non_null(strstr(fake.debug, cause));
-    uint64_t writes = device.writes;
-    set(0, fake.counter + 1000);
-    set(0, TIMER_NEVER);
-    assert_int_equal(device.writes, writes);
-    /* An interrupt that comes all the same is not acknowledged. */
-    notified(IRQ);
-    assert_int_equal(fake.deferred_irq_acks[IRQ] + fake.irq_acks[IRQ], 0);
-    /* Who is late already is told so. */
-    set(1, 5);
-    assert_int_equal(fake_notified(1), 1);
 }
 
 static void what_is_no_timer_is_said(void **state)
@@ -354,10 +272,10 @@ static void what_is_no_timer_is_said(void **state)
     (void)state;
     start(54 * MHZ, 300);
     device.dead = true;
-    check_no_timer("there is no system timer at its address, or it does not count");
+    check_no_timer("there is no system timer at its address, or it does not count", &device.writes);
     start(54 * MHZ, 300);
     device.stuck = true;
-    check_no_timer("its interrupt does not end");
+    check_no_timer("its interrupt does not end", &device.writes);
 }
 
 /* It is looked at a bounded number of times, and not acknowledged. */
@@ -368,12 +286,12 @@ static void interrupt_that_does_not_end_is_given_up(void **state)
     init();
     set(0, fake.counter + 1000);
     fake.counter += 2000;
-    assert_true(line());
+    assert_true(chip_line());
     device.stuck = true;
     uint64_t reads = device.reads;
-    notified(IRQ);
+    notified(TIMER_IRQ);
     assert_in_range(device.reads - reads, 2, 1000);
-    assert_int_equal(fake.deferred_irq_acks[IRQ] + fake.irq_acks[IRQ], 0);
+    assert_int_equal(fake.deferred_irq_acks[TIMER_IRQ] + fake.irq_acks[TIMER_IRQ], 0);
     assert_non_null(strstr(fake.debug, "does not end"));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/timer/timer.c drivers/timer/ttc.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/timer_clients.c tests/unit/fake/fake_microkit.c
  *
  * The timer driver with the triple timer counter, against a model of it: a counter of 16 or 32 bits
  * with a clock of its own and a prescaler, which goes on as time does. A read of a register takes
@@ -20,14 +20,12 @@
 #include "drivers/timer/protocol.h"
 #include "drivers/timer/ttc.h"
 #include "lib/device_registers.h"
+#include "tests/unit/fake/timer_clients.h"
 
-#define CLIENTS   3
-#define IRQ       40
 #define REGISTERS 0xff110000u
-#define MHZ       1000000ull
 
 const struct timer_config timer_config = {
-    .registers = REGISTERS, .irq_channel = IRQ, .client_count = CLIENTS};
+    .registers = REGISTERS, .irq_channel = TIMER_IRQ, .client_count = TIMER_CLIENTS};
 
 static struct {
     uint64_t hertz; /* of the bus */
@@ -46,8 +44,6 @@ static struct {
     bool ones;              /* reads are all ones */
     bool stuck;             /* its interrupt does not end */
 } ttc;
-
-static unsigned interrupts; /* in all */
 
 static uint64_t exponent(void)
 {
@@ -143,8 +139,8 @@ void device_write32(uintptr_t registers, uint32_t offset, uint32_t value)
     }
 }
 
-/* When the running interval ends, as CNTPCT; far away if it does not. */
-static uint64_t next_end(void)
+/* When the running interval ends. */
+uint64_t chip_next(void)
 {
     if ((ttc.control & (TTC_CONTROL_DIS | TTC_CONTROL_INT)) != TTC_CONTROL_INT || ttc.dead) {
         return UINT64_MAX;
@@ -154,33 +150,10 @@ static uint64_t next_end(void)
     return ttc.start + (uint64_t)((counts * fake.frequency + ttc.hertz - 1) / ttc.hertz);
 }
 
-static bool line(void)
+bool chip_line(void)
 {
     settle();
     return ttc.status & ttc.enable;
-}
-
-/* Let time pass up to `now`, with the interrupts on the way. */
-static void advance(uint64_t now)
-{
-    for (;;) {
-        if (!line()) {
-            uint64_t end = next_end();
-
-            if (end > now || end <= fake.counter) {
-                break;
-            }
-            fake.counter = end;
-            assert_true(line());
-        }
-        unsigned acks = fake.deferred_irq_acks[IRQ];
-        assert_true(++interrupts < 1000000);
-        notified(IRQ);
-        assert_int_equal(fake.deferred_irq_acks[IRQ], acks + 1);
-    }
-    if (fake.counter < now) {
-        fake.counter = now;
-    }
 }
 
 static void start(uint64_t counter_hertz, uint64_t ttc_hertz, uint32_t width)
@@ -227,13 +200,6 @@ static uint64_t steps_max(size_t b, uint64_t wait)
     return wait < boards[b].counter / 16 ? 1 : 2 + wait / step;
 }
 
-static void set(microkit_channel ch, uint64_t deadline)
-{
-    microkit_mr_set(0, deadline);
-    assert_int_equal(microkit_msginfo_get_label(protected(ch, microkit_msginfo_new(TIMER_SET, 1))),
-                     0);
-}
-
 /* Everything is on time on each board: not a tick early, and hardly late. */
 static void clients_are_woken_on_time(void **state)
 {
@@ -244,7 +210,7 @@ static void clients_are_woken_on_time(void **state)
         start(boards[b].counter, boards[b].bus, boards[b].width);
         init();
         assert_string_equal(fake.debug, "");
-        assert_false(line());
+        assert_false(chip_line());
         for (size_t i = 0; i < sizeof(microseconds) / sizeof(microseconds[0]); i++) {
             uint64_t wait = microseconds[i] * boards[b].counter / MHZ + 1;
             uint64_t deadline = fake.counter + wait;
@@ -290,21 +256,8 @@ static void earliest_is_armed_and_replaced(void **state)
     (void)state;
     start(100 * MHZ, 100 * MHZ, 0xffffffffu);
     init();
-    uint64_t now = fake.counter;
-    set(0, now + 50000);
-    set(1, now + 30000);
-    set(2, now + 40000);
-    set(1, TIMER_NEVER);
-    advance(now + 39999);
-    assert_int_equal(interrupts, 0);
-    advance(now + 45000);
-    assert_int_equal(fake_notified(2), 1);
-    assert_int_equal(fake_notified(1), 0);
-    set(0, TIMER_NEVER);
+    check_earliest_is_armed_and_replaced();
     assert_true(ttc.control & TTC_CONTROL_DIS);
-    advance(now + 1000000);
-    assert_int_equal(fake_notified(0), 0);
-    assert_int_equal(interrupts, 1);
 }
 
 /* What others ask for costs nothing while the earliest deadline stays. */
@@ -330,10 +283,10 @@ static void late_interrupt_of_a_replaced_deadline(void **state)
     init();
     set(0, fake.counter + 1000);
     fake.counter += 1100;
-    assert_true(line());
+    assert_true(chip_line());
     uint64_t deadline = fake.counter + 5000;
     set(0, deadline);
-    assert_true(line());
+    assert_true(chip_line());
     advance(deadline - 1);
     assert_int_equal(fake_notified(0), 0);
     assert_int_equal(interrupts, 1);
@@ -402,21 +355,10 @@ static void measurement_on_a_busy_host(void **state)
     }
 }
 
-static void check_no_timer(const char *cause)
+static void check_nothing_there(const char *cause)
 {
-    init();
-    assert_non_null(strstr(fake.debug, cause));
+    check_no_timer(cause, &ttc.writes);
     assert_int_equal(ttc.enable, 0);
-    uint64_t writes = ttc.writes;
-    set(0, fake.counter + 1000);
-    set(0, TIMER_NEVER);
-    assert_int_equal(ttc.writes, writes);
-    /* An interrupt that comes all the same is not acknowledged. */
-    notified(IRQ);
-    assert_int_equal(fake.deferred_irq_acks[IRQ] + fake.irq_acks[IRQ], 0);
-    /* Who is late already is told so. */
-    set(1, 5);
-    assert_int_equal(fake_notified(1), 1);
 }
 
 static void what_is_no_timer_is_said(void **state)
@@ -424,20 +366,20 @@ static void what_is_no_timer_is_said(void **state)
     (void)state;
     start(100 * MHZ, 100 * MHZ, 0xffffffffu);
     ttc.dead = true;
-    check_no_timer("its counter does not count");
+    check_nothing_there("its counter does not count");
     start(100 * MHZ, 100 * MHZ, 0xffffffffu);
     ttc.ones = true;
-    check_no_timer("its counter does not count");
+    check_nothing_there("its counter does not count");
     start(100 * MHZ, 100 * MHZ, 0);
-    check_no_timer("there is no triple timer counter at its address");
+    check_nothing_there("there is no triple timer counter at its address");
     start(100 * MHZ, 100 * MHZ, 0xfffff);
-    check_no_timer("there is no triple timer counter at its address");
+    check_nothing_there("there is no triple timer counter at its address");
     /* Too slow, and too fast, for what it can be. */
     start(100 * MHZ, 100, 0xffffffffu);
-    check_no_timer("its counter does not count");
+    check_nothing_there("its counter does not count");
     start(1000, 4000 * MHZ, 0xffffffffu);
     ttc.read_cost = 1;
-    check_no_timer("its counter does not count");
+    check_nothing_there("its counter does not count");
 }
 
 /* It is read a bounded number of times, turned off, and not acknowledged. */
@@ -448,13 +390,13 @@ static void interrupt_that_does_not_end_is_given_up(void **state)
     init();
     set(0, fake.counter + 1000);
     fake.counter += 2000;
-    assert_true(line());
+    assert_true(chip_line());
     ttc.stuck = true;
     uint64_t reads = ttc.reads;
-    notified(IRQ);
+    notified(TIMER_IRQ);
     assert_in_range(ttc.reads - reads, 2, 1000);
-    assert_int_equal(fake.deferred_irq_acks[IRQ] + fake.irq_acks[IRQ], 0);
-    assert_false(line());
+    assert_int_equal(fake.deferred_irq_acks[TIMER_IRQ] + fake.irq_acks[TIMER_IRQ], 0);
+    assert_false(chip_line());
     assert_non_null(strstr(fake.debug, "does not end"));
 }
 
@@ -462,34 +404,9 @@ static void random_requests_follow_the_model(void **state)
 {
     (void)state;
     for (size_t b = 0; b < sizeof(boards) / sizeof(boards[0]); b++) {
-        uint64_t unit = boards[b].counter / MHZ;
-        uint64_t wanted[CLIENTS];
-        unsigned woken[CLIENTS] = {0};
-
         start(boards[b].counter, boards[b].bus, boards[b].width);
         init();
-        srand(1);
-        memset(wanted, 0xff, sizeof(wanted));
-        for (int round = 0; round < 5000; round++) {
-            unsigned ch = (unsigned)rand() % CLIENTS;
-
-            wanted[ch] = rand() % 8 == 0
-                             ? TIMER_NEVER
-                             : fake.counter + (uint64_t)(rand() % 10000) * unit - 100 * unit;
-            set(ch, wanted[ch]);
-            advance(fake.counter + (uint64_t)(rand() % 3000) * unit);
-            for (unsigned i = 0; i < CLIENTS; i++) {
-                if (fake_notified(i) != woken[i]) {
-                    assert_int_equal(fake_notified(i), woken[i] + 1);
-                    assert_true(wanted[i] <= fake.counter);
-                    woken[i]++;
-                    wanted[i] = TIMER_NEVER;
-                }
-                assert_true(wanted[i] > fake.counter ||
-                            fake.counter - wanted[i] < late_max(b, 10000 * unit));
-            }
-        }
-        assert_in_range(interrupts, 100, 10000);
+        check_random_requests(late_max(b, boards[b].counter / 100));
     }
 }
 
