@@ -2,7 +2,8 @@
 /*
  * SOURCES: drivers/block/block.c drivers/block/virtio_blk.c lib/virtio_bus.c lib/vring_driver.c
  * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/block_client.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The disk's driver between a client that may be hostile and a disk that may be broken.
  */
@@ -21,7 +22,7 @@
 #include "block/protocol.h"
 #include "drivers/block/config.h"
 #include "lib/ring.h"
-#include "tests/unit/fake/block_request.h"
+#include "tests/unit/fake/block_client.h"
 #include "tests/unit/fake/virtio_device.h"
 
 #define IRQ          0
@@ -37,8 +38,6 @@
      FEATURE(VIRTIO_BLK_F_FLUSH) | FEATURE(VIRTIO_BLK_F_DISCARD) |                                 \
      FEATURE(VIRTIO_BLK_F_WRITE_ZEROES) | FEATURE(VIRTIO_BLK_F_TOPOLOGY))
 
-static _Alignas(4096) uint8_t to_driver[RING_HEADER_SIZE + BLOCK_REQUEST_RING];
-static _Alignas(4096) uint8_t from_driver[RING_HEADER_SIZE + BLOCK_REPLY_RING];
 static _Alignas(4096) uint8_t dma[BLOCK_DRIVER_DMA_SIZE];
 static uint8_t regions[2][REGION];
 static uint64_t dma_paddr, paddrs[2];
@@ -62,7 +61,6 @@ const struct block_driver_config block_driver_config = {
     .region_count = 2,
 };
 
-static struct ring requests, replies;
 static uint8_t medium[SECTORS * BLOCK_SECTOR];
 static struct virtio_blk_config space;
 static struct fake_virtio_chain held[BLOCK_DEPTH];
@@ -142,94 +140,28 @@ static unsigned run_disk(void)
 
 /* ---- The client ---- */
 
-static struct request request;
-
 static void build(uint32_t id, enum block_op op, uint64_t sector, uint32_t sector_count)
 {
     request = request_of(id, op, sector, sector_count);
 }
 
-static void send_bytes(uint32_t count)
-{
-    void *record = ring_reserve(&requests, count);
-
-    assert_non_null(record);
-    memcpy(record, &request, count);
-    ring_commit(&requests, count);
-}
-
-static void send(void)
-{
-    send_bytes((uint32_t)(sizeof(request.head) +
-                          request.head.segment_count * sizeof(struct block_segment)));
-}
-
 static void send_and_notify(void)
 {
-    send();
+    client_send();
     notified(CLIENT);
-}
-
-static bool receive(uint32_t *id, uint32_t *status)
-{
-    uint32_t count;
-    const struct block_done *done = ring_peek(&replies, &count);
-
-    if (done == NULL) {
-        return false;
-    }
-    assert_int_equal(count, sizeof(*done));
-    assert_int_equal(done->kind, BLOCK_REPLY_DONE);
-    *id = done->id;
-    *status = done->status;
-    ring_release(&replies);
-    return true;
-}
-
-static void expect(uint32_t id, uint32_t status)
-{
-    uint32_t got_id = 0, got_status = 0;
-
-    assert_true(receive(&got_id, &got_status));
-    assert_int_equal(got_id, id);
-    assert_int_equal(got_status, status);
-}
-
-static void expect_nothing(void)
-{
-    uint32_t id, status;
-
-    assert_false(receive(&id, &status));
-}
-
-static struct block_info expect_info(void)
-{
-    uint32_t count;
-    const struct block_info *to = ring_peek(&replies, &count);
-    struct block_info info;
-
-    assert_non_null(to);
-    assert_int_equal(count, sizeof(*to));
-    info = *to;
-    assert_int_equal(info.kind, BLOCK_REPLY_INFO);
-    ring_release(&replies);
-    return info;
 }
 
 /* The driver starts with the disk that `prepare` made. */
 static struct block_info begin(void)
 {
     fake_reset();
-    memset(to_driver, 0, sizeof(to_driver));
-    memset(from_driver, 0, sizeof(from_driver));
+    client_reset();
     memset(dma, 0, sizeof(dma));
     memset(regions, 0, sizeof(regions));
     dma_paddr = (uintptr_t)dma;
     paddrs[0] = (uintptr_t)regions[0];
     paddrs[1] = (uintptr_t)regions[1];
     memcpy(fake_virtio.config, &space, sizeof(space));
-    ring_init(&requests, to_driver, BLOCK_REQUEST_RING);
-    ring_init(&replies, from_driver, BLOCK_REPLY_RING);
     for (uint32_t i = 0; i < sizeof(medium); i++) {
         medium[i] = (uint8_t)(i / BLOCK_SECTOR + i);
     }
@@ -448,7 +380,7 @@ static void many_in_flight_in_any_order(void **state)
         while (sent < 200 && sent - answered < 100) {
             build(sent, BLOCK_READ, sent % SECTORS, 1);
             sent++;
-            send();
+            client_send();
         }
         notified(CLIENT);
         while (held_count < BLOCK_DEPTH && fake_virtio_pop(0, &held[held_count])) {
@@ -464,7 +396,7 @@ static void many_in_flight_in_any_order(void **state)
         if (fake_virtio.interrupts) {
             notified(IRQ);
         }
-        while (receive(&id, &status)) {
+        while (client_receive(&id, &status)) {
             assert_int_equal(status, BLOCK_OK);
             assert_true(id < 200 && !seen[id]);
             seen[id] = true;
@@ -505,7 +437,7 @@ static void nothing_outside_of_a_region_reaches_the_device(void **state)
         request.head.segment_count = 2;
         request.segments[0] = (struct block_segment){.length = 512};
         request.segments[1] = segments[i];
-        send();
+        client_send();
         refuse(i);
     }
 }
@@ -516,40 +448,40 @@ static void requests_that_are_none_are_errors(void **state)
 
     build(1, BLOCK_READ, 0, 1);
     request.head.op = BLOCK_WRITE_ZEROES + 1;
-    send();
+    client_send();
     refuse(1);
     build(2, BLOCK_READ, 0, 1);
     request.head.op = UINT16_MAX;
-    send();
+    client_send();
     refuse(2);
     build(3, BLOCK_READ, 0, 1);
     request.head.segment_count = 0;
-    send();
+    client_send();
     refuse(3);
     build(4, BLOCK_FLUSH, 0, 1);
     request.head.segment_count = 1;
-    send();
+    client_send();
     refuse(4);
     build(5, BLOCK_READ, 0, 1);
     request.head.segment_count = 127; /* more than this disk takes */
-    send();
+    client_send();
     refuse(5);
     build(6, BLOCK_READ, 0, 1);
     request.head.segment_count = UINT16_MAX;
-    send_bytes(sizeof(request.head) + 16);
+    client_send_bytes(sizeof(request.head) + 16);
     refuse(6);
     build(7, BLOCK_READ, 0, 1);
     request.head.segment_count = 2; /* but only one is there */
-    send_bytes(sizeof(request.head) + 16);
+    client_send_bytes(sizeof(request.head) + 16);
     refuse(7);
     build(8, BLOCK_READ, 0, 1);
-    send_bytes(4);
+    client_send_bytes(4);
     refuse(8);
-    send_bytes(3);
+    client_send_bytes(3);
     refuse(8);
-    send_bytes(0);
+    client_send_bytes(0);
     refuse(0);
-    send_bytes(sizeof(request));
+    client_send_bytes(sizeof(request));
     notified(CLIENT);
     assert_int_equal(run_disk(), 1); /* what follows the segments is not looked at */
     expect(8, BLOCK_OK);
@@ -565,7 +497,7 @@ static void a_client_that_takes_no_answers_is_given_no_more(void **state)
         if (ring_space(&requests) < 256) {
             break;
         }
-        send();
+        client_send();
     }
     for (int i = 0; i < 10; i++) {
         notified(CLIENT);
@@ -602,7 +534,7 @@ static void expect_given_up(const char *cause)
 
     assert_non_null(strstr(fake.debug, cause));
     assert_int_equal(fake_virtio.status, 0);
-    while (receive(&id, &status)) {
+    while (client_receive(&id, &status)) {
         assert_int_equal(status, BLOCK_IO_ERROR);
         answered++;
     }
@@ -619,7 +551,7 @@ static void send_three(void)
 {
     for (uint32_t i = 1; i <= 3; i++) {
         build(i, BLOCK_READ, 0, 1);
-        send();
+        client_send();
     }
     notified(CLIENT);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/block/block.c drivers/block/sdhci.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: tests/unit/fake/sd_slot.c tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/sd_slot.c tests/unit/fake/block_client.c tests/unit/fake/fake_dma.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The disk's driver with an SD card, whose controller sees of memory only what has been cleaned.
  * The test is the client, which gives the controller its own memory and takes it back.
@@ -20,7 +21,7 @@
 #include "drivers/block/config.h"
 #include "lib/dma.h"
 #include "lib/ring.h"
-#include "tests/unit/fake/block_request.h"
+#include "tests/unit/fake/block_client.h"
 #include "tests/unit/fake/fake_dma.h"
 #include "tests/unit/fake/sd_slot.h"
 
@@ -35,8 +36,6 @@
 #define COMMAND_TIMEOUT (1u << 16)
 #define TRANSFER_DONE   (1u << 1)
 
-static _Alignas(4096) uint8_t to_driver[RING_HEADER_SIZE + BLOCK_REQUEST_RING];
-static _Alignas(4096) uint8_t from_driver[RING_HEADER_SIZE + BLOCK_REPLY_RING];
 static _Alignas(4096) uint8_t dma[BLOCK_DRIVER_DMA_SIZE];
 static _Alignas(4096) uint8_t regions[3][REGION];
 static uint64_t dma_paddr = 0x7ff80000;
@@ -62,21 +61,7 @@ const struct block_driver_config block_driver_config = {
     .region_count = 3,
 };
 
-static struct ring requests, replies;
-static struct request request;
-
 /* ---- The client ---- */
-
-static void send(void)
-{
-    uint32_t bytes = (uint32_t)(sizeof(request.head) +
-                                request.head.segment_count * sizeof(struct block_segment));
-    void *record = ring_reserve(&requests, bytes);
-
-    assert_non_null(record);
-    memcpy(record, &request, bytes);
-    ring_commit(&requests, bytes);
-}
 
 static uint8_t *data_of(const struct block_segment *segment)
 {
@@ -98,7 +83,7 @@ static void submit(void)
             dma_invalidate(data_of(segment), segment->length);
         }
     }
-    send();
+    client_send();
     notified(CLIENT);
 }
 
@@ -108,37 +93,6 @@ static void take_interrupts(void)
         assert_true(i < 100);
         notified(IRQ);
     }
-}
-
-static bool receive(uint32_t *id, uint32_t *status)
-{
-    uint32_t count;
-    const struct block_done *done = ring_peek(&replies, &count);
-
-    if (done == NULL) {
-        return false;
-    }
-    assert_int_equal(done->kind, BLOCK_REPLY_DONE);
-    *id = done->id;
-    *status = done->status;
-    ring_release(&replies);
-    return true;
-}
-
-static void expect(uint32_t id, uint32_t status)
-{
-    uint32_t got_id = 0, got_status = 0;
-
-    assert_true(receive(&got_id, &got_status));
-    assert_int_equal(got_id, id);
-    assert_int_equal(got_status, status);
-}
-
-static void expect_nothing(void)
-{
-    uint32_t id, status;
-
-    assert_false(receive(&id, &status));
 }
 
 /* The request ends with `status`, and a read's memory is the client's again. */
@@ -174,15 +128,10 @@ static bool said(const char *text)
 
 static struct block_info begin(void)
 {
-    uint32_t count;
-    const struct block_info *to;
-    struct block_info info;
-
     fake_reset();
     fake.frequency = 100000000;
     fake_dma_reset();
-    memset(to_driver, 0, sizeof(to_driver));
-    memset(from_driver, 0, sizeof(from_driver));
+    client_reset();
     memset(dma, 0, sizeof(dma));
     memset(regions, 0, sizeof(regions));
     fake_dma_add(dma, dma_paddr, sizeof(dma));
@@ -192,15 +141,8 @@ static struct block_info begin(void)
     for (uint32_t i = 0; i < sizeof(fake_sd.medium); i++) {
         fake_sd.medium[i] = (uint8_t)(i / 512 + i);
     }
-    ring_init(&requests, to_driver, BLOCK_REQUEST_RING);
-    ring_init(&replies, from_driver, BLOCK_REPLY_RING);
     init();
-    to = ring_peek(&replies, &count);
-    assert_non_null(to);
-    assert_int_equal(count, sizeof(*to));
-    info = *to;
-    ring_release(&replies);
-    return info;
+    return expect_info();
 }
 
 static int set_up(void **state)
@@ -435,7 +377,7 @@ static void what_the_chip_does_not_reach_is_an_error(void **state)
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         request = request_of(i, BLOCK_READ, 0, 1);
         request.segments[0] = wrong[i];
-        send();
+        client_send();
         notified(CLIENT);
         expect(i, BLOCK_IO_ERROR);
     }
