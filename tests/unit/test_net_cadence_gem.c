@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/net/net.c drivers/net/cadence_gem.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: lib/offload.c tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
+ * SOURCES: lib/offload.c tests/unit/fake/net_switch.c tests/unit/fake/fake_dma.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The card's driver with the Cadence GEM, against a model of it and of a PHY. The model reaches
  * frames past the caches only: what has not been cleaned it does not see, and what it writes is not
@@ -27,11 +28,10 @@
 #include "lib/net_port.h"
 #include "lib/ring.h"
 #include "tests/unit/fake/fake_dma.h"
+#include "tests/unit/fake/net_switch.h"
 
 #define IRQ         0
 #define SWITCH      1
-#define RING        (512u << 10)
-#define HEADER      12u
 #define REGISTERS   0xff0e0000u
 #define DMA_PADDR   0x810000000u
 #define RINGS_PADDR 0x820000000u
@@ -40,8 +40,6 @@
 #define TX_BUFFERS  256u
 #define FRAME       1518u
 
-static _Alignas(4096) uint8_t up[RING_HEADER_SIZE + RING];
-static _Alignas(4096) uint8_t down[RING_HEADER_SIZE + RING];
 static _Alignas(4096) uint8_t dma[NET_DRIVER_DMA_SIZE];
 static _Alignas(4096) uint8_t rings[NET_DRIVER_RINGS_SIZE];
 static const uint64_t dma_paddr = DMA_PADDR;
@@ -53,14 +51,12 @@ const struct net_driver_config net_driver_config = {
     .switch_channel = SWITCH,
     .to_switch = up,
     .from_switch = down,
-    .ring_size = RING,
+    .ring_size = SWITCH_RING,
     .dma = dma,
     .dma_paddr = &dma_paddr,
     .rings = rings,
     .rings_paddr = &rings_paddr,
 };
-
-static struct ring from_driver, to_driver; /* the switch's ends */
 
 /* ---- The card ---- */
 
@@ -483,15 +479,12 @@ static void prepare(void)
 static void begin(void)
 {
     fake_reset();
-    memset(up, 0, sizeof(up));
-    memset(down, 0, sizeof(down));
+    switch_reset();
     memset(rings, 0, sizeof(rings));
     memset(dma, 0, sizeof(dma));
     fake_dma_reset();
     fake_dma_add(dma, DMA_PADDR, sizeof(dma));
     memset(dma, 0xdb, sizeof(dma)); /* whatever the caches hold of it */
-    ring_init(&from_driver, up, RING);
-    ring_init(&to_driver, down, RING);
     init();
 }
 
@@ -510,19 +503,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static uint32_t accepts(void)
-{
-    uint32_t bits;
-
-    memcpy(&bits, down + NET_PORT_ACCEPTS_OFFSET, sizeof(bits));
-    return bits;
-}
-
-static bool has_said(const char *part)
-{
-    return strstr(fake.debug, part) != NULL;
-}
-
 /* The interrupt is one by level. */
 static void interrupt(void)
 {
@@ -538,67 +518,23 @@ static void pass_seconds(unsigned count)
 
 /* ---- The switch ---- */
 
-static uint8_t record[HEADER + 80000];
-
-static void make(uint32_t length, uint8_t seed)
-{
-    memset(record, 0, HEADER);
-    for (uint32_t i = 0; i < length; i++) {
-        record[HEADER + i] = (uint8_t)(i * 7 + seed);
-    }
-}
-
-static bool put(uint32_t count)
-{
-    void *room = ring_reserve(&to_driver, count);
-
-    if (room == NULL) {
-        return false;
-    }
-    memcpy(room, record, count);
-    ring_commit(&to_driver, count);
-    return true;
-}
-
 static void send(uint32_t length, uint8_t seed)
 {
     make(length, seed);
-    assert_true(put(HEADER + length));
+    assert_true(put(SWITCH_HEADER + length));
     notified(SWITCH);
 }
 
-static bool got_with(uint32_t length, uint8_t seed, uint8_t flags)
-{
-    uint32_t count;
-    const uint8_t *from = ring_peek(&from_driver, &count);
-    bool same;
-
-    if (from == NULL) {
-        return false;
-    }
-    make(length, seed);
-    record[0] = flags;
-    same = count == HEADER + length && memcmp(from, record, count) == 0;
-    ring_release(&from_driver);
-    return same;
-}
-
-static bool got(uint32_t length, uint8_t seed)
+/* The card says nothing of the frame. */
+static bool got_plain(uint32_t length, uint8_t seed)
 {
     return got_with(length, seed, 0);
-}
-
-static bool got_nothing(void)
-{
-    uint32_t count;
-
-    return ring_peek(&from_driver, &count) == NULL;
 }
 
 static void receive(uint32_t length, uint8_t seed)
 {
     make(length, seed);
-    assert_true(gem_receives(record + HEADER, length, 0));
+    assert_true(gem_receives(record + SWITCH_HEADER, length, 0));
     interrupt();
 }
 
@@ -606,7 +542,7 @@ static bool was_sent(unsigned index, uint32_t length, uint8_t seed)
 {
     make(length, seed);
     return index < gem.sent_count && gem.sent[index].length == length &&
-           memcmp(gem.sent[index].frame, record + HEADER, length) == 0;
+           memcmp(gem.sent[index].frame, record + SWITCH_HEADER, length) == 0;
 }
 
 static void it_is_set_up(void **state)
@@ -653,7 +589,7 @@ static void expect_no_card(const char *cause)
     gem.isr = UINT32_MAX;
     notified(IRQ);
     make(60, 1);
-    assert_true(put(HEADER + 60));
+    assert_true(put(SWITCH_HEADER + 60));
     notified(SWITCH);
     assert_int_equal(fake.irq_acks[IRQ], 0);
     assert_int_equal(gem.sent_count, 0);
@@ -721,7 +657,7 @@ static void link_at_start_may_come_later(void **state)
     pass_seconds(1);
     receive(60, 1); /* the timer's clock may not run */
     assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
-    assert_true(got(60, 1));
+    assert_true(got_plain(60, 1));
 }
 
 static void speed_is_what_was_negotiated(void **state)
@@ -758,7 +694,7 @@ static void speed_is_what_was_negotiated(void **state)
         send(60, (uint8_t)i);
         assert_true(was_sent(0, 60, (uint8_t)i));
         receive(60, (uint8_t)i);
-        assert_true(got(60, (uint8_t)i));
+        assert_true(got_plain(60, (uint8_t)i));
     }
 }
 
@@ -799,12 +735,12 @@ static void frames_come_in(void **state)
     (void)state;
     for (unsigned i = 0; i < LENGTHS; i++) {
         receive(lengths[i], (uint8_t)i);
-        assert_true(got(lengths[i], (uint8_t)i));
+        assert_true(got_plain(lengths[i], (uint8_t)i));
         assert_true(got_nothing());
     }
     for (unsigned i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
         receive(more[i], (uint8_t)i); /* what is no frame is for the switch to say */
-        assert_true(got(more[i], (uint8_t)i));
+        assert_true(got_plain(more[i], (uint8_t)i));
     }
 }
 
@@ -814,7 +750,7 @@ static void buffers_are_used_again(void **state)
     for (int i = 0; i < 2000; i++) {
         gem.sent_count = 0;
         receive(1514, (uint8_t)i);
-        assert_true(got(1514, (uint8_t)i));
+        assert_true(got_plain(1514, (uint8_t)i));
         send(1514, (uint8_t)(i + 1));
         assert_true(was_sent(0, 1514, (uint8_t)(i + 1)));
     }
@@ -825,7 +761,7 @@ static void batch_is_one_start(void **state)
     (void)state;
     for (uint8_t i = 0; i < 50; i++) {
         make(1514, i);
-        assert_true(put(HEADER + 1514));
+        assert_true(put(SWITCH_HEADER + 1514));
     }
     notified(SWITCH);
     assert_int_equal(gem.starts, 1);
@@ -839,12 +775,12 @@ static void batch_is_one_interrupt(void **state)
     (void)state;
     for (uint8_t i = 0; i < 50; i++) {
         make(100, i);
-        assert_true(gem_receives(record + HEADER, 100, 0));
+        assert_true(gem_receives(record + SWITCH_HEADER, 100, 0));
     }
     interrupt();
     assert_int_equal(gem.isr, 0);
     for (uint8_t i = 0; i < 50; i++) {
-        assert_true(got(100, i));
+        assert_true(got_plain(100, i));
     }
     assert_true(got_nothing());
 }
@@ -864,7 +800,7 @@ static uint32_t make_packet(uint32_t version, uint32_t protocol, bool tagged, ui
     uint32_t header = version == 4 ? 20 : 40;
     uint32_t transport = offset + header;
     uint32_t count = (protocol == 6 ? 20 : 8) + payload;
-    uint8_t *frame = record + HEADER;
+    uint8_t *frame = record + SWITCH_HEADER;
     uint8_t *ip = frame + offset;
 
     make(transport + count, 3);
@@ -914,7 +850,7 @@ static void expect_sum(uint32_t version, uint32_t protocol, bool tagged, uint32_
     uint32_t header = version == 4 ? 20 : 40;
     uint32_t transport = (tagged ? 18 : 14) + header;
     uint32_t offset = protocol == 6 ? 16 : 6;
-    uint8_t *frame = record + HEADER;
+    uint8_t *frame = record + SWITCH_HEADER;
     const uint8_t *addresses = frame + transport - (version == 4 ? 8 : 32);
     uint32_t bytes = version == 4 ? 8 : 32;
     uint32_t right;
@@ -927,7 +863,7 @@ static void expect_sum(uint32_t version, uint32_t protocol, bool tagged, uint32_
     put16(frame + transport + offset, pseudo);
     partial(transport, offset);
     gem.sent_count = 0;
-    assert_true(put(HEADER + length));
+    assert_true(put(SWITCH_HEADER + length));
     notified(SWITCH);
     assert_int_equal(gem.sent_count, 1);
     expect_length(length);
@@ -935,9 +871,9 @@ static void expect_sum(uint32_t version, uint32_t protocol, bool tagged, uint32_
     put16(frame + transport + offset, right);
     assert_memory_equal(gem.sent[0].frame, frame, length);
     /* And one that has been computed already leaves as it is. */
-    memset(record, 0, HEADER);
+    memset(record, 0, SWITCH_HEADER);
     gem.sent_count = 0;
-    assert_true(put(HEADER + length));
+    assert_true(put(SWITCH_HEADER + length));
     notified(SWITCH);
     expect_length(length);
     assert_memory_equal(gem.sent[0].frame, frame, length);
@@ -968,7 +904,7 @@ static void sums_are_right(void **state)
 /* What looks like UDP in IPv6 but for one thing goes as any other frame. */
 static void short_frames_are_taken_for_what_they_are(void **state)
 {
-    uint8_t *frame = record + HEADER;
+    uint8_t *frame = record + SWITCH_HEADER;
 
     (void)state;
     for (int kind = 0; kind < 6; kind++) {
@@ -996,8 +932,8 @@ static void short_frames_are_taken_for_what_they_are(void **state)
         }
         gem.emulated = true; /* it would send an FCS that it was given */
         gem.sent_count = 0;
-        memset(record, 0, HEADER);
-        assert_true(put(HEADER + length));
+        memset(record, 0, SWITCH_HEADER);
+        assert_true(put(SWITCH_HEADER + length));
         notified(SWITCH);
         assert_int_equal(gem.sent_count, 1);
         assert_int_equal(gem.sent[0].length, length);
@@ -1008,7 +944,7 @@ static void short_frames_are_taken_for_what_they_are(void **state)
 /* What the card might compute otherwise than the header says, or not at all, software does. */
 static void what_the_card_is_not_sure_of_is_computed_before(void **state)
 {
-    uint8_t *frame = record + HEADER;
+    uint8_t *frame = record + SWITCH_HEADER;
     uint8_t *ip = frame + 14;
 
     (void)state;
@@ -1047,7 +983,7 @@ static void what_the_card_is_not_sure_of_is_computed_before(void **state)
         /* Of what begins at `start`, without a pseudo-header: the field holds its part. */
         uint32_t right = checksum(NULL, 0, 0u - (length - start), frame + start, length - start);
         gem.sent_count = 0;
-        assert_true(put(HEADER + length));
+        assert_true(put(SWITCH_HEADER + length));
         notified(SWITCH);
         assert_int_equal(gem.sent_count, 1);
         assert_int_equal(get16(gem.sent[0].frame + start + offset), right);
@@ -1057,15 +993,15 @@ static void what_the_card_is_not_sure_of_is_computed_before(void **state)
 static void padding_is_not_summed(void **state)
 {
     uint32_t length = make_packet(4, 17, false, 4);
-    uint8_t *frame = record + HEADER;
+    uint8_t *frame = record + SWITCH_HEADER;
 
     (void)state;
     memset(frame + length, 0, 60 - length);
     put16(frame + 34 + 6, 0);
     uint32_t right = checksum(frame + 26, 8, 17, frame + 34, length - 34);
     put16(frame + 34 + 6, right);
-    memset(record, 0, HEADER);
-    assert_true(put(HEADER + 60));
+    memset(record, 0, SWITCH_HEADER);
+    assert_true(put(SWITCH_HEADER + 60));
     notified(SWITCH);
     assert_int_equal(gem.sent[0].length, 60);
     assert_int_equal(get16(gem.sent[0].frame + 34 + 6), right);
@@ -1076,7 +1012,7 @@ static void what_the_card_has_checked_is_said(void **state)
     (void)state;
     for (uint32_t sums = 0; sums < 4; sums++) {
         make(100, 5);
-        assert_true(gem_receives(record + HEADER, 100, sums << 22));
+        assert_true(gem_receives(record + SWITCH_HEADER, 100, sums << 22));
         interrupt();
         assert_true(got_with(100, 5, sums >= 2 ? VIRTIO_NET_HDR_F_DATA_VALID : 0));
     }
@@ -1093,7 +1029,7 @@ static void slow_card_leaves_frames_with_the_switch(void **state)
     gem.slow = true;
     for (int i = 0; i < 10; i++) {
         make(1000, (uint8_t)put_count);
-        while (put(HEADER + 1000)) {
+        while (put(SWITCH_HEADER + 1000)) {
             put_count++;
             make(1000, (uint8_t)put_count);
         }
@@ -1142,7 +1078,7 @@ static void fill_ring(void)
     gem.dropped = 0;
     for (int i = 0; i < 3000; i++) {
         make(1514, (uint8_t)received);
-        received += gem_receives(record + HEADER, 1514, 0);
+        received += gem_receives(record + SWITCH_HEADER, 1514, 0);
         interrupts += gem.isr != 0;
         interrupt();
         ring_take_space_wanted(&from_driver);
@@ -1152,7 +1088,7 @@ static void fill_ring(void)
     assert_true(interrupts < received); /* dropping costs nothing */
     for (int i = 0; i < 100 && seen < received; i++) {
         while (!got_nothing()) {
-            assert_true(got(1514, (uint8_t)seen));
+            assert_true(got_plain(1514, (uint8_t)seen));
             seen++;
         }
         ring_take_space_wanted(&from_driver);
@@ -1162,7 +1098,7 @@ static void fill_ring(void)
     assert_int_equal(seen, received);
     for (int i = 0; i < 1000; i++) {
         receive(60, (uint8_t)i);
-        assert_true(got(60, (uint8_t)i));
+        assert_true(got_plain(60, (uint8_t)i));
     }
 }
 
@@ -1254,7 +1190,7 @@ static void transmitter_that_fails_now_and_then_is_not_given_up(void **state)
     for (int round = 0; round < 100; round++) {
         for (uint8_t i = 0; i < 10; i++) {
             make(60, i);
-            assert_true(put(HEADER + 60));
+            assert_true(put(SWITCH_HEADER + 60));
         }
         notified(SWITCH);
         assert_int_equal(gem_transmits(3), 3);
@@ -1386,13 +1322,13 @@ static void what_is_no_frame_is_dropped(void **state)
         interrupt();
         assert_true(got_nothing());
         receive(60, (uint8_t)i);
-        assert_true(got(60, (uint8_t)i));
+        assert_true(got_plain(60, (uint8_t)i));
     }
     for (unsigned i = 0; i < RX_BUFFERS - 1; i++) {
         assert_true(gem_fills(record, 2048, wrong[i % 9]));
     }
     receive(60, 77);
-    assert_true(got(60, 77));
+    assert_true(got_plain(60, 77));
     assert_true(got_nothing());
 }
 
@@ -1413,7 +1349,7 @@ static void card_that_receives_no_frames_is_the_end(void **state)
     (void)state;
     receives_without_frames(2 * RX_BUFFERS - 1);
     receive(60, 1);
-    assert_true(got(60, 1));
+    assert_true(got_plain(60, 1));
     receives_without_frames(2 * RX_BUFFERS - 1);
     assert_int_equal(accepts(), NET_PORT_UP | NET_PORT_CSUM);
     assert_true(gem_fills(record, 100, GEM_RX_EOF));
@@ -1467,12 +1403,12 @@ static void addresses_in_descriptors_mean_nothing(void **state)
         struct gem_descriptor *descriptor = descriptor_at(gem.rx_at);
 
         make(100, (uint8_t)i);
-        assert_true(gem_receives(record + HEADER, 100, 0));
+        assert_true(gem_receives(record + SWITCH_HEADER, 100, 0));
         descriptor->address = GEM_RX_USED | 0x1000u;
         descriptor->address_high = UINT32_MAX;
         descriptor->unused = UINT32_MAX;
         interrupt();
-        assert_true(got(100, (uint8_t)i));
+        assert_true(got_plain(100, (uint8_t)i));
     }
 }
 
@@ -1510,8 +1446,8 @@ static void long_records_touch_no_frame(void **state)
     }
     memcpy(before, dma, sizeof(before));
     make(65000, 1);
-    assert_true(put(HEADER + 65000));
-    assert_true(put(HEADER + 1519));
+    assert_true(put(SWITCH_HEADER + 65000));
+    assert_true(put(SWITCH_HEADER + 1519));
     notified(SWITCH);
     assert_memory_equal(dma, before, sizeof(before));
 }
@@ -1519,8 +1455,15 @@ static void long_records_touch_no_frame(void **state)
 static void hostile_records_go_nowhere(void **state)
 {
     struct virtio_net_hdr_v1 *header = (void *)record;
-    static const uint32_t wrong[] = {
-        0, 1, 11, 12, 25, HEADER + 1519, HEADER + 65553, HEADER + 65554, HEADER + 70000};
+    static const uint32_t wrong[] = {0,
+                                     1,
+                                     11,
+                                     12,
+                                     25,
+                                     SWITCH_HEADER + 1519,
+                                     SWITCH_HEADER + 65553,
+                                     SWITCH_HEADER + 65554,
+                                     SWITCH_HEADER + 70000};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -1530,11 +1473,11 @@ static void hostile_records_go_nowhere(void **state)
     }
     uint32_t length = make_packet(4, 6, false, 1400);
     partial(length - 17, 16); /* the field lies beyond the frame */
-    assert_true(put(HEADER + length));
+    assert_true(put(SWITCH_HEADER + length));
     partial(34, 16);
     header->gso_type = VIRTIO_NET_HDR_GSO_TCPV4; /* the card cuts nothing */
     header->gso_size = 100;
-    assert_true(put(HEADER + length));
+    assert_true(put(SWITCH_HEADER + length));
     notified(SWITCH);
     assert_int_equal(gem.sent_count, 0);
     for (int i = 0; i < 600; i++) { /* and nothing of it takes buffers away */

@@ -2,7 +2,8 @@
 /*
  * SOURCES: drivers/net/net.c drivers/net/virtio_net.c lib/virtio_bus.c lib/vring_driver.c
  * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c lib/offload.c
- * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/net_switch.c
+ * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The card's driver between a switch that may be hostile and a card that may be broken.
  */
@@ -22,14 +23,13 @@
 #include "drivers/net/config.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "tests/unit/fake/net_switch.h"
 #include "tests/unit/fake/virtio_device.h"
 
 enum { RX, TX };
 
 #define IRQ          0
 #define SWITCH       1
-#define RING         (512u << 10)
-#define HEADER       12u
 #define FEATURE(bit) (1ULL << (bit))
 
 #define BASIC                                                                                      \
@@ -40,8 +40,6 @@ enum { RX, TX };
      FEATURE(VIRTIO_NET_F_HOST_TSO6) | FEATURE(VIRTIO_NET_F_GUEST_CSUM) |                          \
      FEATURE(VIRTIO_NET_F_GUEST_TSO4) | FEATURE(VIRTIO_NET_F_GUEST_TSO6))
 
-static _Alignas(4096) uint8_t up[RING_HEADER_SIZE + RING];
-static _Alignas(4096) uint8_t down[RING_HEADER_SIZE + RING];
 static _Alignas(4096) uint8_t dma[NET_DRIVER_DMA_SIZE];
 static uint64_t dma_paddr;
 
@@ -51,12 +49,11 @@ const struct net_driver_config net_driver_config = {
     .switch_channel = SWITCH,
     .to_switch = up,
     .from_switch = down,
-    .ring_size = RING,
+    .ring_size = SWITCH_RING,
     .dma = dma,
     .dma_paddr = &dma_paddr,
 };
 
-static struct ring from_driver, to_driver; /* the switch's ends */
 static struct virtio_net_config space;
 
 static void prepare(uint64_t offered)
@@ -73,13 +70,10 @@ static void prepare(uint64_t offered)
 static void begin(void)
 {
     fake_reset();
-    memset(up, 0, sizeof(up));
-    memset(down, 0, sizeof(down));
+    switch_reset();
     memset(dma, 0, sizeof(dma));
     dma_paddr = (uintptr_t)dma;
     memcpy(fake_virtio.config, &space, sizeof(space));
-    ring_init(&from_driver, up, RING);
-    ring_init(&to_driver, down, RING);
     init();
 }
 
@@ -94,19 +88,6 @@ static int set_up(void **state)
     (void)state;
     begin_with(USUAL);
     return 0;
-}
-
-static uint32_t accepts(void)
-{
-    uint32_t bits;
-
-    memcpy(&bits, down + NET_PORT_ACCEPTS_OFFSET, sizeof(bits));
-    return bits;
-}
-
-static bool has_said(const char *part)
-{
-    return strstr(fake.debug, part) != NULL;
 }
 
 static void interrupt(uint32_t causes)
@@ -146,64 +127,19 @@ static bool card_receives(const void *record, uint32_t count)
     return true;
 }
 
-static uint8_t record[HEADER + 80000];
-
-/* A plain frame of `length` bytes, as a record. */
-static void make(uint32_t length, uint8_t seed)
-{
-    memset(record, 0, HEADER);
-    for (uint32_t i = 0; i < length; i++) {
-        record[HEADER + i] = (uint8_t)(i * 7 + seed);
-    }
-}
-
 static void receive(uint32_t length, uint8_t seed)
 {
     make(length, seed);
-    assert_true(card_receives(record, HEADER + length));
+    assert_true(card_receives(record, SWITCH_HEADER + length));
     interrupt(0);
 }
 
 /* ---- The switch ---- */
 
-static bool got(uint32_t length, uint8_t seed)
-{
-    uint32_t count;
-    const uint8_t *from = ring_peek(&from_driver, &count);
-    bool same;
-
-    if (from == NULL) {
-        return false;
-    }
-    make(length, seed);
-    same = count == HEADER + length && memcmp(from + HEADER, record + HEADER, length) == 0;
-    ring_release(&from_driver);
-    return same;
-}
-
-static bool got_nothing(void)
-{
-    uint32_t count;
-
-    return ring_peek(&from_driver, &count) == NULL;
-}
-
-static bool put(uint32_t count)
-{
-    void *room = ring_reserve(&to_driver, count);
-
-    if (room == NULL) {
-        return false;
-    }
-    memcpy(room, record, count);
-    ring_commit(&to_driver, count);
-    return true;
-}
-
 static void send(uint32_t length, uint8_t seed)
 {
     make(length, seed);
-    assert_true(put(HEADER + length));
+    assert_true(put(SWITCH_HEADER + length));
     notified(SWITCH);
 }
 
@@ -218,8 +154,8 @@ static bool card_sends(uint32_t length, uint8_t seed)
     make(length, seed);
     assert_int_equal(sent.writable, 0);
     assert_int_equal(sent.readable, 1);
-    assert_int_equal(sent.readable_bytes, HEADER + length);
-    assert_memory_equal(sent.segment[0].data + HEADER, record + HEADER, length);
+    assert_int_equal(sent.readable_bytes, SWITCH_HEADER + length);
+    assert_memory_equal(sent.segment[0].data + SWITCH_HEADER, record + SWITCH_HEADER, length);
     return true;
 }
 
@@ -275,7 +211,7 @@ static void without_a_card_the_port_stays_down(void **state)
     assert_int_equal(accepts(), 0);
     interrupt(VIRTIO_MMIO_INT_VRING); /* whoever interrupts */
     make(60, 1);
-    assert_true(put(HEADER + 60));
+    assert_true(put(SWITCH_HEADER + 60));
     notified(SWITCH);
     assert_int_equal(fake.irq_acks[IRQ], 0);
 }
@@ -328,7 +264,7 @@ static void batch_is_one_kick(void **state)
     (void)state;
     for (uint8_t i = 0; i < 50; i++) {
         make(1514, i);
-        assert_true(put(HEADER + 1514));
+        assert_true(put(SWITCH_HEADER + 1514));
     }
     notified(SWITCH);
     assert_int_equal(fake_virtio.queue[TX].notified, 1);
@@ -379,7 +315,7 @@ static void record_longer_than_any_is_dropped(void **state)
 {
     (void)state;
     make(65554, 1);
-    assert_true(card_receives(record, HEADER + 65554));
+    assert_true(card_receives(record, SWITCH_HEADER + 65554));
     receive(60, 2);
     assert_true(got(60, 2));
     assert_true(got_nothing());
@@ -389,7 +325,7 @@ static void receive_too_long(int count)
 {
     make(65554, 1);
     for (int i = 0; i < count; i++) {
-        assert_true(card_receives(record, HEADER + 65554));
+        assert_true(card_receives(record, SWITCH_HEADER + 65554));
         interrupt(0);
     }
 }
@@ -449,13 +385,13 @@ static void record_in_pieces_waits_for_the_last(void **state)
         assert_true(fake_virtio_pop(RX, &chain[i]));
     }
     memcpy(chain[0].segment[0].data, record, 4096);
-    memcpy(chain[1].segment[0].data, record + 4096, HEADER + 6000 - 4096);
+    memcpy(chain[1].segment[0].data, record + 4096, SWITCH_HEADER + 6000 - 4096);
     header = (void *)chain[0].segment[0].data;
     header->num_buffers = 2;
     fake_virtio_push(RX, chain[0].head, 4096);
     interrupt(0);
     assert_true(got_nothing());
-    fake_virtio_push(RX, chain[1].head, HEADER + 6000 - 4096);
+    fake_virtio_push(RX, chain[1].head, SWITCH_HEADER + 6000 - 4096);
     interrupt(0);
     assert_true(got(6000, 9));
 }
@@ -471,7 +407,7 @@ static void wake_up_has_a_budget(void **state)
     (void)state;
     make(60, 1);
     for (int i = 0; i < 200; i++) {
-        assert_true(card_receives(record, HEADER + 60));
+        assert_true(card_receives(record, SWITCH_HEADER + 60));
     }
     interrupt(0);
     while (ring_peek(&from_driver, &count) != NULL) {
@@ -498,16 +434,16 @@ static void full_ring_leaves_frames_with_the_card(void **state)
     (void)state;
     make(1514, 1);
     for (int i = 0; i < 10; i++) {
-        while (card_receives(record, HEADER + 1514)) {
+        while (card_receives(record, SWITCH_HEADER + 1514)) {
             received++;
         }
         interrupt(0);
         ring_take_space_wanted(&from_driver);
     }
-    assert_true(received > RING / 2048);
+    assert_true(received > SWITCH_RING / 2048);
     for (int i = 0; i < 100 && seen < received; i++) {
         while (ring_peek(&from_driver, &count) != NULL) {
-            assert_int_equal(count, HEADER + 1514);
+            assert_int_equal(count, SWITCH_HEADER + 1514);
             ring_release(&from_driver);
             seen++;
         }
@@ -528,7 +464,7 @@ static void slow_card_leaves_frames_with_the_switch(void **state)
     begin_with(USUAL & ~FEATURE(VIRTIO_RING_F_EVENT_IDX));
     make(1514, 1);
     for (int i = 0; i < 10; i++) {
-        while (put(HEADER + 1514)) {
+        while (put(SWITCH_HEADER + 1514)) {
             put_count++;
         }
         notified(SWITCH);
@@ -571,7 +507,7 @@ static void make_segment(uint32_t length)
     struct virtio_net_hdr_v1 *header = (void *)record;
 
     make(length, 0);
-    memcpy(record + HEADER, tcp_headers, sizeof(tcp_headers));
+    memcpy(record + SWITCH_HEADER, tcp_headers, sizeof(tcp_headers));
     header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     header->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
     header->hdr_len = 54;
@@ -588,11 +524,11 @@ static void segments_pass_to_a_card_that_cuts_them(void **state)
     (void)state;
     begin_with(USUAL | OFFLOADS);
     make_segment(60000);
-    assert_true(put(HEADER + 60000));
+    assert_true(put(SWITCH_HEADER + 60000));
     notified(SWITCH);
     assert_true(fake_virtio_pop(TX, &sent));
     header = (void *)sent.segment[0].data;
-    assert_int_equal(sent.readable_bytes, HEADER + 60000);
+    assert_int_equal(sent.readable_bytes, SWITCH_HEADER + 60000);
     assert_int_equal(header->gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
     assert_int_equal(header->gso_size, 1448);
     assert_int_equal(header->csum_start, 34);
@@ -611,7 +547,7 @@ static void header_fields_without_meaning_are_cleared(void **state)
     header->gso_type = VIRTIO_NET_HDR_GSO_NONE;
     header->hdr_len = 0xffff;
     header->flags |= 0xfe;
-    assert_true(put(HEADER + 1000));
+    assert_true(put(SWITCH_HEADER + 1000));
     notified(SWITCH);
     assert_true(fake_virtio_pop(TX, &sent));
     told = (void *)sent.segment[0].data;
@@ -627,13 +563,13 @@ static void card_is_asked_for_nothing_it_cannot_do(void **state)
 {
     (void)state;
     make_segment(60000);
-    assert_true(put(HEADER + 60000));
+    assert_true(put(SWITCH_HEADER + 60000));
     notified(SWITCH);
     assert_true(card_sends_nothing());
     assert_true(has_said("the card cannot finish it"));
     begin_with(USUAL | FEATURE(VIRTIO_NET_F_CSUM));
     make_segment(60000);
-    assert_true(put(HEADER + 60000));
+    assert_true(put(SWITCH_HEADER + 60000));
     notified(SWITCH);
     assert_true(card_sends_nothing());
     send(60, 1);
@@ -644,7 +580,7 @@ static void hostile_records_go_nowhere(void **state)
 {
     struct virtio_net_hdr_v1 *header = (void *)record;
     static const uint32_t wrong[] = {
-        0, 1, 11, 12, 25, HEADER + 1519, HEADER + 65554, HEADER + 70000};
+        0, 1, 11, 12, 25, SWITCH_HEADER + 1519, SWITCH_HEADER + 65554, SWITCH_HEADER + 70000};
 
     (void)state;
     begin_with(USUAL | OFFLOADS);
@@ -656,16 +592,16 @@ static void hostile_records_go_nowhere(void **state)
     }
     make_segment(60000);
     header->csum_start = 59999; /* the field lies beyond the frame */
-    assert_true(put(HEADER + 60000));
+    assert_true(put(SWITCH_HEADER + 60000));
     make_segment(60000);
     header->gso_type = 0x77;
-    assert_true(put(HEADER + 60000));
+    assert_true(put(SWITCH_HEADER + 60000));
     make_segment(60000);
     header->gso_size = 0;
-    assert_true(put(HEADER + 60000));
+    assert_true(put(SWITCH_HEADER + 60000));
     make_segment(2000);
     header->gso_type = VIRTIO_NET_HDR_GSO_NONE; /* long, and nobody would cut it */
-    assert_true(put(HEADER + 2000));
+    assert_true(put(SWITCH_HEADER + 2000));
     notified(SWITCH);
     assert_true(card_sends_nothing());
     for (int i = 0; i < 200; i++) { /* and nothing of it takes buffers away */
@@ -680,7 +616,7 @@ static void hostile_records_go_nowhere(void **state)
 static void broken_ring_is_reported_once(void **state)
 {
     (void)state;
-    ((struct ring_shared *)(void *)down)->head = 5 * RING;
+    ((struct ring_shared *)(void *)down)->head = 5 * SWITCH_RING;
     notified(SWITCH);
     assert_true(has_said("the switch has broken its ring"));
     notified(SWITCH);
@@ -720,7 +656,7 @@ static void chain_returned_twice_breaks_the_card(void **state)
     fake_virtio_push(TX, sent.head, 0);
     for (int i = 0; i < 200 && accepts() != 0; i++) {
         make(1514, 1);
-        assert_true(put(HEADER + 1514));
+        assert_true(put(SWITCH_HEADER + 1514));
         notified(SWITCH);
     }
     assert_int_equal(accepts(), 0);
@@ -742,7 +678,7 @@ static void bytes_written_where_none_may_break_the_card(void **state)
     (void)state;
     for (int i = 0; i < 400; i++) {
         make(60, 1);
-        assert_true(put(HEADER + 60));
+        assert_true(put(SWITCH_HEADER + 60));
     }
     notified(SWITCH);
     assert_true(card_sends(60, 1));
@@ -755,7 +691,7 @@ static void headerless_record_breaks_the_card(void **state)
     struct fake_virtio_chain chain;
 
     (void)state;
-    for (uint32_t length = 0; length < HEADER; length++) {
+    for (uint32_t length = 0; length < SWITCH_HEADER; length++) {
         begin_with(USUAL);
         assert_true(fake_virtio_pop(RX, &chain));
         fake_virtio_push(RX, chain.head, length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/uart/uart.c drivers/uart/pl011.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/uart_client.c tests/unit/fake/fake_microkit.c
  *
  * The UART driver with the PL011, against a model of that device: FIFOs of 16, interrupts that mark
  * a level being crossed, and a line that moves bytes only when the test says so.
@@ -19,22 +19,17 @@
 #include "drivers/uart/pl011.h"
 #include "lib/device_registers.h"
 #include "lib/ring.h"
+#include "tests/unit/fake/uart_client.h"
 
-#define SIZE   4096u
-#define FIFO   16
-#define CLIENT 1
-#define IRQ    0
-
-static _Alignas(4096) uint8_t to_uart[RING_HEADER_SIZE + SIZE];
-static _Alignas(4096) uint8_t from_uart[RING_HEADER_SIZE + SIZE];
+#define FIFO 16
 
 const struct uart_config uart_config = {
     .registers = 0x9000000,
-    .irq_channel = IRQ,
-    .client_channel = CLIENT,
+    .irq_channel = UART_IRQ,
+    .client_channel = UART_CLIENT,
     .transmit = to_uart,
     .receive = from_uart,
-    .ring_size = SIZE,
+    .ring_size = UART_RING,
 };
 
 static struct {
@@ -47,11 +42,9 @@ static struct {
     bool stuck_busy;
     const char *held; /* what an emulator's terminal holds until there is room */
     int held_after;   /* reads of UARTFR until the next of it comes */
-    uint8_t line[SIZE * 8];
+    uint8_t line[UART_RING * 8];
     int line_count;
 } uart;
-
-static struct ring client_out, client_in;
 
 uint32_t device_read32(uintptr_t registers, uint32_t offset)
 {
@@ -134,9 +127,7 @@ static void interrupts(void)
 {
     for (int i = 0; uart.raw & uart.mask; i++) {
         assert_true(i < 10000);
-        notified(IRQ);
-        assert_int_equal(fake.irq_acks[IRQ] + fake.deferred_irq_acks[IRQ], 1);
-        fake.irq_acks[IRQ] = fake.deferred_irq_acks[IRQ] = 0;
+        deliver_interrupt();
     }
 }
 
@@ -179,33 +170,17 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     memset(&uart, 0, sizeof(uart));
-    memset(to_uart, 0, sizeof(to_uart));
-    memset(from_uart, 0, sizeof(from_uart));
-    ring_init(&client_out, to_uart, SIZE);
-    ring_init(&client_in, from_uart, SIZE);
     uart.control = UARTCR_UARTEN | UARTCR_TXE | 1u << 11; /* with RTS, from the firmware */
-    init();
+    start();
     return 0;
 }
 
 /* The driver starts again, on a device as the firmware has left it. */
 static void restart_with(uint32_t line_control)
 {
-    memset(to_uart, 0, sizeof(to_uart));
-    memset(from_uart, 0, sizeof(from_uart));
-    ring_init(&client_out, to_uart, SIZE);
-    ring_init(&client_in, from_uart, SIZE);
     uart.line_control = line_control;
     uart.control = UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE;
-    init();
-}
-
-static void say(const void *bytes, uint32_t count)
-{
-    assert_int_equal(ring_write(&client_out, bytes, count), count);
-    if (ring_take_data_wanted(&client_out)) {
-        notified(CLIENT);
-    }
+    start();
 }
 
 static void device_is_set_up(void **state)
@@ -224,15 +199,6 @@ static void device_that_stays_busy_does_not_hang_the_driver(void **state)
     assert_int_equal(uart.mask, UART_INT_RX | UART_INT_RT);
 }
 
-/* The bytes `expected`, and no others, have come to the client. */
-static void check_input(const char *expected)
-{
-    char bytes[64];
-
-    assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), strlen(expected));
-    assert_memory_equal(bytes, expected, strlen(expected));
-}
-
 /* An emulator gives the next byte some time after the last one was taken. */
 static void what_a_terminal_holds_before_the_start_is_kept(void **state)
 {
@@ -246,14 +212,14 @@ static void what_a_terminal_holds_before_the_start_is_kept(void **state)
 /* One that never ends cannot keep the driver from starting. */
 static void endless_input_before_the_start_ends(void **state)
 {
-    static char endless[2 * SIZE];
+    static char endless[2 * UART_RING];
 
     (void)state;
     memset(endless, 'x', sizeof(endless) - 1);
     uart.held = endless;
     restart_with(0);
     assert_int_equal(uart.line_control, UARTLCR_H_WLEN_8 | UARTLCR_H_FEN);
-    assert_int_equal(ring_read(&client_in, endless, sizeof(endless)), SIZE);
+    assert_int_equal(ring_read(&client_in, endless, sizeof(endless)), UART_RING);
 }
 
 static void what_was_typed_before_the_start_is_kept(void **state)
@@ -305,52 +271,52 @@ static void few_bytes_go_without_an_interrupt(void **state)
 static void long_output_goes_by_interrupts(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
 
-    for (uint32_t i = 0; i < SIZE; i++) {
+    for (uint32_t i = 0; i < UART_RING; i++) {
         bytes[i] = (uint8_t)(i * 13 + i / 256);
     }
-    say(bytes, SIZE);
+    say(bytes, UART_RING);
     assert_int_equal(uart.sending_count, FIFO);
     assert_true(uart.mask & UART_INT_TX);
-    shift_out(SIZE);
-    assert_int_equal(uart.line_count, SIZE);
-    assert_memory_equal(uart.line, bytes, SIZE);
+    shift_out(UART_RING);
+    assert_int_equal(uart.line_count, UART_RING);
+    assert_memory_equal(uart.line, bytes, UART_RING);
     assert_false(uart.mask & UART_INT_TX);
     say("x", 1);
     shift_out(1);
-    assert_int_equal(uart.line[SIZE], 'x');
+    assert_int_equal(uart.line[UART_RING], 'x');
 }
 
 static void instant_device_is_served_in_portions(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
 
-    memset(bytes, 'y', SIZE);
+    memset(bytes, 'y', UART_RING);
     uart.instant = true;
-    say(bytes, SIZE);
+    say(bytes, UART_RING);
     assert_in_range(uart.line_count, 1, 256);
     interrupts();
-    assert_int_equal(uart.line_count, SIZE);
+    assert_int_equal(uart.line_count, UART_RING);
     assert_false(uart.mask & UART_INT_TX);
 }
 
 static void writer_that_waits_for_room_is_woken(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
 
-    memset(bytes, 'y', SIZE);
-    say(bytes, SIZE);
+    memset(bytes, 'y', UART_RING);
+    say(bytes, UART_RING);
     while (ring_write(&client_out, "z", 1) == 1) {
     }
     assert_false(ring_await_space(&client_out, 1000));
-    assert_int_equal(fake_notified(CLIENT), 0);
+    assert_int_equal(fake_notified(UART_CLIENT), 0);
     shift_out(900);
-    assert_int_equal(fake_notified(CLIENT), 0);
+    assert_int_equal(fake_notified(UART_CLIENT), 0);
     shift_out(200);
-    assert_int_equal(fake_notified(CLIENT), 1);
+    assert_int_equal(fake_notified(UART_CLIENT), 1);
 }
 
 static void input_arrives_and_wakes_once(void **state)
@@ -363,7 +329,7 @@ static void input_arrives_and_wakes_once(void **state)
         assert_true(shift_in((uint16_t)('a' + i)));
     }
     line_falls_silent();
-    assert_int_equal(fake_notified(CLIENT), 1);
+    assert_int_equal(fake_notified(UART_CLIENT), 1);
     assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), 20);
     assert_memory_equal(bytes, "abcdefghijklmnopqrst", 20);
 }
@@ -386,20 +352,20 @@ static void damaged_bytes_are_dropped(void **state)
 static void client_that_does_not_read_stops_the_input(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
     uint32_t accepted = 0;
 
-    while (accepted < SIZE * 2 && shift_in((uint16_t)(accepted & 0xff))) {
+    while (accepted < UART_RING * 2 && shift_in((uint16_t)(accepted & 0xff))) {
         accepted++;
     }
-    assert_int_equal(accepted, SIZE + FIFO);
+    assert_int_equal(accepted, UART_RING + FIFO);
     assert_false(uart.mask & UART_INT_RX);
-    assert_int_equal(ring_read(&client_in, bytes, SIZE), SIZE);
+    assert_int_equal(ring_read(&client_in, bytes, UART_RING), UART_RING);
     assert_true(ring_take_space_wanted(&client_in));
-    notified(CLIENT);
+    notified(UART_CLIENT);
     assert_int_equal(uart.received_count, 0);
     assert_true(uart.mask & UART_INT_RX);
-    assert_int_equal(ring_read(&client_in, bytes, SIZE), FIFO);
+    assert_int_equal(ring_read(&client_in, bytes, UART_RING), FIFO);
     for (int i = 0; i < FIFO; i++) {
         assert_int_equal(bytes[i], i);
     }
@@ -419,11 +385,11 @@ static void hostile_client_breaks_only_its_ring(void **state)
 {
     (void)state;
     ((struct ring_shared *)to_uart)->head = 0x12345678;
-    notified(CLIENT);
+    notified(UART_CLIENT);
     assert_int_equal(uart.sending_count, 0);
     assert_non_null(strstr(fake.debug, "broken"));
     fake.debug[0] = '\0';
-    notified(CLIENT);
+    notified(UART_CLIENT);
     assert_string_equal(fake.debug, "");
     /* The other direction still works. */
     uint8_t byte;
@@ -435,7 +401,7 @@ static void hostile_client_breaks_only_its_ring(void **state)
     line_falls_silent();
     assert_false(uart.mask & UART_INT_RX);
     for (int i = 0; i < 100; i++) {
-        notified(CLIENT);
+        notified(UART_CLIENT);
     }
 }
 
@@ -444,9 +410,9 @@ static void interrupt_without_cause_is_given_up(void **state)
 {
     (void)state;
     for (int i = 0; i < 2000; i++) {
-        notified(IRQ);
+        notified(UART_IRQ);
     }
-    assert_int_equal(fake.deferred_irq_acks[IRQ], 999);
+    assert_int_equal(fake.deferred_irq_acks[UART_IRQ], 999);
     assert_non_null(strstr(fake.debug, "interrupts for nothing"));
     say("still sent", 10);
     shift_out(10);
@@ -458,14 +424,14 @@ static void idle_interrupts_between_bytes_are_no_storm(void **state)
 {
     (void)state;
     for (int i = 0; i < 2000; i++) {
-        notified(IRQ);
+        notified(UART_IRQ);
         if (i % 900 == 0) {
-            fake.deferred_irq_acks[IRQ] = 0;
+            fake.deferred_irq_acks[UART_IRQ] = 0;
             shift_in('k');
             line_falls_silent();
         }
     }
-    assert_int_equal(fake.deferred_irq_acks[IRQ], 199);
+    assert_int_equal(fake.deferred_irq_acks[UART_IRQ], 199);
     assert_string_equal(fake.debug, "");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/uart/uart.c drivers/uart/cadence.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/uart_client.c tests/unit/fake/fake_microkit.c
  *
  * The UART driver with the Cadence UART, against a model of it. Its manual leaves open whether the
  * bits of the interrupt status follow a state or an event. So each case runs with both: as QEMU
@@ -21,11 +21,9 @@
 #include "drivers/uart/config.h"
 #include "lib/device_registers.h"
 #include "lib/ring.h"
+#include "tests/unit/fake/uart_client.h"
 
-#define SIZE      4096u
 #define FIFO_MAX  64
-#define CLIENT    1
-#define IRQ       0
 #define ENABLED   (CADENCE_CONTROL_RXEN | CADENCE_CONTROL_TXEN)
 #define RX_INTS   (CADENCE_INT_RTRIG | CADENCE_INT_TIMEOUT)
 #define BAUD_GEN  0x36u /* what the firmware has set */
@@ -33,16 +31,13 @@
 #define MODE_8N1  CADENCE_MODE_PAR_NONE
 #define FROM_LINE 100000
 
-static _Alignas(4096) uint8_t to_uart[RING_HEADER_SIZE + SIZE];
-static _Alignas(4096) uint8_t from_uart[RING_HEADER_SIZE + SIZE];
-
 const struct uart_config uart_config = {
     .registers = 0xff000000,
-    .irq_channel = IRQ,
-    .client_channel = CLIENT,
+    .irq_channel = UART_IRQ,
+    .client_channel = UART_CLIENT,
     .transmit = to_uart,
     .receive = from_uart,
-    .ring_size = SIZE,
+    .ring_size = UART_RING,
 };
 
 static bool follows_state; /* the interrupt status does; otherwise events */
@@ -67,8 +62,6 @@ static struct {
     int line_count;
     unsigned accesses;
 } uart;
-
-static struct ring client_out, client_in;
 
 static bool receives(void)
 {
@@ -286,9 +279,7 @@ static void interrupts(void)
     follow_state();
     for (int i = 0; uart.status & uart.mask; i++) {
         assert_true(i < 10000);
-        notified(IRQ);
-        assert_int_equal(fake.irq_acks[IRQ] + fake.deferred_irq_acks[IRQ], 1);
-        fake.irq_acks[IRQ] = fake.deferred_irq_acks[IRQ] = 0;
+        deliver_interrupt();
         follow_state();
     }
 }
@@ -313,16 +304,6 @@ static void line_falls_silent(void)
 {
     silence();
     interrupts();
-}
-
-/* The driver starts on the device as it is. */
-static void start(void)
-{
-    memset(to_uart, 0, sizeof(to_uart));
-    memset(from_uart, 0, sizeof(from_uart));
-    ring_init(&client_out, to_uart, SIZE);
-    ring_init(&client_in, from_uart, SIZE);
-    init();
 }
 
 /* A device as the firmware has left it. */
@@ -358,22 +339,10 @@ static int setup_events(void **state)
     return 0;
 }
 
-static void say(const void *bytes, uint32_t count)
+static void say_and_serve(const void *bytes, uint32_t count)
 {
-    assert_int_equal(ring_write(&client_out, bytes, count), count);
-    if (ring_take_data_wanted(&client_out)) {
-        notified(CLIENT);
-    }
+    say(bytes, count);
     interrupts();
-}
-
-/* The bytes `expected`, and no others, have come to the client. */
-static void check_input(const char *expected)
-{
-    char bytes[128];
-
-    assert_int_equal(ring_read(&client_in, bytes, sizeof(bytes)), strlen(expected));
-    assert_memory_equal(bytes, expected, strlen(expected));
 }
 
 static void check_set_up(void)
@@ -410,7 +379,7 @@ static void device_without_firmware_is_set_up(void **state)
     uint32_t rate = 100000000 / (uart.baud_gen * (uart.baud_div + 1));
     assert_in_range(rate, 114500, 115900);
     assert_in_range(uart.baud_div, 4, 255);
-    say("hello", 5);
+    say_and_serve("hello", 5);
     shift_out(5);
     assert_memory_equal(uart.line, "hello", 5);
     /* A rate of none. */
@@ -496,7 +465,7 @@ static void what_the_firmware_says_is_sent(void **state)
 static void few_bytes_go_without_an_interrupt(void **state)
 {
     (void)state;
-    say("hello", 5);
+    say_and_serve("hello", 5);
     assert_int_equal(uart.sending_count, 5);
     assert_false(uart.mask & CADENCE_INT_TEMPTY);
     shift_out(5);
@@ -506,35 +475,35 @@ static void few_bytes_go_without_an_interrupt(void **state)
 static void long_output_goes_by_interrupts(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
 
-    for (uint32_t i = 0; i < SIZE; i++) {
+    for (uint32_t i = 0; i < UART_RING; i++) {
         bytes[i] = (uint8_t)(i * 13 + i / 256);
     }
-    say(bytes, SIZE);
+    say_and_serve(bytes, UART_RING);
     assert_int_equal(uart.sending_count, FIFO_MAX);
     assert_true(uart.mask & CADENCE_INT_TEMPTY);
-    shift_out(SIZE);
-    assert_int_equal(uart.line_count, SIZE);
-    assert_memory_equal(uart.line, bytes, SIZE);
+    shift_out(UART_RING);
+    assert_int_equal(uart.line_count, UART_RING);
+    assert_memory_equal(uart.line, bytes, UART_RING);
     assert_false(uart.mask & CADENCE_INT_TEMPTY);
-    say("x", 1);
+    say_and_serve("x", 1);
     shift_out(1);
-    assert_int_equal(uart.line[SIZE], 'x');
+    assert_int_equal(uart.line[UART_RING], 'x');
 }
 
 static void instant_device_is_served_in_portions(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
 
-    memset(bytes, 'y', SIZE);
+    memset(bytes, 'y', UART_RING);
     uart.instant = true;
-    assert_int_equal(ring_write(&client_out, bytes, SIZE), SIZE);
-    notified(CLIENT);
+    assert_int_equal(ring_write(&client_out, bytes, UART_RING), UART_RING);
+    notified(UART_CLIENT);
     assert_in_range(uart.line_count, 1, 256);
     interrupts();
-    assert_int_equal(uart.line_count, SIZE);
+    assert_int_equal(uart.line_count, UART_RING);
     assert_false(uart.mask & CADENCE_INT_TEMPTY);
 }
 
@@ -543,9 +512,9 @@ static void input_arrives_and_wakes_once(void **state)
     (void)state;
     assert_false(ring_await_data(&client_in));
     assert_true(shift_in('k'));
-    assert_int_equal(fake_notified(CLIENT), 0);
+    assert_int_equal(fake_notified(UART_CLIENT), 0);
     line_falls_silent();
-    assert_int_equal(fake_notified(CLIENT), 1);
+    assert_int_equal(fake_notified(UART_CLIENT), 1);
     check_input("k");
     for (int i = 0; i < 20; i++) {
         assert_true(shift_in((uint8_t)('a' + i)));
@@ -610,24 +579,24 @@ static void overrun_loses_what_did_not_fit(void **state)
 static void client_that_does_not_read_stops_the_input(void **state)
 {
     (void)state;
-    uint8_t bytes[SIZE];
+    uint8_t bytes[UART_RING];
     uint32_t accepted = 0;
 
-    while (accepted < SIZE * 2 && shift_in((uint8_t)accepted)) {
+    while (accepted < UART_RING * 2 && shift_in((uint8_t)accepted)) {
         accepted++;
     }
-    assert_int_equal(accepted, SIZE + FIFO_MAX);
+    assert_int_equal(accepted, UART_RING + FIFO_MAX);
     line_falls_silent();
     assert_false(uart.mask & RX_INTS);
-    say("still here", 10);
+    say_and_serve("still here", 10);
     shift_out(10);
     assert_memory_equal(uart.line, "still here", 10);
-    assert_int_equal(ring_read(&client_in, bytes, SIZE), SIZE);
+    assert_int_equal(ring_read(&client_in, bytes, UART_RING), UART_RING);
     assert_true(ring_take_space_wanted(&client_in));
-    notified(CLIENT);
+    notified(UART_CLIENT);
     assert_int_equal(uart.received_count, 0);
     assert_int_equal(uart.mask & RX_INTS, RX_INTS);
-    assert_int_equal(ring_read(&client_in, bytes, SIZE), FIFO_MAX);
+    assert_int_equal(ring_read(&client_in, bytes, UART_RING), FIFO_MAX);
     for (int i = 0; i < FIFO_MAX; i++) {
         assert_int_equal(bytes[i], i);
     }
@@ -642,7 +611,7 @@ static void nothing_is_stranded(void **state)
 {
     static uint8_t in[1500];
     static uint8_t out[1500];
-    static uint8_t got[SIZE];
+    static uint8_t got[UART_RING];
 
     (void)state;
     for (unsigned seed = 1; seed <= 300; seed++) {
@@ -666,7 +635,7 @@ static void nothing_is_stranded(void **state)
                 uint32_t some = 1 + (uint32_t)rand() % 100;
 
                 some = some < sizeof(out) - said ? some : (uint32_t)sizeof(out) - said;
-                say(out + said, some);
+                say_and_serve(out + said, some);
                 said += some;
             }
             if (rand() % 4 == 0) {
@@ -675,14 +644,14 @@ static void nothing_is_stranded(void **state)
             if (rand() % 20 == 0) {
                 count += ring_read(&client_in, got + count, 100);
                 if (ring_take_space_wanted(&client_in)) {
-                    notified(CLIENT);
+                    notified(UART_CLIENT);
                 }
             }
         }
         uart.lively = false;
         line_falls_silent();
         shift_out(FROM_LINE);
-        count += ring_read(&client_in, got + count, SIZE - count);
+        count += ring_read(&client_in, got + count, UART_RING - count);
         assert_int_equal(uart.received_count, 0);
         assert_int_equal(count, sizeof(in) - (size_t)uart.come_left);
         assert_memory_equal(got, in, count);
@@ -700,12 +669,12 @@ static void device_of_ones_is_bounded(void **state)
     uart.ones = true;
     start();
     assert_int_equal(ring_write(&client_out, "hello", 5), 5);
-    notified(CLIENT);
+    notified(UART_CLIENT);
     assert_int_equal(ring_read(&client_in, (uint8_t[1]){0}, 1), 0);
     for (int i = 0; i < 5000; i++) {
-        notified(IRQ);
+        notified(UART_IRQ);
     }
-    assert_int_equal(fake.deferred_irq_acks[IRQ], 999);
+    assert_int_equal(fake.deferred_irq_acks[UART_IRQ], 999);
     assert_non_null(strstr(fake.debug, "interrupts for nothing"));
     assert_true(uart.accesses < 300000);
 }
@@ -714,7 +683,7 @@ static void hostile_client_breaks_only_its_ring(void **state)
 {
     (void)state;
     ((struct ring_shared *)to_uart)->head = 0x12345678;
-    notified(CLIENT);
+    notified(UART_CLIENT);
     assert_int_equal(uart.sending_count, 0);
     shift_in('k');
     line_falls_silent();
