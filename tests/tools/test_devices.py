@@ -70,9 +70,9 @@ ERRORS = {
                    "of the board's memory. If the guest is trusted with that, say 'dma: trusted'"),
     "dma none": ("vms: {a: {devices: [virtio_disk], dma: none}}", "'virtio_disk' masters the bus"),
     "a bus master's page": ("vms: {a: {devices: [slot9]}}",
-                            "vm 'a': devices: 'slot9': in a page with 'virtio_disk', which masters the bus: its "
-                            "guest can have that read and write all of the board's memory. If the guest is "
-                            "trusted with that, say 'dma: trusted'"),
+                            "vm 'a': devices: 'slot9': in a page with 'virtio_disk', which masters the bus: "
+                            "its guest can have that read and write all of the board's memory. If the guest "
+                            "is trusted with that, say 'dma: trusted'"),
     "a bus master's page, named before it": (
         "vms: {a: {devices: [dma_ids]}}", "'dma_ids': in a page with 'dma', which masters the bus"),
     "a bus master's page, named behind it": (
