@@ -22,6 +22,21 @@ static unsigned hasty;    /* how many of the hasty have faulted */
 
 /* ---- What each fault must look like, and how it is answered ---- */
 
+/* A kernel that offers the debug registers tells breakpoints from other exceptions. */
+static void check_breakpoint(microkit_msginfo info)
+{
+#ifdef CONFIG_HARDWARE_DEBUG_API
+    uint64_t label = seL4_Fault_DebugException, wanted = seL4_SoftwareBreakRequest;
+    uint64_t cause = microkit_mr_get(seL4_DebugException_ExceptionReason);
+#else
+    uint64_t label = seL4_Fault_VCPUFault, wanted = 0xf2000005;
+    uint64_t cause = microkit_mr_get(seL4_VCPUFault_HSR);
+#endif
+
+    check_equal("breakpoint_label", microkit_msginfo_get_label(info), label);
+    check_equal("breakpoint_cause", cause, wanted);
+}
+
 static void check_memory_fault(const char *name, microkit_msginfo info, uint64_t address,
                                uint64_t prefetch, bool write)
 {
@@ -107,8 +122,7 @@ static seL4_Bool child_fault(microkit_msginfo info, microkit_msginfo *reply)
         *reply = microkit_msginfo_new(0, 1);
         return true;
     case DO_BREAKPOINT:
-        check_equal("breakpoint_label", microkit_msginfo_get_label(info), seL4_Fault_VCPUFault);
-        check_equal("breakpoint_cause", microkit_mr_get(seL4_VCPUFault_HSR), 0xf2000005);
+        check_breakpoint(info);
         skip_instruction(CHILD);
         return true;
     case DO_SYSCALL:
