@@ -22,4 +22,8 @@ _Static_assert(sizeof(struct arm64_image_header) == 64, "its size in a file");
 
 #define ARM64_IMAGE_MAGIC           0x644d5241u /* "ARM\x64" */
 #define ARM64_IMAGE_FLAG_BIG_ENDIAN 1u
+#define ARM64_IMAGE_FLAGS_PAGE_SIZE 6u /* bits 1 and 2; 0: it does not say */
+#define ARM64_IMAGE_FLAGS_4K        2u
+#define ARM64_IMAGE_FLAGS_16K       4u
+#define ARM64_IMAGE_FLAGS_64K       6u
 #define ARM64_IMAGE_ALIGN           0x200000u

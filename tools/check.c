@@ -50,15 +50,18 @@ static void check_vm_fits(const struct system *system, const struct vm *vm)
 {
     uint64_t memory = vm->settings.memory.number;
 
-    if (vm->kernel == NULL || vm->kernel->memory_size == 0) {
+    if (vm->kernel == NULL || vm->kernel->memory_size == 0 || vm->copy != 0) {
         return; /* reported already */
     }
     uint64_t need = guest_memory_needed(vm);
     if (memory < need) {
         error_at(system->path, setting_line(&vm->settings.memory, vm->line), vm->where,
-                 "memory %s: too little for its kernel (%s) and initramfs (%s): %s or more",
+                 "memory %s: too little for its kernel (%s) and initramfs (%s%s): %s or more",
                  memory_text(vm), layout_mebibytes(vm->kernel->memory_size),
                  layout_mebibytes(vm->initramfs == NULL ? 0 : vm->initramfs->size),
+                 vm->initramfs == NULL || vm->kernel->linux_version == NULL
+                     ? ""
+                     : memory_format(", unpacked %s", layout_mebibytes(vm->initramfs->unpacked)),
                  value_format(VALUE_SIZE, need));
     }
 }
@@ -73,10 +76,13 @@ static void check_memory(const struct system *system)
         const struct vm *vm = system->vms.items[i];
         check_vm_fits(system, vm);
         if (vm->settings.memory.number > available) {
+            each_fits = false;
+            if (vm->copy != 0) {
+                continue;
+            }
             error_at(system->path, setting_line(&vm->settings.memory, vm->line), vm->where,
                      "memory %s: the board has %s", memory_text(vm),
                      value_format(VALUE_SIZE, system->board.settings.memory_size.number));
-            each_fits = false;
             continue;
         }
         sum += vm->settings.memory.number;

@@ -17,28 +17,46 @@ struct diagnostic {
 
 static struct LIST(struct diagnostic) diagnostics;
 static size_t total;
+static size_t warnings;
 
 /* Errors that are kept for sorting: far more than anybody reads. */
 #define KEPT 10000
 
-void error_at(const char *file, int line, const char *where, const char *format, ...)
+static void keep(const char *file, int line, const char *where, const char *kind,
+                 const char *format, va_list arguments)
 {
     char message[1024];
-    va_list arguments;
 
-    total++;
     if (errors_are_only_counted()) {
         return;
     }
-    va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
-    va_end(arguments);
-
     struct diagnostic *diagnostic = list_add(&diagnostics);
     diagnostic->file = file;
     diagnostic->line = line;
     diagnostic->order = diagnostics.count;
-    diagnostic->text = memory_format("%s%s%s", where, where[0] == '\0' ? "" : ": ", message);
+    diagnostic->text =
+        memory_format("%s%s%s%s", kind, where, where[0] == '\0' ? "" : ": ", message);
+}
+
+void error_at(const char *file, int line, const char *where, const char *format, ...)
+{
+    va_list arguments;
+
+    total++;
+    va_start(arguments, format);
+    keep(file, line, where, "", format, arguments);
+    va_end(arguments);
+}
+
+void warning_at(const char *file, int line, const char *where, const char *format, ...)
+{
+    va_list arguments;
+
+    warnings++;
+    va_start(arguments, format);
+    keep(file, line, where, "warning: ", format, arguments);
+    va_end(arguments);
 }
 
 size_t error_count(void)
@@ -94,7 +112,8 @@ void errors_print(void)
         print_plain(diagnostic->text);
         fputc('\n', stderr);
     }
-    if (total > shown) {
-        fprintf(stderr, "and %zu more errors\n", total - shown);
+    if (total + warnings > shown) {
+        fprintf(stderr, "and %zu more errors%s\n", total + warnings - shown,
+                warnings == 0 ? "" : " and warnings");
     }
 }

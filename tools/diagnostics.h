@@ -19,6 +19,11 @@
 void error_at(const char *file, int line, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same for what may be meant so. It is printed among the errors as `warning: ...`, and is none.
+ */
+void warning_at(const char *file, int line, const char *where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 size_t error_count(void);
 
 /* Whether so many are collected that the next ones are only counted: a caller need not spend time

@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE /* memmem */
 #include "image.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "diagnostics.h"
+#include "initramfs.h"
 #include "lib/arm64_image.h"
-
-struct signature {
-    const char *bytes;
-    size_t length;
-    const char *name;
-};
-
-/* The magic numbers of an initramfs: Linux, lib/decompress.c and init/initramfs.c. */
-static const struct signature archives[] = {
-    {"070701", 6, "cpio"},
-    {"070702", 6, "cpio"},
-    {"\x1f\x8b", 2, "gzip"},
-    {"\xfd"
-     "7zXZ",
-     5, "xz"},
-    {"\x28\xb5\x2f\xfd", 4, "zstd"},
-    {"\x02\x21\x4c\x18", 4, "lz4"},
-    {"BZh", 3, "bzip2"},
-    {"\x89LZO", 4, "lzo"},
-    {"\x5d\x00\x00", 3, "lzma"},
-};
 
 const char *find_file(const struct system *system, const char *name)
 {
@@ -52,8 +34,57 @@ const char *find_file(const struct system *system, const char *name)
     return path;
 }
 
+/* What `uname -r` would say; NULL: this is no Linux. Its banner is in the Image as it is printed.
+ */
+static const char *linux_version(const unsigned char *bytes, size_t size)
+{
+    static const char banner[] = "Linux version ";
+    const unsigned char *end = bytes + size;
+
+    while ((bytes = memmem(bytes, (size_t)(end - bytes), banner, strlen(banner))) != NULL) {
+        bytes += strlen(banner);
+        const unsigned char *stop = memchr(bytes, ' ', (size_t)(end - bytes));
+        if (stop != NULL && bytes[0] >= '0' && bytes[0] <= '9' && stop - bytes < 65) {
+            return memory_copy(bytes, (size_t)(stop - bytes));
+        }
+    }
+    return NULL;
+}
+
+/* Whether the processor has the granule of the kernel's pages. Where it has not, the kernel stops
+ * before it can say so. Returns NULL, or what is wrong. */
+static const char *check_granule(const struct board *board, uint64_t flags)
+{
+    static const struct {
+        uint64_t flags;
+        uint64_t size;
+    } known[] = {{ARM64_IMAGE_FLAGS_4K, 4 * KIB},
+                 {ARM64_IMAGE_FLAGS_16K, 16 * KIB},
+                 {ARM64_IMAGE_FLAGS_64K, 64 * KIB}};
+    const char *list = "";
+
+    for (size_t i = 0; i < board->granule_count; i++) {
+        list = memory_format("%s%s%s", list, i == 0 ? "" : " or ",
+                             value_format(VALUE_SIZE, board->granules[i]));
+    }
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        bool there = board->granule_count == 0 || known[i].flags != flags;
+        for (size_t k = 0; k < board->granule_count; k++) {
+            there = there || board->granules[k] == known[i].size;
+        }
+        if (!there) {
+            return memory_format("its pages are of %s, and the processor of '%s' (%s) has no such: "
+                                 "use a kernel whose pages are of %s",
+                                 value_format(VALUE_SIZE, known[i].size), board->name,
+                                 board->settings.cpu.text, list);
+        }
+    }
+    return NULL;
+}
+
 /* Check a file that should be an Image. Returns NULL, or what is wrong with it. */
-static const char *check_kernel(const unsigned char *head, size_t length, struct image *image)
+static const char *check_kernel(const struct board *board, const unsigned char *head, size_t length,
+                                struct image *image)
 {
     struct arm64_image_header header;
 
@@ -66,12 +97,9 @@ static const char *check_kernel(const unsigned char *head, size_t length, struct
     if (length >= 8 && memcmp(head, "MZ\0\0zimg", 8) == 0) {
         return "a compressed EFI image: unpack it to the arm64 Image inside";
     }
-    for (size_t i = 2; i < sizeof(archives) / sizeof(archives[0]); i++) {
-        if (length >= archives[i].length &&
-            memcmp(head, archives[i].bytes, archives[i].length) == 0) {
-            return memory_format("compressed with %s: unpack it to an arm64 Image",
-                                 archives[i].name);
-        }
+    const char *compression = compression_of(head, length);
+    if (compression != NULL) {
+        return memory_format("compressed with %s: unpack it to an arm64 Image", compression);
     }
     if (length < sizeof(header)) {
         return "too short for an arm64 Image";
@@ -90,40 +118,44 @@ static const char *check_kernel(const unsigned char *head, size_t length, struct
     }
     image->text_offset = text_offset;
     image->memory_size = memory_size > image->size ? memory_size : image->size;
+    image->linux_version = linux_version(head, length);
+    return check_granule(board, le64toh(header.flags) & ARM64_IMAGE_FLAGS_PAGE_SIZE);
+}
+
+static const char *check_archive(const unsigned char *bytes, size_t size, struct image *image)
+{
+    if (!is_initramfs(bytes, size)) {
+        return "not an initramfs: a cpio archive (find | cpio -o -H newc), maybe compressed";
+    }
+    initramfs_inspect(image, bytes, size);
     return NULL;
 }
 
-static const char *check_archive(const unsigned char *head, size_t length)
-{
-    for (size_t i = 0; i < sizeof(archives) / sizeof(archives[0]); i++) {
-        if (length >= archives[i].length &&
-            memcmp(head, archives[i].bytes, archives[i].length) == 0) {
-            return NULL;
-        }
-    }
-    return "not an initramfs: a cpio archive (find | cpio -o -H newc), maybe compressed";
-}
-
 /* Check the file at image->path. Returns NULL, or what is wrong with it. */
-static const char *inspect(struct image *image)
+static const char *inspect(const struct board *board, struct image *image)
 {
-    unsigned char head[sizeof(struct arm64_image_header)] = {0};
+    int file = open(image->path, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    FILE *file = fopen(image->path, "rb");
 
-    if (file == NULL || fstat(fileno(file), &status) != 0) {
+    if (file < 0 || fstat(file, &status) != 0) {
         return strerror(errno);
     }
-    size_t length = S_ISREG(status.st_mode) ? fread(head, 1, sizeof(head), file) : 0;
-    fclose(file);
-    if (!S_ISREG(status.st_mode)) {
-        return "not a file";
-    }
-    if (status.st_size == 0) {
-        return image->is_kernel ? "an empty file, not an arm64 Image" : "an empty file";
+    if (!S_ISREG(status.st_mode) || status.st_size == 0) {
+        close(file);
+        return !S_ISREG(status.st_mode) ? "not a file"
+               : image->is_kernel       ? "an empty file, not an arm64 Image"
+                                        : "an empty file";
     }
     image->size = (uint64_t)status.st_size;
-    return image->is_kernel ? check_kernel(head, length, image) : check_archive(head, length);
+    unsigned char *bytes = mmap(NULL, image->size, PROT_READ, MAP_PRIVATE, file, 0);
+    close(file);
+    if (bytes == MAP_FAILED) {
+        return strerror(errno);
+    }
+    const char *wrong = image->is_kernel ? check_kernel(board, bytes, image->size, image)
+                                         : check_archive(bytes, image->size, image);
+    munmap(bytes, image->size);
+    return wrong;
 }
 
 /* An unusable image is kept, too, so that it is reported once. */
@@ -145,7 +177,7 @@ static struct image *use_image(struct system *system, const char *path, bool is_
     image->link = link_name(is_kernel ? "kernel" : "initramfs", name);
     image->is_kernel = is_kernel;
     *list_add(&system->images) = image;
-    const char *wrong = inspect(image);
+    const char *wrong = inspect(&system->board, image);
     if (wrong != NULL) {
         const char *what = is_kernel ? "kernel" : "initramfs";
         if (line == 0) { /* from the command line */
@@ -193,9 +225,33 @@ static void find_vm_images(struct system *system, struct vm *vm)
     }
 }
 
+/* Modules of another kernel are of no use, and then nothing in the guest says why it has no
+ * network. */
+static void warn_of_modules(const struct system *system, const struct vm *vm)
+{
+    const char *version = vm->kernel == NULL ? NULL : vm->kernel->linux_version;
+
+    if (version == NULL || vm->initramfs == NULL || vm->initramfs->modules_for.count == 0 ||
+        vm->copy != 0) {
+        return;
+    }
+    for (size_t i = 0; i < vm->initramfs->modules_for.count; i++) {
+        if (strcmp(vm->initramfs->modules_for.items[i], version) == 0) {
+            return;
+        }
+    }
+    warning_at(
+        system->path, vm->line, vm->where,
+        "its kernel is Linux %s, and the modules in its initramfs are those of %s: what that "
+        "kernel has not built in it does not have, such as virtio's network and console: "
+        "take an initramfs with its modules (docs/systems.md, \"Kernels of your own\")",
+        version, vm->initramfs->modules_for.items[0]);
+}
+
 void images_find(struct system *system)
 {
     for (size_t i = 0; i < system->vms.count; i++) {
         find_vm_images(system, system->vms.items[i]);
+        warn_of_modules(system, system->vms.items[i]);
     }
 }

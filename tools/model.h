@@ -17,10 +17,14 @@
  */
 #define MEMBERS_MAX (CONSOLE_MAX_CLIENTS - 3)
 
+#define KIB (1ULL << 10)
 #define MIB (1ULL << 20)
 
 /* A board's cores, at most: what Microkit's attribute `cpu` can say, and more than QEMU has. */
 #define CORES_MAX 256
+
+/* Sizes of pages that the architecture knows. */
+#define GRANULES_MAX 3
 
 /* Bounds of budgets and periods, microseconds. seL4 refuses budgets below 20. */
 #define SHARE_MIN 50
@@ -41,6 +45,7 @@ struct board_settings {
     struct setting core_ids;
     struct setting release_addresses;
     struct setting cpu;
+    struct setting granules;
     struct setting uart;
     struct setting timer;
     struct setting official_timer;
@@ -278,6 +283,8 @@ struct board {
     struct qemu_settings qemu;
     uint64_t core_ids[CORES_MAX];          /* what PSCI knows each core by */
     uint64_t release_addresses[CORES_MAX]; /* only if that setting is given */
+    size_t granule_count;                  /* 0: not known */
+    uint64_t granules[GRANULES_MAX];       /* the sizes of pages that guests may have, bytes */
     struct LIST(struct board_device *) devices;
 };
 
@@ -286,9 +293,14 @@ struct image {
     const char *path; /* where it was found; absolute */
     const char *link; /* what it is called in the output directory */
     uint64_t size;
-    bool is_kernel;       /* then it is an arm64 Image with: */
-    uint64_t text_offset; /* bytes from a 2 MiB boundary */
-    uint64_t memory_size; /* bytes from its first byte that it needs, .bss included */
+    bool is_kernel;            /* then it is an arm64 Image with: */
+    uint64_t text_offset;      /* bytes from a 2 MiB boundary */
+    uint64_t memory_size;      /* bytes from its first byte that it needs, .bss included */
+    const char *linux_version; /* NULL: it is no Linux */
+    /* Otherwise it is an initramfs: */
+    uint64_t unpacked; /* bytes, as far as can be seen; no less than `size` if it is compressed */
+    uint64_t files;    /* that are not empty, among what is not compressed */
+    struct LIST(const char *) modules_for; /* the kernels' versions, likewise */
 };
 
 struct interface {

@@ -221,6 +221,36 @@ static void read_cores(struct board *board, struct yaml_file *file)
     }
 }
 
+static void read_granules(struct board *board, struct yaml_file *file)
+{
+    const struct setting *list = &board->settings.granules;
+
+    if (list->node == NULL) {
+        return;
+    }
+    size_t count = list->node->type == YAML_SEQUENCE_NODE ? yaml_item_count(list->node) : 0;
+    if (count == 0 || count > GRANULES_MAX) {
+        error_at(board->path, list->line, "", "granules: must be a list of 1 to %d sizes",
+                 GRANULES_MAX);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        static const struct schema_key key = {.name = "granules", .kind = VALUE_SIZE};
+        yaml_node_t *node = yaml_node(file, list->node->data.sequence.items.start[i]);
+        struct setting item = {0};
+
+        if (!schema_read_value(&key, board->path, "", key.name, node, &item)) {
+            continue;
+        }
+        if (item.number != 4 * KIB && item.number != 16 * KIB && item.number != 64 * KIB) {
+            error_at(board->path, item.line, "", "granules %s: there are 4 KiB, 16 KiB and 64 KiB",
+                     item.text);
+            continue;
+        }
+        board->granules[board->granule_count++] = item.number;
+    }
+}
+
 static void check_memory(const struct board *board)
 {
     const struct board_settings *settings = &board->settings;
@@ -245,6 +275,12 @@ static void replace_memory(struct board *board, const char *memory)
 
     if (wrong == NULL && (bytes == 0 || bytes % (2 * MIB) != 0)) {
         wrong = "not a multiple of 2 MiB";
+    }
+    if (wrong == NULL && bytes > size->number && size->line != 0) {
+        wrong =
+            memory_format("more than the SDK's kernel was made to use, which is 'memory' in %s: "
+                          "take %s at most",
+                          board->path, value_format(VALUE_SIZE, size->number));
     }
     if (wrong != NULL) {
         error_at("braid-gen", 0, "", "--memory '%s': %s", memory, wrong);
@@ -289,6 +325,7 @@ void board_read(struct board *board, const char *path, const char *memory, bool 
     read_part(file, &settings->boot, &boot_schema, "boot", &board->boot);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
     read_cores(board, file);
+    read_granules(board, file);
     if (memory != NULL) {
         replace_memory(board, memory);
     }

@@ -556,6 +556,13 @@ static const struct schema_key board_keys[] = {
      .offset = AT(board, cpu),
      .required = true,
      .purpose = "The processor as a device tree names it, like `arm,cortex-a53`."},
+    {.name = "granules",
+     .kind = VALUE_NODE,
+     .offset = AT(board, granules),
+     .shape = "list of sizes",
+     .derived = "not known",
+     .purpose = "The sizes of pages that it can do (ID_AA64MMFR0_EL1), like `[4 KiB, 64 KiB]`. A "
+                "guest's kernel with others is refused."},
     {.name = "uart",
      .kind = VALUE_NODE,
      .offset = AT(board, uart),

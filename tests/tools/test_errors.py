@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a user may get wrong: each is named with file, line, whose it is, and what would be right."""
 
+import gzip
+import lzma
 import os
 import re
 import resource
+import struct
 import subprocess
 
 import pytest
@@ -603,6 +606,110 @@ def test_initramfs_too_big(generate):
         "MiB): 336 MiB or more"]
 
 
+LINUX = b"Linux version 6.12.1-arm64 (somebody@somewhere) #1 SMP"
+
+
+def kernel(**header):
+    """An Image that says that it is Linux."""
+    data = image(**header)
+    return data[:4096] + b"Linux version %s\n\0" + LINUX + data[4096 + 18 + len(LINUX):]
+
+
+def cpio(*entries):
+    """An archive of (name, bytes)."""
+    out = b""
+    for name, data in (*entries, ("TRAILER!!!", b"")):
+        fields = [1, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+        out += b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return out
+
+
+FILES = cpio(("lib/modules/6.1.0/virtio_net.ko", bytes(8 << 20)), ("init", b"#!/bin/sh\n"))
+
+
+def lzma_alone(data):
+    return b"\x5d\x00\x00\x80\x00" + struct.pack("<Q", len(data)) + bytes(100)
+
+
+def zstd_frame(data, flags=0x80, window=b"\x58", length=4):
+    return b"\x28\xb5\x2f\xfd" + bytes([flags]) + window + len(data).to_bytes(length, "little") + bytes(100)
+
+
+@pytest.mark.parametrize("pack, unpacked, least", [
+    (bytes, 9, 64), (gzip.compress, 9, 56), (lzma.compress, 9, 56), (lzma_alone, 9, 56), (zstd_frame, 9, 56),
+    (lambda data: zstd_frame(data, 0xA0, b"", 4), 9, 56),
+    (lambda data: cpio(("kernel/x", bytes(100))) + bytes(512) + gzip.compress(data), 9, 56),
+    (lambda data: b"BZh" + bytes(100), 1, 48), (lambda data: b"\x1f\x8b", 1, 48),
+    (lambda data: data[:4 << 20], 4, 56),
+    (lambda data: b"\xfd7zXZ\0" + bytes(60) + b"\xff" * 10 + b"YZ", 1, 48),
+    (lambda data: b"\x28\xb5\x2f\xfd\xff", 1, 48), (lambda data: b"\x5d\x00\x00" + b"\xff" * 10, 1, 48),
+], ids=["cpio", "gzip", "xz", "lzma", "zstd", "zstd_single", "two", "bzip2", "cut", "cut_cpio", "bad_xz",
+        "cut_zstd", "lzma_stream"])
+def test_memory_for_linux(generate, pack, unpacked, least):
+    """What is accepted boots: the kernel unpacks the initramfs beside what it has been given."""
+    (generate.directory / "k").write_bytes(kernel(image_size=26 << 20))
+    (generate.directory / "i").write_bytes(pack(FILES))
+    text = "vms:\n  a: {count: 40, kernel: k, initramfs: i, memory: %d MiB}\n"
+    size = -(-(generate.directory / "i").stat().st_size >> 20)
+    short = [error for error in generate.errors(text % 40) if "too little" in error]
+    assert short == [f"sys.yaml:2: vm 'a0': memory 40 MiB: too little for its kernel (26 MiB) and initramfs "
+                     f"({size} MiB, unpacked {unpacked} MiB): {least} MiB or more"]
+    assert not [error for error in generate(text.replace("40", "1") % least).errors if "little" in error]
+
+
+def test_memory_for_what_is_no_linux(generate):
+    """Another program needs what its header says."""
+    (generate.directory / "k").write_bytes(image(image_size=2 << 20))
+    assert generate("vms: {a: {kernel: k, memory: 8 MiB}}\n").errors == []
+
+
+def test_memory_of_machines_alike_is_one_error(generate):
+    for memory in ("20 MiB", "3 GiB"):
+        errors = generate.errors(f"vms:\n  a: {{count: 40, memory: {memory}}}\n")
+        assert len([error for error in errors if error.startswith("sys.yaml:2: vm 'a")]) == 1, errors
+
+
+def test_memory_beyond_the_sdk_s(generate):
+    assert generate.errors("vms: [a]\n", "--memory", "4G") == [
+        "braid-gen: --memory '4G': more than the SDK's kernel was made to use, which is 'memory' in "
+        f"{generate.board}: take 2 GiB at most"]
+
+
+def test_modules_of_another_kernel(generate):
+    (generate.directory / "k").write_bytes(kernel())
+    text = "vms:\n  a: {kernel: k, initramfs: i, count: 2}\n"
+    for names, others in (
+            (["lib/modules/6.1.0/a.ko"], "6.1.0"), (["./usr/lib/modules/6.12.1/a.ko"], "6.12.1"),
+            (["lib/modules/6.1.0/a.ko", "lib/modules/6.12.1-arm64/modules.dep"], None), (["init"], None),
+            (["lib/modules/README", "lib/modules//x"], None)):
+        (generate.directory / "i").write_bytes(cpio(*((name, b"x") for name in names)))
+        result = generate(text)
+        assert result.status == 0
+        assert [error.split(": what")[0] for error in result.errors] == ([] if others is None else [
+            "sys.yaml:2: warning: vm 'a0': its kernel is Linux 6.12.1-arm64, and the modules in its "
+            f"initramfs are those of {others}"])
+
+
+def test_pages_that_the_processor_has_not(generate):
+    wrong = ("its pages are of 16 KiB, and the processor of 'qemu_virt_aarch64' (arm,cortex-a53) has no "
+             "such: use a kernel whose pages are of 4 KiB or 64 KiB")
+    refused = [f"sys.yaml:1: vm 'a': kernel './k': {wrong}"]
+    for flags, errors in ((0x8, []), (0xA, []), (0xE, []), (0xC, refused)):
+        (generate.directory / "k").write_bytes(image(flags=flags))
+        assert generate("vms: {a: {kernel: k}}\n").errors == errors
+
+
+@pytest.mark.parametrize("granules, error", [
+    ("4 KiB", "must be a list of 1 to 3 sizes"), ("[]", "must be a list of 1 to 3 sizes"),
+    ("[8 KiB]", "granules 8 KiB: there are 4 KiB, 16 KiB and 64 KiB"), ("[x]", "granules 'x': not a size"),
+])
+def test_granules(generate, granules, error):
+    errors = board_errors(generate, ("granules: [4 KiB, 64 KiB]\n", f"granules: {granules}\n"))
+    assert len(errors) == 1 and error in errors[0]
+
+
 DISK = "disk: {file: disk.img}\n"
 
 
@@ -697,10 +804,10 @@ def test_chips(generate, key, room, chip):
 
 def test_timer_registers(generate):
     assert board_errors(generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110000}")) == [
-        "13: timer: address 0xff110000: 'cntp' is the processor's own timer and has none: leave it out"]
+        "14: timer: address 0xff110000: 'cntp' is the processor's own timer and has none: leave it out"]
     assert board_errors(generate, ("driver: cntp", "driver: ttc")) == [
-        "13: timer: 'address' is missing: where 'ttc' has its registers"]
-    assert "13: timer: address 0xff110004: not a multiple of 0x1000" in board_errors(
+        "14: timer: 'address' is missing: where 'ttc' has its registers"]
+    assert "14: timer: address 0xff110004: not a multiple of 0x1000" in board_errors(
         generate, ("interrupt: 30}", "interrupt: 30, address: 0xff110004}"))
 
 
@@ -731,7 +838,7 @@ def test_official_timer(generate):
                         ("{driver: bcm2835, interrupt: 97, address: 0x9100010}",
                          "address 0x9100010: not a multiple of 0x1000")):
         assert board_errors(generate, ("uart:", f"official_timer: {line}\nuart:")) == [
-            f"12: official_timer: {error}"]
+            f"13: official_timer: {error}"]
     assert board_errors(generate, (
         "uart:", "official_timer: {driver: ttc, interrupt: 97, address: 0x9000000}\nuart:"))[0].endswith(
             "two drivers cannot share a page: take another device, or another slot of its bus")
@@ -758,10 +865,10 @@ def test_kernel_header_usage(generate, arguments):
 
 def test_drivers_share_no_page(generate):
     assert board_errors(generate, ("0x0a003e00", "0x0a000200")) == [
-        "27: network: address 0x0a000200: in the same 4 KiB page as the disk's, but two drivers cannot "
+        "28: network: address 0x0a000200: in the same 4 KiB page as the disk's, but two drivers cannot "
         "share a page: take another device, or another slot of its bus"]
     assert board_errors(generate, ("0x0a000000", "0x09000200")) == [
-        "22: disk: address 0x09000200: in the same 4 KiB page as the uart's, but two drivers cannot "
+        "23: disk: address 0x09000200: in the same 4 KiB page as the uart's, but two drivers cannot "
         "share a page: take another device, or another slot of its bus"]
 
 
