@@ -2,9 +2,10 @@
 
 /* The command line of a guest's kernel. */
 
+#include <string.h>
 #include "layout.h"
 
-const char *layout_bootargs(const struct vm *vm)
+static const char *our_arguments(const struct vm *vm)
 {
     const struct vm_settings *settings = &vm->settings;
     /*
@@ -37,7 +38,33 @@ const char *layout_bootargs(const struct vm *vm)
     if (settings->router.number) {
         arguments = memory_format("%s sysctl.net.ipv4.ip_forward=1", arguments);
     }
-    return settings->cmdline.text[0] == '\0'
-               ? arguments
-               : memory_format("%s %s", arguments, settings->cmdline.text);
+    return arguments;
+}
+
+/* The user's words, of which `...` stands for ours. */
+static const char *put_in(const char *words, const char *ours)
+{
+    const char *text = "";
+
+    for (words += strspn(words, " "); *words != '\0'; words += strspn(words, " ")) {
+        size_t length = strcspn(words, " ");
+        const char *word = memory_copy(words, length);
+        const char *blank = text[0] == '\0' ? "" : " ";
+
+        text = memory_format("%s%s%s", text, blank, strcmp(word, "...") == 0 ? ours : word);
+        words += length;
+    }
+    return text;
+}
+
+const char *layout_bootargs(const struct vm *vm)
+{
+    const struct vm_settings *settings = &vm->settings;
+    const char *ours = our_arguments(vm);
+
+    if (settings->bootargs.line != 0) {
+        return put_in(settings->bootargs.text, ours);
+    }
+    return settings->cmdline.text[0] == '\0' ? ours
+                                             : memory_format("%s %s", ours, settings->cmdline.text);
 }

@@ -217,12 +217,21 @@ static void choose_hostname(struct vm *vm)
 
 static void check_cmdline(const struct system *system, const struct vm *vm)
 {
+    const struct setting *bootargs = &vm->settings.bootargs;
+    const struct setting *cmdline = &vm->settings.cmdline;
+    bool is_all = bootargs->line != 0;
     size_t length = strlen(layout_bootargs(vm));
 
+    if (is_all && cmdline->line != 0 && vm->copy == 0) {
+        error_at(system->path, bootargs->line, vm->where,
+                 "bootargs: together with a 'cmdline': that is '... %s' in 'bootargs'",
+                 cmdline->text);
+        return;
+    }
     if (length >= COMMAND_LINE_SIZE) {
-        error_at(system->path, setting_line(&vm->settings.cmdline, vm->line), vm->where,
-                 "cmdline: makes %zu bytes with ours: the kernel takes %d", length,
-                 COMMAND_LINE_SIZE - 1);
+        error_at(system->path, setting_line(is_all ? bootargs : cmdline, vm->line), vm->where,
+                 "%s: makes %zu bytes with ours: the kernel takes %d",
+                 is_all ? "bootargs" : "cmdline", length, COMMAND_LINE_SIZE - 1);
     }
 }
 

@@ -188,6 +188,7 @@ struct vm_settings {
     struct setting kernel;
     struct setting initramfs;
     struct setting cmdline;
+    struct setting bootargs;
     struct setting hostname;
     struct setting router;
     struct setting console;

@@ -279,6 +279,13 @@ static const struct schema_key vm_keys[] = {
      .fallback = "",
      .derived = "empty",
      .purpose = "Further kernel arguments, put behind ours."},
+    {.name = "bootargs",
+     .kind = VALUE_TEXT,
+     .offset = AT(vm, bootargs),
+     .fallback = "",
+     .derived = "ours, and then `cmdline`",
+     .purpose = "All of the kernel's arguments. The word `...` among them stands for ours. Not "
+                "together with `cmdline`."},
     {.name = "hostname",
      .kind = VALUE_HOSTNAME,
      .offset = AT(vm, hostname),

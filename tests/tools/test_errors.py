@@ -34,7 +34,7 @@ CASES = {
          "uplink, ageing, queue, cpu, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
-                   "kernel, initramfs, cmdline, hostname, router, console, start, priority, "
+                   "kernel, initramfs, cmdline, bootargs, hostname, router, console, start, priority, "
                    "budget, period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, "
                    "any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
@@ -315,6 +315,12 @@ CASES = {
     "command line": ("vms:\n  a: {cmdline: " + "x" * 2000 + "}\n",
                      ["sys.yaml:2: vm 'a': cmdline: makes 2080 bytes with ours: the kernel takes "
                       "2047"]),
+    "all arguments": ("vms:\n  a: {bootargs: " + "x" * 2000 + " ...}\n",
+                      ["sys.yaml:2: vm 'a': bootargs: makes 2080 bytes with ours: the kernel takes "
+                       "2047"]),
+    "arguments twice": ("defaults: {cmdline: debug}\nvms:\n  a: {count: 3, bootargs: quiet ...}\n",
+                        ["sys.yaml:3: vm 'a0': bootargs: together with a 'cmdline': that is '... debug' "
+                         "in 'bootargs'"]),
     "line break": ('vms:\n  a: {cmdline: "a\\nb"}\n',
                    ["sys.yaml:2: vm 'a': cmdline 'a?b': holds a control character: write one line "
                     "of text"]),
@@ -322,7 +328,7 @@ CASES = {
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, kernel, "
-                "initramfs, cmdline, hostname, router, console, start, priority, budget, period, "
+                "initramfs, cmdline, bootargs, hostname, router, console, start, priority, budget, period, "
                 "monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
                 "path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",

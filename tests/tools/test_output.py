@@ -205,6 +205,18 @@ def test_bootargs(generate):
         "quiet cma=0 braid.hostname=b-c sysctl.net.ipv4.ip_forward=1")
 
 
+@pytest.mark.parametrize("words, bootargs", [
+    ("console=ttyAMA0 root=/dev/vda", "console=ttyAMA0 root=/dev/vda"),
+    ("... debug", "quiet cma=0 braid.hostname=a debug"), ("debug  ...", "debug quiet cma=0 braid.hostname=a"),
+    ("a ... b", "a quiet cma=0 braid.hostname=a b"), ("a... ....", "a... ...."), ("''", ""), ("...", None),
+])
+def test_bootargs_are_the_user_s(generate, words, bootargs):
+    """All of them, in the user's order, and ours where the file says so."""
+    result = generate(f"vms: {{a: {{console: no, bootargs: {words}}}, b: {{console: no, hostname: a}}}}\n")
+    a, b = summary_of(result)["vms"]
+    assert a["bootargs"] == (b["bootargs"] if bootargs is None else bootargs)
+
+
 def test_device_tree(generate):
     result = generate("vms:\n  a: {vcpus: 3, memory: 128 MiB, interfaces: [{}, {}]}\n"
                       "  b: {console: no, interfaces: none, initramfs: none}\n")
