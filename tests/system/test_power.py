@@ -3,7 +3,29 @@
 
 import re
 
+import pytest
+
+import conftest
 import machine
+
+
+def begin(booter):
+    system = booter("three_vms")
+    for number in (0, 1, 2):
+        system.login(number)
+    return system
+
+
+@pytest.fixture(scope="module")
+def shared(request):
+    system = conftest.Shared(request, begin)
+    yield system
+    system.drop()
+
+
+@pytest.fixture
+def three_vms(shared, pytestconfig):
+    return shared.system(pytestconfig)
 
 
 def ping_in_background(system, number, target, count):
@@ -14,10 +36,8 @@ def ping_result(system, number):
     return machine.ping_statistics(system.output(number, "wait; cat /tmp/ping"))
 
 
-def test_reboot_while_the_others_talk(boot):
-    system = boot("three_vms")
-    for number in (0, 1, 2):
-        system.login(number)
+def test_reboot_while_the_others_talk(three_vms):
+    system = three_vms
     ping_in_background(system, 0, "192.168.1.3", 60)
     before = system.output(1, "echo trace >/root/trace; cat /proc/sys/kernel/random/boot_id")
     system.send("reboot\r")
@@ -32,10 +52,8 @@ def test_reboot_while_the_others_talk(boot):
     assert machine.ping_statistics(output)[:2] == (5, 5)
 
 
-def test_power_off_and_start_again(boot):
-    system = boot("three_vms")
-    for number in (0, 1, 2):
-        system.login(number)
+def test_power_off_and_start_again(three_vms):
+    system = three_vms
     ping_in_background(system, 0, "192.168.1.3", 60)
     system.focus(1)
     system.send("poweroff\r")
@@ -52,16 +70,15 @@ def test_power_off_and_start_again(boot):
     assert machine.ping_statistics(output)[:2] == (5, 5)
 
 
-def test_reboot_ten_times(boot):
+def test_reboot_ten_times(three_vms):
     """What a restart forgets to put back shows in the next one."""
-    system = boot("virtio_demo")
-    system.login(0)
-    system.login(1)
+    system = three_vms
+    system.output(1, "hostname")
     for _ in range(10):
         system.send("reboot -f\r")
         system.expect("vm1 is ready")
         system.expect(machine.PROMPT)
-        output = system.output(1, "ifconfig eth0 192.168.1.2; ping -c 2 -i 0.2 192.168.1.1")
+        output = system.output(1, "ping -c 2 -i 0.2 192.168.1.1")
         assert machine.ping_statistics(output)[:2] == (2, 2)
 
 
