@@ -18,6 +18,7 @@
 enum virtio_mmio {
     MAGIC = 0x000,
     DEVICE_ID = 0x008,
+    DEVICE_FEATURES = 0x010,
     DEVICE_FEATURES_SEL = 0x014,
     DRIVER_FEATURES = 0x020,
     DRIVER_FEATURES_SEL = 0x024,

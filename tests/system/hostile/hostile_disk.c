@@ -50,6 +50,7 @@ static volatile uint8_t data[1 << 20] __attribute__((aligned(4096)));
 
 static uintptr_t disk;
 static uint64_t capacity; /* sectors */
+static uint32_t features; /* of those below 32: what the disk has, an SD card less than others */
 static unsigned bad;
 
 void on_abort(struct saved *saved)
@@ -89,8 +90,10 @@ static bool start(void)
     avail.index = 0;
     used.index = 0;
     write32(disk + STATUS, ACKNOWLEDGE | DRIVER);
+    write32(disk + DEVICE_FEATURES_SEL, 0);
+    features = read32(disk + DEVICE_FEATURES) & (F_FLUSH | F_DISCARD);
     write32(disk + DRIVER_FEATURES_SEL, 0);
-    write32(disk + DRIVER_FEATURES, F_FLUSH | F_DISCARD);
+    write32(disk + DRIVER_FEATURES, features);
     write32(disk + DRIVER_FEATURES_SEL, 1);
     write32(disk + DRIVER_FEATURES, 1u << (FEATURE_VERSION_1 - 32));
     write32(disk + STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
@@ -158,6 +161,11 @@ static unsigned transfer(uint32_t type, uint64_t sector, uint32_t length)
     return ask(type, sector, (uintptr_t)data, length);
 }
 
+static unsigned with(uint32_t feature, unsigned expected)
+{
+    return (features & feature) != 0 ? expected : S_UNSUPP;
+}
+
 static void check(const char *name, unsigned expected, unsigned got)
 {
     print(got == expected ? "disk: ok " : "disk: BAD ");
@@ -210,7 +218,8 @@ static void beyond_the_end(void)
     range.sector = capacity - 1;
     range.count = 2;
     range.flags = 0;
-    check("discard across the end", S_IOERR, ask(T_DISCARD, 0, (uintptr_t)&range, sizeof(range)));
+    check("discard across the end", with(F_DISCARD, S_IOERR),
+          ask(T_DISCARD, 0, (uintptr_t)&range, sizeof(range)));
     check("the last sector", S_OK, transfer(T_IN, capacity - 1, 512));
 }
 
@@ -280,9 +289,11 @@ void hostile(void)
         print("disk: BAD no disk\r\n");
         return;
     }
+    print((features & F_FLUSH) != 0 ? "disk: it flushes\r\n" : "disk: it does not flush\r\n");
+    print((features & F_DISCARD) != 0 ? "disk: it discards\r\n" : "disk: it does not discard\r\n");
     check("a write", S_OK, transfer(T_OUT, 0, 4096));
     check("a read", S_OK, transfer(T_IN, 0, 4096));
-    check("a flush", S_OK, transfer(T_FLUSH, 0, 0));
+    check("a flush", with(F_FLUSH, S_OK), transfer(T_FLUSH, 0, 0));
     beyond_the_end();
     wrong_lengths();
     memory_that_is_not_there();
