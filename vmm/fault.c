@@ -233,7 +233,7 @@ void fault_handle(uint8_t vcpu, microkit_msginfo info)
         return;
     case seL4_Fault_VPPIEvent:
         exits_count(EXIT_TIMER);
-        vgic_raise_ppi(vcpu, VGIC_VIRTUAL_TIMER);
+        vgic_raise_timer(vcpu);
         pl011_flush();
         idle_tick(vcpu);
         return;

@@ -73,7 +73,7 @@ void idle_left(uint8_t vcpu)
 bool idle_park(uint8_t vcpu)
 {
     virtio_idle();
-    if (vgic_pending(vcpu) || !timer_prepare_to_park(vcpu)) {
+    if (vgic_unseen(vcpu) || !timer_prepare_to_park(vcpu)) {
         return false;
     }
     pl011_flush();

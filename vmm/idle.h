@@ -24,8 +24,8 @@
 void idle_init(const uint8_t core[VMM_MAX_VCPUS]);
 
 /*
- * The vCPU has exited, and waits for an interrupt. Returns true if it is parked now. Returns false
- * if it has an interrupt already: the caller has to resume it.
+ * The vCPU has exited on a WFI, which no interrupt that it had seen wakes. Returns true if it is
+ * parked now. Returns false if there has been an interrupt since: the caller has to resume it.
  */
 bool idle_park(uint8_t vcpu);
 

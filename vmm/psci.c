@@ -6,6 +6,7 @@
 #include "idle.h"
 #include "lib/log.h"
 #include "vcpu.h"
+#include "vgic.h"
 #include "vm.h"
 
 /* Function ids (DEN 0022E, 5.1; DEN 0028, 7). Bit 30 says that the arguments have 64 bits. */
@@ -169,11 +170,14 @@ static int64_t answer(const struct call *call)
     }
 }
 
-/* Every power state is a standby state: the vCPU waits for an interrupt, and keeps its state. */
+/*
+ * Every power state is a standby state: the vCPU waits for an interrupt, and keeps its state. Other
+ * than a WFI, a call exits even if it has one that wakes it.
+ */
 static void cpu_suspend(const struct call *call)
 {
     vcpu_set(call->vcpu, call->pc, 0, PSCI_SUCCESS);
-    if (!idle_park(call->vcpu)) {
+    if (vgic_pending(call->vcpu) || !idle_park(call->vcpu)) {
         vcpu_continue(call->vcpu);
     }
 }

@@ -91,21 +91,29 @@ static void arm(uint64_t deadline, uint64_t now)
     }
 }
 
-/* When the vCPU's timer will interrupt it, or TIMER_NEVER. */
-static uint64_t next_expiry(uint8_t vcpu)
+/* When the vCPU's timer expires, or has expired; TIMER_NEVER if it is off. */
+static uint64_t expiry_of(uint8_t vcpu)
 {
-    uint64_t control, expiry;
+    uint64_t control = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CTL);
+    uint64_t expiry;
 
-    if (!vgic_timer_enabled(vcpu)) {
-        return TIMER_NEVER;
-    }
-    control = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CTL);
     if ((control & (CNTV_CTL_ENABLE | CNTV_CTL_IMASK)) != CNTV_CTL_ENABLE) {
         return TIMER_NEVER;
     }
     expiry = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CVAL) + timer.offset;
     /* With a compare value so large that the sum wraps, the timer never expires. */
     return expiry < timer.offset ? TIMER_NEVER : expiry;
+}
+
+/* When the vCPU's timer will interrupt it, or TIMER_NEVER. */
+static uint64_t next_expiry(uint8_t vcpu)
+{
+    return vgic_timer_enabled(vcpu) ? expiry_of(vcpu) : TIMER_NEVER;
+}
+
+bool timer_asserted(uint8_t vcpu)
+{
+    return expiry_of(vcpu) <= cpu_counter();
 }
 
 /* When a timer of the devices expires first. The vCPU `parking`, if it is one, counts as parked. */

@@ -19,6 +19,9 @@ uint64_t timer_start_clock(void);
 /* That offset again, for a vCPU that is powered on later. */
 uint64_t timer_clock_offset(void);
 
+/* Whether the virtual timer of this vCPU, which has exited or is off, asserts its interrupt. */
+bool timer_asserted(uint8_t vcpu);
+
 /*
  * The vCPU is about to be parked: have its virtual timer wake it. Returns false if the timer has
  * expired already. Then the vCPU must not be parked.

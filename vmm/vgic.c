@@ -3,6 +3,7 @@
 #include "vgic.h"
 
 #include <string.h>
+#include "timer.h"
 #include "vgic_internal.h"
 
 #define SGIS ((1u << GIC_SGI_COUNT) - 1) /* bits of bank 0 */
@@ -79,13 +80,14 @@ void vgic_reset(void)
 void vgic_write_control(uint32_t value)
 {
     vgic.control = value & (GICD_CTLR_GROUP0 | GICD_CTLR_GROUP1);
-    vgic_lr_fill_all();
+    vgic_lr_groups_changed();
 }
 
 /* ---- Power of a vCPU ---- */
 
 void vgic_vcpu_on(uint8_t vcpu)
 {
+    vgic_settle_timer(vcpu);
     vgic_lr_fill(vcpu);
 }
 
@@ -115,6 +117,9 @@ void vgic_set_level(uint32_t intid, bool asserted)
     }
     if (!asserted) {
         bank->line_level &= ~bit;
+        if (bank->in_lr & ~bank->edge & bit) {
+            vgic_lr_line_fell(intid);
+        }
         return;
     }
     bank->line_level |= bit;
@@ -122,17 +127,32 @@ void vgic_set_level(uint32_t intid, bool asserted)
     vgic_lr_fill_spi(intid);
 }
 
-void vgic_raise_ppi(uint8_t vcpu, uint32_t intid)
+#define TIMER_BIT (1u << VGIC_VIRTUAL_TIMER)
+
+void vgic_raise_timer(uint8_t vcpu)
 {
-    vgic.cpu[vcpu].bank.pending_latch |= 1u << intid;
+    vgic.cpu[vcpu].bank.line_level |= TIMER_BIT;
     vgic_lr_fill(vcpu);
+}
+
+void vgic_settle_timer(uint8_t vcpu)
+{
+    struct vgic_bank *bank = &vgic.cpu[vcpu].bank;
+
+    if (!(bank->line_level & TIMER_BIT) || timer_asserted(vcpu)) {
+        return;
+    }
+    bank->line_level &= ~TIMER_BIT;
+    if (!(bank->in_lr & TIMER_BIT)) {
+        vgic_unmask_timer(vcpu); /* otherwise at its end */
+    }
 }
 
 bool vgic_timer_enabled(uint8_t vcpu)
 {
     const struct vgic_bank *bank = &vgic.cpu[vcpu].bank;
-    uint32_t bit = 1u << VGIC_VIRTUAL_TIMER;
-    uint32_t group_enable = (bank->group & bit) ? GICD_CTLR_GROUP1 : GICD_CTLR_GROUP0;
+    uint32_t group_enable = (bank->group & TIMER_BIT) ? GICD_CTLR_GROUP1 : GICD_CTLR_GROUP0;
+    uint32_t not_yet = bank->line_level | bank->pending_latch | bank->active | bank->in_lr;
 
-    return (vgic.control & group_enable) && (bank->enabled & bit) && !(bank->active & bit);
+    return (vgic.control & group_enable) && (bank->enabled & TIMER_BIT) && !(not_yet & TIMER_BIT);
 }

@@ -53,16 +53,26 @@ bool vgic_forward(const struct vmm_forward_config *config);
 /* The kernel has notified on that channel. Returns false if no interrupt is forwarded from it. */
 bool vgic_forward_notified(microkit_channel channel);
 
-/* A PPI of one vCPU has become pending (an edge): the virtual timer's, INTID 27. */
-void vgic_raise_ppi(uint8_t vcpu, uint32_t intid);
+/* The kernel reports that this vCPU's virtual timer interrupts, and has masked that. */
+void vgic_raise_timer(uint8_t vcpu);
 
 /* The guest has ended the interrupt in that list register: a VGICMaintenance fault. */
 void vgic_maintenance(uint8_t vcpu, uint32_t list_register);
 
-/* Whether a list register of this vCPU holds an interrupt: then a WFI does not sleep. */
+/* Whether a list register of this vCPU holds an interrupt that is pending or active. */
 bool vgic_pending(uint8_t vcpu);
 
-/* Whether the distributor would forward the virtual timer's interrupt to this vCPU. */
+/*
+ * Whether one may hold an interrupt that this vCPU, which has exited, had not seen when it exited.
+ * Those that it had seen do not wake it from a WFI: a WFI that an interrupt wakes does not trap. So
+ * they are active, or the CPU interface masks them.
+ */
+bool vgic_unseen(uint8_t vcpu);
+
+/*
+ * Whether the distributor would forward the virtual timer's interrupt to this vCPU when the timer
+ * expires. It would not while the interrupt before that one is pending or active.
+ */
 bool vgic_timer_enabled(uint8_t vcpu);
 
 /* The vCPU has been powered on: it gets the interrupts that are pending for it. */

@@ -36,10 +36,13 @@ struct vgic_bank {
 };
 
 struct vgic_lr {
-    uint16_t intid; /* VGIC_NONE: empty */
+    uint16_t intid; /* VGIC_NONE: empty, or taken back */
     uint8_t priority;
+    uint8_t sender;      /* of an SGI of a GICv2: a vCPU */
+    bool latched;        /* pending for another reason than a level-sensitive line that is high */
     bool stale;          /* the distributor no longer counts it: its end changes nothing there */
-    bool has_replaced;   /* another one, whose end may be on its way: */
+    bool taken_back;     /* what was in it has been taken back, and the guest never sees the rest */
+    bool has_replaced;   /* something has been replaced or taken back, whose end may be on its way: */
     uint32_t exit_count; /* the vCPU's then */
 };
 
@@ -48,7 +51,8 @@ struct vgic_cpu {
     uint32_t targeted[VGIC_WORDS]; /* the SPIs that may go to this vCPU; word 0 is unused */
     uint8_t priority[GIC_SPI_BASE];
     struct vgic_lr lr[VGIC_LIST_REGISTERS];
-    unsigned lr_count; /* those that are not empty */
+    unsigned lr_count;     /* those that are not empty */
+    uint32_t unseen_until; /* up to this exit the vCPU may not have seen all of them */
 };
 
 struct vgic {
@@ -107,6 +111,12 @@ static inline void vgic_unmask_timer(uint8_t vcpu)
 /* Write the bits of GICD_CTLR that enable the groups; others are ignored. */
 void vgic_write_control(uint32_t value);
 
+/*
+ * The virtual timer's line is what the kernel has reported last. It is low by now if the guest has
+ * moved the timer on. The vCPU has exited, or is off.
+ */
+void vgic_settle_timer(uint8_t vcpu);
+
 /* ---- vgic_lr.c ---- */
 
 /*
@@ -121,6 +131,9 @@ void vgic_lr_fill_all(void);
 /* The same for the vCPUs that an SPI is targeted at, until one of them has it. */
 void vgic_lr_fill_spi(uint32_t intid);
 
+/* The line of this SPI, which is level-sensitive, is low now. */
+void vgic_lr_line_fell(uint32_t intid);
+
 /* All list registers of this vCPU are empty. */
 void vgic_lr_init(uint8_t vcpu);
 
@@ -129,6 +142,19 @@ void vgic_lr_reset(uint8_t vcpu);
 
 /* The SPIs in them are pending in the distributor again, and stale here. */
 void vgic_lr_return_spis(uint8_t vcpu);
+
+/*
+ * Take back those of the interrupts `bits` of bank `word`, as this vCPU sees it, that wait in list
+ * registers: they are pending in the distributor alone. Those of them that are in list registers
+ * afterwards (`in_lr`) are active. Whoever has taken back fills again: vgic_lr_refill.
+ */
+void vgic_lr_take_back(uint8_t vcpu, uint32_t word, uint32_t bits);
+
+/* Fill the list registers of all vCPUs that see this bank as this vCPU does. */
+void vgic_lr_refill(uint8_t vcpu, uint32_t word);
+
+/* Interrupts that wait in list registers are not to be delivered in groups that are disabled. */
+void vgic_lr_groups_changed(void);
 
 /* The list registers that hold interrupts `bits` of bank `word` are stale, on this vCPU. */
 void vgic_lr_make_stale(uint8_t vcpu, uint32_t word, uint32_t bits);
@@ -171,11 +197,14 @@ void vgic_forward_enable(uint32_t word, uint32_t bits);
 /* Power-on state of what is a GICv2's own. */
 void vgic_v2_reset(void);
 
-/* The first sender's SGI is no longer pending. Returns whether another one's still is. */
-bool vgic_v2_take_sgi(uint8_t vcpu, uint32_t sgi);
+/*
+ * The first sender's SGI is no longer pending; `*sender` is that vCPU. Returns whether another
+ * one's still is.
+ */
+bool vgic_v2_take_sgi(uint8_t vcpu, uint32_t sgi, uint8_t *sender);
 
 /* It is pending again. */
-void vgic_v2_return_sgi(uint8_t vcpu, uint32_t sgi);
+void vgic_v2_return_sgi(uint8_t vcpu, uint32_t sgi, uint8_t sender);
 
 /* ---- vgic_v3.c ---- */
 

@@ -3,12 +3,23 @@
 /*
  * Which interrupt gets a list register.
  *
- * The highest priority goes first. When all four are taken, an interrupt of a higher priority
- * replaces the lowest. The kernel refuses that if the guest has the replaced one active.
+ * The highest priority goes first. The last free list register is kept for one that is more urgent
+ * than all others: the guest may have those active, and then they cannot make room. When all four
+ * are taken, an interrupt of a higher priority replaces the lowest. The kernel refuses that if the
+ * guest has the replaced one active.
  *
- * The guest can make an interrupt in a list register void: it clears its pending state, or powers
- * the vCPU off. Only the guest's end empties a list register, so that one is stale then. It is the
- * first to be replaced, and its end changes nothing in the distributor.
+ * An interrupt that waits in a list register is not to be delivered any more when its line falls,
+ * or when the guest disables it, clears its pending state or gives it to another vCPU. It is taken
+ * back then. A list register cannot be cleared, so a placeholder goes there: an interrupt of the
+ * group that the guest does not enable, and of the lowest priority. The kernel refuses that if the
+ * interrupt is active. So this also tells pending interrupts from active ones.
+ *
+ * seL4 does not always know that an interrupt is active. One that is replaced or taken back all the
+ * same is handled once too often if it is still pending, and otherwise ends without a report.
+ *
+ * The guest can deactivate an interrupt in a list register, or power the vCPU off. That list
+ * register is stale then. It is the first to be replaced, and its end changes nothing in the
+ * distributor.
  */
 
 #include <microkit.h>
@@ -17,6 +28,9 @@
 
 #define LR_PRIORITY(p)     ((uint8_t)((p) >> 3)) /* a list register holds the upper five bits */
 #define LR_PRIORITY_LOWEST UINT8_MAX             /* lower than any that a list register holds */
+
+/* No distributor has these. An INTID must not be in two list registers: each has one of its own. */
+#define PLACEHOLDER_INTID (GIC_MAX_INTID - VGIC_LIST_REGISTERS)
 
 /* ---- Which interrupt is next ---- */
 
@@ -59,13 +73,16 @@ static uint32_t highest_pending(uint8_t vcpu)
 
 /* ---- What is in list registers ---- */
 
-/* It is no longer pending, unless its line stays high or another vCPU has sent this SGI, too. */
-static void clear_pending(uint8_t vcpu, uint32_t intid)
+/*
+ * It is no longer pending, unless its line stays high or another vCPU has sent this SGI, too.
+ * `*sender` is who has sent it, if it is an SGI of a GICv2.
+ */
+static void clear_pending(uint8_t vcpu, uint32_t intid, uint8_t *sender)
 {
     struct vgic_bank *bank = vgic_bank_of(vcpu, intid / 32);
     uint32_t bit = 1u << (intid % 32);
 
-    if (intid < GIC_SGI_COUNT && vgic.version == 2 && vgic_v2_take_sgi(vcpu, intid)) {
+    if (intid < GIC_SGI_COUNT && vgic.version == 2 && vgic_v2_take_sgi(vcpu, intid, sender)) {
         return;
     }
     bank->pending_latch &= ~bit;
@@ -76,34 +93,52 @@ static bool is_group1(uint8_t vcpu, uint32_t intid)
     return (vgic_bank_of(vcpu, intid / 32)->group >> (intid % 32)) & 1;
 }
 
-/* Record that `intid` is in that list register now. */
+/* Record that `intid` is in that list register now. An end that may be on its way still is. */
 static void record(uint8_t vcpu, uint32_t intid, uint32_t index)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
+    struct vgic_lr *lr = &cpu->lr[index];
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid / 32);
+    uint32_t bit = 1u << (intid % 32);
 
-    clear_pending(vcpu, intid);
-    vgic_bank_of(vcpu, intid / 32)->in_lr |= 1u << (intid % 32);
-    cpu->lr[index] =
-        (struct vgic_lr){.intid = (uint16_t)intid, .priority = *vgic_priority_of(vcpu, intid)};
+    lr->intid = (uint16_t)intid;
+    lr->priority = *vgic_priority_of(vcpu, intid);
+    lr->latched = (bank->pending_latch & bit) != 0;
+    lr->stale = false;
+    lr->taken_back = false;
+    clear_pending(vcpu, intid, &lr->sender);
+    bank->in_lr |= bit;
     cpu->lr_count++;
+    /* A vCPU that runs may be on its way to a WFI that did not see it. */
+    cpu->unseen_until = vcpu_exit_count(vcpu) + (vcpu_may_run(vcpu) ? 1 : 0);
 }
 
 /* What was in that list register is pending in the distributor again, unless it was stale. */
 static void return_to_distributor(uint8_t vcpu, uint32_t index)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
-    uint32_t intid = cpu->lr[index].intid;
-    uint32_t bit = 1u << (intid % 32);
+    const struct vgic_lr *lr = &cpu->lr[index];
+    struct vgic_bank *bank = vgic_bank_of(vcpu, lr->intid / 32);
+    uint32_t bit = 1u << (lr->intid % 32);
 
     cpu->lr_count--;
-    if (cpu->lr[index].stale) {
+    if (lr->stale) {
         return;
     }
-    vgic_bank_of(vcpu, intid / 32)->in_lr &= ~bit;
-    vgic_bank_of(vcpu, intid / 32)->pending_latch |= bit;
-    if (intid < GIC_SGI_COUNT && vgic.version == 2) {
-        vgic_v2_return_sgi(vcpu, intid);
+    bank->in_lr &= ~bit;
+    if (lr->latched) {
+        bank->pending_latch |= bit;
     }
+    if (lr->intid < GIC_SGI_COUNT && vgic.version == 2) {
+        vgic_v2_return_sgi(vcpu, lr->intid, lr->sender);
+    }
+}
+
+/* What is in that list register now may be taken for what was there until now, when it ends. */
+static void expect_late_end(uint8_t vcpu, struct vgic_lr *lr)
+{
+    lr->has_replaced = vcpu_may_run(vcpu);
+    lr->exit_count = vcpu_exit_count(vcpu);
 }
 
 /* The list register that holds `intid`, or the first empty one for VGIC_NONE. */
@@ -127,17 +162,106 @@ static unsigned effective_priority(uint8_t vcpu, const struct vgic_lr *lr)
                                                             : LR_PRIORITY(lr->priority);
 }
 
+/* The list register that holds the lowest priority. One at least is not empty. */
 static uint32_t lowest_priority_lr(uint8_t vcpu)
 {
     const struct vgic_lr *lr = vgic.cpu[vcpu].lr;
-    uint32_t lowest = 0;
+    uint32_t lowest = VGIC_LIST_REGISTERS;
 
-    for (uint32_t i = 1; i < VGIC_LIST_REGISTERS; i++) {
-        if (effective_priority(vcpu, &lr[i]) > effective_priority(vcpu, &lr[lowest])) {
+    for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+        if (lr[i].intid != VGIC_NONE &&
+            (lowest == VGIC_LIST_REGISTERS ||
+             effective_priority(vcpu, &lr[i]) > effective_priority(vcpu, &lr[lowest]))) {
             lowest = i;
         }
     }
     return lowest;
+}
+
+/* ---- Taking back ---- */
+
+/* A group that the guest does not enable, if there is one. */
+static uint32_t unused_group(void)
+{
+    return (vgic.control & GICD_CTLR_GROUP0) ? 1 : 0;
+}
+
+static bool put_placeholder(uint8_t vcpu, uint32_t index)
+{
+    return seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, (seL4_Uint16)(PLACEHOLDER_INTID + index),
+                                   LR_PRIORITY(UINT8_MAX), (seL4_Uint8)unused_group(),
+                                   (seL4_Uint8)index) == seL4_NoError;
+}
+
+/* Returns false, and changes nothing, if the guest has it active. */
+static bool take_back(uint8_t vcpu, uint32_t index)
+{
+    struct vgic_lr *lr = &vgic.cpu[vcpu].lr[index];
+
+    if (!put_placeholder(vcpu, index)) {
+        return false;
+    }
+    return_to_distributor(vcpu, index);
+    lr->intid = VGIC_NONE;
+    lr->taken_back = true;
+    expect_late_end(vcpu, lr);
+    return true;
+}
+
+static void take_back_of(uint8_t vcpu, uint32_t word, uint32_t bits)
+{
+    for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+        const struct vgic_lr *lr = &vgic.cpu[vcpu].lr[i];
+
+        if (lr->intid / 32 == word && !lr->stale && (bits & 1u << (lr->intid % 32))) {
+            take_back(vcpu, i);
+        }
+    }
+}
+
+void vgic_lr_take_back(uint8_t vcpu, uint32_t word, uint32_t bits)
+{
+    bits &= vgic_bank_of(vcpu, word)->in_lr;
+    if (bits == 0) {
+        return;
+    }
+    if (word == 0) {
+        take_back_of(vcpu, word, bits);
+        return;
+    }
+    for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
+        take_back_of(v, word, bits);
+    }
+}
+
+void vgic_lr_line_fell(uint32_t intid)
+{
+    for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
+        const struct vgic_lr *lr = vgic.cpu[v].lr;
+        uint32_t index = find_lr(&vgic.cpu[v], intid);
+
+        if (index < VGIC_LIST_REGISTERS && !lr[index].stale && !lr[index].latched &&
+            take_back(v, index)) {
+            vgic_lr_fill(v);
+        }
+    }
+}
+
+void vgic_lr_groups_changed(void)
+{
+    for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
+        for (uint32_t word = 0; word < VGIC_WORDS; word++) {
+            const struct vgic_bank *bank = vgic_bank_of(v, word);
+
+            take_back_of(v, word, bank->in_lr & ~enabled_groups(bank));
+        }
+        for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+            if (vgic.cpu[v].lr[i].taken_back) {
+                put_placeholder(v, i);
+            }
+        }
+    }
+    vgic_lr_fill_all();
 }
 
 /* ---- Filling ---- */
@@ -156,16 +280,13 @@ static bool overwrite(uint8_t vcpu, uint32_t intid, uint32_t index)
  */
 static void record_replacement(uint8_t vcpu, uint32_t intid, uint32_t index)
 {
-    struct vgic_lr *lr = &vgic.cpu[vcpu].lr[index];
-
     return_to_distributor(vcpu, index);
+    expect_late_end(vcpu, &vgic.cpu[vcpu].lr[index]);
     record(vcpu, intid, index);
-    lr->has_replaced = vcpu_may_run(vcpu);
-    lr->exit_count = vcpu_exit_count(vcpu);
 }
 
 /*
- * All list registers are taken. `intid` replaces the interrupt of the lowest priority, unless that
+ * There is no list register for it. `intid` replaces the interrupt of the lowest priority, unless that
  * is as high as its own or active. The kernel does not always know that it is active. That
  * interrupt is then handled once too often, which does no harm.
  */
@@ -197,6 +318,20 @@ static void renew_stale(uint8_t vcpu, uint32_t intid, uint32_t index)
     }
 }
 
+/* Whether `intid` is more urgent than all that is in list registers. */
+static bool is_most_urgent(uint8_t vcpu, uint32_t intid)
+{
+    const struct vgic_lr *lr = vgic.cpu[vcpu].lr;
+    uint8_t priority = LR_PRIORITY(*vgic_priority_of(vcpu, intid));
+
+    for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+        if (lr[i].intid != VGIC_NONE && effective_priority(vcpu, &lr[i]) <= priority) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Put a deliverable interrupt into a list register. Returns false if there is none for it. */
 static bool inject(uint8_t vcpu, uint32_t intid)
 {
@@ -207,28 +342,36 @@ static bool inject(uint8_t vcpu, uint32_t intid)
         renew_stale(vcpu, intid, index);
         return true;
     }
-    if (cpu->lr_count == VGIC_LIST_REGISTERS) {
+    if (cpu->lr_count == VGIC_LIST_REGISTERS ||
+        (cpu->lr_count == VGIC_LIST_REGISTERS - 1 && !is_most_urgent(vcpu, intid))) {
         return preempt(vcpu, intid);
     }
-    index = find_lr(cpu, VGIC_NONE);
-    microkit_vcpu_arm_inject_irq(vcpu, (seL4_Uint16)intid,
-                                 LR_PRIORITY(*vgic_priority_of(vcpu, intid)),
-                                 is_group1(vcpu, intid), (seL4_Uint8)index);
-    record(vcpu, intid, index);
-    return true;
+    /* One whose placeholder the guest has active, or the kernel takes it for active, is passed over. */
+    for (index = 0; index < VGIC_LIST_REGISTERS; index++) {
+        if (cpu->lr[index].intid == VGIC_NONE && overwrite(vcpu, intid, index)) {
+            record(vcpu, intid, index);
+            return true;
+        }
+    }
+    return false;
 }
 
 void vgic_lr_fill(uint8_t vcpu)
 {
+    bool any = false;
     uint32_t intid;
 
     if (vcpu_state(vcpu) == VCPU_OFF || vcpu_state(vcpu) == VCPU_RESETTING) {
         return;
     }
-    do {
+    for (;;) {
         intid = highest_pending(vcpu);
-    } while (intid != VGIC_NONE && inject(vcpu, intid));
-    if (vgic.cpu[vcpu].lr_count != 0) {
+        if (intid == VGIC_NONE || !inject(vcpu, intid)) {
+            break;
+        }
+        any = true;
+    }
+    if (any) {
         vcpu_wake(vcpu);
     }
 }
@@ -237,6 +380,15 @@ void vgic_lr_fill_all(void)
 {
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
         vgic_lr_fill(v);
+    }
+}
+
+void vgic_lr_refill(uint8_t vcpu, uint32_t word)
+{
+    if (word == 0) {
+        vgic_lr_fill(vcpu);
+    } else {
+        vgic_lr_fill_all();
     }
 }
 
@@ -259,7 +411,7 @@ void vgic_lr_fill_spi(uint32_t intid)
 void vgic_lr_init(uint8_t vcpu)
 {
     for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
-        vgic.cpu[vcpu].lr[i].intid = VGIC_NONE;
+        vgic.cpu[vcpu].lr[i] = (struct vgic_lr){.intid = VGIC_NONE};
     }
     vgic.cpu[vcpu].lr_count = 0;
 }
@@ -296,17 +448,42 @@ static bool may_be_replaced_ones(uint8_t vcpu, const struct vgic_lr *lr)
     return lr->has_replaced && vcpu_exit_count(vcpu) - lr->exit_count == 1;
 }
 
+/* The guest has ended that interrupt, which was in a list register of this vCPU. */
+static void settle_ended(uint8_t vcpu, uint32_t intid)
+{
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid / 32);
+    uint32_t bit = 1u << (intid % 32);
+
+    bank->in_lr &= ~bit;
+    if (intid == VGIC_VIRTUAL_TIMER) {
+        /* If it is not over, the kernel reports it again. */
+        bank->line_level &= ~bit;
+        vgic_unmask_timer(vcpu);
+    }
+    if (intid >= GIC_SPI_BASE) {
+        vgic_forward_settle(intid / 32);
+        if (vgic_pending_bits(bank) & bit & ~vgic.cpu[vcpu].targeted[intid / 32]) {
+            vgic_lr_fill_spi(intid); /* it goes to another vCPU by now */
+        }
+    }
+}
+
 void vgic_maintenance(uint8_t vcpu, uint32_t list_register)
 {
     struct vgic_cpu *cpu = &vgic.cpu[vcpu];
     struct vgic_lr *lr;
     uint32_t intid;
 
-    if (list_register >= VGIC_LIST_REGISTERS || cpu->lr[list_register].intid == VGIC_NONE) {
+    if (list_register >= VGIC_LIST_REGISTERS) {
         return;
     }
     lr = &cpu->lr[list_register];
     intid = lr->intid;
+    if (intid == VGIC_NONE) { /* what was taken back had ended, or a placeholder has */
+        lr->has_replaced = false;
+        vgic_lr_fill(vcpu);
+        return;
+    }
     if (may_be_replaced_ones(vcpu, lr)) {
         /* If it has ended, it is handled once too often. If not, this changes nothing. */
         lr->has_replaced = false;
@@ -314,15 +491,10 @@ void vgic_maintenance(uint8_t vcpu, uint32_t list_register)
         return;
     }
     lr->intid = VGIC_NONE;
+    lr->has_replaced = false;
     cpu->lr_count--;
     if (!lr->stale) {
-        vgic_bank_of(vcpu, intid / 32)->in_lr &= ~(1u << (intid % 32));
-        if (intid == VGIC_VIRTUAL_TIMER) {
-            vgic_unmask_timer(vcpu);
-        }
-        if (intid >= GIC_SPI_BASE) {
-            vgic_forward_settle(intid / 32);
-        }
+        settle_ended(vcpu, intid);
     }
     vgic_lr_fill(vcpu);
 }
@@ -330,6 +502,11 @@ void vgic_maintenance(uint8_t vcpu, uint32_t list_register)
 bool vgic_pending(uint8_t vcpu)
 {
     return vgic.cpu[vcpu].lr_count != 0;
+}
+
+bool vgic_unseen(uint8_t vcpu)
+{
+    return vgic.cpu[vcpu].lr_count != 0 && vgic.cpu[vcpu].unseen_until == vcpu_exit_count(vcpu);
 }
 
 /* ---- Power ---- */

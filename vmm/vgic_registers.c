@@ -11,56 +11,75 @@
 
 /* ---- Registers of one bit per interrupt ---- */
 
-/* `kind` is the offset of a register's first word. */
-static uint32_t read_bits(uint8_t vcpu, uint32_t kind, uint32_t word)
+/* What is in list registers is pending or active. Only to take it back tells which. */
+static void read_states(uint8_t vcpu, uint32_t word, uint32_t *pending, uint32_t *active)
 {
     const struct vgic_bank *bank = vgic_bank_of(vcpu, word);
 
+    vgic_lr_take_back(vcpu, word, UINT32_MAX);
+    if (word == 0) {
+        vgic_settle_timer(vcpu);
+    }
+    *pending = vgic_pending_bits(bank);
+    *active = bank->active | bank->in_lr;
+    vgic_lr_refill(vcpu, word);
+}
+
+/* `kind` is the offset of a register's first word. */
+static uint32_t read_bits(uint8_t vcpu, uint32_t kind, uint32_t word)
+{
+    uint32_t pending, active;
+
     switch (kind) {
     case GICD_IGROUPR:
-        return bank->group;
+        return vgic_bank_of(vcpu, word)->group;
     case GICD_ISENABLER:
     case GICD_ICENABLER:
-        return bank->enabled;
+        return vgic_bank_of(vcpu, word)->enabled;
     case GICD_ISPENDR:
     case GICD_ICPENDR:
-        return vgic_pending_bits(bank);
+        read_states(vcpu, word, &pending, &active);
+        return pending;
     default:
-        return bank->active | bank->in_lr;
+        read_states(vcpu, word, &pending, &active);
+        return active;
     }
 }
 
 static void enable(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, uint32_t bits)
 {
-    uint32_t timer = word == 0 ? (1u << VGIC_VIRTUAL_TIMER) & bits & bank->pending_latch : 0;
-
     bank->enabled |= bits;
-    /* A timer event from before may be over. If it is not, the kernel reports it again. */
-    if (timer) {
-        bank->pending_latch &= ~timer;
-        vgic_unmask_timer(vcpu);
-    }
-    if (word != 0) {
+    if (word == 0) {
+        vgic_settle_timer(vcpu);
+    } else {
         vgic_forward_enable(word, bits);
     }
 }
 
+/* A level-sensitive line that is high is still pending. */
 static void clear_pending(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, uint32_t bits)
 {
-    if (word == 0) {
-        if (bits & (bank->pending_latch | bank->in_lr) & (1u << VGIC_VIRTUAL_TIMER)) {
-            vgic_unmask_timer(vcpu);
-        }
-        vgic_lr_make_stale(vcpu, word, bits);
-    } else {
-        for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
-            vgic_lr_make_stale(v, word, bits);
-        }
-    }
     bank->pending_latch &= ~bits;
-    if (word != 0) {
+    if (word == 0) {
+        vgic_settle_timer(vcpu);
+    } else {
         vgic_forward_settle(word);
     }
+}
+
+/* The guest ends by hand what it has active. */
+static void deactivate(uint8_t vcpu, struct vgic_bank *bank, uint32_t word, uint32_t bits)
+{
+    bank->active &= ~bits;
+    if (word == 0) {
+        vgic_lr_make_stale(vcpu, word, bits);
+        vgic_settle_timer(vcpu);
+        return;
+    }
+    for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
+        vgic_lr_make_stale(v, word, bits);
+    }
+    vgic_forward_settle(word);
 }
 
 static void write_bits(uint8_t vcpu, uint32_t kind, uint32_t word, uint32_t bits)
@@ -68,6 +87,7 @@ static void write_bits(uint8_t vcpu, uint32_t kind, uint32_t word, uint32_t bits
     struct vgic_bank *bank = vgic_bank_of(vcpu, word);
     uint32_t changeable = word == 0 ? bits & ~vgic.fixed_sgis : bits;
 
+    vgic_lr_take_back(vcpu, word, kind == GICD_IGROUPR ? bits ^ bank->group : bits);
     switch (kind) {
     case GICD_IGROUPR:
         bank->group = bits;
@@ -77,25 +97,21 @@ static void write_bits(uint8_t vcpu, uint32_t kind, uint32_t word, uint32_t bits
         break;
     case GICD_ICENABLER:
         bank->enabled &= ~changeable;
-        break; /* other interrupts may replace them in list registers */
+        break;
     case GICD_ISPENDR:
         bank->pending_latch |= changeable;
         break;
     case GICD_ICPENDR:
         clear_pending(vcpu, bank, word, changeable);
-        break; /* a level-sensitive line that is high is still pending */
+        break;
     case GICD_ISACTIVER:
         bank->active |= bits & ~bank->in_lr;
-        return;
+        break;
     default:
-        bank->active &= ~bits;
+        deactivate(vcpu, bank, word, bits);
         break;
     }
-    if (word == 0) {
-        vgic_lr_fill(vcpu);
-    } else {
-        vgic_lr_fill_all();
-    }
+    vgic_lr_refill(vcpu, word);
 }
 
 /* ---- GICD_IPRIORITYR: one byte per interrupt ---- */
@@ -112,6 +128,7 @@ static uint32_t read_priorities(uint8_t vcpu, uint32_t first, uint32_t count)
 
 static void write_priorities(uint8_t vcpu, uint32_t first, uint32_t count, uint32_t value)
 {
+    vgic_lr_take_back(vcpu, first / 32, ((1u << count) - 1) << (first % 32));
     for (uint32_t i = 0; i < count; i++) {
         /* As many bits of priority as a list register holds. */
         *vgic_priority_of(vcpu, first + i) = (uint8_t)(value >> (8 * i)) & 0xf8;
@@ -140,6 +157,7 @@ static void write_config(uint32_t first, uint32_t value)
     if (first < GIC_SPI_BASE) {
         return; /* those of SGIs and PPIs are fixed */
     }
+    vgic_lr_take_back(0, first / 32, 0xffffu << (first % 32));
     for (uint32_t i = 0; i < 16; i++) {
         uint32_t bit = 1u << (first % 32 + i);
 

@@ -22,17 +22,18 @@ void vgic_v2_reset(void)
 
 /* ---- SGIs ---- */
 
-bool vgic_v2_take_sgi(uint8_t vcpu, uint32_t sgi)
+bool vgic_v2_take_sgi(uint8_t vcpu, uint32_t sgi, uint8_t *sender)
 {
     uint8_t *senders = &sgi_senders[vcpu][sgi];
 
+    *sender = *senders ? (uint8_t)__builtin_ctz(*senders) : vcpu;
     *senders &= (uint8_t)(*senders - 1);
     return *senders != 0;
 }
 
-void vgic_v2_return_sgi(uint8_t vcpu, uint32_t sgi)
+void vgic_v2_return_sgi(uint8_t vcpu, uint32_t sgi, uint8_t sender)
 {
-    sgi_senders[vcpu][sgi] |= (uint8_t)(1u << vcpu);
+    sgi_senders[vcpu][sgi] |= (uint8_t)(1u << sender);
 }
 
 static void set_senders(uint8_t vcpu, uint32_t sgi, uint8_t senders)
@@ -112,8 +113,7 @@ static uint8_t read_byte(uint8_t vcpu, uint32_t offset)
     if (offset >= GICD_CPENDSGIR) {
         return sgi_senders[vcpu][offset - GICD_CPENDSGIR];
     }
-    offset -= GICD_ITARGETSR;
-    return offset < VGIC_MAX_INTID ? read_target(vcpu, offset) : 0;
+    return read_target(vcpu, offset - GICD_ITARGETSR);
 }
 
 static void write_byte(uint8_t vcpu, uint32_t offset, uint8_t value)
@@ -128,7 +128,7 @@ static void write_byte(uint8_t vcpu, uint32_t offset, uint8_t value)
         uint32_t sgi = offset - GICD_CPENDSGIR;
 
         set_senders(vcpu, sgi, sgi_senders[vcpu][sgi] & (uint8_t)~value);
-    } else if (offset - GICD_ITARGETSR < VGIC_MAX_INTID) {
+    } else {
         write_target(offset - GICD_ITARGETSR, value);
     }
 }
@@ -139,21 +139,37 @@ static bool is_byte_register(uint32_t offset)
            (offset >= GICD_CPENDSGIR && offset < GICD_RESERVED);
 }
 
+/* The INTID that a register of one byte is about. */
+static uint32_t intid_of_byte(uint32_t offset)
+{
+    if (offset >= GICD_SPENDSGIR) {
+        return offset - GICD_SPENDSGIR;
+    }
+    return offset >= GICD_CPENDSGIR ? offset - GICD_CPENDSGIR : offset - GICD_ITARGETSR;
+}
+
 static void access_bytes(struct mmio_access *access)
 {
     uint32_t offset = (uint32_t)access->offset;
+    uint32_t intid = intid_of_byte(offset);
+    uint64_t value = 0;
 
-    if (access->write) {
-        for (uint32_t i = 0; i < access->width; i++) {
-            write_byte(access->vcpu, offset + i, (uint8_t)(access->value >> (8 * i)));
-        }
-        vgic_lr_fill_all();
+    if (intid >= VGIC_MAX_INTID) {
+        access->value = 0;
         return;
     }
-    access->value = 0;
+    vgic_lr_take_back(access->vcpu, intid / 32, ((1u << access->width) - 1) << (intid % 32));
     for (uint32_t i = 0; i < access->width; i++) {
-        access->value |= (uint64_t)read_byte(access->vcpu, offset + i) << (8 * i);
+        if (access->write) {
+            write_byte(access->vcpu, offset + i, (uint8_t)(access->value >> (8 * i)));
+        } else {
+            value |= (uint64_t)read_byte(access->vcpu, offset + i) << (8 * i);
+        }
     }
+    if (!access->write) {
+        access->value = value;
+    }
+    vgic_lr_refill(access->vcpu, intid / 32);
 }
 
 /* ---- Others ---- */

@@ -57,6 +57,7 @@ static bool is_router(uint32_t offset)
 
 static void route(uint32_t intid, uint64_t value)
 {
+    vgic_lr_take_back(0, intid / 32, 1u << (intid % 32));
     router[intid] = value & (GIC_AFFINITY_MASK | GICD_IROUTER_ANY);
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
         vgic_set_target(v, intid,

@@ -19,12 +19,22 @@
 #include <cmocka.h>
 #include "vmm/config.h"
 #include "vmm/vcpu.h"
+#include "vmm/timer.h"
 #include "vmm/vgic.h"
 
 #define GICD_ICPIDR2 0xfe8
 
 #define SPI   48u
 #define TIMER VGIC_VIRTUAL_TIMER
+
+/* Whether the virtual timers assert their interrupts. */
+static bool timers_assert;
+
+bool timer_asserted(uint8_t vcpu)
+{
+    (void)vcpu;
+    return timers_assert;
+}
 
 /* The monitor's answer to a maintenance fault. */
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
@@ -101,6 +111,20 @@ static void eoi(uint8_t vcpu, uint32_t intid)
 
     assert_true(index >= 0);
     fake_eoi(vcpu, (unsigned)index);
+}
+
+/* The guest takes it, and has it active. */
+static void take(uint8_t vcpu, uint32_t intid)
+{
+    int index = fake_find_lr(vcpu, intid);
+
+    assert_true(index >= 0);
+    fake_acknowledge(vcpu, (unsigned)index);
+}
+
+static bool has(uint8_t vcpu, uint32_t intid)
+{
+    return fake_find_lr(vcpu, intid) >= 0;
 }
 
 static void registers_after_reset(void **state)
@@ -234,7 +258,16 @@ static void an_interrupt_needs_all_its_switches(void **state)
     assert_true(vgic_pending(0));
     assert_int_equal(fake.vcpu[0].lr[0].intid, SPI);
     assert_int_equal(fake.vcpu[0].lr[0].group, 0);
-    assert_false(get_bit(GICD_ISPENDR, SPI) && !get_bit(GICD_ISACTIVER, SPI));
+    assert_true(get_bit(GICD_ISPENDR, SPI));
+    assert_false(get_bit(GICD_ISACTIVER, SPI));
+    take(0, SPI);
+    assert_true(get_bit(GICD_ISPENDR, SPI)); /* its line is high */
+    assert_true(get_bit(GICD_ISACTIVER, SPI));
+    vgic_set_level(SPI, false);
+    assert_false(get_bit(GICD_ISPENDR, SPI));
+    assert_true(get_bit(GICD_ISACTIVER, SPI));
+    eoi(0, SPI);
+    assert_false(get_bit(GICD_ISACTIVER, SPI));
 }
 
 static void group_one_goes_out_as_such(void **state)
@@ -259,11 +292,151 @@ static void level_comes_again_while_it_is_high(void **state)
     fake_acknowledge(0, 0);
     eoi(0, SPI);
     assert_int_equal(fake.vcpu[0].injections, 2);
+    take(0, SPI);
     vgic_set_level(SPI, false);
     eoi(0, SPI);
     assert_int_equal(fake.vcpu[0].injections, 2);
     assert_false(vgic_pending(0));
     assert_false(get_bit(GICD_ISPENDR, SPI));
+}
+
+static void what_is_not_to_come_any_more_is_taken_back(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    vgic_set_level(SPI, false); /* before the guest has taken it */
+    assert_false(has(0, SPI));
+    assert_false(vgic_pending(0));
+
+    vgic_set_level(SPI, true);
+    set_bit(GICD_ICENABLER, SPI);
+    assert_false(has(0, SPI));
+    assert_true(get_bit(GICD_ISPENDR, SPI));
+    set_bit(GICD_ISENABLER, SPI);
+    assert_true(has(0, SPI));
+
+    write32(GICD_CTLR, 0);
+    assert_false(has(0, SPI));
+    write32(GICD_CTLR, 1);
+    assert_true(has(0, SPI));
+    write32(GICD_IGROUPR + 4, 1u << (SPI % 32)); /* a group that is not enabled */
+    assert_false(has(0, SPI));
+    write32(GICD_IGROUPR + 4, 0);
+    assert_true(has(0, SPI));
+
+    make_edge(SPI + 1);
+    set_bit(GICD_ISENABLER, SPI + 1);
+    set_bit(GICD_ISPENDR, SPI + 1);
+    assert_true(has(0, SPI + 1));
+    set_bit(GICD_ICPENDR, SPI + 1);
+    assert_false(has(0, SPI + 1));
+    set_bit(GICD_ISENABLER, SPI + 1);
+    assert_false(has(0, SPI + 1));
+}
+
+/* A level that software has made pending stays so, whatever its line does (4.3.7). */
+static void what_software_made_pending_stays(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    set_bit(GICD_ISPENDR, SPI);
+    vgic_set_level(SPI, true);
+    vgic_set_level(SPI, false);
+    assert_true(has(0, SPI));
+    assert_true(get_bit(GICD_ISPENDR, SPI));
+    take(0, SPI);
+    assert_false(get_bit(GICD_ISPENDR, SPI));
+}
+
+static void what_is_active_is_not_taken_back(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    take(0, SPI);
+    set_bit(GICD_ICENABLER, SPI);
+    write32(GICD_CTLR, 0);
+    vgic_set_level(SPI, false);
+    assert_true(get_bit(GICD_ISACTIVER, SPI));
+    assert_int_equal(fake.vcpu[0].lr[fake_find_lr(0, SPI)].state, FAKE_LR_ACTIVE);
+    set_bit(GICD_ICACTIVER, SPI); /* deactivated by hand */
+    assert_false(get_bit(GICD_ISACTIVER, SPI));
+    eoi(0, SPI);
+    assert_false(vgic_pending(0));
+}
+
+/* The guest never sees the placeholder: its group is one that the guest does not enable. */
+static void a_placeholder_is_of_the_group_that_is_not_enabled(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    vgic_set_level(SPI, true);
+    vgic_set_level(SPI, false);
+    assert_in_range(fake.vcpu[0].lr[0].intid, VGIC_MAX_INTID, GIC_MAX_INTID - 1);
+    assert_int_equal(fake.vcpu[0].lr[0].group, 1);
+    assert_int_equal(fake.vcpu[0].lr[0].priority, 31);
+    write32(GICD_CTLR, 2);
+    assert_int_equal(fake.vcpu[0].lr[0].group, 0);
+    write32(GICD_CTLR, 3); /* none is left: it is the last that such a guest would take */
+    assert_int_equal(fake.vcpu[0].lr[0].priority, 31);
+    fake_acknowledge(0, 0);
+    vgic_set_level(SPI, true); /* it goes elsewhere then */
+    assert_true(has(0, SPI));
+    fake_eoi(0, 0);
+    take(0, SPI);
+    vgic_set_level(SPI, false);
+    eoi(0, SPI);
+    assert_false(vgic_pending(0));
+}
+
+/* The kernel may take a list register for active that is not: seL4 looks at a copy. */
+static void a_list_register_that_the_kernel_refuses_is_passed_over(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    fake.vcpu[0].lr[0].state = FAKE_LR_ACTIVE;
+    vgic_set_level(SPI, true);
+    assert_int_equal(fake_find_lr(0, SPI), 1);
+    for (unsigned i = 0; i < FAKE_LIST_REGISTERS; i++) {
+        fake.vcpu[0].lr[i].state = FAKE_LR_ACTIVE;
+    }
+    set_bit(GICD_ISENABLER, SPI + 1);
+    vgic_set_level(SPI + 1, true);
+    assert_false(has(0, SPI + 1));
+    fake.vcpu[0].lr[2].state = FAKE_LR_FREE;
+    vgic_maintenance(0, 2);
+    assert_true(has(0, SPI + 1));
+}
+
+/* A WFI traps if no interrupt wakes it. So only those count that the vCPU cannot have seen. */
+static void what_a_vcpu_has_seen_does_not_wake_it(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    vcpu_exit_begins(0);
+    vgic_set_level(SPI, true); /* by this very exit */
+    assert_true(vgic_unseen(0));
+    vcpu_exit_ends();
+    vcpu_exit_begins(0); /* masked by the CPU interface, or active */
+    assert_false(vgic_unseen(0));
+    assert_true(vgic_pending(0));
+    vcpu_exit_ends();
+
+    set_bit(GICD_ISENABLER, SPI + 1);
+    vgic_set_level(SPI + 1, true); /* while it runs: it may be at its WFI already */
+    vcpu_exit_begins(0);
+    assert_true(vgic_unseen(0));
+    vcpu_exit_ends();
+    vcpu_exit_begins(0);
+    assert_false(vgic_unseen(0));
+    vcpu_exit_ends();
 }
 
 static void level_cannot_be_cleared_by_hand(void **state)
@@ -317,14 +490,35 @@ static void the_urgent_ones_get_the_list_registers(void **state)
         vgic_set_level(40 + i, true);
     }
     write32(GICD_CTLR, 1);
-    for (uint32_t i = 0; i < 8; i++) {
-        assert_int_equal(fake_find_lr(0, 40 + i) >= 0, i >= 4);
+    for (uint32_t i = 0; i < 8; i++) { /* the last list register is kept for a yet more urgent one */
+        assert_int_equal(has(0, 40 + i), i >= 5);
     }
     assert_int_equal(fake.vcpu[0].lr[fake_find_lr(0, 47)].priority, (0x80 - 56) >> 3);
-    vgic_set_level(46, false);
-    eoi(0, 46);
-    assert_true(fake_find_lr(0, 43) >= 0); /* the next in line */
-    assert_true(fake_find_lr(0, 42) < 0);
+    take(0, 47);
+    vgic_set_level(47, false);
+    eoi(0, 47);
+    assert_true(has(0, 44)); /* the next in line */
+    assert_false(has(0, 43));
+}
+
+/* What the guest has active cannot make room. One list register is left for what is more urgent. */
+static void an_urgent_one_does_not_wait_for_those_that_are_active(void **state)
+{
+    (void)state;
+    start(1);
+    for (uint32_t i = 40; i < 46; i++) {
+        write_reg(0, GICD_IPRIORITYR + i, 1, i == 45 ? 0x20 : 0xa0);
+        set_bit(GICD_ISENABLER, i);
+    }
+    for (uint32_t i = 40; i < 45; i++) {
+        vgic_set_level(i, true);
+        if (has(0, i)) {
+            take(0, i);
+        }
+    }
+    assert_false(has(0, 43));
+    vgic_set_level(45, true);
+    assert_true(has(0, 45));
 }
 
 static void a_more_urgent_one_takes_a_list_register_over(void **state)
@@ -335,28 +529,36 @@ static void a_more_urgent_one_takes_a_list_register_over(void **state)
         write_reg(0, GICD_IPRIORITYR + i, 1, 0xa0);
         set_bit(GICD_ISENABLER, i);
     }
-    for (uint32_t i = 40; i < 44; i++) {
+    for (uint32_t i = 40; i < 43; i++) {
         make_edge(i);
         vgic_set_level(i, true);
     }
     vgic_set_level(44, true); /* as urgent as they are: it waits */
-    assert_true(fake_find_lr(0, 44) < 0);
+    assert_false(has(0, 44));
     write_reg(0, GICD_IPRIORITYR + 45, 1, 0x20);
-    vgic_set_level(45, true);
-    assert_true(fake_find_lr(0, 45) >= 0);
-    vgic_set_level(45, false);
-    eoi(0, 45);
-    for (uint32_t i = 40; i < 44; i++) { /* the one that made room is not lost */
-        assert_true(fake_find_lr(0, i) >= 0);
+    write_reg(0, GICD_IPRIORITYR + 46, 1, 0x20);
+    vgic_set_level(45, true); /* gets the last one */
+    vgic_set_level(46, true);
+    assert_true(has(0, 45) && has(0, 46));
+    for (uint32_t i = 45; i < 47; i++) {
+        take(0, i);
+        vgic_set_level(i, false);
+        eoi(0, i);
+    }
+    for (uint32_t i = 40; i < 43; i++) { /* the one that made room is not lost */
+        assert_true(has(0, i));
     }
 }
 
-/* Four edges, the last of which is handled; then a more urgent one, SPI 50, while the vCPU runs. */
+/*
+ * Four edges, each more urgent than the one before. SPI 40, the first, makes room for SPI 50, and the
+ * next for SPI 51, while the vCPU runs.
+ */
 static void begin_replacing(void)
 {
     start(1);
     for (uint32_t i = 40; i < 44; i++) {
-        write_reg(0, GICD_IPRIORITYR + i, 1, i == 43 ? 0xa8 : 0xa0);
+        write_reg(0, GICD_IPRIORITYR + i, 1, 0xc0 - 8 * (i - 40));
         set_bit(GICD_ISENABLER, i);
         make_edge(i);
         vgic_set_level(i, true);
@@ -374,7 +576,7 @@ static void the_end_of_what_was_replaced_is_not_the_new_ones(void **state)
 {
     (void)state;
     begin_replacing();
-    int index = fake_find_lr(0, 43);
+    int index = fake_find_lr(0, 40);
     assert_true(index >= 0);
     fake.vcpu[0].lr[index].state = FAKE_LR_FREE; /* its end is on its way */
     vgic_set_level(50, true);
@@ -403,17 +605,36 @@ static void the_end_of_what_has_replaced_is_known(void **state)
     vcpu_exit_begins(0);
     eoi(0, 50);
     vcpu_exit_ends();
-    assert_true(fake_find_lr(0, 50) < 0);
-    assert_true(fake_find_lr(0, 43) >= 0);
+    assert_false(has(0, 50));
     vcpu_exit_begins(0);
     vgic_set_level(51, true);
     vcpu_exit_ends();
-    assert_true(fake_find_lr(0, 43) < 0);
     vcpu_exit_begins(0);
     eoi(0, 51);
     vcpu_exit_ends();
-    assert_true(fake_find_lr(0, 51) < 0);
-    assert_true(fake_find_lr(0, 43) >= 0);
+    assert_false(has(0, 51));
+}
+
+/* The same for what has been taken back: the late report is not of what has come there since. */
+static void the_end_of_what_was_taken_back_is_not_the_new_ones(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, SPI);
+    set_bit(GICD_ISENABLER, SPI + 1);
+    vgic_set_level(SPI, true);
+    fake.vcpu[0].lr[0].state = FAKE_LR_FREE; /* its end is on its way */
+    vgic_set_level(SPI, false);
+    vgic_set_level(SPI + 1, true);
+    assert_int_equal(fake_find_lr(0, SPI + 1), 0);
+    vcpu_exit_begins(0);
+    vgic_maintenance(0, 0);
+    vcpu_exit_ends();
+    assert_int_equal(fake_find_lr(0, SPI + 1), 0);
+    assert_true(vgic_pending(0));
+    vcpu_exit_begins(0);
+    eoi(0, SPI + 1);
+    vcpu_exit_ends();
 }
 
 /* A reset empties all list registers, and nothing that was on its way comes any more. */
@@ -433,16 +654,16 @@ static void what_is_being_handled_is_not_taken_over(void **state)
 {
     (void)state;
     start(1);
-    for (uint32_t i = 40; i < 45; i++) {
-        write_reg(0, GICD_IPRIORITYR + i, 1, i == 44 ? 0x20 : 0xa0);
+    for (uint32_t i = 40; i < 45; i++) { /* five, one within another: more than there is room for */
+        write_reg(0, GICD_IPRIORITYR + i, 1, 0xa0 - 0x10 * (i - 40));
         set_bit(GICD_ISENABLER, i);
     }
     for (uint32_t i = 40; i < 44; i++) {
         vgic_set_level(i, true);
-        fake_acknowledge(0, (unsigned)fake_find_lr(0, i));
+        take(0, i);
     }
     vgic_set_level(44, true);
-    assert_true(fake_find_lr(0, 44) < 0);
+    assert_false(has(0, 44));
     assert_true(get_bit(GICD_ISPENDR, 44));
     eoi(0, 41);
     assert_true(fake_find_lr(0, 44) >= 0);
@@ -452,20 +673,20 @@ static void what_nobody_wants_makes_room(void **state)
 {
     (void)state;
     start(1);
-    for (uint32_t i = 40; i < 46; i++) {
+    for (uint32_t i = 40; i < 45; i++) {
         make_edge(i);
-        write_reg(0, GICD_IPRIORITYR + i, 1, i < 44 ? 0 : 0xa0);
+        write_reg(0, GICD_IPRIORITYR + i, 1, i < 43 ? 0 : 0xa0);
         set_bit(GICD_ISENABLER, i);
         vgic_set_level(i, true);
     }
-    assert_true(fake_find_lr(0, 44) < 0);
+    assert_false(has(0, 43));
     set_bit(GICD_ICENABLER, 40);
-    assert_true(fake_find_lr(0, 44) >= 0);
-    assert_true(fake_find_lr(0, 40) < 0);
+    assert_true(has(0, 43));
+    assert_false(has(0, 40));
     assert_true(get_bit(GICD_ISPENDR, 40)); /* it waits for being enabled again */
-    assert_true(fake_find_lr(0, 45) < 0);
+    assert_false(has(0, 44));
     set_bit(GICD_ICPENDR, 41);
-    assert_true(fake_find_lr(0, 45) >= 0);
+    assert_true(has(0, 44));
     assert_false(get_bit(GICD_ISPENDR, 41)); /* it is gone */
     assert_false(get_bit(GICD_ISACTIVER, 41));
 }
@@ -482,7 +703,7 @@ static void no_interrupt_is_in_two_list_registers(void **state)
     set_bit(GICD_ICPENDR, SPI);
     set_bit(GICD_ISPENDR, SPI);
     for (unsigned i = 0; i < FAKE_LIST_REGISTERS; i++) {
-        copies += fake.vcpu[0].lr[i].state != FAKE_LR_FREE;
+        copies += fake.vcpu[0].lr[i].state != FAKE_LR_FREE && fake.vcpu[0].lr[i].intid == SPI;
     }
     assert_int_equal(copies, 1);
     eoi(0, SPI);
@@ -536,7 +757,7 @@ static void a_parked_vcpu_is_woken_and_a_stopped_one_is_not(void **state)
     assert_int_equal(vcpu_state(1), VCPU_ON);
     eoi(1, SPI);
     vgic_set_level(SPI, false);
-    eoi(1, SPI);
+    assert_false(has(1, SPI));
 
     vcpu_power_off(1);
     vgic_vcpu_off(1);
@@ -568,12 +789,12 @@ static void what_an_offline_vcpu_held_goes_to_another(void **state)
     write_reg(0, GICD_ITARGETSR + SPI, 1, 2);
     make_edge(SPI);
     vgic_set_level(SPI, true);
-    assert_true(fake_find_lr(1, SPI) >= 0);
+    take(1, SPI);
     write_reg(0, GICD_ITARGETSR + SPI, 1, 1);
     assert_int_equal(fake.vcpu[0].injections, 0);
     vcpu_power_off(1);
     vgic_vcpu_off(1);
-    assert_true(fake_find_lr(0, SPI) >= 0);
+    assert_true(has(0, SPI));
     /* The copy that was left behind ends without a trace. */
     vcpu_power_on(1, 0x40000000, 0, 0);
     eoi(1, SPI);
@@ -581,6 +802,26 @@ static void what_an_offline_vcpu_held_goes_to_another(void **state)
     assert_true(vgic_pending(0));
     eoi(0, SPI);
     assert_false(vgic_pending(0));
+}
+
+static void another_vcpu_gets_what_is_given_to_it(void **state)
+{
+    (void)state;
+    start(2);
+    set_bit(GICD_ISENABLER, SPI);
+    make_edge(SPI);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 2);
+    vgic_set_level(SPI, true);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 1); /* while it waits */
+    assert_false(has(1, SPI));
+    take(0, SPI);
+    write_reg(0, GICD_ITARGETSR + SPI, 1, 2); /* while it is active, and comes again */
+    vgic_set_level(SPI, false);
+    vgic_set_level(SPI, true);
+    assert_false(has(1, SPI));
+    eoi(0, SPI);
+    assert_true(has(1, SPI));
+    assert_false(has(0, SPI));
 }
 
 static void sgi_filters(void **state)
@@ -621,6 +862,26 @@ static void an_sgi_of_two_senders_comes_twice(void **state)
     assert_false(vgic_pending(0));
 }
 
+static void an_sgi_waits_as_its_registers_say(void **state)
+{
+    (void)state;
+    start(3);
+    write_reg(1, GICD_SGIR, 4, 0x01 << 16 | 2);
+    write_reg(2, GICD_SGIR, 4, 0x01 << 16 | 2);
+    write_reg(0, GICD_SGIR, 4, 2u << 24 | 2);
+    assert_int_equal(read_reg(0, GICD_SPENDSGIR + 2, 1), 7);
+    assert_true(get_bit(GICD_ISPENDR, 2));
+    assert_false(get_bit(GICD_ISACTIVER, 2));
+    write_reg(0, GICD_CPENDSGIR + 2, 1, 3);
+    assert_int_equal(read_reg(0, GICD_SPENDSGIR + 2, 1), 4);
+    take(0, 2);
+    assert_int_equal(read_reg(0, GICD_SPENDSGIR + 2, 1), 0);
+    assert_false(get_bit(GICD_ISPENDR, 2));
+    assert_true(get_bit(GICD_ISACTIVER, 2));
+    eoi(0, 2);
+    assert_false(vgic_pending(0));
+}
+
 static void sgi_pending_registers(void **state)
 {
     (void)state;
@@ -656,7 +917,7 @@ static void timer_is_acknowledged_when_it_has_been_handled(void **state)
     (void)state;
     start(1);
     set_bit(GICD_ISENABLER, TIMER);
-    vgic_raise_ppi(0, TIMER);
+    vgic_raise_timer(0);
     assert_true(fake_find_lr(0, TIMER) >= 0);
     assert_int_equal(fake.vcpu[0].vppi_acks, 0);
     eoi(0, TIMER);
@@ -668,16 +929,45 @@ static void timer_that_fired_while_disabled_is_asked_anew(void **state)
 {
     (void)state;
     start(1);
-    vgic_raise_ppi(0, TIMER);
+    timers_assert = true;
+    vgic_raise_timer(0);
     assert_false(vgic_pending(0));
+    assert_true(get_bit(GICD_ISPENDR, TIMER));
+    timers_assert = false; /* the guest moves it on */
+    assert_false(get_bit(GICD_ISPENDR, TIMER));
     set_bit(GICD_ISENABLER, TIMER);
     assert_int_equal(fake.vcpu[0].injections, 0);
-    assert_int_equal(fake.vcpu[0].vppi_acks, 1); /* the kernel reports it again if it still holds */
+    assert_int_equal(fake.vcpu[0].vppi_acks, 1); /* the kernel reports the next one */
 
     set_bit(GICD_ICENABLER, TIMER);
-    vgic_raise_ppi(0, TIMER);
-    set_bit(GICD_ICPENDR, TIMER);
+    timers_assert = true;
+    vgic_raise_timer(0);
+    set_bit(GICD_ICPENDR, TIMER); /* the timer still asserts it */
+    assert_int_equal(fake.vcpu[0].vppi_acks, 1);
+    set_bit(GICD_ISENABLER, TIMER);
+    assert_true(has(0, TIMER));
+    timers_assert = false;
+    set_bit(GICD_ICENABLER, TIMER); /* after it was moved on, while it waits */
+    assert_false(has(0, TIMER));
+    set_bit(GICD_ISENABLER, TIMER);
+    assert_false(has(0, TIMER));
     assert_int_equal(fake.vcpu[0].vppi_acks, 2);
+}
+
+/* One that has expired does not expire again before its interrupt has ended. */
+static void a_timer_that_is_handled_does_not_end_a_wait(void **state)
+{
+    (void)state;
+    start(1);
+    assert_false(vgic_timer_enabled(0));
+    set_bit(GICD_ISENABLER, TIMER);
+    assert_true(vgic_timer_enabled(0));
+    vgic_raise_timer(0);
+    assert_false(vgic_timer_enabled(0));
+    take(0, TIMER);
+    assert_false(vgic_timer_enabled(0));
+    eoi(0, TIMER);
+    assert_true(vgic_timer_enabled(0));
 }
 
 static void software_can_make_active(void **state)
@@ -772,7 +1062,7 @@ static void noise_is_survived(void **state)
                 fake_eoi(vcpu, index);
             }
             if (rand() % 16 == 0) {
-                vgic_raise_ppi(vcpu, TIMER);
+                vgic_raise_timer(vcpu);
             }
             no_duplicates(vcpu);
         }
@@ -791,13 +1081,21 @@ int main(void)
         cmocka_unit_test(an_interrupt_needs_all_its_switches),
         cmocka_unit_test(group_one_goes_out_as_such),
         cmocka_unit_test(level_comes_again_while_it_is_high),
+        cmocka_unit_test(what_is_not_to_come_any_more_is_taken_back),
+        cmocka_unit_test(what_software_made_pending_stays),
+        cmocka_unit_test(what_is_active_is_not_taken_back),
+        cmocka_unit_test(a_placeholder_is_of_the_group_that_is_not_enabled),
+        cmocka_unit_test(a_list_register_that_the_kernel_refuses_is_passed_over),
+        cmocka_unit_test(what_a_vcpu_has_seen_does_not_wake_it),
         cmocka_unit_test(level_cannot_be_cleared_by_hand),
         cmocka_unit_test(edge_is_remembered_once),
         cmocka_unit_test(edge_while_disabled_waits),
         cmocka_unit_test(the_urgent_ones_get_the_list_registers),
+        cmocka_unit_test(an_urgent_one_does_not_wait_for_those_that_are_active),
         cmocka_unit_test(a_more_urgent_one_takes_a_list_register_over),
         cmocka_unit_test(the_end_of_what_was_replaced_is_not_the_new_ones),
         cmocka_unit_test(the_end_of_what_has_replaced_is_known),
+        cmocka_unit_test(the_end_of_what_was_taken_back_is_not_the_new_ones),
         cmocka_unit_test(what_was_replaced_before_a_reset_does_not_matter),
         cmocka_unit_test(what_is_being_handled_is_not_taken_over),
         cmocka_unit_test(what_nobody_wants_makes_room),
@@ -806,12 +1104,15 @@ int main(void)
         cmocka_unit_test(a_parked_vcpu_is_woken_and_a_stopped_one_is_not),
         cmocka_unit_test(one_of_several_targets_gets_it),
         cmocka_unit_test(what_an_offline_vcpu_held_goes_to_another),
+        cmocka_unit_test(another_vcpu_gets_what_is_given_to_it),
         cmocka_unit_test(sgi_filters),
         cmocka_unit_test(an_sgi_of_two_senders_comes_twice),
+        cmocka_unit_test(an_sgi_waits_as_its_registers_say),
         cmocka_unit_test(sgi_pending_registers),
         cmocka_unit_test(private_registers_are_banked),
         cmocka_unit_test(timer_is_acknowledged_when_it_has_been_handled),
         cmocka_unit_test(timer_that_fired_while_disabled_is_asked_anew),
+        cmocka_unit_test(a_timer_that_is_handled_does_not_end_a_wait),
         cmocka_unit_test(software_can_make_active),
         cmocka_unit_test(maintenance_of_nothing_is_ignored),
         cmocka_unit_test(reset_leaves_list_registers_to_be_emptied),

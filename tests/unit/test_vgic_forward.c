@@ -21,6 +21,7 @@
 #include "lib/gicv3.h"
 #include "vmm/config.h"
 #include "vmm/vcpu.h"
+#include "vmm/timer.h"
 #include "vmm/vgic.h"
 
 #define LEVEL         96u
@@ -30,6 +31,12 @@
 #define OTHER         40u /* a virtual device's */
 
 /* The devices, and the kernel that masks an interrupt until it is acknowledged. */
+bool timer_asserted(uint8_t vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
 static struct hardware {
     bool line;    /* a level: it is asserted */
     bool pending; /* an edge: it has come while it was masked */
@@ -305,8 +312,7 @@ static void what_is_cleared_in_a_list_register_is_acknowledged_once(void **state
     set_bit(GICD_ICPENDR, EDGE);
     look();
     assert_false(hardware[1].masked);
-    end(0, EDGE); /* of what is no longer counted */
-    look();
+    assert_false(holds(0, EDGE));
     raise_edge();
     assert_true(holds(0, EDGE));
     end(0, EDGE);
@@ -385,12 +391,14 @@ static void what_is_replaced_is_acknowledged_at_its_own_end(void **state)
     write_register(0, GICD_IPRIORITYR + LEVEL, 1, 0xf0);
     raise_level(true);
     for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+        write_register(0, GICD_IPRIORITYR + OTHER + i, 1, 0x80 - 8 * i);
         set_bit(GICD_ISENABLER, OTHER + i);
         vgic_set_level(OTHER + i, true);
-        vgic_set_level(OTHER + i, false);
     }
     assert_false(holds(0, LEVEL));
-    for (uint32_t i = 0; i < VGIC_LIST_REGISTERS; i++) {
+    for (uint32_t i = VGIC_LIST_REGISTERS; i-- > 0;) {
+        fake_acknowledge(0, (unsigned)fake_find_lr(0, OTHER + i));
+        vgic_set_level(OTHER + i, false);
         end(0, OTHER + i);
         look();
         assert_true(hardware[0].masked);

@@ -372,7 +372,7 @@ static void list_registers_are_emptied_before_the_next_guest(void **state)
     vgic_set_level(SPI, true);
     fake_acknowledge(0, 0);
     fake_vm_smc(0, CPU_ON, 1, PC, 0);
-    vgic_raise_ppi(1, VGIC_VIRTUAL_TIMER);
+    vgic_raise_timer(1);
     fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
 
     /* Both run the program, each with its own list of what may be there. */
@@ -428,7 +428,7 @@ static void a_gicv3_guest_restarts(void **state)
     fake_vm_start_gicv3(12);
     fake_vm_smc(0, CPU_ON, 11, PC, 0);
     assert_true(fake.vcpu[11].running);
-    vgic_raise_ppi(11, VGIC_VIRTUAL_TIMER); /* not enabled */
+    vgic_raise_timer(11); /* not enabled */
     assert_false(vgic_pending(11));
     fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
     assert_int_equal(fake.vcpu[11].context.pc, FAKE_VM_RESET_GPA);
@@ -439,6 +439,14 @@ static void a_gicv3_guest_restarts(void **state)
     assert_false(fake.vcpu[11].running);
 }
 
+static void send_sgi(uint8_t from, uint8_t to)
+{
+    struct mmio_access access = {
+        .offset = GICD_SGIR, .width = 4, .write = true, .vcpu = from, .value = 1u << (16 + to)};
+
+    assert_true(vgic_v2_access(NULL, &access));
+}
+
 /* What a vCPU's list registers held when it went off is not there when it comes back. */
 static void a_vcpu_that_comes_back_is_offered_interrupts_then(void **state)
 {
@@ -446,12 +454,12 @@ static void a_vcpu_that_comes_back_is_offered_interrupts_then(void **state)
     fake_vm_start(2, false);
     enable_interrupts(2);
     fake_vm_smc(0, CPU_ON, 1, PC, 0);
-    vgic_raise_ppi(1, VGIC_VIRTUAL_TIMER);
+    vgic_raise_timer(1);
     fake_acknowledge(1, 0);
     fake_vm_smc(1, CPU_OFF, 0, 0, 0);
     fake_vm_smc(0, CPU_ON, 1, PC + 8, 0);
     assert_int_equal(fake.vcpu[1].context.pc, FAKE_VM_RESET_GPA);
-    vgic_raise_ppi(1, VGIC_VIRTUAL_TIMER); /* not while it runs our program */
+    send_sgi(0, 1); /* not while it runs our program */
     assert_int_equal(fake.vcpu[1].injections, 1);
     fake_eoi(1, 0);
     assert_int_equal(fake.vcpu[1].injections, 1);
