@@ -123,7 +123,10 @@ void vgic_set_level(uint32_t intid, bool asserted)
         return;
     }
     bank->line_level |= bit;
-    bank->pending_latch |= bank->edge & bit;
+    if (bank->edge & bit) {
+        vgic_lr_join(0, intid);
+        bank->pending_latch |= bit;
+    }
     vgic_lr_fill_spi(intid);
 }
 

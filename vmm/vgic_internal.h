@@ -150,6 +150,13 @@ void vgic_lr_return_spis(uint8_t vcpu);
  */
 void vgic_lr_take_back(uint8_t vcpu, uint32_t word, uint32_t bits);
 
+/*
+ * An edge of this interrupt comes, or an SGI is sent to this vCPU. If the same one waits in a list
+ * register, both become one: it is taken back, as above. It is left there if its vCPU may be running.
+ * That one may have taken it by now, and to stop another core for this would cost more.
+ */
+void vgic_lr_join(uint8_t vcpu, uint32_t intid);
+
 /* Fill the list registers of all vCPUs that see this bank as this vCPU does. */
 void vgic_lr_refill(uint8_t vcpu, uint32_t word);
 

@@ -234,6 +234,20 @@ void vgic_lr_take_back(uint8_t vcpu, uint32_t word, uint32_t bits)
     }
 }
 
+void vgic_lr_join(uint8_t vcpu, uint32_t intid)
+{
+    uint32_t word = intid / 32, bit = 1u << (intid % 32);
+
+    if (!(vgic_bank_of(vcpu, word)->in_lr & bit)) {
+        return;
+    }
+    for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
+        if ((word != 0 || v == vcpu) && !vcpu_may_run(v)) {
+            take_back_of(v, word, bit);
+        }
+    }
+}
+
 void vgic_lr_line_fell(uint32_t intid)
 {
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {

@@ -69,6 +69,7 @@ static void send_sgi(uint8_t vcpu, uint32_t value)
     }
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
         if (targets & (1u << v)) {
+            vgic_lr_join(v, sgi);
             set_senders(v, sgi, sgi_senders[v][sgi] | (uint8_t)(1u << vcpu));
             vgic_lr_fill(v);
         }

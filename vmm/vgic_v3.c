@@ -153,6 +153,7 @@ static void send_sgi(uint8_t vcpu, uint64_t value, bool any_group)
     }
     for (uint8_t v = 0; v < vgic.vcpu_count; v++) {
         if ((targets & (1u << v)) && (any_group || !is_group1(v, sgi))) {
+            vgic_lr_join(v, sgi);
             vgic_bank_of(v, 0)->pending_latch |= 1u << sgi;
             vgic_lr_fill(v);
         }

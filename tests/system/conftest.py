@@ -169,7 +169,7 @@ def make_guests(directory, *patterns):
 def guests():
     """Where the guests are, and systems that have them."""
     place = BUILD_DIR / "check" / "hostile"
-    make_guests(place, "hostile*.yaml", "leftover*.yaml")
+    make_guests(place, "hostile*.yaml", "leftover*.yaml", "gic_look.yaml")
     return place
 
 

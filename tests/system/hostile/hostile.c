@@ -28,17 +28,6 @@ static const char *step;
 
 /* ---- The machine ---- */
 
-static uint64_t hvc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
-{
-    register uint64_t x0 __asm__("x0") = function;
-    register uint64_t x1 __asm__("x1") = a;
-    register uint64_t x2 __asm__("x2") = b;
-    register uint64_t x3 __asm__("x3") = c;
-
-    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
-    return x0;
-}
-
 /* Called by start.S. An instruction that cannot be fetched was called; any other is passed over. */
 void on_abort(struct saved *saved)
 {
