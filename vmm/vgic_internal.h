@@ -38,11 +38,11 @@ struct vgic_bank {
 struct vgic_lr {
     uint16_t intid; /* VGIC_NONE: empty, or taken back */
     uint8_t priority;
-    uint8_t sender;      /* of an SGI of a GICv2: a vCPU */
-    bool latched;        /* pending for another reason than a level-sensitive line that is high */
-    bool stale;          /* the distributor no longer counts it: its end changes nothing there */
-    bool taken_back;     /* what was in it has been taken back, and the guest never sees the rest */
-    bool has_replaced;   /* something has been replaced or taken back, whose end may be on its way: */
+    uint8_t sender;    /* of an SGI of a GICv2: a vCPU */
+    bool latched;      /* pending for another reason than a level-sensitive line that is high */
+    bool stale;        /* the distributor no longer counts it: its end changes nothing there */
+    bool taken_back;   /* what was in it has been taken back, and the guest never sees the rest */
+    bool has_replaced; /* something has been replaced or taken back, whose end may be on its way: */
     uint32_t exit_count; /* the vCPU's then */
 };
 
@@ -152,8 +152,8 @@ void vgic_lr_take_back(uint8_t vcpu, uint32_t word, uint32_t bits);
 
 /*
  * An edge of this interrupt comes, or an SGI is sent to this vCPU. If the same one waits in a list
- * register, both become one: it is taken back, as above. It is left there if its vCPU may be running.
- * That one may have taken it by now, and to stop another core for this would cost more.
+ * register, both become one: it is taken back, as above. It is left there if its vCPU may be
+ * running. That one may have taken it by now, and to stop another core for this would cost more.
  */
 void vgic_lr_join(uint8_t vcpu, uint32_t intid);
 

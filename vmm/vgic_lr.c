@@ -300,8 +300,8 @@ static void record_replacement(uint8_t vcpu, uint32_t intid, uint32_t index)
 }
 
 /*
- * There is no list register for it. `intid` replaces the interrupt of the lowest priority, unless that
- * is as high as its own or active. The kernel does not always know that it is active. That
+ * There is no list register for it. `intid` replaces the interrupt of the lowest priority, unless
+ * that is as high as its own or active. The kernel does not always know that it is active. That
  * interrupt is then handled once too often, which does no harm.
  */
 static bool preempt(uint8_t vcpu, uint32_t intid)
@@ -360,7 +360,8 @@ static bool inject(uint8_t vcpu, uint32_t intid)
         (cpu->lr_count == VGIC_LIST_REGISTERS - 1 && !is_most_urgent(vcpu, intid))) {
         return preempt(vcpu, intid);
     }
-    /* One whose placeholder the guest has active, or the kernel takes it for active, is passed over. */
+    /* One whose placeholder the guest has active, or the kernel takes it for active, is passed
+     * over. */
     for (index = 0; index < VGIC_LIST_REGISTERS; index++) {
         if (cpu->lr[index].intid == VGIC_NONE && overwrite(vcpu, intid, index)) {
             record(vcpu, intid, index);

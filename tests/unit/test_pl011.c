@@ -22,8 +22,8 @@
 #include "lib/ring.h"
 #include "vmm/console_port.h"
 #include "vmm/pl011.h"
-#include "vmm/vcpu.h"
 #include "vmm/timer.h"
+#include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 #include "vmm/virtio/virtio.h"
 

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "vmm/config.h"
-#include "vmm/vcpu.h"
 #include "vmm/timer.h"
+#include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 
 #define GICD_ICPIDR2 0xfe8
@@ -493,7 +493,8 @@ static void the_urgent_ones_get_the_list_registers(void **state)
         vgic_set_level(40 + i, true);
     }
     write32(GICD_CTLR, 1);
-    for (uint32_t i = 0; i < 8; i++) { /* the last list register is kept for a yet more urgent one */
+    for (uint32_t i = 0; i < 8;
+         i++) { /* the last list register is kept for a yet more urgent one */
         assert_int_equal(has(0, 40 + i), i >= 5);
     }
     assert_int_equal(fake.vcpu[0].lr[fake_find_lr(0, 47)].priority, (0x80 - 56) >> 3);
@@ -554,8 +555,8 @@ static void a_more_urgent_one_takes_a_list_register_over(void **state)
 }
 
 /*
- * Four edges, each more urgent than the one before. SPI 40, the first, makes room for SPI 50, and the
- * next for SPI 51, while the vCPU runs.
+ * Four edges, each more urgent than the one before. SPI 40, the first, makes room for SPI 50, and
+ * the next for SPI 51, while the vCPU runs.
  */
 static void begin_replacing(void)
 {

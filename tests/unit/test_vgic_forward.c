@@ -20,8 +20,8 @@
 #include <cmocka.h>
 #include "lib/gicv3.h"
 #include "vmm/config.h"
-#include "vmm/vcpu.h"
 #include "vmm/timer.h"
+#include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 
 #define LEVEL         96u

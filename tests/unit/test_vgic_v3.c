@@ -19,8 +19,8 @@
 #include "lib/esr.h"
 #include "lib/gicv3.h"
 #include "vmm/config.h"
-#include "vmm/vcpu.h"
 #include "vmm/timer.h"
+#include "vmm/vcpu.h"
 #include "vmm/vgic.h"
 
 #define SPI   48u

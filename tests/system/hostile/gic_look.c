@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A guest that looks at its interrupt controller by its own eyes: what is pending and active, what it
- * is given, and when. It says each answer on its UART, and knows none that is right:
+ * A guest that looks at its interrupt controller by its own eyes: what is pending and active, what
+ * it is given, and when. It says each answer on its UART, and knows none that is right:
  *
  *     gic: TEST: ANSWERS
  *     gic: done
  *
- * So its lines can be compared with those on a machine without a hypervisor. Interrupts are masked in
- * PSTATE all the time: it takes them by hand. It runs with the MMU off.
+ * So its lines can be compared with those on a machine without a hypervisor. Interrupts are masked
+ * in PSTATE all the time: it takes them by hand. It runs with the MMU off.
  */
 
 #include "gic.h"
@@ -101,7 +101,8 @@ static void mask_by_priority(uint8_t priority)
 static void send_sgi(uint32_t sgi, uint32_t processor)
 {
     if (is_gicv3()) {
-        __asm__ volatile("msr s3_0_c12_c11_5, %0; isb" ::"r"((uint64_t)sgi << 24 | 1ul << processor));
+        __asm__ volatile(
+            "msr s3_0_c12_c11_5, %0; isb" ::"r"((uint64_t)sgi << 24 | 1ul << processor));
     } else {
         write32(GICD + 0xf00, 1u << (16 + processor) | sgi);
     }
