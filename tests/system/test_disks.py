@@ -18,7 +18,7 @@ import machine
 
 PLACE = conftest.BUILD_DIR / "check" / "disks"
 
-# MICROKIT_BOARD=zcu102 tries what is below on an SD card; QEMU keeps the errors of its file to itself, though.
+# MICROKIT_BOARD=zcu102 tries what is below on an SD card. There QEMU keeps its file's errors to itself.
 BOARD = os.environ.get("MICROKIT_BOARD") or conftest.BOARD
 
 # The boards whose disks are killed, and how often: a virtio disk, and an SD card past the caches. What
