@@ -71,7 +71,8 @@ static void emit_inputs(const struct layout *layout, struct buffer *out)
     }
     buffer_print(out, "\nSYSTEM_INPUTS :=");
     for (size_t i = 0; i < system->images.count; i++) {
-        buffer_print(out, " %s", system->images.items[i]->link);
+        const struct image *image = system->images.items[i];
+        buffer_print(out, " %s", image->source != NULL ? image->source : image->link);
     }
     buffer_print(out, "\nVMS :=");
     for (size_t i = 0; i < system->vms.count; i++) {

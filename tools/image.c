@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "diagnostics.h"
 #include "initramfs.h"
+#include "kernel_file.h"
 #include "lib/arm64_image.h"
 
 const char *find_file(const struct system *system, const char *name)
@@ -94,13 +95,6 @@ static const char *check_kernel(const struct board *board, const unsigned char *
                               4) == 0) {
         return "an ELF file, not an arm64 Image: use arch/arm64/boot/Image of the kernel's build";
     }
-    if (length >= 8 && memcmp(head, "MZ\0\0zimg", 8) == 0) {
-        return "a compressed EFI image: unpack it to the arm64 Image inside";
-    }
-    const char *compression = compression_of(head, length);
-    if (compression != NULL) {
-        return memory_format("compressed with %s: unpack it to an arm64 Image", compression);
-    }
     if (length < sizeof(header)) {
         return "too short for an arm64 Image";
     }
@@ -120,6 +114,20 @@ static const char *check_kernel(const struct board *board, const unsigned char *
     image->memory_size = memory_size > image->size ? memory_size : image->size;
     image->linux_version = linux_version(head, length);
     return check_granule(board, le64toh(header.flags) & ARM64_IMAGE_FLAGS_PAGE_SIZE);
+}
+
+/* Check a kernel, unpacked if it is compressed. */
+static const char *unpack_kernel(const struct board *board, const unsigned char *bytes,
+                                 struct image *image)
+{
+    const char *wrong = kernel_unpack(bytes, image->size, &image->bytes);
+
+    if (wrong != NULL || image->bytes.length == 0) {
+        return wrong != NULL ? wrong : check_kernel(board, bytes, image->size, image);
+    }
+    image->size = image->bytes.length;
+    image->source = link_name("packed-kernel", image->path);
+    return check_kernel(board, (const unsigned char *)image->bytes.bytes, image->size, image);
 }
 
 static const char *check_archive(const unsigned char *bytes, size_t size, struct image *image)
@@ -147,14 +155,15 @@ static const char *inspect(const struct board *board, struct image *image)
                                         : "an empty file";
     }
     image->size = (uint64_t)status.st_size;
-    unsigned char *bytes = mmap(NULL, image->size, PROT_READ, MAP_PRIVATE, file, 0);
+    size_t mapped = image->size; /* `size` becomes that of the unpacked kernel */
+    unsigned char *bytes = mmap(NULL, mapped, PROT_READ, MAP_PRIVATE, file, 0);
     close(file);
     if (bytes == MAP_FAILED) {
         return strerror(errno);
     }
-    const char *wrong = image->is_kernel ? check_kernel(board, bytes, image->size, image)
+    const char *wrong = image->is_kernel ? unpack_kernel(board, bytes, image)
                                          : check_archive(bytes, image->size, image);
-    munmap(bytes, image->size);
+    munmap(bytes, mapped);
     return wrong;
 }
 

@@ -94,7 +94,11 @@ static int finish(int status)
 static void emit_links(const struct system *system)
 {
     for (size_t i = 0; i < system->images.count; i++) {
-        output_link(system->images.items[i]->link, system->images.items[i]->path);
+        const struct image *image = system->images.items[i];
+        if (image->source != NULL) {
+            buffer_add(output_file(image->link), image->bytes.bytes, image->bytes.length);
+        }
+        output_link(image->source != NULL ? image->source : image->link, image->path);
     }
     if (system->disk.is_given) {
         output_link(system->disk.link, system->disk.target);

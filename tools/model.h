@@ -4,6 +4,7 @@
 /* What the user described, before any of it has an address: board, VMs, interfaces, switches. */
 
 #include "block/config.h"
+#include "buffer.h"
 #include "console/config.h"
 #include "memory.h"
 #include "schema.h"
@@ -294,9 +295,11 @@ struct image {
     const char *path; /* where it was found; absolute */
     const char *link; /* what it is called in the output directory */
     uint64_t size;
-    bool is_kernel;            /* then it is an arm64 Image with: */
-    uint64_t text_offset;      /* bytes from a 2 MiB boundary */
-    uint64_t memory_size;      /* bytes from its first byte that it needs, .bss included */
+    bool is_kernel;       /* then it is an arm64 Image with: */
+    uint64_t text_offset; /* bytes from a 2 MiB boundary */
+    uint64_t memory_size; /* bytes from its first byte that it needs, .bss included */
+    struct buffer bytes;  /* what is in the output directory in its place; empty: a link to it, */
+    const char *source;   /* otherwise the link's name is this; NULL: `link` */
     const char *linux_version; /* NULL: it is no Linux */
     /* Otherwise it is an initramfs: */
     uint64_t unpacked; /* bytes, as far as can be seen; no less than `size` if it is compressed */

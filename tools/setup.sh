@@ -103,6 +103,8 @@ build|header|libxml2/libxml/parser.h|libxml2-dev|libxml2-devel|libxml2
 build|header|libelf.h|libelf-dev|elfutils-libelf-devel|libelf
 build|header|libfdt.h|libfdt-dev|libfdt-devel|dtc
 build|header|yaml.h|libyaml-dev|libyaml-devel|libyaml
+build|header|zlib.h|zlib1g-dev|zlib-devel|zlib
+build|header|lzma.h|liblzma-dev|xz-devel|xz
 build|qemu|qemu-system-aarch64|qemu-system-arm|qemu-system-aarch64|qemu-system-aarch64
 build|program|python3|python3|python3|python
 build|python_module|pexpect|python3-pexpect|python3-pexpect|python-pexpect

@@ -18,6 +18,11 @@ def image(size=1 << 20, image_size=32 << 20, text_offset=0, magic=0x644D5241, fl
     return (head + bytes(24) + struct.pack("<II", magic, 0)).ljust(size, b"\0")
 
 
+def zboot(packed):
+    """An Image that unpacks itself under UEFI (Linux, drivers/firmware/efi/libstub/zboot-header.S)."""
+    return struct.pack("<8sII", b"MZ\0\0zimg", 128, len(packed)).ljust(128, b"\0") + packed + b"the rest"
+
+
 def partitioned(directory, *names, damaged=False):
     """A disk image of 16 MiB with partitions of 1 MiB each (UEFI 2.10, 5.3), without the copy."""
     blocks, first = 32768, 2048

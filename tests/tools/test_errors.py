@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, image, partitioned
+from conftest import ROOT, image, partitioned, zboot
 
 CASES = {
     "not YAML": ("vms: [a, b\n", ["sys.yaml:2: not YAML: did not find expected ',' or ']' while "
@@ -565,11 +565,23 @@ KERNELS = {
     "empty": (b"", "an empty file, not an arm64 Image"),
     "magic": (image(magic=0), "not an arm64 Image (no 'ARM\\x64' at byte 56): name a raw kernel "
               "Image for arm64"),
-    "gzip": (b"\x1f\x8b\x08" + bytes(100), "compressed with gzip: unpack it to an arm64 Image"),
     "ELF": (b"\x7fELF" + bytes(100), "an ELF file, not an arm64 Image: use arch/arm64/boot/Image of "
             "the kernel's build"),
-    "EFI": (b"MZ\0\0zimg" + bytes(100), "a compressed EFI image: unpack it to the arm64 Image "
-            "inside"),
+    "cut gzip": (gzip.compress(image())[:-9], "compressed with gzip, and damaged or cut short"),
+    "bad gzip": (gzip.compress(image())[:-8] + bytes(8), "compressed with gzip, and damaged or cut short"),
+    "no gzip": (b"\x1f\x8b\x08" + bytes(100), "compressed with gzip, and damaged or cut short"),
+    "cut xz": (lzma.compress(image())[:-9], "compressed with xz, and damaged or cut short"),
+    "cut lzma": (lzma.compress(image(), lzma.FORMAT_ALONE)[:-9],
+                 "compressed with lzma, and damaged or cut short"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "compressed with zstd: unpack it to an arm64 Image"),
+    "text in gzip": (gzip.compress(b"hello"), "too short for an arm64 Image"),
+    "bomb": (gzip.compress(bytes(300 << 20), 1), "unpacked more than 256 MiB: no kernel is so large"),
+    "cut EFI": (zboot(gzip.compress(image()))[:100], "a compressed EFI image that is cut short"),
+    "bad EFI": (zboot(b"hello" + bytes(100)), "a compressed EFI image, compressed in a way that is not "
+                "known: unpack it to the arm64 Image inside"),
+    "EFI beyond": (b"MZ\0\0zimg" + b"\xff" * 8 + bytes(100), "a compressed EFI image that is cut short"),
+    "EFI damaged": (zboot(gzip.compress(image())[:-8] + bytes(8)),
+                    "compressed with gzip, and damaged or cut short"),
     "big endian": (image(flags=1), "a big-endian kernel: use a little-endian one"),
     "size": (image(image_size=1 << 63), "not an arm64 Image (its header's sizes are impossible)"),
     "offset": (image(text_offset=1 << 40), "not an arm64 Image (its header's sizes are "

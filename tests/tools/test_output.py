@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What comes out: the .system file, configurations, device trees, the rest; and when it changes."""
 
+import gzip
 import json
+import lzma
 import os
 import re
 import subprocess
@@ -10,7 +12,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from conftest import ROOT, image, partitioned
+from conftest import ROOT, image, partitioned, zboot
 
 DEMO = ROOT / "systems" / "virtio_demo.yaml"
 SYSTEMS = sorted((ROOT / "systems").glob("*.yaml"))
@@ -483,6 +485,38 @@ def test_disk_on_an_sd_card(generate):
         assert result.errors == []
         assert ".no_protect_switch = true" in result.read("config/block_driver.c")
         assert summary_of(result)["disk"]["size"] == (255 + 75) << 20  # which nothing emulates
+
+
+@pytest.mark.parametrize("pack", [
+    gzip.compress, lzma.compress, lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    lambda data: gzip.compress(data) + b"what a loader ignores", lambda data: zboot(gzip.compress(data)),
+    lambda data: zboot(lzma.compress(data)),
+], ids=["gzip", "xz", "lzma", "gzip_tail", "zboot", "zboot_xz"])
+@pytest.mark.parametrize("prefill", [(), ("--prefill",)], ids=["embedded", "prefill"])
+def test_kernels_are_unpacked(generate, pack, prefill):
+    """As distributions have them; what the board's image is made of is the Image in any case."""
+    plain = image(image_size=20 << 20)
+    (generate.directory / "k").write_bytes(pack(plain))
+    result = generate("vms: {a: {kernel: k}, b: {kernel: ./k}}\n", *prefill)
+    assert result.errors == []
+    kernel = next(result.output.glob("kernel-*"))
+    packed = next(result.output.glob("packed-kernel-*"))
+    assert not kernel.is_symlink() and kernel.read_bytes() == plain
+    assert packed.resolve() == (generate.directory / "k").resolve()
+    fragment = result.read("system.mk")
+    assert f"SYSTEM_INPUTS := {packed.name}" in fragment
+    assert kernel.name in fragment.replace(packed.name, "")
+
+
+def test_kernel_that_was_compressed(generate):
+    """The same name, first for the one and then for the other."""
+    for data in (gzip.compress(image()), image(size=2 << 20), gzip.compress(image())):
+        (generate.directory / "k").write_bytes(data)
+        result = generate("vms: {a: {kernel: k}}\n")
+        assert result.errors == []
+        plain = data if data[0] != 0x1f else image()
+        assert next(result.output.glob("kernel-*")).read_bytes() == plain
+        assert (generate.directory / "k").read_bytes() == data, "the user's file stays as it is"
 
 
 def test_search(generate):
