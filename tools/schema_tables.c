@@ -267,8 +267,8 @@ static const struct schema_key vm_keys[] = {
      .kind = VALUE_PATH,
      .offset = AT(vm, kernel),
      .derived = "the distribution's",
-     .purpose = "An arm64 `Image`, maybe compressed (gzip, xz, lzma, EFI zboot). A relative path "
-                "starts at the system file's directory."},
+     .purpose = "An arm64 `Image`, maybe compressed (gzip, xz, lzma, zstd, EFI zboot). A relative "
+                "path starts at the system file's directory."},
     {.name = "initramfs",
      .kind = VALUE_PATH,
      .offset = AT(vm, initramfs),

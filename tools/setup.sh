@@ -105,6 +105,7 @@ build|header|libfdt.h|libfdt-dev|libfdt-devel|dtc
 build|header|yaml.h|libyaml-dev|libyaml-devel|libyaml
 build|header|zlib.h|zlib1g-dev|zlib-devel|zlib
 build|header|lzma.h|liblzma-dev|xz-devel|xz
+build|header|zstd.h|libzstd-dev|libzstd-devel|zstd
 build|qemu|qemu-system-aarch64|qemu-system-arm|qemu-system-aarch64|qemu-system-aarch64
 build|program|python3|python3|python3|python
 build|python_module|pexpect|python3-pexpect|python3-pexpect|python-pexpect

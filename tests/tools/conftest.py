@@ -18,6 +18,11 @@ def image(size=1 << 20, image_size=32 << 20, text_offset=0, magic=0x644D5241, fl
     return (head + bytes(24) + struct.pack("<II", magic, 0)).ljust(size, b"\0")
 
 
+def zstd(data):
+    """What its own program makes of it, with a checksum at the end."""
+    return subprocess.run(["zstd", "-1cq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
 def zboot(packed):
     """An Image that unpacks itself under UEFI (Linux, drivers/firmware/efi/libstub/zboot-header.S)."""
     return struct.pack("<8sII", b"MZ\0\0zimg", 128, len(packed)).ljust(128, b"\0") + packed + b"the rest"

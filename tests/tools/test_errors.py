@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, image, partitioned, zboot
+from conftest import ROOT, image, partitioned, zboot, zstd
 
 CASES = {
     "not YAML": ("vms: [a, b\n", ["sys.yaml:2: not YAML: did not find expected ',' or ']' while "
@@ -573,7 +573,12 @@ KERNELS = {
     "cut xz": (lzma.compress(image())[:-9], "compressed with xz, and damaged or cut short"),
     "cut lzma": (lzma.compress(image(), lzma.FORMAT_ALONE)[:-9],
                  "compressed with lzma, and damaged or cut short"),
-    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "compressed with zstd: unpack it to an arm64 Image"),
+    "lz4": (b"\x02\x21\x4c\x18" + bytes(100), "compressed with lz4: unpack it to an arm64 Image"),
+    "no zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "compressed with zstd, and damaged or cut short"),
+    "cut zstd": (zstd(image())[:-9], "compressed with zstd, and damaged or cut short"),
+    "bad zstd": (zstd(image())[:-4] + bytes(4), "compressed with zstd, and damaged or cut short"),
+    "second zstd": (zstd(image()) + zstd(image())[:-9], "compressed with zstd, and damaged or cut short"),
+    "zstd bomb": (zstd(bytes(300 << 20)), "unpacked more than 256 MiB: no kernel is so large"),
     "text in gzip": (gzip.compress(b"hello"), "too short for an arm64 Image"),
     "bomb": (gzip.compress(bytes(300 << 20), 1), "unpacked more than 256 MiB: no kernel is so large"),
     "cut EFI": (zboot(gzip.compress(image()))[:100], "a compressed EFI image that is cut short"),
