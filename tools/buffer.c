@@ -46,6 +46,14 @@ void buffer_add(struct buffer *buffer, const void *bytes, size_t length)
     buffer->bytes[buffer->length] = '\0';
 }
 
+void buffer_add_zeros(struct buffer *buffer, size_t length)
+{
+    reserve(buffer, length);
+    memset(buffer->bytes + buffer->length, 0, length);
+    buffer->length += length;
+    buffer->bytes[buffer->length] = '\0';
+}
+
 void buffer_print(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments;

@@ -13,6 +13,7 @@ struct buffer {
 };
 
 void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_add_zeros(struct buffer *buffer, size_t length);
 void buffer_print(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -45,6 +45,34 @@ static void check_vcpus(const struct system *system)
     }
 }
 
+/* The same of a kernel that belongs to one place. */
+static void check_placed_fits(const struct system *system, const struct vm *vm)
+{
+    const struct image *kernel = vm->kernel;
+    const struct setting *setting =
+        vm->settings.load.line != 0 ? &vm->settings.load : &vm->settings.kernel;
+    uint64_t ram = layout_ram_gpa(system, vm);
+    uint64_t memory = vm->settings.memory.number;
+    struct guest_places places;
+
+    if (kernel->address < ram || kernel->memory_size > memory ||
+        kernel->address - ram > memory - kernel->memory_size) {
+        error_at(system->path, setting_line(setting, vm->line), vm->where,
+                 "kernel '%s': belongs at 0x%" PRIx64 " to 0x%" PRIx64
+                 ", and the machine's memory is at 0x%" PRIx64 " to 0x%" PRIx64 ": %s",
+                 vm->settings.kernel.text, kernel->address, kernel->address + kernel->memory_size,
+                 ram, ram + memory,
+                 kernel->load != 0 ? "load it there, or give the machine more"
+                                   : "link it for there, or give the machine more");
+    } else if (!layout_guest(system, vm, &places)) {
+        error_at(system->path, setting_line(&vm->settings.memory, vm->line), vm->where,
+                 "memory %s: too little for its kernel (%s), and beside it the device tree (2 MiB) "
+                 "and the initramfs (%s)",
+                 memory_text(vm), layout_mebibytes(kernel->memory_size),
+                 layout_mebibytes(vm->initramfs == NULL ? 0 : vm->initramfs->size));
+    }
+}
+
 /* Whether kernel, initramfs and device tree fit into the machine's own memory. */
 static void check_vm_fits(const struct system *system, const struct vm *vm)
 {
@@ -52,6 +80,10 @@ static void check_vm_fits(const struct system *system, const struct vm *vm)
 
     if (vm->kernel == NULL || vm->kernel->memory_size == 0 || vm->copy != 0) {
         return; /* reported already */
+    }
+    if (vm->kernel->is_placed) {
+        check_placed_fits(system, vm);
+        return;
     }
     uint64_t need = guest_memory_needed(vm);
     if (memory < need) {

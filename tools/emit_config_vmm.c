@@ -23,6 +23,18 @@ static void emit_image(const char *field, const char *symbol, const struct guest
                  place->gpa);
 }
 
+static void emit_images(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
+{
+    emit_image("kernel", "embedded_kernel", &place->kernel, out);
+    if (vm->kernel->is_placed) {
+        buffer_print(out,
+                     "    .entry = 0x%" PRIx64 ",\n"
+                     "    .kernel_memory = 0x%" PRIx64 ",\n",
+                     vm->kernel->entry, vm->kernel->memory_size);
+    }
+    emit_image("initrd", "embedded_initramfs", &place->initramfs, out);
+}
+
 static void emit_vm_console(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
 {
     const struct link *link = &place->console;
@@ -159,8 +171,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  place->has_others ? "true" : "false", place->ram, place->ram_gpa,
                  vm->settings.memory.number,
                  vm->slice_count == 0 ? 0 : layout->system->board.settings.region_max.number);
-    emit_image("kernel", "embedded_kernel", &place->kernel, out);
-    emit_image("initrd", "embedded_initramfs", &place->initramfs, out);
+    emit_images(vm, place, out);
     buffer_print(out,
                  "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
                  "    .seed_offset = 0x%zx,\n"

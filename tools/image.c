@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include "diagnostics.h"
 #include "initramfs.h"
+#include "kernel_elf.h"
 #include "kernel_file.h"
 #include "lib/arm64_image.h"
 
@@ -89,18 +91,13 @@ static const char *check_kernel(const struct board *board, const unsigned char *
 {
     struct arm64_image_header header;
 
-    if (length >= 4 && memcmp(head,
-                              "\x7f"
-                              "ELF",
-                              4) == 0) {
-        return "an ELF file, not an arm64 Image: use arch/arm64/boot/Image of the kernel's build";
-    }
     if (length < sizeof(header)) {
         return "too short for an arm64 Image";
     }
     memcpy(&header, head, sizeof(header));
     if (le32toh(header.magic) != ARM64_IMAGE_MAGIC) {
-        return "not an arm64 Image (no 'ARM\\x64' at byte 56): name a raw kernel Image for arm64";
+        return "not an arm64 Image (no 'ARM\\x64' at byte 56): name one, or an ELF file, or say "
+               "where it belongs (load: ADDRESS) if it is a flat binary";
     }
     if (le64toh(header.flags) & ARM64_IMAGE_FLAG_BIG_ENDIAN) {
         return "a big-endian kernel: use a little-endian one";
@@ -116,18 +113,62 @@ static const char *check_kernel(const struct board *board, const unsigned char *
     return check_granule(board, le64toh(header.flags) & ARM64_IMAGE_FLAGS_PAGE_SIZE);
 }
 
-/* Check a kernel, unpacked if it is compressed. */
-static const char *unpack_kernel(const struct board *board, const unsigned char *bytes,
-                                 struct image *image)
+/* A flat binary may have an Image's header, which says how much memory it needs. */
+static void measure_binary(const unsigned char *bytes, struct image *image)
+{
+    struct arm64_image_header header = {0};
+    uint64_t size = image->size;
+
+    memcpy(&header, bytes, size < sizeof(header) ? size : sizeof(header));
+    uint64_t memory_size =
+        le32toh(header.magic) == ARM64_IMAGE_MAGIC ? le64toh(header.image_size) : 0;
+    image->entry = image->address;
+    image->memory_size = memory_size > size ? memory_size : size;
+}
+
+/* The addresses of a vmlinux are virtual: what it holds is an Image. */
+static bool is_virtual(uint64_t address)
+{
+    return address >> 48 != 0;
+}
+
+static const char *read_elf(const unsigned char *bytes, size_t size, struct image *image)
+{
+    struct buffer flat = {0};
+
+    if (image->is_placed) {
+        return "an ELF file, which says itself where it belongs: leave out 'load'";
+    }
+    const char *wrong = kernel_flatten(bytes, size, image, &flat);
+    image->is_placed = !is_virtual(image->address);
+    image->bytes = flat;
+    return wrong;
+}
+
+/* Check a kernel. If it is compressed or an ELF file, image->bytes takes its place. */
+static const char *read_kernel(const struct board *board, const unsigned char *bytes,
+                               struct image *image)
 {
     const char *wrong = kernel_unpack(bytes, image->size, &image->bytes);
 
-    if (wrong != NULL || image->bytes.length == 0) {
-        return wrong != NULL ? wrong : check_kernel(board, bytes, image->size, image);
+    if (wrong == NULL && image->bytes.length != 0) {
+        bytes = (const unsigned char *)image->bytes.bytes;
+        image->size = image->bytes.length;
     }
-    image->size = image->bytes.length;
-    image->source = link_name("packed-kernel", image->path);
-    return check_kernel(board, (const unsigned char *)image->bytes.bytes, image->size, image);
+    if (wrong == NULL && is_elf(bytes, image->size)) {
+        wrong = read_elf(bytes, image->size, image);
+        bytes = (const unsigned char *)image->bytes.bytes;
+        image->size = image->bytes.length;
+    } else if (wrong == NULL && image->is_placed) {
+        measure_binary(bytes, image);
+    }
+    if (wrong != NULL) {
+        return wrong;
+    }
+    if (image->bytes.length != 0) {
+        image->source = memory_format("packed-%s", image->link);
+    }
+    return image->is_placed ? NULL : check_kernel(board, bytes, image->size, image);
 }
 
 static const char *check_archive(const unsigned char *bytes, size_t size, struct image *image)
@@ -161,38 +202,49 @@ static const char *inspect(const struct board *board, struct image *image)
     if (bytes == MAP_FAILED) {
         return strerror(errno);
     }
-    const char *wrong = image->is_kernel ? unpack_kernel(board, bytes, image)
+    const char *wrong = image->is_kernel ? read_kernel(board, bytes, image)
                                          : check_archive(bytes, image->size, image);
     munmap(bytes, mapped);
     return wrong;
 }
 
-/* An unusable image is kept, too, so that it is reported once. */
-static struct image *use_image(struct system *system, const char *path, bool is_kernel, int line,
-                               const char *where)
+/* What it is called in the output directory. One file may be two kernels, in two places. */
+static const char *name_of(const char *kind, const char *path, uint64_t load)
 {
+    return link_name(load == 0 ? kind : memory_format("%s-%" PRIx64, kind, load), path);
+}
+
+/* `load` is for a kernel that is a flat binary; otherwise 0. An unusable image is kept, too, so
+ * that it is reported once. */
+static struct image *use_image(struct system *system, const char *path, bool is_kernel,
+                               uint64_t load, int line, const char *where)
+{
+    const char *kind = is_kernel ? "kernel" : "initramfs";
     char *absolute = realpath(path, NULL);
     const char *name = absolute == NULL ? path : memory_copy(absolute, strlen(absolute));
     free(absolute);
 
     for (size_t i = 0; i < system->images.count; i++) {
         struct image *image = system->images.items[i];
-        if (strcmp(image->path, name) == 0 && image->is_kernel == is_kernel) {
+        if (strcmp(image->path, name) == 0 && image->is_kernel == is_kernel &&
+            image->load == load) {
             return image;
         }
     }
     struct image *image = memory_new(sizeof(*image));
     image->path = name;
-    image->link = link_name(is_kernel ? "kernel" : "initramfs", name);
+    image->link = name_of(kind, name, load);
     image->is_kernel = is_kernel;
+    image->load = load;
+    image->is_placed = load != 0;
+    image->address = load;
     *list_add(&system->images) = image;
     const char *wrong = inspect(&system->board, image);
     if (wrong != NULL) {
-        const char *what = is_kernel ? "kernel" : "initramfs";
         if (line == 0) { /* from the command line */
-            error_at(path, 0, "", "%s: %s", what, wrong);
+            error_at(path, 0, "", "%s: %s", kind, wrong);
         } else {
-            error_at(system->path, line, where, "%s '%s': %s", what, path, wrong);
+            error_at(system->path, line, where, "%s '%s': %s", kind, path, wrong);
         }
     }
     return image;
@@ -209,7 +261,17 @@ static struct image *named_image(struct system *system, const struct vm *vm,
                  is_kernel ? "kernel" : "initramfs", setting->text);
         return NULL;
     }
-    return use_image(system, path, is_kernel, setting->line, vm->where);
+    uint64_t load = is_kernel ? vm->settings.load.number : 0;
+    if (is_kernel && vm->settings.load.is_wrong) {
+        return NULL;
+    }
+    return use_image(system, path, is_kernel, load, setting->line, vm->where);
+}
+
+/* It wants no initramfs that it has not been given by name. */
+static bool is_no_linux(const struct image *kernel)
+{
+    return kernel != NULL && kernel->is_placed;
 }
 
 static void find_vm_images(struct system *system, struct vm *vm)
@@ -220,7 +282,7 @@ static void find_vm_images(struct system *system, struct vm *vm)
     if (settings->kernel.line != 0) {
         vm->kernel = named_image(system, vm, &settings->kernel, true);
     } else if (options->kernel != NULL) {
-        vm->kernel = use_image(system, options->kernel, true, 0, "");
+        vm->kernel = use_image(system, options->kernel, true, 0, 0, "");
     } else {
         error_at(system->path, vm->line, vm->where,
                  "no kernel: name one with 'kernel: FILE', or give braid-gen --kernel");
@@ -229,8 +291,13 @@ static void find_vm_images(struct system *system, struct vm *vm)
         if (strcmp(settings->initramfs.text, "none") != 0) {
             vm->initramfs = named_image(system, vm, &settings->initramfs, false);
         }
-    } else if (settings->kernel.line == 0 && options->initrd != NULL) {
-        vm->initramfs = use_image(system, options->initrd, false, 0, "");
+    } else if (settings->kernel.line == 0 && options->initrd != NULL && !is_no_linux(vm->kernel)) {
+        vm->initramfs = use_image(system, options->initrd, false, 0, 0, "");
+    }
+    if (settings->load.line != 0 && settings->kernel.line == 0) {
+        error_at(system->path, settings->load.line, vm->where,
+                 "load: the distribution's kernel has its own place: name the file that belongs "
+                 "there with 'kernel: FILE'");
     }
 }
 

@@ -231,7 +231,17 @@ size_t layout_turn_count(const struct system *system);
 /* Lay out a system. No error must have been found in it. */
 struct layout *layout_make(const struct system *system);
 
-/* The least memory that holds a VM's kernel, initramfs and device tree. */
+/* Where a machine's files are in its RAM, guest-physical. */
+struct guest_places {
+    uint64_t kernel;
+    uint64_t initramfs;
+    uint64_t dtb; /* it has 2 MiB, and begins at a multiple of that */
+};
+
+/* False: initramfs and device tree find no room beside the kernel. */
+bool layout_guest(const struct system *system, const struct vm *vm, struct guest_places *places);
+
+/* The least memory that holds a VM's kernel, an Image, initramfs and device tree. */
 uint64_t guest_memory_needed(const struct vm *vm);
 
 /*

@@ -7,16 +7,46 @@
 #include "layout_parts.h"
 #include "lib/vhost.h"
 
-/* A guest's RAM holds, from its start: nothing, kernel, free memory, initramfs, device tree. */
+static uint64_t initramfs_size(const struct vm *vm)
+{
+    return vm->initramfs == NULL ? 0 : vm->initramfs->size;
+}
 
-uint64_t kernel_offset(const struct vm *vm)
+static uint64_t kernel_offset(const struct vm *vm)
 {
     return LARGE_PAGE + vm->kernel->text_offset;
 }
 
-uint64_t initramfs_size(const struct vm *vm)
+/* The highest place of `size` bytes below `end` that is beside the kernel. False: there is none. */
+static bool place_beside(const struct vm *vm, uint64_t ram, uint64_t end, uint64_t size,
+                         const struct guest_places *places, uint64_t *place)
 {
-    return vm->initramfs == NULL ? 0 : vm->initramfs->size;
+    for (unsigned i = 0; i < 2; i++) {
+        if (end < ram || end - ram < size) {
+            return false;
+        }
+        *place = end - size;
+        if (*place >= places->kernel + vm->kernel->memory_size || end <= places->kernel) {
+            return true;
+        }
+        end = places->kernel & ~(LARGE_PAGE - 1);
+    }
+    return false;
+}
+
+/*
+ * A guest's RAM holds, from its start: nothing, an Image, free memory, initramfs, device tree.
+ * Another kernel is where it belongs, and initramfs and device tree as high as there is room.
+ */
+bool layout_guest(const struct system *system, const struct vm *vm, struct guest_places *places)
+{
+    uint64_t ram = layout_ram_gpa(system, vm);
+    uint64_t end = ram + vm->settings.memory.number;
+
+    places->kernel = vm->kernel->is_placed ? vm->kernel->address : ram + kernel_offset(vm);
+    return place_beside(vm, ram, end, LARGE_PAGE, places, &places->dtb) &&
+           place_beside(vm, ram, places->dtb, round_up(initramfs_size(vm), PAGE), places,
+                        &places->initramfs);
 }
 
 /*

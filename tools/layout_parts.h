@@ -108,10 +108,6 @@ void add_data_region(struct layout *layout, const struct region *region);
 
 /* ---- The parts of a layout ---- */
 
-/* Where a machine's kernel begins in its RAM, in bytes, and the size of its initramfs; 0: none. */
-uint64_t kernel_offset(const struct vm *vm);
-uint64_t initramfs_size(const struct vm *vm);
-
 /* The board's memory that the system needs, in bytes. */
 uint64_t layout_memory_needed(const struct system *system);
 

@@ -95,13 +95,14 @@ static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layou
                            const struct vm *vm)
 {
     uint64_t vaddr = PD_IMAGES;
-    uint64_t ram_end = place->ram_gpa + vm->settings.memory.number;
+    struct guest_places places;
 
     lay_out_image(layout, pd, &place->kernel, vm->kernel, &vaddr);
     lay_out_image(layout, pd, &place->initramfs, vm->initramfs, &vaddr);
-    place->kernel.gpa = place->ram_gpa + kernel_offset(vm);
-    place->dtb_gpa = ram_end - LARGE_PAGE;
-    place->initramfs.gpa = place->dtb_gpa - round_up(initramfs_size(vm), PAGE);
+    layout_guest(layout->system, vm, &places); /* check.c has seen that there is room */
+    place->kernel.gpa = places.kernel;
+    place->dtb_gpa = places.dtb;
+    place->initramfs.gpa = places.initramfs;
 }
 
 /* A page of registers that the monitor writes and the guest reads. */

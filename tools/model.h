@@ -187,6 +187,7 @@ struct vm_settings {
     struct setting vcpus;
     struct setting cpu;
     struct setting kernel;
+    struct setting load;
     struct setting initramfs;
     struct setting cmdline;
     struct setting bootargs;
@@ -295,8 +296,12 @@ struct image {
     const char *path; /* where it was found; absolute */
     const char *link; /* what it is called in the output directory */
     uint64_t size;
-    bool is_kernel;       /* then it is an arm64 Image with: */
-    uint64_t text_offset; /* bytes from a 2 MiB boundary */
+    bool is_kernel;       /* then: */
+    uint64_t load;        /* where the system file says that it belongs; 0: it does not say */
+    bool is_placed;       /* it is no arm64 Image, and belongs to one place, guest-physical: */
+    uint64_t address;     /* of its first byte, */
+    uint64_t entry;       /* of its first instruction */
+    uint64_t text_offset; /* an Image's: bytes from a 2 MiB boundary */
     uint64_t memory_size; /* bytes from its first byte that it needs, .bss included */
     struct buffer bytes;  /* what is in the output directory in its place; empty: a link to it, */
     const char *source;   /* otherwise the link's name is this; NULL: `link` */

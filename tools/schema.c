@@ -73,6 +73,7 @@ bool schema_read_value(const struct schema_key *key, const char *file, const cha
     }
     if (wrong != NULL) {
         error_at(file, yaml_line(node), where, "%s '%.80s': %s", label, text, wrong);
+        setting->is_wrong = true;
         return false;
     }
     *setting = read;

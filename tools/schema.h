@@ -16,6 +16,7 @@ struct setting {
     uint64_t number;   /* what it means, for the kinds that mean a number */
     yaml_node_t *node; /* VALUE_NODE */
     int line;          /* where it was set; 0: it was not, and this is the default */
+    bool is_wrong;     /* what the file says is not what it must be, and was reported */
 };
 
 struct schema_key {

@@ -267,8 +267,17 @@ static const struct schema_key vm_keys[] = {
      .kind = VALUE_PATH,
      .offset = AT(vm, kernel),
      .derived = "the distribution's",
-     .purpose = "An arm64 `Image`, maybe compressed (gzip, xz, lzma, zstd, EFI zboot). A relative "
-                "path starts at the system file's directory."},
+     .purpose = "An arm64 `Image` or an ELF file, maybe compressed (gzip, xz, lzma, zstd, EFI "
+                "zboot); with `load`, any program. A relative path starts at the system file's "
+                "directory."},
+    {.name = "load",
+     .kind = VALUE_HEX,
+     .offset = AT(vm, load),
+     .minimum = 4,
+     .multiple = 4,
+     .derived = "what the kernel's file says",
+     .purpose = "The guest-physical address where the bytes of `kernel` belong, and where it is "
+                "entered: for a flat binary. The machine's RAM begins at 0x40000000."},
     {.name = "initramfs",
      .kind = VALUE_PATH,
      .offset = AT(vm, initramfs),

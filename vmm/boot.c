@@ -43,18 +43,37 @@ static struct arm64_image_header header_of(const struct vmm_image *kernel)
     return header;
 }
 
-/* An Image needs more memory than its file has bytes, for its .bss. */
-static struct extent kernel_extent(const struct vmm_image *kernel)
+/* A kernel needs more memory than its file has bytes, for its .bss. */
+static struct extent kernel_extent(const struct vmm_config *config)
 {
-    struct arm64_image_header header = header_of(kernel);
-    uint64_t size = header.image_size > kernel->size ? header.image_size : kernel->size;
+    const struct vmm_image *kernel = &config->kernel;
+    uint64_t needed = config->entry != 0 ? config->kernel_memory : header_of(kernel).image_size;
 
-    return (struct extent){kernel->gpa, size};
+    return (struct extent){kernel->gpa, needed > kernel->size ? needed : kernel->size};
 }
 
-static const char *check_kernel(const struct vmm_image *kernel, const struct guest_memory *memory)
+/* A kernel that is no Image. */
+static const char *check_program(const struct vmm_config *config, const struct guest_memory *memory)
 {
+    const struct vmm_image *kernel = &config->kernel;
+
+    if (!kernel->data || config->entry - kernel->gpa >= kernel->size || config->entry % 4 != 0) {
+        return "the kernel's entry is no instruction of it";
+    }
+    if (!fits(memory, kernel_extent(config))) {
+        return "the kernel does not fit into the VM's memory";
+    }
+    return NULL;
+}
+
+static const char *check_kernel(const struct vmm_config *config, const struct guest_memory *memory)
+{
+    const struct vmm_image *kernel = &config->kernel;
     struct arm64_image_header header;
+
+    if (config->entry != 0) {
+        return check_program(config, memory);
+    }
 
     if (!kernel->data || kernel->size < sizeof(header)) {
         return "the kernel is too short to be an arm64 Image";
@@ -69,7 +88,7 @@ static const char *check_kernel(const struct vmm_image *kernel, const struct gue
     if ((kernel->gpa - header.text_offset) % ARM64_IMAGE_ALIGN != 0) {
         return "the kernel is not placed at its text offset from a 2 MiB boundary";
     }
-    if (!fits(memory, kernel_extent(kernel))) {
+    if (!fits(memory, kernel_extent(config))) {
         return "the kernel does not fit into the VM's memory";
     }
     return NULL;
@@ -109,7 +128,7 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
 {
     struct extent initrd = extent_of(&config->initrd);
     struct extent dtb = extent_of(&config->dtb);
-    const char *wrong = check_kernel(&config->kernel, memory);
+    const char *wrong = check_kernel(config, memory);
 
     if (!wrong) {
         wrong = check_dtb(&config->dtb, config->seed_offset, memory);
@@ -120,8 +139,8 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
     if (initrd.size != 0 && !fits(memory, initrd)) {
         return "the initramfs does not fit into the VM's memory";
     }
-    if (overlap(kernel_extent(&config->kernel), initrd) ||
-        overlap(kernel_extent(&config->kernel), dtb) || overlap(initrd, dtb)) {
+    if (overlap(kernel_extent(config), initrd) || overlap(kernel_extent(config), dtb) ||
+        overlap(initrd, dtb)) {
         return "the kernel, initramfs and device tree overlap in the VM's memory";
     }
     return NULL;
@@ -208,6 +227,11 @@ static void seed(const struct vmm_config *config, const struct guest_memory *mem
         entropy_fill(to, VMM_SEED_SIZE);
         cpu_clean_and_invalidate_dcache(to, VMM_SEED_SIZE);
     }
+}
+
+uint64_t boot_entry(const struct vmm_config *config)
+{
+    return config->entry != 0 ? config->entry : config->kernel.gpa;
 }
 
 /* ---- Steps ---- */

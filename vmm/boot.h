@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What lies in guest memory when the guest starts: an arm64 Image, an initramfs, a device tree
- * (Linux: Documentation/arch/arm64/booting.rst).
+ * What lies in guest memory when the guest starts: an arm64 Image (Linux:
+ * Documentation/arch/arm64/booting.rst) or another kernel, an initramfs, a device tree.
  */
 
 #include <stdbool.h>
@@ -24,6 +24,9 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
  * is not finished is given up. Both structures are kept until all is done.
  */
 void boot_start(const struct vmm_config *config, const struct guest_memory *memory, bool clean);
+
+/* The guest-physical address at which the guest is entered, with that of its device tree in x0. */
+uint64_t boot_entry(const struct vmm_config *config);
 
 /* Do a step of at most BOOT_STEP_SIZE bytes, tens of microseconds. Returns true if it was the last.
  */

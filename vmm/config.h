@@ -83,7 +83,9 @@ struct vmm_config {
      * (block/protocol.h). 0: there are no disks.
      */
     uint64_t ram_region_size;
-    struct vmm_image kernel; /* an arm64 Image: entered at kernel.gpa with x0 = dtb.gpa */
+    struct vmm_image kernel; /* entered with x0 = dtb.gpa; an arm64 Image at its first byte */
+    uint64_t entry; /* another kernel's first instruction, guest-physical; 0: it is an Image */
+    uint64_t kernel_memory; /* that another kernel needs from kernel.gpa on, bytes */
     struct vmm_image initrd;
     struct vmm_image dtb;
     uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */

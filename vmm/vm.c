@@ -58,7 +58,7 @@ static void enter_kernel(void)
 {
     timer_start_clock();
     vm.state = VM_RUNNING;
-    power_on(0, vm.config->kernel.gpa, vm.config->dtb.gpa);
+    power_on(0, boot_entry(vm.config), vm.config->dtb.gpa);
 }
 
 void vm_load(void)

@@ -34,9 +34,9 @@ CASES = {
          "uplink, ageing, queue, cpu, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
-                   "kernel, initramfs, cmdline, bootargs, hostname, router, console, start, priority, "
-                   "budget, period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, "
-                   "any_mac, vlan, trunk, path"]),
+                   "kernel, load, initramfs, cmdline, bootargs, hostname, router, console, start, "
+                   "priority, budget, period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
+                   "mac, any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
     "key twice": ("vms:\n  a:\n    vcpus: 1\n    vcpus: 2\n",
@@ -328,9 +328,9 @@ CASES = {
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, kernel, "
-                "initramfs, cmdline, bootargs, hostname, router, console, start, priority, budget, period, "
-                "monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, trunk, "
-                "path"]),
+                "load, initramfs, cmdline, bootargs, hostname, router, console, start, priority, budget, "
+                "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
+                "trunk, path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",
                     ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
                      "has 100 MiB: 34 MiB are left"]),
@@ -563,10 +563,8 @@ def test_a_directory(generate):
 KERNELS = {
     "text": (b"hello", "too short for an arm64 Image"),
     "empty": (b"", "an empty file, not an arm64 Image"),
-    "magic": (image(magic=0), "not an arm64 Image (no 'ARM\\x64' at byte 56): name a raw kernel "
-              "Image for arm64"),
-    "ELF": (b"\x7fELF" + bytes(100), "an ELF file, not an arm64 Image: use arch/arm64/boot/Image of "
-            "the kernel's build"),
+    "magic": (image(magic=0), "not an arm64 Image (no 'ARM\\x64' at byte 56): name one, or an ELF "
+              "file, or say where it belongs (load: ADDRESS) if it is a flat binary"),
     "cut gzip": (gzip.compress(image())[:-9], "compressed with gzip, and damaged or cut short"),
     "bad gzip": (gzip.compress(image())[:-8] + bytes(8), "compressed with gzip, and damaged or cut short"),
     "no gzip": (b"\x1f\x8b\x08" + bytes(100), "compressed with gzip, and damaged or cut short"),

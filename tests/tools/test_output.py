@@ -490,8 +490,8 @@ def test_disk_on_an_sd_card(generate):
 @pytest.mark.parametrize("pack", [
     gzip.compress, lzma.compress, lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
     lambda data: gzip.compress(data) + b"what a loader ignores", lambda data: zboot(gzip.compress(data)),
-    lambda data: zboot(lzma.compress(data)), zstd, lambda data: zstd(data[:4096]) + zstd(data[4096:]) + b"tail",
-    lambda data: zboot(zstd(data)),
+    lambda data: zboot(lzma.compress(data)), zstd,
+    lambda data: zstd(data[:4096]) + zstd(data[4096:]) + b"tail", lambda data: zboot(zstd(data)),
 ], ids=["gzip", "xz", "lzma", "gzip_tail", "zboot", "zboot_xz", "zstd", "zstd_two", "zboot_zstd"])
 @pytest.mark.parametrize("prefill", [(), ("--prefill",)], ids=["embedded", "prefill"])
 def test_kernels_are_unpacked(generate, pack, prefill):

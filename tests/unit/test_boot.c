@@ -280,6 +280,49 @@ static void a_kernel_too_big(void **state)
     refused(s, "kernel does not fit");
 }
 
+/* A kernel that is no Image has an entry, and says how much memory it needs. */
+static void another_kernel_is_entered_where_it_says(void **state)
+{
+    struct setup *s = *state;
+
+    assert_int_equal(boot_entry(&s->config), KERNEL);
+    memset(s->kernel, 0x11, sizeof(s->kernel));
+    s->config.kernel.gpa = KERNEL + 4; /* anywhere */
+    s->config.entry = KERNEL + 0x100;
+    s->config.kernel_memory = 0x10000;
+    accepted(s);
+    assert_int_equal(boot_entry(&s->config), KERNEL + 0x100);
+    load(s, false);
+    assert_memory_equal(s->memory.base + (KERNEL + 4 - RAM_GPA), s->kernel, sizeof(s->kernel));
+    s->config.initrd.gpa = KERNEL + 0x10003; /* in its .bss */
+    refused(s, "overlap");
+    s->config.initrd.gpa = KERNEL + 0x10004;
+    accepted(s);
+    s->config.kernel_memory = 0; /* then its bytes count */
+    s->config.initrd.gpa = KERNEL + 4 + sizeof(s->kernel) - 1;
+    refused(s, "overlap");
+}
+
+static void another_kernel_that_cannot_be_entered(void **state)
+{
+    struct setup *s = *state;
+
+    s->config.kernel_memory = 0x10000;
+    s->config.entry = KERNEL + sizeof(s->kernel); /* in its .bss */
+    refused(s, "no instruction");
+    s->config.entry = KERNEL - 4;
+    refused(s, "no instruction");
+    s->config.entry = KERNEL + 2;
+    refused(s, "no instruction");
+    s->config.entry = KERNEL;
+    s->config.kernel_memory = RAM_SIZE;
+    refused(s, "kernel does not fit");
+    s->config.kernel_memory = UINT64_MAX;
+    refused(s, "kernel does not fit");
+    s->config.kernel.data = NULL;
+    refused(s, "no instruction");
+}
+
 static void a_device_tree_that_is_none(void **state)
 {
     struct setup *s = *state;
@@ -377,6 +420,8 @@ int main(void)
         TEST(a_kernel_of_the_other_endianness),
         TEST(a_kernel_in_the_wrong_place),
         TEST(a_kernel_too_big),
+        TEST(another_kernel_is_entered_where_it_says),
+        TEST(another_kernel_that_cannot_be_entered),
         TEST(a_device_tree_that_is_none),
         TEST(a_device_tree_cut_off_or_misplaced),
         TEST(an_initramfs_too_big),
