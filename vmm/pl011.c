@@ -20,9 +20,10 @@
 #define UARTFR_CTS  (1u << 0)
 #define UARTFR_DSR  (1u << 1)
 #define UARTFR_DCD  (1u << 2)
+#define UARTFR_RXFF (1u << 6)
 #define UARTFR_TXFE (1u << 7)
 
-#define FIFO_DEPTH  16u
+#define FIFO_DEPTH  16u /* of the revision that the ID registers name */
 #define LINE_LENGTH 128u
 
 static const uint8_t id_registers[] = {0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
@@ -45,12 +46,13 @@ static struct {
     uint32_t dma;
     uint32_t level_select;
     uint32_t mask;
-    uint32_t raised; /* UARTRIS */
+    bool sent;        /* something, since UARTICR cleared the transmit interrupt last */
+    bool transmitted; /* the transmit interrupt is raised */
 } uart;
 
-static void update_interrupt(void)
+static bool has_fifos(void)
 {
-    vgic_set_level(uart.intid, (uart.raised & uart.mask) != 0);
+    return (uart.line_control & UARTLCR_H_FEN) != 0;
 }
 
 /* How many received bytes raise the receive interrupt (3.3.10, UARTIFLS). */
@@ -58,7 +60,33 @@ static uint32_t receive_level(void)
 {
     static const uint8_t levels[] = {2, 4, 8, 12, 14, 14, 14, 14};
 
-    return (uart.line_control & UARTLCR_H_FEN) ? levels[(uart.level_select >> 3) & 7] : 1;
+    return has_fifos() ? levels[(uart.level_select >> 3) & 7] : 1;
+}
+
+/*
+ * UARTRIS. For the real device a byte takes time, and a driver that clears an interrupt does so
+ * before the next byte comes, or 32 bits' time before the receive timeout. Here input comes in no
+ * time, and may be there before the driver clears the interrupt by which it heard of the byte
+ * before. So what is received counts as received after all that the driver has cleared: both
+ * receive interrupts are raised while their cause lasts. A driver that reads what there is, in
+ * whatever order, loses nothing.
+ */
+static uint32_t raised(void)
+{
+    uint32_t interrupts = uart.transmitted ? UART_INT_TX : 0;
+
+    if (uart.fifo_count > 0) {
+        interrupts |= UART_INT_RT;
+    }
+    if (uart.fifo_count >= receive_level()) {
+        interrupts |= UART_INT_RX;
+    }
+    return interrupts;
+}
+
+static void update_interrupt(void)
+{
+    vgic_set_level(uart.intid, (raised() & uart.mask) != 0);
 }
 
 /* Hand over as much of the line as the console takes; returns true if all of it. */
@@ -73,9 +101,21 @@ static bool drain(void)
     return uart.line_length == 0;
 }
 
+/* Whether there is room for a byte, if need be made now; that raises the transmit interrupt. */
+static bool has_room(void)
+{
+    if (uart.line_length < LINE_LENGTH) {
+        return true;
+    }
+    drain();
+    uart.transmitted = uart.line_length < LINE_LENGTH;
+    update_interrupt();
+    return uart.transmitted;
+}
+
 void pl011_flush(void)
 {
-    if (uart.line_length > 0) {
+    if (uart.line_length > 0 && has_room()) {
         drain();
     }
 }
@@ -83,17 +123,34 @@ void pl011_flush(void)
 static void send(uint8_t byte)
 {
     /* A guest that does not read UARTFR.TXFF loses bytes, as it would with a real one. */
-    if (uart.line_length == LINE_LENGTH && !drain()) {
+    if (!has_room()) {
         return;
     }
     uart.line[uart.line_length++] = byte;
     if (byte == '\n' || uart.line_length == LINE_LENGTH) {
         drain();
     }
-    if (uart.line_length < LINE_LENGTH) {
-        uart.raised |= UART_INT_TX;
-    }
+    uart.sent = true;
+    uart.transmitted = uart.transmitted || uart.line_length < LINE_LENGTH;
     update_interrupt();
+}
+
+/*
+ * The transmit interrupt is raised when a byte has left the FIFO, and not while the FIFO is empty:
+ * a driver that has nothing to send may leave it enabled. What the driver has sent since it cleared
+ * the interrupt last leaves the FIFO after it clears it now (see raised()). So it may fill the FIFO
+ * first and clear the interrupt then.
+ */
+static void clear_transmitted(void)
+{
+    uart.transmitted = uart.sent && uart.line_length < LINE_LENGTH;
+    uart.sent = false;
+}
+
+/* How many received bytes the device holds. Further ones wait for room in the console's ring. */
+static uint32_t receive_depth(void)
+{
+    return has_fifos() ? FIFO_DEPTH : 1;
 }
 
 /* Take input into the FIFO, unless the virtio-console takes it. */
@@ -101,19 +158,12 @@ static void receive(void)
 {
     uint8_t byte;
 
-    if (virtio_console_ready()) {
-        return;
-    }
-    while (uart.fifo_count < FIFO_DEPTH) {
+    while (!virtio_console_ready() && uart.fifo_count < receive_depth()) {
         if (console_port_read(&byte, 1) == 1) {
             uart.fifo[(uart.fifo_first + uart.fifo_count++) % FIFO_DEPTH] = byte;
-            uart.raised |= UART_INT_RT;
         } else if (!console_port_await_data()) {
             break;
         }
-    }
-    if (uart.fifo_count >= receive_level()) {
-        uart.raised |= UART_INT_RX;
     }
     update_interrupt();
 }
@@ -126,12 +176,6 @@ static uint8_t take_received(void)
         byte = uart.fifo[uart.fifo_first];
         uart.fifo_first = (uart.fifo_first + 1) % FIFO_DEPTH;
         uart.fifo_count--;
-    }
-    if (uart.fifo_count < receive_level()) {
-        uart.raised &= ~UART_INT_RX;
-    }
-    if (uart.fifo_count == 0) {
-        uart.raised &= ~UART_INT_RT;
     }
     receive();
     return byte;
@@ -157,12 +201,7 @@ void pl011_reset(void)
 
 void pl011_notified(void)
 {
-    if (uart.line_length == LINE_LENGTH && drain()) {
-        uart.raised |= UART_INT_TX;
-        update_interrupt();
-    } else {
-        pl011_flush();
-    }
+    pl011_flush();
     receive();
 }
 
@@ -173,11 +212,10 @@ static uint32_t flags(void)
     if (uart.fifo_count == 0) {
         value |= UARTFR_RXFE;
     }
-    /* The line is full. The console may have made room meanwhile. */
-    if (uart.line_length == LINE_LENGTH && !drain()) {
-        return value | UARTFR_TXFF | UARTFR_BUSY;
+    if (uart.fifo_count >= receive_depth()) {
+        value |= UARTFR_RXFF;
     }
-    return value | UARTFR_TXFE;
+    return value | (has_room() ? UARTFR_TXFE : UARTFR_TXFF | UARTFR_BUSY);
 }
 
 static uint32_t read_register(uint32_t offset)
@@ -202,9 +240,9 @@ static uint32_t read_register(uint32_t offset)
     case UARTIMSC:
         return uart.mask;
     case UARTRIS:
-        return uart.raised;
+        return raised();
     case UARTMIS:
-        return uart.raised & uart.mask;
+        return raised() & uart.mask;
     case UARTDMACR:
         return uart.dma;
     default:
@@ -229,6 +267,7 @@ static void write_register(uint32_t offset, uint32_t value)
         break;
     case UARTLCR_H:
         uart.line_control = value & 0xff;
+        receive(); /* the FIFO may hold more now, or interrupt sooner */
         break;
     case UARTCR:
         uart.control = value & 0xff87;
@@ -236,13 +275,16 @@ static void write_register(uint32_t offset, uint32_t value)
         break;
     case UARTIFLS:
         uart.level_select = value & 0x3f;
+        update_interrupt();
         break;
     case UARTIMSC:
         uart.mask = value & UART_INT_ALL;
         update_interrupt();
         break;
     case UARTICR:
-        uart.raised &= ~value;
+        if (value & UART_INT_TX) {
+            clear_transmitted();
+        }
         update_interrupt();
         break;
     case UARTDMACR:

@@ -40,6 +40,7 @@
 #define FR_BUSY 0x08u
 #define FR_RXFE 0x10u
 #define FR_TXFF 0x20u
+#define FR_RXFF 0x40u
 #define FR_TXFE 0x80u
 
 #define INT_RX 0x10u
@@ -79,6 +80,7 @@ static int start(void **state)
     struct mmio_access enable = {.width = 4, .write = true};
 
     (void)state;
+    pl011_flush(); /* what the last test has sent */
     fake_reset();
     memset(output_region, 0, sizeof(output_region));
     memset(input_region, 0, sizeof(input_region));
@@ -245,8 +247,61 @@ static void sending_raises_the_transmit_interrupt(void **state)
     write_reg(DR, 'a');
     assert_int_equal(read_reg(MIS), INT_TX);
     assert_true(vgic_pending(0));
+    write_reg(ICR, INT_TX); /* before the byte has left, for all that the driver knows */
+    assert_int_equal(read_reg(MIS), INT_TX);
     write_reg(ICR, INT_TX);
     assert_int_equal(read_reg(RIS), 0);
+    assert_false(vgic_pending(0));
+}
+
+/* A driver fills the FIFO, then clears the interrupt, then waits for the next one. */
+static void clearing_the_transmit_interrupt_stops_no_output(void **state)
+{
+    (void)state;
+    send("some");
+    write_reg(ICR, 0x7ff);
+    write_reg(IMSC, INT_TX);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_true(vgic_pending(0));
+        send("more");
+        write_reg(ICR, INT_TX);
+    }
+    assert_true(vgic_pending(0));
+}
+
+/* One that leaves the interrupt enabled with nothing to send is left in peace. */
+static void an_empty_fifo_does_not_interrupt(void **state)
+{
+    (void)state;
+    write_reg(LCR_H, 0x70);
+    write_reg(IMSC, 0x7ff);
+    assert_false(vgic_pending(0));
+    send("x");
+    write_reg(ICR, 0x7ff);
+    for (unsigned i = 0; i < 3; i++) {
+        write_reg(ICR, 0x7ff);
+        assert_false(vgic_pending(0));
+        assert_int_equal(read_reg(RIS), 0);
+    }
+}
+
+/* Whoever finds that there is room again: the interrupt that the driver waits for comes. */
+static void room_that_a_driver_finds_interrupts_too(void **state)
+{
+    static char much[RING_SIZE];
+
+    (void)state;
+    memset(much, 'x', sizeof(much));
+    assert_int_equal(console_port_write(much, sizeof(much)), sizeof(much));
+    while (!(read_reg(FR) & FR_TXFF)) {
+        write_reg(DR, 'y');
+    }
+    write_reg(ICR, 0x7ff);
+    write_reg(IMSC, INT_TX);
+    assert_false(vgic_pending(0));
+    assert_int_equal(ring_read(&console_reads, much, sizeof(much)), sizeof(much));
+    assert_int_equal(read_reg(FR) & FR_TXFF, 0);
+    assert_true(vgic_pending(0));
 }
 
 static void input_is_announced_and_read(void **state)
@@ -263,6 +318,92 @@ static void input_is_announced_and_read(void **state)
     assert_int_equal(read_reg(FR) & FR_RXFE, FR_RXFE);
     assert_int_equal(read_reg(MIS), 0);
     assert_int_equal(read_reg(DR), 0);
+}
+
+/* The interrupt's handler has come late: the FIFO is full. It clears everything, then it reads. */
+static void clearing_interrupts_loses_no_input(void **state)
+{
+    (void)state;
+    write_reg(LCR_H, 0x70);
+    write_reg(IMSC, INT_RX | INT_RT);
+    type("0123456789abcdef");
+    assert_int_equal(read_reg(FR) & FR_RXFF, FR_RXFF);
+    write_reg(ICR, 0x7ff);
+    assert_int_equal(read_reg(MIS), INT_RX | INT_RT);
+    assert_true(vgic_pending(0));
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(read_reg(FR) & FR_RXFE, 0);
+        read_reg(DR);
+    }
+    assert_int_equal(read_reg(FR) & FR_RXFE, FR_RXFE);
+    assert_int_equal(read_reg(MIS), 0);
+    assert_false(vgic_pending(0));
+}
+
+/* Fewer bytes than raise the receive interrupt: its timeout comes, and again after it is cleared.
+ */
+static void a_few_bytes_time_out(void **state)
+{
+    (void)state;
+    write_reg(LCR_H, 0x70);
+    write_reg(IMSC, INT_RX | INT_RT);
+    type("abc");
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(read_reg(MIS), INT_RT);
+        assert_true(vgic_pending(0));
+        write_reg(ICR, 0x7ff);
+    }
+    read_reg(DR);
+    read_reg(DR);
+    assert_int_equal(read_reg(MIS), INT_RT);
+    read_reg(DR);
+    assert_int_equal(read_reg(MIS), 0);
+    assert_false(vgic_pending(0));
+}
+
+/* A driver without FIFOs: a byte for each receive interrupt, which it clears before or after. */
+static void a_byte_for_each_interrupt(void **state)
+{
+    static const char text[] = "a command that somebody pastes";
+
+    (void)state;
+    write_reg(LCR_H, 0x60);
+    write_reg(IMSC, INT_RX);
+    type(text);
+    for (unsigned i = 0; i < sizeof(text) - 1; i++) {
+        assert_int_equal(read_reg(FR) & (FR_RXFE | FR_RXFF), FR_RXFF);
+        assert_int_equal(read_reg(MIS), INT_RX);
+        if (i % 2 == 0) {
+            write_reg(ICR, INT_RX);
+        }
+        assert_int_equal(read_reg(DR), text[i]);
+        write_reg(ICR, INT_RX);
+    }
+    assert_int_equal(read_reg(MIS), 0);
+    assert_false(vgic_pending(0));
+}
+
+static void a_driver_that_turns_its_fifos_off_and_on_loses_nothing(void **state)
+{
+    (void)state;
+    write_reg(IMSC, INT_RX);
+    write_reg(LCR_H, 0x70);
+    type("0123456789");
+    assert_int_equal(read_reg(MIS), INT_RX); /* half of 16 */
+    write_reg(IFLS, 0x20);                   /* seven eighths */
+    assert_int_equal(read_reg(MIS), 0);
+    assert_false(vgic_pending(0));
+    write_reg(LCR_H, 0x60);
+    assert_int_equal(read_reg(MIS), INT_RX);
+    assert_true(vgic_pending(0));
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(read_reg(DR), '0' + i);
+    }
+    write_reg(LCR_H, 0x70);
+    for (unsigned i = 5; i < 10; i++) {
+        assert_int_equal(read_reg(DR), '0' + i);
+    }
+    assert_int_equal(read_reg(FR) & FR_RXFE, FR_RXFE);
 }
 
 static void more_input_than_fits_waits(void **state)
@@ -380,7 +521,14 @@ int main(void)
         TEST(an_unfinished_line_is_passed_on_when_asked),
         TEST(a_full_console_fills_the_fifo),
         TEST(sending_raises_the_transmit_interrupt),
+        TEST(clearing_the_transmit_interrupt_stops_no_output),
+        TEST(an_empty_fifo_does_not_interrupt),
+        TEST(room_that_a_driver_finds_interrupts_too),
         TEST(input_is_announced_and_read),
+        TEST(clearing_interrupts_loses_no_input),
+        TEST(a_few_bytes_time_out),
+        TEST(a_byte_for_each_interrupt),
+        TEST(a_driver_that_turns_its_fifos_off_and_on_loses_nothing),
         TEST(more_input_than_fits_waits),
         TEST(input_is_not_ours_once_virtio_has_it),
         TEST(reset_forgets_all_but_what_was_sent),
