@@ -74,7 +74,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-picture packages-sdcard sdk guest \
-        sdk-there generator image directory demo run check storm lint coverage bench plot systems boards picture clean
+        sdk-there generator kernels image directory demo run check storm lint coverage bench plot systems boards picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -173,18 +173,33 @@ $(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
 	$(Q)PYTHON='$(PYTHON)' $(ROOT)/guest/fetch.sh $(@D) $(GUEST_PACKAGES)
 	@touch $@
 
+# Of each kernel that a system names by its package (`kernel: package:NAME`), the same: build.mk asks for
+# Image. All but the kernel is what the default guests' files are made of.
+$(BUILD)/guest/packages/%/Image: $(BUILD)/guest/packages/%/fetched $(wildcard $(ROOT)/guest/*.py $(ROOT)/guest/files/*)
+	@echo "  PACK    $(@:$(BUILD)/%=%) initramfs.img rootfs.tar"
+	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(@D)/initramfs.img $(@D)/rootfs.tar
+
+$(BUILD)/guest/packages/%/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
+	$(Q)PYTHON='$(PYTHON)' $(ROOT)/guest/fetch.sh $(@D) $* $(filter-out linux-image-%,$(GUEST_PACKAGES))
+	@touch $@
+.PRECIOUS: $(BUILD)/guest/packages/%/fetched
+
 # ---- Systems ---------------------------------------------------------------------------------------
 
 generator: packages
 	$(Q)$(MAKE) $(if $(V),,-s) $(PARALLEL) -C $(ROOT)/tools BUILD='$(BUILD)/tools' V='$(V)'
 
-image: packages sdk-there generator $(GUEST_FILES)
+# The kernels that the system names by their packages.
+kernels: packages generator
+	+$(Q)$(BUILD_MK) kernels
+
+image: packages sdk-there generator $(GUEST_FILES) kernels
 	+$(Q)$(BUILD_MK) $(PARALLEL) image
 
-disk: packages sdk-there generator $(GUEST_FILES)
+disk: packages sdk-there generator $(GUEST_FILES) kernels
 	+$(Q)$(BUILD_MK) disk
 
-sdcard: packages-sdcard sdk-there generator $(GUEST_FILES)
+sdcard: packages-sdcard sdk-there generator $(GUEST_FILES) kernels
 	+$(Q)$(BUILD_MK) $(PARALLEL) sdcard
 
 run: image
@@ -202,7 +217,7 @@ demo: image
 directory: generator
 	+@$(BUILD_MK) directory
 
-picture: packages-picture sdk-there generator $(GUEST_FILES)
+picture: packages-picture sdk-there generator $(GUEST_FILES) kernels
 	+$(Q)$(BUILD_MK) picture
 
 systems: generator

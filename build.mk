@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE image disk sdcard run demo picture peer emulated qemu-there qemu-new processors directory
+.PHONY: FORCE kernels image disk sdcard run demo picture peer emulated qemu-there qemu-new processors directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -91,8 +91,9 @@ $(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
 ifeq ($(wildcard $(OUT)/system.mk),)
 $(shell mkdir -p $(OUT) && touch -d @0 $(OUT)/system.mk)
 endif
-# Where a system's files are is known before the generator has run, and if it fails.
-ifneq ($(MAKECMDGOALS),directory)
+# Where a system's files are is known before the generator has run, and if it fails. The generator needs
+# the kernels that are fetched.
+ifeq ($(filter directory kernels,$(MAKECMDGOALS)),)
 include $(OUT)/system.mk
 endif
 # The user's files have links beside system.mk, so that neither make nor a shell reads their names.
@@ -259,9 +260,16 @@ $(PEER_LINK): FORCE
 	$(Q)ln -sfn ../../$(PEER)/$(call tag_of,$(call config_of,$(PEER_DESCRIPTION))) $@
 
 peer:
+	+$(Q)$(MAKE) -f $(ROOT)/build.mk SYSTEM='$(PEER_DESCRIPTION)' kernels
 	+$(Q)$(MAKE) -f $(ROOT)/build.mk SYSTEM='$(PEER_DESCRIPTION)' image
 
 # ---- What can be asked for -----------------------------------------------------------------------
+
+# The kernels that the system names by their packages. If its file is wrong, the generator says so later.
+kernels:
+	+$(Q)for package in $$($(GEN) --packages $(DESCRIPTION) 2>/dev/null | sort -u); do \
+	    $(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(BUILD)/guest/packages/$$package/Image || { \
+	    echo "make: $(DESCRIPTION) wants that: kernel: package:$$package" >&2; exit 1; }; done
 
 image: $(IMAGE) $(ELF) $(HEADED) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(DEVICE_IMAGES) $(PEER_LINK)
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -250,6 +251,82 @@ static struct image *use_image(struct system *system, const char *path, bool is_
     return image;
 }
 
+/* ---- Kernels that are named by their packages ---- */
+
+static const char package_prefix[] = "package:";
+
+/* The package's name; NULL: this is a file's. */
+static const char *package_of(const char *kernel)
+{
+    size_t length = strlen(package_prefix);
+
+    return strncmp(kernel, package_prefix, length) == 0 ? kernel + length : NULL;
+}
+
+/* Debian Policy, 5.6.7. Nothing else comes to a shell. */
+static bool is_package_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    size_t length = strlen(name);
+
+    return length >= 2 && length <= 128 && strchr(letters, name[0]) != NULL &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == length;
+}
+
+/* The Makefile has put its files there, before it calls braid-gen. */
+static struct image *package_image(struct system *system, const struct vm *vm, bool is_kernel)
+{
+    const struct setting *setting = &vm->settings.kernel;
+    const char *name = package_of(setting->text);
+
+    for (size_t i = 0; i < system->options->search.count && is_package_name(name); i++) {
+        const char *path = memory_format("%s/packages/%s/%s", system->options->search.items[i],
+                                         name, is_kernel ? "Image" : "initramfs.img");
+        if (access(path, R_OK) == 0) {
+            return use_image(system, path, is_kernel, 0, setting->line, vm->where);
+        }
+    }
+    if (is_kernel) {
+        error_at(system->path, setting->line, vm->where, "kernel '%.80s': %s", setting->text,
+                 is_package_name(name)
+                     ? "not fetched: `make image` and `make run` fetch it with APT, and then call "
+                       "braid-gen"
+                     : "not the name of a package: write it like package:linux-image-arm64");
+    }
+    return NULL;
+}
+
+static void print_package(struct yaml_file *file, const yaml_node_pair_t *pair)
+{
+    const char *key = yaml_text(yaml_node(file, pair->key));
+    const char *value = yaml_text(yaml_node(file, pair->value));
+
+    if (key == NULL || value == NULL || strcmp(key, "kernel") != 0) {
+        return;
+    }
+    const char *name = package_of(value);
+    if (name != NULL && is_package_name(name)) {
+        printf("%s\n", name);
+    }
+}
+
+void packages_print(struct yaml_file *file)
+{
+    const yaml_document_t *document = &file->document;
+
+    for (const yaml_node_t *node = document->nodes.start; node < document->nodes.top; node++) {
+        if (node->type != YAML_MAPPING_NODE) {
+            continue;
+        }
+        for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+             pair < node->data.mapping.pairs.top; pair++) {
+            print_package(file, pair);
+        }
+    }
+}
+
+/* ---- The files of a machine ---- */
+
 static struct image *named_image(struct system *system, const struct vm *vm,
                                  const struct setting *setting, bool is_kernel)
 {
@@ -279,7 +356,11 @@ static void find_vm_images(struct system *system, struct vm *vm)
     const struct vm_settings *settings = &vm->settings;
     const struct options *options = system->options;
 
-    if (settings->kernel.line != 0) {
+    bool is_package = settings->kernel.line != 0 && package_of(settings->kernel.text) != NULL;
+
+    if (is_package) {
+        vm->kernel = package_image(system, vm, true);
+    } else if (settings->kernel.line != 0) {
         vm->kernel = named_image(system, vm, &settings->kernel, true);
     } else if (options->kernel != NULL) {
         vm->kernel = use_image(system, options->kernel, true, 0, 0, "");
@@ -291,10 +372,12 @@ static void find_vm_images(struct system *system, struct vm *vm)
         if (strcmp(settings->initramfs.text, "none") != 0) {
             vm->initramfs = named_image(system, vm, &settings->initramfs, false);
         }
+    } else if (is_package) {
+        vm->initramfs = package_image(system, vm, false);
     } else if (settings->kernel.line == 0 && options->initrd != NULL && !is_no_linux(vm->kernel)) {
         vm->initramfs = use_image(system, options->initrd, false, 0, 0, "");
     }
-    if (settings->load.line != 0 && settings->kernel.line == 0) {
+    if (settings->load.line != 0 && (settings->kernel.line == 0 || is_package)) {
         error_at(system->path, settings->load.line, vm->where,
                  "load: the distribution's kernel has its own place: name the file that belongs "
                  "there with 'kernel: FILE'");

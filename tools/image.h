@@ -2,12 +2,16 @@
 #pragma once
 
 #include "model.h"
+#include "yaml_file.h"
 
 /*
  * Find the files that each VM boots, and check them: a kernel must be an arm64 Image
  * (Linux, Documentation/arm64/booting.rst), an initramfs a cpio archive, maybe compressed.
  */
 void images_find(struct system *system);
+
+/* Print the packages whose kernels a system file names (`kernel: package:NAME`), one a line. */
+void packages_print(struct yaml_file *file);
 
 /* The path of a file that the system file names; NULL if it is in none of the directories. */
 const char *find_file(const struct system *system, const char *name);

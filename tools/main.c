@@ -19,6 +19,7 @@ static const char usage[] =
     "usage: braid-gen SYSTEM.yaml --board BOARD.yaml --output DIR [options]\n"
     "       braid-gen --describe SYSTEM.yaml...\n"
     "       braid-gen --cores SYSTEM.yaml...\n"
+    "       braid-gen --packages SYSTEM.yaml...\n"
     "       braid-gen --describe-boards BOARD.yaml...\n"
     "       braid-gen --kernel-header BOARD.yaml\n"
     "       braid-gen --reference\n"
@@ -34,6 +35,7 @@ static const char usage[] =
     "  --sdk-bundled      the SDK is the bundled one, not an official one\n"
     "  --describe         print each system's name and description\n"
     "  --cores            print how many cores each system uses\n"
+    "  --packages         print the packages whose kernels each system names\n"
     "  --describe-boards  print each board's name and description\n"
     "  --kernel-header    print the header that the bundled kernel is built with for a board\n"
     "  --reference        print the reference of all keys, in Markdown\n";
@@ -50,6 +52,7 @@ enum {
     OPTION_SDK_BUNDLED,
     OPTION_DESCRIBE,
     OPTION_CORES,
+    OPTION_PACKAGES,
     OPTION_DESCRIBE_BOARDS,
     OPTION_KERNEL_HEADER,
     OPTION_REFERENCE,
@@ -68,6 +71,7 @@ static const struct option option_table[] = {
     {"sdk-bundled", no_argument, NULL, OPTION_SDK_BUNDLED},
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
     {"cores", no_argument, NULL, OPTION_CORES},
+    {"packages", no_argument, NULL, OPTION_PACKAGES},
     {"describe-boards", no_argument, NULL, OPTION_DESCRIBE_BOARDS},
     {"kernel-header", no_argument, NULL, OPTION_KERNEL_HEADER},
     {"reference", no_argument, NULL, OPTION_REFERENCE},
@@ -195,6 +199,19 @@ static int list_cores(char *const *paths)
     return list_systems(paths, print_cores);
 }
 
+/* What has to be fetched before a system is generated. */
+static int list_packages(char *const *paths)
+{
+    for (; *paths != NULL; paths++) {
+        struct yaml_file *file = yaml_file_load(*paths);
+
+        if (file != NULL) {
+            packages_print(file);
+        }
+    }
+    return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 /* What `make boards` shows. */
 static int list_boards(char *const *paths)
 {
@@ -280,6 +297,9 @@ static const char *take_option(struct options *options, lister **lister, int opt
         break;
     case OPTION_CORES:
         *lister = list_cores;
+        break;
+    case OPTION_PACKAGES:
+        *lister = list_packages;
         break;
     case OPTION_DESCRIBE_BOARDS:
         *lister = list_boards;

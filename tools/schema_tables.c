@@ -269,7 +269,8 @@ static const struct schema_key vm_keys[] = {
      .derived = "the distribution's",
      .purpose = "An arm64 `Image` or an ELF file, maybe compressed (gzip, xz, lzma, zstd, EFI "
                 "zboot); with `load`, any program. A relative path starts at the system file's "
-                "directory."},
+                "directory. `package:NAME`: that of one of the distribution's packages, with an "
+                "initramfs that has its modules."},
     {.name = "load",
      .kind = VALUE_HEX,
      .offset = AT(vm, load),
@@ -281,7 +282,7 @@ static const struct schema_key vm_keys[] = {
     {.name = "initramfs",
      .kind = VALUE_PATH,
      .offset = AT(vm, initramfs),
-     .derived = "ours, with the default kernel; else none",
+     .derived = "ours, with the distribution's kernels; else none",
      .purpose = "A cpio archive, compressed as the kernel likes; or `none`."},
     {.name = "cmdline",
      .kind = VALUE_TEXT,

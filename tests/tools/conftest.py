@@ -28,6 +28,27 @@ def zboot(packed):
     return struct.pack("<8sII", b"MZ\0\0zimg", 128, len(packed)).ljust(128, b"\0") + packed + b"the rest"
 
 
+def segment(address, content=b"code" * 256, memory=None, virtual=None, kind=1, length=None):
+    """(kind, virtual address, physical address, bytes, bytes that the file claims, bytes in memory)"""
+    length = len(content) if length is None else length
+    return (kind, address if virtual is None else virtual, address, content, length,
+            length if memory is None else memory)
+
+
+def elf(*segments, entry=None, machine=183, bits=2, order="<", kind=2):
+    """An ELF file (System V ABI, chapter 4)."""
+    entry = segments[0][1] if entry is None else entry
+    out = b"\x7fELF" + bytes([bits, 1 if order == "<" else 2, 1]) + bytes(9)
+    out += struct.pack(order + "HHIQQQIHHHHHH", kind, machine, 1, entry, 64, 0, 0, 64, 56, len(segments), 64,
+                       0, 0)
+    at, body = 64 + 56 * len(segments), b""
+    for what, virtual, physical, content, length, memory in segments:
+        out += struct.pack(order + "IIQQQQQQ", what, 7, at + len(body), virtual, physical, length, memory,
+                           4096)
+        body += content
+    return out + body
+
+
 def partitioned(directory, *names, damaged=False):
     """A disk image of 16 MiB with partitions of 1 MiB each (UEFI 2.10, 5.3), without the copy."""
     blocks, first = 32768, 2048

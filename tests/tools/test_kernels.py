@@ -2,37 +2,15 @@
 """Kernels that are no arm64 Images: ELF files and flat binaries, where they go, and which are refused."""
 
 import gzip
+import json
 import re
-import struct
 
 import pytest
 
-from conftest import image, zstd
+from conftest import elf, image, segment, zstd
 
 RAM = 0x40000000
-EXEC, DYN, AARCH64, X86_64 = 2, 3, 183, 62
-LOAD, NOTE = 1, 4
-
-
-def segment(address, content=b"code" * 256, memory=None, virtual=None, kind=LOAD, length=None):
-    """(kind, virtual address, physical address, bytes, bytes that the file claims, bytes in memory)"""
-    length = len(content) if length is None else length
-    return (kind, address if virtual is None else virtual, address, content, length,
-            length if memory is None else memory)
-
-
-def elf(*segments, entry=None, machine=AARCH64, bits=2, order="<", kind=EXEC):
-    """An ELF file (System V ABI, chapter 4)."""
-    entry = segments[0][1] if entry is None else entry
-    out = b"\x7fELF" + bytes([bits, 1 if order == "<" else 2, 1]) + bytes(9)
-    out += struct.pack(order + "HHIQQQIHHHHHH", kind, machine, 1, entry, 64, 0, 0, 64, 56, len(segments), 64,
-                       0, 0)
-    at, body = 64 + 56 * len(segments), b""
-    for what, virtual, physical, content, length, memory in segments:
-        out += struct.pack(order + "IIQQQQQQ", what, 7, at + len(body), virtual, physical, length, memory,
-                           4096)
-        body += content
-    return out + body
+DYN, X86_64, NOTE = 3, 62, 4
 
 
 def places(result, name="a"):
@@ -207,5 +185,69 @@ def test_places_that_are_none(generate, content, settings, line, wrong):
 
 def test_load_without_a_kernel(generate):
     assert generate.errors("vms:\n  a: {load: 0x40000000}\n") == [
+        "sys.yaml:2: vm 'a': load: the distribution's kernel has its own place: name the file that belongs "
+        "there with 'kernel: FILE'"]
+
+
+# ---- Kernels that are named by their packages ----
+
+def fetch(generate, package, text="6.1.0-rt"):
+    """What the Makefile does before it calls the generator."""
+    place = generate.directory / "guest" / "packages" / package
+    place.mkdir(parents=True)
+    (place / "Image").write_bytes(image() + b"Linux version %s (" % text.encode())
+    (place / "initramfs.img").write_bytes(b"070701" + text.encode() + bytes(4096))
+
+
+def test_packages(generate):
+    """Each with its own initramfs; the default kernel is beside them."""
+    fetch(generate, "linux-image-rt-arm64")
+    fetch(generate, "linux-image-6.1.0-39-arm64")
+    result = generate("vms:\n  a: {kernel: package:linux-image-rt-arm64}\n  b:\n"
+                      "  c: {kernel: package:linux-image-6.1.0-39-arm64}\n"
+                      "  d: {kernel: package:linux-image-rt-arm64, initramfs: none}\n"
+                      "  e: {kernel: package:linux-image-rt-arm64, initramfs: initrd}\n", "--search", "guest")
+    assert result.errors == []
+    machines = {vm["name"]: vm for vm in json.loads(result.read("system.json"))["vms"]}
+    place = generate.directory / "guest" / "packages"
+    own = place / "linux-image-rt-arm64"
+    assert machines["a"]["kernel"] == str(own / "Image")
+    assert machines["a"]["initramfs"] == str(own / "initramfs.img")
+    assert machines["b"]["kernel"] == str(generate.directory / "Image")
+    assert machines["c"]["initramfs"] == str(place / "linux-image-6.1.0-39-arm64" / "initramfs.img")
+    assert "initramfs" not in machines["d"]
+    assert machines["e"]["initramfs"] == str(generate.directory / "initrd")
+
+
+NO_NAME = "not the name of a package: write it like package:linux-image-arm64"
+
+
+@pytest.mark.parametrize("name, wrong", [
+    ("linux-image-rt-arm64",
+     "not fetched: `make image` and `make run` fetch it with APT, and then call braid-gen"),
+    ("", NO_NAME), ("Linux", NO_NAME), ("../../etc", NO_NAME), ("a$(reboot)", NO_NAME), ("a b", NO_NAME),
+    ("-x", NO_NAME), ("linux/image", NO_NAME),
+])
+def test_package_that_is_not_there(generate, name, wrong):
+    assert generate.errors(f"vms:\n  a: {{kernel: 'package:{name}'}}\n", "--search", "guest") == [
+        f"sys.yaml:2: vm 'a': kernel 'package:{name}': {wrong}"]
+    listed = generate.run("--packages", "sys.yaml")
+    assert (listed.status, listed.stdout) == (0, f"{name}\n" if wrong != NO_NAME else "")
+
+
+def test_packages_of_a_system(generate):
+    """Wherever they are said; a file that is wrong is for the generator to report."""
+    (generate.directory / "a.yaml").write_text(
+        "defaults: {kernel: package:linux-image-b}\nvms:\n- {name: x, kernel: package:linux-image-a}\n"
+        "- {name: y, kernel: file, hostname: package:no}\n- z\n")
+    (generate.directory / "b.yaml").write_text("vms: [a\n")
+    assert generate.run("--packages", "a.yaml").stdout.splitlines() == ["linux-image-b", "linux-image-a"]
+    assert generate.run("--packages", "b.yaml").status == 1
+
+
+def test_load_of_a_package(generate):
+    fetch(generate, "linux-image-a")
+    assert generate.errors("vms:\n  a: {kernel: package:linux-image-a, load: 0x40000000}\n", "--search",
+                           "guest") == [
         "sys.yaml:2: vm 'a': load: the distribution's kernel has its own place: name the file that belongs "
         "there with 'kernel: FILE'"]

@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from conftest import ROOT, image, partitioned, zboot, zstd
+from conftest import ROOT, elf, image, partitioned, segment, zboot, zstd
 
 DEMO = ROOT / "systems" / "virtio_demo.yaml"
 SYSTEMS = sorted((ROOT / "systems").glob("*.yaml"))
@@ -716,6 +716,13 @@ def test_examples_of_the_manual(generate):
     examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "systems.md").read_text(), re.S)
     assert len(examples) >= 3
     (generate.directory / "IMAGE").write_bytes(image())
+    (generate.directory / "ELF").write_bytes(elf(segment(0x40000000)))
+    (generate.directory / "BINARY").write_bytes(b"program")
+    for package in re.findall(r"package:([\w.-]+)", "".join(examples)):
+        place = generate.directory / "packages" / package
+        place.mkdir(parents=True)
+        (place / "Image").write_bytes(image())
+        (place / "initramfs.img").write_bytes(b"070701" + bytes(1000))
     for example in examples:
         result = generate(example)
         assert (result.status, result.errors) == (0, []), example
