@@ -403,7 +403,8 @@ static void warn_of_modules(const struct system *system, const struct vm *vm)
         system->path, vm->line, vm->where,
         "its kernel is Linux %s, and the modules in its initramfs are those of %s: what that "
         "kernel has not built in it does not have, such as virtio's network and console: "
-        "take an initramfs with its modules (docs/systems.md, \"Kernels of your own\")",
+        "take an initramfs with its modules, or a kernel that brings them (kernel: package:NAME; "
+        "docs/systems.md, \"Kernels of your own\")",
         version, vm->initramfs->modules_for.items[0]);
 }
 

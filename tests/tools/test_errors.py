@@ -708,6 +708,8 @@ def test_modules_of_another_kernel(generate):
         (generate.directory / "i").write_bytes(cpio(*((name, b"x") for name in names)))
         result = generate(text)
         assert result.status == 0
+        assert all("take an initramfs with its modules, or a kernel that brings them (kernel: package:NAME;"
+                   in error for error in result.errors)
         assert [error.split(": what")[0] for error in result.errors] == ([] if others is None else [
             "sys.yaml:2: warning: vm 'a0': its kernel is Linux 6.12.1-arm64, and the modules in its "
             f"initramfs are those of {others}"])
