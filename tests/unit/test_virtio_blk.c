@@ -36,7 +36,7 @@
 #define STATUSES     (RAM_GPA + 0xc000)
 #define TABLES       (RAM_GPA + 0x10000)
 #define DATA         (RAM_GPA + 0x80000)
-#define SECTORS      1000u
+#define SECTORS      1000000u
 
 #define PLAIN VIRTIO_FEATURE(VIRTIO_F_VERSION_1)
 #define USUAL                                                                                      \
@@ -838,31 +838,332 @@ static void a_header_that_is_not_there_is_an_error(void **state)
     refused(next++, VIRTIO_BLK_S_IOERR);
 }
 
-static void too_many_segments_are_an_error(void **state)
+/* ---- Requests that are too long for the multiplexer ---- */
+
+static bool mux_has_more(void)
+{
+    uint32_t count;
+
+    return ring_peek(&requests, &count) != NULL;
+}
+
+/* Receive the next request. It goes on where `sector` says, and is moved behind it. */
+static uint32_t mux_receives(uint16_t op, uint64_t *sector)
+{
+    uint32_t bytes = 0;
+
+    assert_true(mux_receive());
+    assert_int_equal(seen.head.op, op);
+    assert_int_equal(seen.head.sector, *sector);
+    for (unsigned i = 0; i < seen.head.segment_count; i++) {
+        mux_data(&seen.segments[i]);
+        bytes += seen.segments[i].length;
+    }
+    assert_int_equal(bytes, seen.head.sector_count * 512ull);
+    assert_in_range(bytes, 512, BLOCK_BYTES_MAX);
+    *sector += seen.head.sector_count;
+    return seen.head.id;
+}
+
+static void more_segments_than_fit_are_two_requests(void **state)
 {
     (void)state;
-    struct driver_buffer data[DRIVER_BUFFERS_MAX - 2];
+    struct driver_buffer data[41];
+    uint64_t sector = 7;
+    uint32_t number, first, second;
 
     for (unsigned i = 0; i < 41; i++) {
         data[i] = (struct driver_buffer){DATA + 512 * i, 512};
     }
-    refused(guest_asks(VIRTIO_BLK_T_IN, 0, data, 41), VIRTIO_BLK_S_IOERR);
-    guest_asks(VIRTIO_BLK_T_IN, 0, data, 40);
+    number = guest_asks(VIRTIO_BLK_T_IN, sector, data, 41);
     bus_kick(DEVICE, 0);
-    assert_true(mux_receive());
+    first = mux_receives(BLOCK_READ, &sector);
     assert_int_equal(seen.head.segment_count, 40);
+    second = mux_receives(BLOCK_READ, &sector);
+    assert_int_equal(seen.head.segment_count, 1);
+    assert_ptr_equal(mux_data(&seen.segments[0]), driver_memory(&memory, data[40].gpa));
+    assert_false(mux_receive());
+    mux_answer(second, BLOCK_OK); /* in any order */
+    hear();
+    guest_expects_nothing();
+    mux_answer(first, BLOCK_OK);
+    hear();
+    guest_expect(number, VIRTIO_BLK_S_OK, 41 * 512 + 1);
+    guest_expects_nothing();
 }
 
-static void too_much_data_is_an_error(void **state)
+static void much_data_is_several_requests(void **state)
 {
     (void)state;
     struct driver_buffer data[33];
+    uint64_t sector = 1234;
+    uint32_t ids[2], number;
 
     for (unsigned i = 0; i < 33; i++) {
         data[i] = (struct driver_buffer){DATA, 0x40000}; /* all the same, 8.25 MiB in sum */
     }
-    refused(guest_asks(VIRTIO_BLK_T_OUT, 0, data, 33), VIRTIO_BLK_S_IOERR);
+    number = guest_asks(VIRTIO_BLK_T_OUT, sector, data, 33);
+    bus_kick(DEVICE, 0);
+    ids[0] = mux_receives(BLOCK_WRITE, &sector);
+    assert_int_equal(seen.head.sector_count, BLOCK_BYTES_MAX / 512);
+    ids[1] = mux_receives(BLOCK_WRITE, &sector);
+    assert_int_equal(sector, 1234 + 33 * 0x200);
+    mux_answer(ids[0], BLOCK_OK);
+    mux_answer(ids[1], BLOCK_OK);
+    hear();
+    guest_expect(number, VIRTIO_BLK_S_OK, 1);
 }
+
+/* A request that is not the last one ends where a block of the disk does. */
+static void cuts_are_made_at_blocks(void **state)
+{
+    (void)state;
+    struct driver_buffer data[59];
+    uint64_t sector = 0;
+
+    for (unsigned i = 0; i < 59; i++) {
+        data[i] = (struct driver_buffer){DATA + 512 * i, i < 58 ? 500 : 184};
+    }
+    guest_asks(VIRTIO_BLK_T_OUT, 0, data, 59);
+    bus_kick(DEVICE, 0);
+    mux_receives(BLOCK_WRITE, &sector);
+    assert_int_equal(sector, 39); /* 40 pieces of 500 bytes are a bit more */
+    assert_int_equal(seen.segments[39].length, 468);
+    mux_receives(BLOCK_WRITE, &sector);
+    assert_int_equal(sector, 57);
+    assert_int_equal(seen.segments[0].length, 32);
+    assert_ptr_equal(mux_data(&seen.segments[0]), driver_memory(&memory, data[39].gpa + 468));
+
+    disk = PLAIN_DISK; /* its blocks have 4096 bytes, and a request 256 pieces of as many */
+    begin(PLAIN);
+    data[0] = (struct driver_buffer){RAM_GPA, 512};
+    data[1] = (struct driver_buffer){RAM_GPA, (uint32_t)RAM_SIZE};
+    guest_asks(VIRTIO_BLK_T_IN, 8, data, 2);
+    bus_kick(DEVICE, 0);
+    sector = 8;
+    mux_receives(BLOCK_READ, &sector);
+    assert_int_equal(sector % 8, 0);
+    mux_receives(BLOCK_READ, &sector);
+    assert_int_equal(sector, 8 + 1 + RAM_SIZE / 512);
+}
+
+/* 62 MiB, of which the disk takes 1 MiB at a time, and then as many again. */
+static uint32_t ask_for_much(uint64_t sector)
+{
+    struct driver_buffer data[62];
+
+    for (unsigned i = 0; i < 62; i++) {
+        data[i] = (struct driver_buffer){RAM_GPA, (uint32_t)RAM_SIZE};
+    }
+    return guest_asks(VIRTIO_BLK_T_IN, sector, data, 62);
+}
+
+static void long_requests_go_one_after_the_other(void **state)
+{
+    (void)state;
+    struct driver_buffer data = {DATA, 512};
+    uint64_t sector = 5;
+    uint32_t first, second, received = 0;
+
+    disk = PLAIN_DISK;
+    begin(PLAIN);
+    first = ask_for_much(sector);
+    second = ask_for_much(sector + 62 * 2048);
+    guest_asks(VIRTIO_BLK_T_IN, 3, &data, 1);
+    bus_kick(DEVICE, 0);
+    while (received < 2 * 62) {
+        uint32_t id = mux_receives(BLOCK_READ, &sector);
+
+        received++;
+        assert_int_equal(seen.head.segment_count, 256);
+        mux_answer(id, BLOCK_OK);
+        hear();
+    }
+    guest_expect(first, VIRTIO_BLK_S_OK, 62 * (uint32_t)RAM_SIZE + 1);
+    guest_expect(second, VIRTIO_BLK_S_OK, 62 * (uint32_t)RAM_SIZE + 1);
+    sector = 3;
+    mux_receives(BLOCK_READ, &sector);
+    mux_finish(BLOCK_OK);
+    guest_expect(second + 1, VIRTIO_BLK_S_OK, 513);
+    assert_true(device->ops->quiesced(device));
+}
+
+/* What it costs to send a part is counted, as a chain of its own is. */
+static void a_turn_is_bounded_by_parts(void **state)
+{
+    (void)state;
+    uint64_t sector = 0;
+    unsigned received = 0;
+
+    disk = PLAIN_DISK;
+    begin(PLAIN);
+    ask_for_much(0);
+    bus.turn = fake.frequency; /* a turn is enough for an event */
+    bus_kick(DEVICE, 0);
+    assert_true(bus.pauses);
+    for (; mux_has_more(); received++) {
+        mux_receives(BLOCK_READ, &sector);
+    }
+    assert_in_range(received, 6, 8); /* 9 of a budget of 64 each */
+}
+
+static void after_an_error_no_more_is_asked_for(void **state)
+{
+    (void)state;
+    uint64_t sector = 0;
+    uint32_t number, ids[BLOCK_DEPTH], count = 0;
+
+    disk = PLAIN_DISK;
+    begin(PLAIN);
+    number = ask_for_much(0);
+    bus_kick(DEVICE, 0);
+    while (mux_has_more()) {
+        ids[count++] = mux_receives(BLOCK_READ, &sector);
+    }
+    assert_in_range(count, 2, 61);
+    mux_answer(ids[1], BLOCK_UNSUPPORTED);
+    mux_answer(ids[0], BLOCK_IO_ERROR);
+    hear();
+    assert_false(mux_receive());
+    guest_expects_nothing(); /* the disk still writes for it */
+    for (uint32_t i = 2; i < count; i++) {
+        mux_answer(ids[i], BLOCK_OK);
+    }
+    hear();
+    guest_expect(number, VIRTIO_BLK_S_UNSUPP, 0);
+    assert_true(device->ops->quiesced(device));
+}
+
+/* What cannot be done to its end is not begun. */
+static void long_requests_are_checked_before(void **state)
+{
+    (void)state;
+    struct driver_buffer data[62];
+
+    for (unsigned i = 0; i < 62; i++) {
+        data[i] = (struct driver_buffer){DATA, 0x40000};
+    }
+    refused(guest_asks(VIRTIO_BLK_T_OUT, SECTORS - 62 * 512 + 1, data, 62), VIRTIO_BLK_S_IOERR);
+    refused(guest_asks(VIRTIO_BLK_T_OUT, SECTORS + 1, data, 62), VIRTIO_BLK_S_IOERR);
+    refused(guest_asks(VIRTIO_BLK_T_OUT, UINT64_MAX, data, 62), VIRTIO_BLK_S_IOERR);
+    data[60].gpa = RAM_GPA + RAM_SIZE - 512;
+    refused(guest_asks(VIRTIO_BLK_T_OUT, 0, data, 62), VIRTIO_BLK_S_IOERR);
+    refused(guest_asks(VIRTIO_BLK_T_IN, 0, data, 62), VIRTIO_BLK_S_IOERR);
+    for (unsigned i = 0; i < 41; i++) { /* no sector in as many as a request can name */
+        data[i] = (struct driver_buffer){DATA, 1};
+    }
+    data[41] = (struct driver_buffer){DATA, 1024 - 41};
+    refused(guest_asks(VIRTIO_BLK_T_OUT, 0, data, 42), VIRTIO_BLK_S_IOERR);
+}
+
+static void pieces_that_become_too_small_are_an_error(void **state)
+{
+    (void)state;
+    struct driver_buffer data[62] = {{DATA, 512}};
+    uint64_t sector = 0;
+    uint32_t number;
+
+    for (unsigned i = 1; i < 61; i++) {
+        data[i] = (struct driver_buffer){DATA, 5};
+    }
+    data[61] = (struct driver_buffer){DATA, 512 - 300};
+    number = guest_asks(VIRTIO_BLK_T_IN, 0, data, 62);
+    bus_kick(DEVICE, 0);
+    mux_receives(BLOCK_READ, &sector);
+    assert_int_equal(sector, 1);
+    assert_false(mux_receive());
+    guest_expects_nothing();
+    mux_finish(BLOCK_OK);
+    guest_expect(number, VIRTIO_BLK_S_IOERR, 0);
+}
+
+/* The driver changes its descriptors meanwhile: what was popped counts. */
+static void descriptors_are_read_once(void **state)
+{
+    (void)state;
+    uint64_t sector = 0;
+    uint32_t received = 0;
+
+    disk = PLAIN_DISK;
+    begin(PLAIN);
+    ask_for_much(0);
+    bus_kick(DEVICE, 0);
+    for (uint16_t i = 0; i < SIZE; i++) {
+        driver_set_desc(&queue, i, UINT64_MAX - i, UINT32_MAX, VRING_DESC_F_WRITE, 0);
+    }
+    for (; received < 62; received++) {
+        mux_answer(mux_receives(BLOCK_READ, &sector), BLOCK_OK);
+        hear();
+    }
+    assert_false(mux_receive());
+}
+
+static void a_reset_ends_a_long_request(void **state)
+{
+    (void)state;
+    struct driver_buffer data = {DATA, 512};
+    uint64_t sector = 0;
+    uint32_t number, ids[BLOCK_DEPTH], count = 0;
+
+    disk = PLAIN_DISK;
+    begin(PLAIN);
+    number = ask_for_much(0);
+    bus_kick(DEVICE, 0);
+    while (mux_has_more()) {
+        ids[count++] = mux_receives(BLOCK_READ, &sector);
+    }
+    begin(PLAIN);
+    assert_false(device->ops->quiesced(device));
+    guest_asks(VIRTIO_BLK_T_IN, 9, &data, 1);
+    ask_for_much(0); /* another one, while parts of the old one are with the disk */
+    bus_kick(DEVICE, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        mux_answer(ids[i], i == 0 ? BLOCK_IO_ERROR : BLOCK_OK);
+    }
+    hear();
+    guest_expects_nothing();
+    assert_int_equal(status_byte(number), 0xee);
+    sector = 9;
+    mux_receives(BLOCK_READ, &sector);
+    mux_finish(BLOCK_OK);
+    guest_expect(number + 1, VIRTIO_BLK_S_OK, 513);
+    sector = 0;
+    for (uint32_t i = 0; i < 62; i++) {
+        mux_answer(mux_receives(BLOCK_READ, &sector), BLOCK_OK);
+        hear();
+    }
+    guest_expect(number + 2, VIRTIO_BLK_S_OK, 62 * (uint32_t)RAM_SIZE + 1);
+    assert_true(device->ops->quiesced(device));
+}
+
+/* Each part is flushed if the driver has no flush, and the guest hears of none before. */
+static void a_long_write_is_flushed(void **state)
+{
+    (void)state;
+    struct driver_buffer data[33];
+    uint64_t sector = 0;
+    uint32_t number, ids[2];
+
+    begin(PLAIN);
+    for (unsigned i = 0; i < 33; i++) {
+        data[i] = (struct driver_buffer){DATA, 0x40000};
+    }
+    number = guest_asks(VIRTIO_BLK_T_OUT, 0, data, 33);
+    bus_kick(DEVICE, 0);
+    ids[0] = mux_receives(BLOCK_WRITE, &sector);
+    ids[1] = mux_receives(BLOCK_WRITE, &sector);
+    for (unsigned i = 0; i < 2; i++) {
+        mux_answer(ids[i], BLOCK_OK);
+        hear();
+        guest_expects_nothing();
+        assert_true(mux_receive());
+        assert_int_equal(seen.head.op, BLOCK_FLUSH);
+        mux_finish(BLOCK_OK);
+    }
+    guest_expect(number, VIRTIO_BLK_S_OK, 1);
+}
+
+/* ---- Drivers that break the rules ---- */
 
 static void expect_needs_reset(void)
 {
@@ -1057,8 +1358,17 @@ int main(void)
         TEST(wrong_lengths_and_kinds_are_errors),
         TEST(memory_that_is_not_there_is_an_error),
         TEST(a_header_that_is_not_there_is_an_error),
-        TEST(too_many_segments_are_an_error),
-        TEST(too_much_data_is_an_error),
+        TEST(more_segments_than_fit_are_two_requests),
+        TEST(much_data_is_several_requests),
+        TEST(cuts_are_made_at_blocks),
+        TEST(long_requests_go_one_after_the_other),
+        TEST(a_turn_is_bounded_by_parts),
+        TEST(after_an_error_no_more_is_asked_for),
+        TEST(long_requests_are_checked_before),
+        TEST(pieces_that_become_too_small_are_an_error),
+        TEST(descriptors_are_read_once),
+        TEST(a_reset_ends_a_long_request),
+        TEST(a_long_write_is_flushed),
         TEST(without_a_status_byte_the_device_stops),
         TEST(an_indirect_table_that_is_not_there_stops_it_too),
         TEST(a_reset_waits_for_the_disk),

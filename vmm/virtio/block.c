@@ -7,6 +7,10 @@
  * Each request in flight has a slot. The disk works on the guest's memory whatever becomes of the
  * device meanwhile. If the guest takes the chain back, by a reset, its slot is stale: it is kept
  * until the reply comes, and until then the device has not quiesced.
+ *
+ * A driver that has not taken size_max and seg_max, as boot loaders do not, may ask for more than
+ * one request to the multiplexer can name. Then it becomes several, each with a slot, and is
+ * answered when all of them are. Chains behind it wait until they are sent.
  */
 
 #include "block.h"
@@ -27,7 +31,7 @@ enum { QUEUE, QUEUES };
 #define QUEUE_SIZE      256u
 #define BUDGET          64u /* work per turn: a chain costs one, and one more for each 32 descriptors */
 #define WORK_COST_SHIFT 5
-#define DMA_COST_SHIFT  14 /* and one for each 16 KiB of data whose cache lines are maintained */
+#define DMA_COST        16384u /* and one for each so many bytes whose cache lines are maintained */
 #define SLOTS           BLOCK_DEPTH
 #define SEGMENT         65536u /* bytes: size_max of configuration space, if the disk takes it */
 
@@ -35,11 +39,22 @@ enum { QUEUE, QUEUES };
 struct slot {
     bool busy;
     bool stale;      /* the guest has taken it back by a reset */
+    bool is_part;    /* of the disk's long request, which has head, bytes and status byte */
     bool flushes;    /* the driver has no flush: the monitor sends one before it answers */
     bool must_flush; /* that flush has found no room in the ring yet */
     uint16_t head;
     uint32_t data_bytes; /* bytes that the disk writes into the guest's memory */
     uint8_t *status;     /* the guest's status byte */
+};
+
+/* A guest's request that is several to the multiplexer. */
+struct long_request {
+    bool busy;
+    struct block_chain chain; /* with its segments here: */
+    struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
+    uint32_t in_flight; /* slots */
+    uint32_t data_bytes;
+    uint8_t status; /* of all that have ended: OK, or the first error */
 };
 
 struct disk {
@@ -55,6 +70,7 @@ struct disk {
     uint32_t busy;         /* slots */
     struct block_dma *dma; /* NULL: the board's disk is coherent with the caches */
     struct slot slots[SLOTS];
+    struct long_request long_request;
 };
 
 static struct disk disks[VMM_MAX_DISKS];
@@ -93,7 +109,7 @@ static void notify_peer(struct disk *disk)
     }
 }
 
-/* ---- The queue ---- */
+/* ---- Slots ---- */
 
 static void give_back(struct disk *disk, uint16_t head, uint8_t *to, uint8_t status,
                       uint32_t data_bytes)
@@ -135,28 +151,107 @@ static bool send_with_memory(struct disk *disk, uint32_t slot)
     return true;
 }
 
-/* Send the request that has been made of `chain`; false if there is no room for it. */
-static bool send_chain(struct disk *disk, const struct block_chain *chain)
+/* Send `request` under a free slot, which is to be `slot`; false if there is no room for it. */
+static bool send_as(struct disk *disk, struct slot slot)
 {
-    uint32_t slot = find_slot(disk);
+    uint32_t number = find_slot(disk);
 
-    if (!send_with_memory(disk, slot)) {
+    if (!send_with_memory(disk, number)) {
         return false;
     }
-    disk->busy++;
-    disk->slots[slot] = (struct slot){
-        .busy = true,
-        .head = chain->popped.head,
-        .data_bytes = request.head.op == BLOCK_READ ? chain->in_bytes : 0,
-        .status = chain->status,
-        .flushes = changes_disk(request.head.op) &&
+    slot.busy = true;
+    slot.flushes = changes_disk(request.head.op) &&
                    (disk->backend.info.features & BLOCK_INFO_FLUSH) != 0 &&
-                   !virtio_device_has(&disk->device, VIRTIO_BLK_F_FLUSH),
-    };
+                   !virtio_device_has(&disk->device, VIRTIO_BLK_F_FLUSH);
+    disk->slots[number] = slot;
+    disk->busy++;
     return true;
 }
 
+/* What it costs to make and send `request`. */
+static uint32_t request_cost(const struct disk *disk)
+{
+    return disk->dma == NULL ? 0 : request.head.sector_count / (DMA_COST / BLOCK_SECTOR);
+}
+
 enum outcome { DONE, BLOCKED, EMPTY, FAILED };
+
+/* ---- Long requests ---- */
+
+/* Its first request has been sent. */
+static void begin_long(struct disk *disk, const struct block_chain *chain, uint32_t data_bytes)
+{
+    struct long_request *of = &disk->long_request;
+
+    of->busy = true;
+    of->chain = *chain;
+    of->chain.segments = of->segments;
+    memcpy(of->segments, chain->segments,
+           ((uint32_t)chain->popped.readable + chain->popped.writable) * sizeof(of->segments[0]));
+    of->in_flight = 1;
+    of->data_bytes = data_bytes;
+    of->status = VIRTIO_BLK_S_OK;
+}
+
+/* Answer it if all is done. After an error no more is asked for. */
+static void end_long(struct disk *disk, uint8_t status)
+{
+    struct long_request *of = &disk->long_request;
+
+    if (status != VIRTIO_BLK_S_OK) {
+        of->chain.bytes_left = 0;
+        of->status = of->status == VIRTIO_BLK_S_OK ? status : of->status;
+    }
+    if (of->chain.bytes_left == 0 && of->in_flight == 0) {
+        of->busy = false;
+        give_back(disk, of->chain.popped.head, of->chain.status, of->status, of->data_bytes);
+    }
+}
+
+/* Send its next request. */
+static enum outcome continue_long(struct disk *disk, uint32_t *spent)
+{
+    struct block_chain next = disk->long_request.chain;
+
+    if (disk->busy == SLOTS) {
+        return BLOCKED;
+    }
+    if (!block_chain_next_request(&next, &disk->backend, &request)) {
+        end_long(disk, VIRTIO_BLK_S_IOERR);
+        return DONE;
+    }
+    if (!send_as(disk, (struct slot){.is_part = true})) {
+        return BLOCKED;
+    }
+    *spent += 1 + (request.head.segment_count >> WORK_COST_SHIFT) + request_cost(disk);
+    disk->long_request.chain = next;
+    disk->long_request.in_flight++;
+    return DONE;
+}
+
+/* ---- The queue ---- */
+
+/*
+ * Send the request that has been made of `chain`. False if there is no room for it, or if it is a
+ * second long one.
+ */
+static bool send_chain(struct disk *disk, const struct block_chain *chain)
+{
+    bool is_long = chain->bytes_left != 0;
+    uint32_t data_bytes = request.head.op == BLOCK_READ ? chain->in_bytes : 0;
+    struct slot slot = {.is_part = is_long,
+                        .head = chain->popped.head,
+                        .data_bytes = data_bytes,
+                        .status = chain->status};
+
+    if ((is_long && disk->long_request.busy) || !send_as(disk, slot)) {
+        return false;
+    }
+    if (is_long) {
+        begin_long(disk, chain, data_bytes);
+    }
+    return true;
+}
 
 /* Serve the next chain. Its cost is added to *spent. */
 static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint32_t *spent)
@@ -177,9 +272,6 @@ static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint
         break;
     }
     *spent += 1 + ((chain.popped.readable + (uint32_t)chain.popped.writable) >> WORK_COST_SHIFT);
-    if (disk->dma != NULL) {
-        *spent += (chain.popped.readable_bytes + chain.popped.writable_bytes) >> DMA_COST_SHIFT;
-    }
     cause = block_chain_find_status(&chain);
     if (cause != NULL) {
         virtqueue_break(queue, cause);
@@ -192,6 +284,8 @@ static enum outcome serve_chain(struct disk *disk, struct virtqueue *queue, uint
     } else if (!send_chain(disk, &chain)) {
         virtqueue_unpop(queue, 1);
         return BLOCKED;
+    } else {
+        *spent += request_cost(disk);
     }
     return DONE;
 }
@@ -207,7 +301,9 @@ static uint32_t block_work(struct virtio_device *device, uint32_t pending)
     virtqueue_allow_absent(queue);
     virtqueue_disable_kicks(queue);
     for (uint32_t spent = 0; spent < BUDGET && outcome == DONE;) {
-        outcome = serve_chain(disk, queue, &spent);
+        outcome = disk->long_request.busy && disk->long_request.chain.bytes_left != 0
+                      ? continue_long(disk, &spent)
+                      : serve_chain(disk, queue, &spent);
     }
     disk->blocked = outcome == BLOCKED;
     if (virtqueue_flush(queue)) {
@@ -249,7 +345,10 @@ static void take_done(struct disk *disk, const struct block_done *done)
         disk->flushes_waiting |= slot->must_flush;
         return;
     }
-    if (!slot->stale) {
+    if (slot->is_part && !slot->stale) {
+        disk->long_request.in_flight--;
+        end_long(disk, status_of(done->status));
+    } else if (!slot->stale) {
         give_back(disk, slot->head, slot->status, status_of(done->status), slot->data_bytes);
     }
     slot->busy = false;
@@ -370,6 +469,7 @@ static void abandon(struct disk *disk)
             disk->busy--;
         }
     }
+    disk->long_request.busy = false;
     disk->blocked = false;
 }
 

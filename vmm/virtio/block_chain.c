@@ -54,71 +54,164 @@ const char *block_chain_find_status(struct block_chain *chain)
     return NULL;
 }
 
-/*
- * Append `count` bytes of the guest's memory to the request's segments: those behind the first
- * `skip` bytes of the chain's segments from `first` on. A piece ends where two of RAM's regions
- * meet. Returns false if some memory is not there, or if the request would have too many segments.
- */
-static bool add_data(const struct block_chain *chain, const struct block_backend *backend,
-                     struct block_request_copy *request, uint32_t first, uint32_t skip,
-                     uint32_t count)
+static uint32_t smaller(uint32_t a, uint32_t b)
 {
-    for (const struct virtqueue_segment *segment = &chain->segments[first]; count > 0; segment++) {
-        uint64_t offset;
-        uint32_t length;
+    return a < b ? a : b;
+}
 
-        if (skip >= segment->length) {
-            skip -= segment->length;
-            continue;
-        }
-        if (segment->data == NULL) {
+/* ---- Data ---- */
+
+/* Whether all of a chain's segments that the disk is to write, or to read, are there. */
+static bool is_there(const struct block_chain *chain, bool write)
+{
+    uint32_t first = write ? 0 : chain->popped.readable;
+    uint32_t count = write ? chain->popped.readable : chain->popped.writable;
+
+    for (uint32_t i = first; i < first + count; i++) {
+        if (chain->segments[i].data == NULL) {
             return false;
-        }
-        offset = (uint64_t)(segment->data - backend->memory->base) + skip;
-        length = segment->length - skip < count ? segment->length - skip : count;
-        skip = 0;
-        count -= length;
-        while (length > 0) {
-            uint64_t in_region = offset % backend->ram_region_size;
-            uint64_t piece = backend->ram_region_size - in_region;
-
-            if (request->head.segment_count == backend->info.segments_max) {
-                return false;
-            }
-            if (piece > length) {
-                piece = length;
-            }
-            if (piece > backend->info.segment_bytes_max) {
-                piece = backend->info.segment_bytes_max;
-            }
-            request->segments[request->head.segment_count++] =
-                (struct block_segment){.region = (uint32_t)(offset / backend->ram_region_size),
-                                       .length = (uint32_t)piece,
-                                       .offset = in_region};
-            offset += piece;
-            length -= (uint32_t)piece;
         }
     }
     return true;
 }
 
+/*
+ * Append `length` bytes of the guest's memory to the request's segments. A piece ends where two of
+ * RAM's regions meet. Returns how many bytes found no room.
+ */
+static uint32_t add_piece(const struct block_backend *backend, struct block_request_copy *request,
+                          const uint8_t *data, uint32_t length)
+{
+    uint64_t offset = (uint64_t)(data - backend->memory->base);
+
+    while (length > 0 && request->head.segment_count < backend->info.segments_max) {
+        uint64_t in_region = offset % backend->ram_region_size;
+        uint64_t piece = backend->ram_region_size - in_region;
+
+        if (piece > length) {
+            piece = length;
+        }
+        if (piece > backend->info.segment_bytes_max) {
+            piece = backend->info.segment_bytes_max;
+        }
+        request->segments[request->head.segment_count++] =
+            (struct block_segment){.region = (uint32_t)(offset / backend->ram_region_size),
+                                   .length = (uint32_t)piece,
+                                   .offset = in_region};
+        offset += piece;
+        length -= (uint32_t)piece;
+    }
+    return length;
+}
+
+/* Append up to `count` of the chain's bytes that are left. Returns how many found room. */
+static uint32_t add_data(const struct block_chain *chain, const struct block_backend *backend,
+                         struct block_request_copy *request, uint32_t count)
+{
+    const struct virtqueue_segment *segment = &chain->segments[chain->segment];
+    uint32_t skip = chain->segment_done;
+    uint32_t added = 0;
+
+    while (added < count) {
+        uint32_t part = smaller(segment->length - skip, count - added);
+        uint32_t left_out = add_piece(backend, request, segment->data + skip, part);
+
+        added += part - left_out;
+        if (left_out > 0) {
+            break;
+        }
+        segment++;
+        skip = 0;
+    }
+    return added;
+}
+
+/* Take the last `count` bytes out of a request again. */
+static void remove_data(struct block_request_copy *request, uint32_t count)
+{
+    while (count > 0) {
+        struct block_segment *last = &request->segments[request->head.segment_count - 1];
+        uint32_t part = smaller(last->length, count);
+
+        last->length -= part;
+        request->head.segment_count -= last->length == 0;
+        count -= part;
+    }
+}
+
+static void skip_data(struct block_chain *chain, uint32_t count)
+{
+    while (count > 0) {
+        uint32_t rest = chain->segments[chain->segment].length - chain->segment_done;
+
+        if (count < rest) {
+            chain->segment_done += count;
+            return;
+        }
+        chain->segment++;
+        chain->segment_done = 0;
+        count -= rest;
+    }
+}
+
+/* A request that is not a chain's last one ends with a block of the disk. */
+bool block_chain_next_request(struct block_chain *chain, const struct block_backend *backend,
+                              struct block_request_copy *request)
+{
+    uint32_t block =
+        backend->info.block_size > BLOCK_SECTOR ? backend->info.block_size : BLOCK_SECTOR;
+    uint32_t bytes;
+
+    request->head = (struct block_request){
+        .op = chain->header.type == VIRTIO_BLK_T_OUT ? BLOCK_WRITE : BLOCK_READ,
+        .sector = chain->sector};
+    bytes = add_data(chain, backend, request, smaller(chain->bytes_left, BLOCK_BYTES_MAX));
+    if (bytes < chain->bytes_left) {
+        remove_data(request, bytes % block);
+        bytes -= bytes % block;
+    }
+    if (bytes == 0) {
+        return false;
+    }
+    request->head.sector_count = bytes / BLOCK_SECTOR;
+    skip_data(chain, bytes);
+    chain->sector += bytes / BLOCK_SECTOR;
+    chain->bytes_left -= bytes;
+    return true;
+}
+
 /* ---- Kinds of requests (5.2.6) ---- */
 
-static unsigned make_transfer(const struct block_chain *chain, const struct block_backend *backend,
+/*
+ * Whether so many sectors from `sector` on are on the disk. The multiplexer checks each request.
+ * This keeps the beginning of what does not fit from being written, if it is several requests.
+ */
+static bool is_on_disk(const struct block_info *info, uint64_t sector, uint64_t count)
+{
+    return sector <= info->sectors && count <= info->sectors - sector;
+}
+
+static unsigned make_transfer(struct block_chain *chain, const struct block_backend *backend,
                               struct block_request_copy *request, bool write)
 {
     uint32_t bytes = write ? chain->out_bytes : chain->in_bytes;
 
-    if (bytes == 0 || bytes % BLOCK_SECTOR != 0 || bytes > BLOCK_BYTES_MAX) {
+    if (bytes == 0 || bytes % BLOCK_SECTOR != 0 || !is_there(chain, write)) {
         return VIRTIO_BLK_S_IOERR;
     }
-    request->head = (struct block_request){.op = write ? BLOCK_WRITE : BLOCK_READ,
-                                           .sector = chain->header.sector,
-                                           .sector_count = bytes / BLOCK_SECTOR};
-    return add_data(chain, backend, request, write ? 0 : chain->popped.readable, write ? HEADER : 0,
-                    bytes)
-               ? BLOCK_CHAIN_SEND
-               : VIRTIO_BLK_S_IOERR;
+    chain->sector = chain->header.sector;
+    chain->bytes_left = bytes;
+    chain->segment = write ? 0 : chain->popped.readable;
+    chain->segment_done = 0;
+    skip_data(chain, write ? HEADER : 0);
+    if (!block_chain_next_request(chain, backend, request)) {
+        return VIRTIO_BLK_S_IOERR;
+    }
+    if (chain->bytes_left != 0 &&
+        !is_on_disk(&backend->info, chain->header.sector, bytes / BLOCK_SECTOR)) {
+        return VIRTIO_BLK_S_IOERR;
+    }
+    return BLOCK_CHAIN_SEND;
 }
 
 static unsigned make_flush(uint64_t features, struct block_request_copy *request)

@@ -9,6 +9,7 @@
  */
 
 #include <linux/virtio_blk.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "block/rings.h"
 #include "lib/guest_memory.h"
@@ -21,6 +22,12 @@ struct block_chain {
     uint8_t *status;                          /* the guest's status byte */
     uint32_t in_bytes;  /* data to fill: all that is writable but the status byte */
     uint32_t out_bytes; /* data to take: all that is readable but the header */
+
+    /* Of a read or write, what no request has been made for yet: where it is, and how much. */
+    uint64_t sector;
+    uint32_t bytes_left;
+    uint32_t segment;      /* of `segments`, */
+    uint32_t segment_done; /* and so many bytes of it have been asked for */
 };
 
 /* What is behind the virtio disk. */
@@ -43,7 +50,15 @@ const char *block_chain_find_status(struct block_chain *chain);
 /*
  * Make a request to the multiplexer of a chain whose status byte has been found. `features` are the
  * driver's. Returns BLOCK_CHAIN_SEND, with `request` complete but for its id; or the VIRTIO_BLK_S_*
- * status with which the chain is to be answered at once, after in_bytes bytes of data.
+ * status with which the chain is to be answered at once, after in_bytes bytes of data. With
+ * BLOCK_CHAIN_SEND, `bytes_left` says whether there is more than one request can name.
  */
 unsigned block_chain_make_request(struct block_chain *chain, const struct block_backend *backend,
                                   uint64_t features, struct block_request_copy *request);
+
+/*
+ * Make the next request of a chain with bytes left. Returns false if none can be made: then the
+ * chain's pieces are so small that a request cannot name a block of the disk.
+ */
+bool block_chain_next_request(struct block_chain *chain, const struct block_backend *backend,
+                              struct block_request_copy *request);
