@@ -77,6 +77,9 @@ static void emit_vm_interface(const struct vm_layout *place, const struct interf
     emit_mac(interface->mac, out);
     buffer_print(out, "},\n"
                       "            .mtu = 1500,\n");
+    if (!interface->settings.any_mac.number) {
+        buffer_print(out, "            .mac_fixed = true,\n");
+    }
     if (interface_is_vhost(interface)) {
         buffer_print(out,
                      "            .vhost = true,\n"

@@ -198,7 +198,7 @@ static const struct schema_key interface_keys[] = {
      .offset = AT(interface, any_mac),
      .fallback = "no",
      .purpose = "Whether the guest may send from other hardware addresses, as a bridge does. "
-                "Otherwise the switch drops such frames."},
+                "Otherwise the switch drops such frames, and the card refuses another address."},
     {.name = "vlan",
      .kind = VALUE_COUNT,
      .offset = AT(interface, vlan),

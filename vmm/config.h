@@ -24,6 +24,7 @@ struct vmm_image {
 struct vmm_interface_config {
     uint8_t channel; /* the switch */
     uint8_t mac[6];
+    bool mac_fixed; /* the switch drops what the guest sends from other addresses */
     uint16_t mtu;
     bool vhost;       /* the switch works on the virtqueues; the rings below are unused */
     void *vhost_page; /* then: see lib/vhost.h */

@@ -24,6 +24,15 @@ def test_ping_of_any_size(demo, size):
     assert machine.ping_statistics(output)[:2] == (3, 3)
 
 
+def test_another_hardware_address_is_refused(demo):
+    """Without any_mac the switch would drop all that comes from it: the guest is told."""
+    before = demo.output(1, "cat /sys/class/net/eth0/address")
+    output = demo.output(1, "ip link set eth0 address 02:00:00:00:00:99; echo status $?")
+    assert "status 0" not in output and "status" in output
+    assert demo.output(1, "cat /sys/class/net/eth0/address") == before
+    assert machine.ping_statistics(demo.output(1, "ping -c 3 -i 0.1 192.168.1.1"))[:2] == (3, 3)
+
+
 def test_ipv6(demo):
     demo.output(0, "ip addr add fd00::1/64 dev eth0")
     demo.output(1, "ip addr add fd00::2/64 dev eth0; sleep 3")  # duplicate address detection

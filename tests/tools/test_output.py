@@ -594,6 +594,7 @@ def test_switch_settings(generate):
                  ".access_vlan = 7", "trunk_1[] = {7, 9, 0}", ".trunk_vlans = trunk_1"):
         assert line in config
     assert re.findall(r"mac_fixed = (\w+)", config) == ["true", "true", "false"]
+    assert ["mac_fixed = true" in result.read(f"config/vmm_{vm}.c") for vm in "abc"] == [True, True, False]
 
 
 def test_machine_on_two_switches(generate):

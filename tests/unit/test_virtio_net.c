@@ -62,7 +62,7 @@ static uint8_t to_switch_region[RING_HEADER_SIZE + RING_SIZE] __attribute__((ali
 static uint8_t from_switch_region[RING_HEADER_SIZE + RING_SIZE] __attribute__((aligned(4096)));
 static uint32_t page[1024] __attribute__((aligned(4096)));
 
-static const struct vmm_interface_config config = {
+static struct vmm_interface_config config = {
     .channel = CHANNEL,
     .mac = {0x02, 0x00, 0x00, 0x00, 0x00, 0x01},
     .mtu = MTU,
@@ -1153,6 +1153,28 @@ static void test_new_address(void **state)
     assert_memory_equal((uint8_t *)page + VIRTIO_MMIO_CONFIG, config.mac, 6);
 }
 
+/* Where the switch drops what comes from other addresses, the card does not take one. */
+static void test_fixed_address(void **state)
+{
+    (void)state;
+    uint8_t set[8] = {VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET};
+
+    config.mac_fixed = true;
+    begin(CONTROLS);
+    assert_int_equal(command("\0\0\0", 3, 1), VIRTIO_NET_OK);
+    memcpy(set + 2, stranger, 6);
+    assert_int_equal(command(set, 8, 2), VIRTIO_NET_ERR);
+    assert_int_equal(command(set, 7, 1), VIRTIO_NET_ERR);
+    assert_true(receives(config.mac));
+    assert_false(receives(stranger));
+    assert_memory_equal((uint8_t *)page + VIRTIO_MMIO_CONFIG, config.mac, 6);
+    bus_write(DEVICE + VIRTIO_MMIO_CONFIG, 0x0a0b0c0d); /* as legacy drivers do it */
+    assert_memory_equal((uint8_t *)page + VIRTIO_MMIO_CONFIG, config.mac, 6);
+    memcpy(set + 2, config.mac, 6);
+    assert_int_equal(command(set, 8, 1), VIRTIO_NET_OK);
+    config.mac_fixed = false;
+}
+
 static void test_vlan_filter(void **state)
 {
     (void)state;
@@ -1300,6 +1322,7 @@ int main(void)
         TEST(test_queue_taken_back),
         TEST(test_filters),
         TEST(test_new_address),
+        TEST(test_fixed_address),
         TEST(test_vlan_filter),
         TEST(test_offload_command),
         TEST(test_bad_commands),

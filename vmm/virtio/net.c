@@ -121,7 +121,7 @@ static void net_start(struct virtio_device *device)
     } else {
         net_isolated_start(&net->isolated);
     }
-    net_control_start(&net->control, net->config->mac);
+    net_control_start(&net->control);
     update_accepts(device);
 }
 
@@ -186,7 +186,7 @@ struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface
 
     net->config = config;
     net_moderation_init(&net->moderation, &net->device, vhost);
-    net_control_init(&net->control, &net->device, vhost, update_accepts);
+    net_control_init(&net->control, &net->device, config, vhost, update_accepts);
     if (config->vhost) {
         net_vhost_init(&net->vhost, config->channel, config->vhost_page);
     } else {

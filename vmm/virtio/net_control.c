@@ -5,22 +5,25 @@
 #include <linux/if_ether.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
+#include <string.h>
 #include "net_features.h"
 
 #define BUDGET            16u                /* commands per turn */
 #define COMMAND_BYTES_MAX VHOST_COMMAND_SIZE /* bytes of a command that are copied */
 
 void net_control_init(struct net_control *control, struct virtio_device *device,
-                      struct net_vhost *vhost, void (*changed)(struct virtio_device *device))
+                      const struct vmm_interface_config *config, struct net_vhost *vhost,
+                      void (*changed)(struct virtio_device *device))
 {
     control->device = device;
+    control->config = config;
     control->vhost = vhost;
     control->changed = changed;
 }
 
-void net_control_start(struct net_control *control, const uint8_t mac[6])
+void net_control_start(struct net_control *control)
 {
-    net_filter_reset(&control->filter, mac,
+    net_filter_reset(&control->filter, control->config->mac,
                      virtio_device_has(control->device, VIRTIO_NET_F_CTRL_VLAN));
     control->offloads = control->device->driver_features & NET_GUEST_OFFLOADS;
 }
@@ -72,6 +75,18 @@ static bool has_feature(const struct net_control *control, uint8_t class, uint8_
 }
 
 /*
+ * Whether the card may have the address that the driver sets. Where the switch lets only one pass,
+ * another one would cut the guest off without a word. That VIRTIO_NET_F_CTRL_MAC_ADDR is offered
+ * all the same has a reason: a driver without it takes the address for set, and tells nobody.
+ */
+static bool may_have_address(const struct net_control *control, const uint8_t *data,
+                             uint32_t length)
+{
+    return !control->config->mac_fixed ||
+           (length >= ETH_ALEN && memcmp(data, control->config->mac, ETH_ALEN) == 0);
+}
+
+/*
  * Carry out a command of `total` bytes, its class and code included. `data` is a private copy of
  * its first `length` bytes. Returns false if it is refused.
  */
@@ -91,6 +106,9 @@ static bool run_command(struct net_control *control, const uint8_t *data, uint32
     total -= header;
     if (class == VIRTIO_NET_CTRL_GUEST_OFFLOADS) {
         done = command == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET && set_offloads(control, data, length);
+    } else if (class == VIRTIO_NET_CTRL_MAC && command == VIRTIO_NET_CTRL_MAC_ADDR_SET &&
+               !may_have_address(control, data, length)) {
+        done = false;
     } else {
         done = net_filter_command(&control->filter, class, command, data, length, total);
         if (done && control->vhost != NULL) {

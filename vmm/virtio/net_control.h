@@ -11,6 +11,7 @@
 #include "device.h"
 #include "lib/net_filter.h"
 #include "net_vhost.h"
+#include "vmm/config.h"
 
 /* Its number, without VIRTIO_NET_F_MQ (5.1.2), and the most descriptors that it can have. */
 #define NET_CONTROL_QUEUE      2u
@@ -19,6 +20,7 @@
 /* All zero before net_control_init. `filter`, `offloads` and `promiscuous` may be read. */
 struct net_control {
     struct virtio_device *device;
+    const struct vmm_interface_config *config;
     struct net_vhost *vhost;
     void (*changed)(struct virtio_device *device);
     struct net_filter filter;
@@ -27,15 +29,16 @@ struct net_control {
 };
 
 /*
- * `device` is the card; it, `vhost` and `changed` are kept. With `vhost`, commands for the filter
- * are passed to the switch; NULL on the data path `isolated`. `changed` is called after a command
- * that may have changed what the guest receives, before the guest has its answer.
+ * `device` is the card; it, `config`, `vhost` and `changed` are kept. With `vhost`, commands for
+ * the filter are passed to the switch; NULL on the data path `isolated`. `changed` is called after
+ * a command that may have changed what the guest receives, before the guest has its answer.
  */
 void net_control_init(struct net_control *control, struct virtio_device *device,
-                      struct net_vhost *vhost, void (*changed)(struct virtio_device *device));
+                      const struct vmm_interface_config *config, struct net_vhost *vhost,
+                      void (*changed)(struct virtio_device *device));
 
-/* The driver is ready: filter and offloads are as after power-on. `mac` is the card's address. */
-void net_control_start(struct net_control *control, const uint8_t mac[6]);
+/* The driver is ready: filter and offloads are as after power-on. */
+void net_control_start(struct net_control *control);
 
 /* The device has been stopped. */
 void net_control_stop(struct net_control *control);
