@@ -18,6 +18,7 @@
 
 #define PHANDLE_GIC   1u
 #define PHANDLE_CLOCK 2u
+#define PHANDLE_CACHE 3u
 
 /* A device that is handed to the machine has this one and those behind it: device_phandle. */
 #define PHANDLE_DEVICES 16u
@@ -98,9 +99,48 @@ static void add_memory(void *fdt, const struct vm *vm, uint64_t gpa)
     must(fdt_end_node(fdt));
 }
 
+/*
+ * For programs that ask whether they are in a virtual machine, like systemd-detect-virt. Those that
+ * look for hypervisors which they know find none of them in the name.
+ */
+static void add_hypervisor(void *fdt)
+{
+    must(fdt_begin_node(fdt, "hypervisor"));
+    text(fdt, "compatible", "braid,hypervisor");
+    must(fdt_end_node(fdt));
+}
+
+/*
+ * Whether the cores of a cluster have one cache behind their own, for instructions and data. What
+ * else there is to know of the caches a guest reads in its registers, which are the hardware's.
+ */
+static bool has_common_cache(const char *compatible)
+{
+    static const char *const cores[] = {"arm,cortex-a53", "arm,cortex-a57", "arm,cortex-a72"};
+
+    for (size_t i = 0; i < sizeof(cores) / sizeof(cores[0]); i++) {
+        if (strcmp(compatible, cores[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_common_cache(void *fdt)
+{
+    must(fdt_begin_node(fdt, "l2-cache"));
+    text(fdt, "compatible", "cache");
+    CELLS(fdt, "cache-level", 2);
+    flag(fdt, "cache-unified");
+    CELLS(fdt, "phandle", PHANDLE_CACHE);
+    must(fdt_end_node(fdt));
+}
+
 /* PSCI by SMC: seL4 takes a guest's HVC for one of its own system calls. */
 static void add_cpus(void *fdt, const struct vm *vm, const char *compatible)
 {
+    bool common_cache = has_common_cache(compatible);
+
     must(fdt_begin_node(fdt, "psci"));
     STRINGS(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2");
     text(fdt, "method", "smc");
@@ -115,7 +155,13 @@ static void add_cpus(void *fdt, const struct vm *vm, const char *compatible)
         text(fdt, "compatible", compatible);
         CELLS(fdt, "reg", id);
         text(fdt, "enable-method", "psci");
+        if (common_cache) {
+            CELLS(fdt, "next-level-cache", PHANDLE_CACHE);
+        }
         must(fdt_end_node(fdt));
+    }
+    if (common_cache) {
+        add_common_cache(fdt);
     }
     must(fdt_end_node(fdt));
 }
@@ -287,6 +333,7 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     CELLS(fdt, "#address-cells", 2);
     CELLS(fdt, "#size-cells", 2);
     CELLS(fdt, "interrupt-parent", PHANDLE_GIC);
+    add_hypervisor(fdt);
     add_chosen(fdt, vm, place);
     add_memory(fdt, vm, place->ram_gpa);
     add_cpus(fdt, vm, layout->system->board.settings.cpu.text);

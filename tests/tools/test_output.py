@@ -234,6 +234,21 @@ def test_device_tree(generate):
         assert absent not in b
 
 
+def test_hypervisor_and_caches(generate):
+    """What systemd-detect-virt and Linux's cacheinfo look for."""
+    tree = dts_of(generate("vms: {a: {vcpus: 2}}\n"), "a")
+    assert re.search(r'hypervisor {\s*compatible = "braid,hypervisor";', tree)
+    cache = re.search(r"l2-cache {([^}]*)}", tree)[1]
+    assert 'compatible = "cache"' in cache and "cache-level = <0x02>" in cache and "cache-unified" in cache
+    handle = re.search(r"phandle = <(\w+)>", cache)[1]
+    assert re.findall(r"cpu@\w+ {[^}]*next-level-cache = <(\w+)>", tree) == [handle, handle]
+
+    board = generate.board.read_text()
+    generate.board = generate.directory / "board.yaml"
+    generate.board.write_text(board.replace("arm,cortex-a53", "arm,cortex-a55"))
+    assert "cache" not in dts_of(generate("vms: {a: {vcpus: 2}}\n"), "a")  # each core has an L2 there
+
+
 def test_gicv3(generate):
     """The guest's controller is the board's: redistributors in place of a mapped CPU interface."""
     v2 = generate("vms: {a: {vcpus: 3}}\n")
