@@ -105,7 +105,7 @@ def flags(kind, config):
 
 
 KINDS = (("unit", ("tests/unit/*", "tests/fuzz/*")),
-         ("pd", ("tests/system/hostile/*",)),
+         ("pd", ("tests/system/hostile/*", "tests/system/bare/*")),
          ("host", ("tools/*", "sdk/tool/*", "bench/guest/*", "tests/system/*")),
          ("kernel", ("sdk/kernel/*",)),
          ("sdk", ("sdk/*",)),

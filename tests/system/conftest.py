@@ -165,6 +165,15 @@ def make_guests(directory, *patterns):
                 put(path.read_text(), directory / path.name)
 
 
+def make_bare(directory):
+    """The bare-metal guest (bare/), and beside it the system that has it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with alone():
+        subprocess.run(["make", "-s", "-C", HERE / "bare", f"OUT={directory}"], check=True,
+                       stdin=subprocess.DEVNULL)
+        put((HERE / "bare.yaml").read_text(), directory / "bare.yaml")
+
+
 @pytest.fixture
 def guests():
     """Where the guests are, and systems that have them."""

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A guest as bare-metal programs and small operating systems are: a timer that interrupts 100 times
+ * a second (`bare.hz=N` among the boot arguments: N times), a network card that interrupts, and a
+ * loop that waits for either. It answers ARP and pings, and pings another machine five times a
+ * second. It has its address from the boot arguments, as Linux guests do (`braid.net0`), and the
+ * other's from `bare.ping=ADDRESS`. Each second it says:
+ *
+ *     bare: N s: T ticks, L lost, mean M ns, worst W ns; P pings answered, R of S answers came
+ *
+ * How late a tick is, is measured where it is handled: the counter less the deadline. A tick is
+ * lost if the next one's deadline has passed when it is handled. Mean and worst are since the
+ * start. With `bare.seconds=N` among the arguments it says all of that once, after N seconds, and
+ * nothing before: to print takes time. A key `r` resets the machine. The MMU is off.
+ */
+
+#include "tests/system/hostile/card.h"
+#include "tests/system/hostile/gic.h"
+#include "tests/system/hostile/guest.h"
+
+#define PINGS_PER_SECOND 5u
+
+#define INTID_TIMER     27u
+#define INTID_FIRST_BUS 48u /* of the device in the first page */
+
+enum gic_registers {
+    CTLR = 0x000,
+    IGROUPR = 0x080,
+    ISENABLER = 0x100,
+    IPRIORITYR = 0x400,
+    ITARGETSR = 0x800,
+    WAKER = 0x14,
+    SGI_FRAME = 0x10000,
+};
+
+#define ENABLE_GROUPS 3u
+#define ARE           (1u << 4)
+
+#define BUFFERS          8u
+#define BUFFER_SIZE      2048u
+#define INTERRUPT_STATUS 0x060
+
+#define ETHERNET   14u
+#define TYPE_ARP   0x0806u
+#define TYPE_IPV4  0x0800u
+#define ARP_LENGTH 28u
+#define IP_HEADER  20u
+#define ICMP       1u
+#define ECHO       8u
+#define PING_DATA  56u
+
+/* What interrupts count, and the loop reads. */
+static volatile struct {
+    uint64_t ticks, lost, late_sum, late_worst;
+    bool received;
+} seen;
+
+static struct {
+    uint64_t period, deadline; /* of the counter */
+    uint32_t card_intid;
+    uint16_t rx_taken, tx_sent;
+    uint8_t mac[6], peer_mac[6];
+    uint32_t ip, peer_ip;
+    bool knows_peer;
+    uint32_t answered, pings, answers;
+    unsigned hz;
+    unsigned seconds; /* after which it reports; 0: each second */
+} me;
+
+void on_abort(struct saved *saved);
+void on_interrupt(void);
+void bare(const char *device_tree);
+
+/* ---- Interrupts ---- */
+
+static void set_deadline(uint64_t deadline)
+{
+    __asm__ volatile("msr cntv_cval_el0, %0; isb" ::"r"(deadline));
+}
+
+static void tick(void)
+{
+    uint64_t late = now() - me.deadline;
+
+    seen.ticks++;
+    seen.late_sum += late;
+    if (late > seen.late_worst) {
+        seen.late_worst = late;
+    }
+    for (me.deadline += me.period; late >= me.period; late -= me.period) {
+        me.deadline += me.period;
+        seen.lost++;
+    }
+    set_deadline(me.deadline);
+}
+
+void on_interrupt(void)
+{
+    uint32_t id = take_interrupt();
+    uint32_t intid = id & 0x3ff;
+
+    if (intid == INTID_TIMER) {
+        tick();
+    } else if (intid == me.card_intid) {
+        write32(net + INTERRUPT_ACK, read32(net + INTERRUPT_STATUS));
+        seen.received = true;
+    }
+    end_interrupt(id);
+}
+
+void on_abort(struct saved *saved)
+{
+    print("bare: ABORT\r\n");
+    saved->elr += 4;
+}
+
+/* Each is of the highest group that a guest has, of middling priority, and for this vCPU. */
+static void enable(uint32_t intid)
+{
+    bool is_private = is_gicv3() && intid < 32;
+    uintptr_t base = is_private ? GICR + SGI_FRAME : GICD;
+
+    if (is_gicv3()) {
+        write32(base + IGROUPR + intid / 32 * 4, ~0u);
+    } else if (intid >= 32) {
+        write8(GICD + ITARGETSR + intid, 1);
+    }
+    write8(base + IPRIORITYR + intid, 0xa0);
+    write32(base + ISENABLER + intid / 32 * 4, 1u << (intid % 32));
+}
+
+static void set_up_interrupts(void)
+{
+    if (is_gicv3()) {
+        write32(GICR + WAKER, 0);
+        while ((read32(GICR + WAKER) & 4) != 0) { /* ChildrenAsleep */
+        }
+        write32(GICD + CTLR, ARE);
+    }
+    enable(INTID_TIMER);
+    if (me.card_intid != 0) {
+        enable(me.card_intid);
+    }
+    write32(GICD + CTLR, read32(GICD + CTLR) | ENABLE_GROUPS);
+    open_interface();
+}
+
+static void start_timer(void)
+{
+    me.period = milliseconds(1000) / me.hz;
+    me.deadline = now() + me.period;
+    set_deadline(me.deadline);
+    __asm__ volatile("msr cntv_ctl_el0, %0; isb" ::"r"(1UL));
+}
+
+/* Interrupts that come behind the look at what is to do end the WFI. */
+static void sleep_unless(bool (*is_to_do)(void))
+{
+    __asm__ volatile("msr daifset, #2" ::: "memory");
+    if (!is_to_do()) {
+        __asm__ volatile("dsb sy; wfi" ::: "memory");
+    }
+    __asm__ volatile("msr daifclr, #2; isb" ::: "memory");
+}
+
+/* ---- Frames ---- */
+
+static uint32_t get(const volatile uint8_t *at, unsigned bytes)
+{
+    uint32_t value = 0;
+
+    while (bytes-- > 0) {
+        value = value << 8 | *at++;
+    }
+    return value;
+}
+
+static void set(volatile uint8_t *at, unsigned bytes, uint32_t value)
+{
+    while (bytes-- > 0) {
+        at[bytes] = (uint8_t)value;
+        value >>= 8;
+    }
+}
+
+static void copy(volatile uint8_t *to, const volatile uint8_t *from, unsigned bytes)
+{
+    while (bytes-- > 0) {
+        *to++ = *from++;
+    }
+}
+
+/* RFC 1071 */
+static uint16_t checksum(const volatile uint8_t *at, unsigned bytes)
+{
+    uint32_t sum = 0;
+
+    for (unsigned i = 0; i < bytes; i += 2) {
+        sum += get(at + i, 2);
+    }
+    while (sum >> 16 != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)~sum;
+}
+
+static volatile uint8_t *buffer(unsigned queue, unsigned slot)
+{
+    return frame + (queue * BUFFERS + slot) * BUFFER_SIZE;
+}
+
+/* A frame to send, behind the card's header, which stays zero; NULL: all are on their way. */
+static volatile uint8_t *new_frame(const volatile uint8_t *to, uint32_t type)
+{
+    volatile uint8_t *f = buffer(TX, me.tx_sent % BUFFERS) + NET_HEADER;
+
+    if ((uint16_t)(me.tx_sent - used[TX].index) >= BUFFERS) {
+        return NULL;
+    }
+    copy(f, to, 6);
+    copy(f + 6, me.mac, 6);
+    set(f + 12, 2, type);
+    return f;
+}
+
+/* `length` bytes from the Ethernet header on. */
+static void send(uint32_t length)
+{
+    unsigned slot = me.tx_sent++ % BUFFERS;
+
+    describe(TX, slot, (uintptr_t)buffer(TX, slot), NET_HEADER + (length < 60 ? 60 : length), 0, 0);
+    offer(TX, (uint16_t)slot);
+}
+
+static void send_arp(const volatile uint8_t *to, uint32_t operation, const uint8_t *mac,
+                     uint32_t ip)
+{
+    volatile uint8_t *f = new_frame(to, TYPE_ARP);
+
+    if (f == NULL) {
+        return;
+    }
+    f += ETHERNET; /* RFC 826, for Ethernet and IPv4 */
+    set(f, 4, 0x00010800);
+    set(f + 4, 4, 0x06040000 | operation);
+    copy(f + 8, me.mac, 6);
+    set(f + 14, 4, me.ip);
+    copy(f + 18, mac, 6);
+    set(f + 24, 4, ip);
+    send(ETHERNET + ARP_LENGTH);
+}
+
+static void on_arp(const volatile uint8_t *arp, uint32_t length)
+{
+    uint8_t mac[6];
+    uint32_t ip = get(arp + 14, 4);
+
+    if (length < ARP_LENGTH || get(arp + 24, 4) != me.ip) {
+        return;
+    }
+    copy(mac, arp + 8, 6);
+    if (ip == me.peer_ip) {
+        copy(me.peer_mac, mac, 6);
+        me.knows_peer = true;
+    }
+    if (get(arp + 6, 2) == 1) {
+        send_arp(mac, 2, mac, ip);
+    }
+}
+
+/* The same packet goes back: sender and receiver change places, so that the header's sum holds. */
+static void answer(const volatile uint8_t *from, uint32_t length)
+{
+    volatile uint8_t *f = new_frame(from + 6, TYPE_IPV4);
+    volatile uint8_t *ip = f + ETHERNET;
+    volatile uint8_t *icmp = ip + IP_HEADER;
+
+    if (f == NULL) {
+        return;
+    }
+    copy(ip, from + ETHERNET, length - ETHERNET);
+    ip[length - ETHERNET] = 0; /* an odd number of bytes has this one in its sum */
+    copy(ip + 12, from + ETHERNET + 16, 4);
+    copy(ip + 16, from + ETHERNET + 12, 4);
+    set(icmp, 4, 0);
+    set(icmp + 2, 2, checksum(icmp, length - ETHERNET - IP_HEADER));
+    send(length);
+    me.answered++;
+}
+
+static void on_ipv4(const volatile uint8_t *f, uint32_t length)
+{
+    const volatile uint8_t *ip = f + ETHERNET;
+    uint32_t total = get(ip + 2, 2);
+
+    /* 0x45: version 4, no options */
+    if (total < IP_HEADER + 8 || total > length - ETHERNET || ip[0] != 0x45 || ip[9] != ICMP ||
+        get(ip + 16, 4) != me.ip) {
+        return;
+    }
+    if (ip[IP_HEADER] == ECHO) {
+        answer(f, ETHERNET + total);
+    } else if (ip[IP_HEADER] == 0) {
+        me.answers++;
+    }
+}
+
+static void ping(void)
+{
+    static const uint8_t nobody[6];
+    static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    if (!me.knows_peer) {
+        send_arp(all, 1, nobody, me.peer_ip);
+        return;
+    }
+    volatile uint8_t *f = new_frame(me.peer_mac, TYPE_IPV4);
+    if (f == NULL) {
+        return;
+    }
+    volatile uint8_t *ip = f + ETHERNET;
+    volatile uint8_t *icmp = ip + IP_HEADER;
+    for (unsigned i = 0; i < IP_HEADER + 8 + PING_DATA; i++) {
+        ip[i] = 0;
+    }
+    set(ip, 4, 0x45000000 | (IP_HEADER + 8 + PING_DATA));
+    ip[8] = 64; /* time to live */
+    ip[9] = ICMP;
+    set(ip + 12, 4, me.ip);
+    set(ip + 16, 4, me.peer_ip);
+    set(ip + 10, 2, checksum(ip, IP_HEADER));
+    icmp[0] = ECHO;
+    set(icmp + 6, 2, ++me.pings);
+    set(icmp + 2, 2, checksum(icmp, 8 + PING_DATA));
+    send(ETHERNET + IP_HEADER + 8 + PING_DATA);
+}
+
+static void receive(void)
+{
+    while (me.rx_taken != used[RX].index) {
+        unsigned place = me.rx_taken++ % QUEUE_SIZE_USED;
+        unsigned slot = used[RX].ring[place].id % BUFFERS;
+        uint32_t length = used[RX].ring[place].length;
+        volatile uint8_t *f = buffer(RX, slot) + NET_HEADER;
+
+        if (length >= NET_HEADER + ETHERNET + IP_HEADER && length <= BUFFER_SIZE) {
+            uint32_t type = get(f + 12, 2);
+            length -= NET_HEADER;
+            if (type == TYPE_ARP) {
+                on_arp(f + ETHERNET, length - ETHERNET);
+            } else if (type == TYPE_IPV4) {
+                on_ipv4(f, length);
+            }
+        }
+        offer(RX, (uint16_t)slot);
+    }
+}
+
+static void start_card(void)
+{
+    if (!find_card()) {
+        return;
+    }
+    me.card_intid = INTID_FIRST_BUS + (uint32_t)((net - BUS) / 0x1000);
+    for (unsigned i = 0; i < 6; i++) {
+        me.mac[i] = read8(net + CONFIG + i);
+    }
+    start();
+    avail[TX].flags = 1; /* VIRTQ_AVAIL_F_NO_INTERRUPT */
+    for (unsigned slot = 0; slot < BUFFERS; slot++) {
+        describe(RX, slot, (uintptr_t)buffer(RX, slot), BUFFER_SIZE, F_WRITE, 0);
+        offer(RX, (uint16_t)slot);
+    }
+}
+
+/* ---- The boot arguments ---- */
+
+/* What stands behind `name` in the device tree; NULL: it is not there. */
+static const char *argument(const char *device_tree, const char *name)
+{
+    uint32_t size = __builtin_bswap32(*(const uint32_t *)(device_tree + 4));
+
+    for (uint32_t i = 0; i < size; i++) {
+        uint32_t n = 0;
+
+        while (name[n] != '\0' && i + n < size && device_tree[i + n] == name[n]) {
+            n++;
+        }
+        if (name[n] == '\0') {
+            return device_tree + i + n;
+        }
+    }
+    return NULL;
+}
+
+static unsigned number(const char **text)
+{
+    unsigned value = 0;
+
+    for (; **text >= '0' && **text <= '9'; (*text)++) {
+        value = value * 10 + (unsigned)(**text - '0');
+    }
+    return value;
+}
+
+/* These are 0 if there is none. */
+static unsigned number_of(const char *device_tree, const char *name)
+{
+    const char *text = argument(device_tree, name);
+
+    return text == NULL ? 0 : number(&text);
+}
+
+static uint32_t address(const char *text)
+{
+    uint32_t ip = 0;
+
+    for (unsigned i = 0; text != NULL && i < 4; i++) {
+        ip = ip << 8 | number(&text);
+        text++; /* the dot */
+    }
+    return ip;
+}
+
+/* ---- The loop ---- */
+
+static void say(const char *before, uint64_t value, const char *behind)
+{
+    print(before);
+    print_number((unsigned)value);
+    print(behind);
+}
+
+static unsigned nanoseconds(uint64_t ticks)
+{
+    return (unsigned)(ticks * 1000000 / milliseconds(1));
+}
+
+static void report(void)
+{
+    uint64_t ticks = seen.ticks;
+
+    say("bare: ", (ticks + seen.lost) / me.hz, " s: ");
+    say("", ticks, " ticks, ");
+    say("", seen.lost, " lost, ");
+    /* cppcheck-suppress zerodiv ; it has ticked for a second */
+    say("mean ", nanoseconds(seen.late_sum / ticks), " ns, ");
+    say("worst ", nanoseconds(seen.late_worst), " ns; ");
+    say("", me.answered, " pings answered, ");
+    say("", me.answers, " of ");
+    say("", me.pings, " answers came\r\n");
+}
+
+/* A reset brings this back to what the file says, and all that the file says nothing of to zero. */
+static volatile unsigned begins = 1;
+
+static void look_for_key(void)
+{
+    if ((read32(UART + UART_FR) & 0x10) == 0 && read32(UART) == 'r') {
+        (void)smc(PSCI_SYSTEM_RESET, 0, 0, 0);
+    }
+}
+
+static uint64_t next_ping, next_report;
+
+static bool is_to_do(void)
+{
+    return seen.received || seen.ticks >= next_ping || seen.ticks >= next_report;
+}
+
+void bare(const char *device_tree)
+{
+    me.hz = number_of(device_tree, "bare.hz=");
+    me.hz = me.hz >= PINGS_PER_SECOND ? me.hz : 100;
+    me.seconds = number_of(device_tree, "bare.seconds=");
+    me.ip = address(argument(device_tree, "braid.net0="));
+    me.peer_ip = address(argument(device_tree, "bare.ping="));
+    next_ping = me.peer_ip != 0 ? me.hz / PINGS_PER_SECOND : UINT64_MAX;
+    next_report = (me.seconds != 0 ? me.seconds : 1) * me.hz;
+    if (begins++ == 1 && seen.ticks == 0) {
+        print("bare: begins\r\n");
+    }
+    write32(UART + 0x30, 0x301); /* UARTCR: on, both ways */
+    start_card();
+    set_up_interrupts();
+    start_timer();
+    for (;;) {
+        sleep_unless(is_to_do);
+        if (seen.received) {
+            seen.received = false;
+            receive();
+        }
+        if (seen.ticks >= next_ping) {
+            next_ping += me.hz / PINGS_PER_SECOND;
+            ping();
+        }
+        if (seen.ticks >= next_report) {
+            next_report = me.seconds != 0 ? UINT64_MAX : next_report + me.hz;
+            report();
+            look_for_key();
+        }
+    }
+}

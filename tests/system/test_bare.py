@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bare-metal guests beside Linux, as an ELF file and as a flat binary (bare/bare.c)."""
+
+import collections
+
+import pytest
+
+import conftest
+
+# GICv2 and GICv3: the guest finds out by itself.
+BOARDS = ("qemu_virt_aarch64", "qemu_virt_aarch64_gicv3")
+LINE = (r"bare: (\d+) s: (\d+) ticks, (\d+) lost, mean (\d+) ns, worst (\d+) ns; "
+        r"(\d+) pings answered, (\d+) of (\d+) answers came")
+Counts = collections.namedtuple("Counts", "seconds ticks lost mean worst answered answers pings")
+
+
+def says(system, number, condition):
+    """What a bare-metal guest counts, once that fulfils a condition."""
+    if system.focused != number:
+        system.focus(number)
+    while True:
+        counts = Counts(*(int(n) for n in system.expect(LINE).groups()))
+        if condition(counts):
+            return counts
+
+
+def pings(system, address):
+    """From Linux, one after the other: of several at once busybox gives up the last too soon."""
+    system.output(0, " && ".join([f"ping -c 1 -W 10 {address} >/dev/null"] * 5))
+
+
+@pytest.fixture(params=BOARDS)
+def bare(boot, request):
+    if not (conftest.SDK / "board" / request.param).is_dir():
+        pytest.skip(f"the SDK is not for {request.param}")
+    place = conftest.BUILD_DIR / "check" / "bare"
+    conftest.make_bare(place)
+    return boot(place / "bare.yaml", MICROKIT_BOARD=request.param)
+
+
+def test_bare_metal_beside_linux(bare):
+    """Their timers tick, they answer pings, and get answers to theirs; and so again after a reset."""
+    bare.login(0)
+    for number in (1, 2):
+        pings(bare, f"192.168.1.{number + 1}")
+        counts = says(bare, number, lambda c: c.answered >= 5 and c.answers >= 5)
+        assert (counts.ticks + counts.lost) // 100 == counts.seconds and counts.ticks > 0
+        assert counts.answers <= counts.pings
+        bare.send("r")
+        bare.expect("bare: begins")
+        again = says(bare, number, lambda c: c.answers > 0)
+        assert again.answered == 0
+        pings(bare, f"192.168.1.{number + 1}")
