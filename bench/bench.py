@@ -31,6 +31,7 @@ import build  # noqa: E402
 import cores  # noqa: E402
 import devices  # noqa: E402
 import exits  # noqa: E402
+import latency  # noqa: E402
 import machine  # noqa: E402
 import peer as kvm  # noqa: E402
 import primitives  # noqa: E402
@@ -46,11 +47,14 @@ PATHS = ("isolated", "vhost")
 TRAFFIC = {"request_seconds": 0.1, "tcp": "32M", "udp": {64: "256K", 1400: "4M"}}
 MODES = {
     "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 3, "turns": 3, "counts": (2, 4, 8),
-             "devices": True, "core_turns": 3, "core_idle": 10, "tcp_seconds": 2},
+             "devices": True, "core_turns": 3, "core_idle": 10, "tcp_seconds": 2,
+             "latency_seconds": latency.SECONDS[0]},
     "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
-              "devices": False, "core_turns": 1, "core_idle": 5, "tcp_seconds": 2},
+              "devices": False, "core_turns": 1, "core_idle": 5, "tcp_seconds": 2,
+              "latency_seconds": latency.SECONDS[1]},
 }
-PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "boards", "wall", "cores"]
+PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "boards", "latency",
+         "wall", "cores"]
 BEGIN = time.monotonic()
 
 
@@ -96,6 +100,12 @@ def peer(host, options):
                 **traffic.between(pair, options, lambda text: say(f"peer: {text}"))}
 
 
+def late(run, options):
+    say(f"latency: {options.latency_seconds} s of virtual time")
+    with machine.Machine(run, VIRTUAL) as system:
+        return latency.results(latency.measure(system))
+
+
 def bundled(options):
     return options.sdk == str(pathlib.Path(options.build) / "sdk" / "microkit-sdk")
 
@@ -108,6 +118,9 @@ def in_virtual_time(runs, host, options):
         tasks["virtual", "peer"] = lambda: peer(host, options)
     for name in PATHS:
         tasks["virtual", name] = lambda name=name: path(name, runs[name], options)
+    if "latency" in options.parts:
+        run = build.system(options, f"bench_latency_{options.latency_seconds}")
+        tasks["latency", "beside_linux"] = lambda: late(run, options)
     tasks["virtual", "loopback"] = lambda: loopback(runs["isolated"], options)
     for name in PATHS:
         for count in reversed(options.counts):

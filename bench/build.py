@@ -9,7 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 sys.path.insert(0, str(ROOT / "guest"))
 
-import pack  # noqa: E402  (found by the lines above)
+import latency  # noqa: E402  (found by the lines above)
+import pack  # noqa: E402
 
 HEAD = "# SPDX-License-Identifier: BSD-2-Clause\n# Made by bench/build.py.\n"
 PAIR = "vms:\n  vm: {{count: 2, ip: 192.168.1.1/24}}\n"
@@ -35,6 +36,10 @@ for vcpus, cores, cpu in ((1, 1, ""), (2, 1, ""), (2, 2, ", cpu: [0, 1]"),
         f"cores: {cores}\nvms:\n  vm0: {{vcpus: {vcpus}{cpu}, ip: 192.168.1.1/24}}\n")
 
 
+for seconds in latency.SECONDS:
+    SYSTEMS[f"bench_latency_{seconds}"] = latency.system(seconds)
+
+
 def initramfs(options):
     """The guests' initramfs with bench/guest/meter.c's program appended."""
     out = pathlib.Path(options.build) / "bench"
@@ -57,6 +62,8 @@ def system(options, name, board="qemu_virt_aarch64"):
     directory = pathlib.Path(options.build) / "bench" / "systems"
     directory.mkdir(parents=True, exist_ok=True)
     source = directory / f"{name}.yaml"
+    if name.startswith("bench_latency"):
+        latency.make_guest(directory)
     text = HEAD + f"description: {name.replace('_', ' ')}\n" + SYSTEMS[name]
     if not source.exists() or source.read_text() != text:
         source.write_text(text)

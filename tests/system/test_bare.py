@@ -2,11 +2,17 @@
 """Bare-metal guests beside Linux, as an ELF file and as a flat binary (bare/bare.c)."""
 
 import collections
+import sys
 
 import pytest
 
 import conftest
 
+sys.path.insert(0, str(conftest.ROOT / "bench"))
+
+import latency  # noqa: E402  (found by the line above)
+
+VIRTUAL = ("-icount", "shift=1,sleep=off")
 # GICv2 and GICv3: the guest finds out by itself.
 BOARDS = ("qemu_virt_aarch64", "qemu_virt_aarch64_gicv3")
 LINE = (r"bare: (\d+) s: (\d+) ticks, (\d+) lost, mean (\d+) ns, worst (\d+) ns; "
@@ -51,3 +57,14 @@ def test_bare_metal_beside_linux(bare):
         again = says(bare, number, lambda c: c.answers > 0)
         assert again.answered == 0
         pings(bare, f"192.168.1.{number + 1}")
+
+
+def test_timer_beside_a_busy_machine(boot):
+    """A machine of higher priority loses no tick, and none is late (`make bench`, its part `latency`)."""
+    place = conftest.BUILD_DIR / "check" / "bare"
+    conftest.make_bare(place)
+    conftest.put(latency.system(1), place / "bare_latency.yaml")
+    report = latency.measure(boot(place / "bare_latency.yaml", VIRTUAL))
+    assert (report.ticks, report.lost) == (latency.HZ, 0)
+    assert 0 < report.mean <= report.worst <= latency.GOAL_US * 1000
+    assert report.answered > 100, "the other is busy, and so is the network"
