@@ -39,7 +39,7 @@ import table  # noqa: E402
 import traffic  # noqa: E402
 import wall  # noqa: E402
 
-VIRTUAL = ["-icount", "shift=1,sleep=off"]
+VIRTUAL = ["-icount", "shift=1,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
 # For what waits for the host: virtual time must not pass over its answer to the next timer.
 WAITING = ["-icount", "shift=1"]
 PATHS = ("isolated", "vhost")

@@ -63,6 +63,25 @@ static void emit_vm_console(const struct vm *vm, const struct vm_layout *place, 
     buffer_print(out, "    },\n");
 }
 
+static void emit_vm_clock(const struct layout *layout, const struct vm *vm,
+                          const struct vm_layout *place, struct buffer *out)
+{
+    if (!layout_has_clock(vm)) {
+        return;
+    }
+    buffer_print(out,
+                 "    .clock = {\n"
+                 "        .gpa = 0x%llx,\n"
+                 "        .intid = %u,\n",
+                 GUEST_CLOCK, GUEST_CLOCK_INTID);
+    if (place->clock != 0) {
+        buffer_print(out, "        .board = " FIELD_POINTER ",\n", place->clock);
+    } else {
+        buffer_print(out, "        .build_date = %" PRIu32 ",\n", layout->system->date);
+    }
+    buffer_print(out, "    },\n");
+}
+
 static void emit_vm_interface(const struct vm_layout *place, const struct interface *interface,
                               struct buffer *out)
 {
@@ -195,6 +214,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  vm->settings.period.number, place->has_equals ? "true" : "false",
                  place->turn_channel);
     emit_vm_console(vm, place, out);
+    emit_vm_clock(layout, vm, place, out);
     buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
     for (unsigned i = 0; i < vm->interface_count; i++) {
         emit_vm_interface(place, &vm->interfaces[i], out);

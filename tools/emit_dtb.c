@@ -29,9 +29,9 @@
 #define IRQ_LEVEL_HIGH 4u
 #define PPI_BASE       16u
 
-#define PL011_SIZE  0x1000u
-#define PL011_CLOCK 24000000u
-#define VIRTIO_SIZE 0x200u
+#define PRIMECELL_SIZE  0x1000u
+#define PRIMECELL_CLOCK 24000000u
+#define VIRTIO_SIZE     0x200u
 
 /* libfdt's sequential writes fail only if the buffer is too small: a bug of this program. */
 static void must(int error)
@@ -203,19 +203,34 @@ static void add_timer(void *fdt, const struct vm *vm, bool is_v3)
     must(fdt_end_node(fdt));
 }
 
-static void add_pl011(void *fdt)
+/* The clock of PrimeCells. */
+static void add_pclk(void *fdt)
 {
     must(fdt_begin_node(fdt, "apb-pclk"));
     text(fdt, "compatible", "fixed-clock");
     CELLS(fdt, "#clock-cells", 0);
-    CELLS(fdt, "clock-frequency", PL011_CLOCK);
+    CELLS(fdt, "clock-frequency", PRIMECELL_CLOCK);
     text(fdt, "clock-output-names", "clk24mhz");
     CELLS(fdt, "phandle", PHANDLE_CLOCK);
     must(fdt_end_node(fdt));
+}
 
+static void add_pl031(void *fdt)
+{
+    must(fdt_begin_node(fdt, memory_format("pl031@%llx", GUEST_CLOCK)));
+    STRINGS(fdt, "compatible", "arm,pl031\0arm,primecell");
+    CELLS(fdt, "reg", HIGH(GUEST_CLOCK), LOW(GUEST_CLOCK), 0, PRIMECELL_SIZE);
+    CELLS(fdt, "interrupts", GIC_SPI, GUEST_CLOCK_INTID - GUEST_SPI_BASE, IRQ_LEVEL_HIGH);
+    CELLS(fdt, "clocks", PHANDLE_CLOCK);
+    text(fdt, "clock-names", "apb_pclk");
+    must(fdt_end_node(fdt));
+}
+
+static void add_pl011(void *fdt)
+{
     must(fdt_begin_node(fdt, memory_format("pl011@%llx", GUEST_PL011)));
     STRINGS(fdt, "compatible", "arm,pl011\0arm,primecell");
-    CELLS(fdt, "reg", HIGH(GUEST_PL011), LOW(GUEST_PL011), 0, PL011_SIZE);
+    CELLS(fdt, "reg", HIGH(GUEST_PL011), LOW(GUEST_PL011), 0, PRIMECELL_SIZE);
     CELLS(fdt, "interrupts", GIC_SPI, GUEST_PL011_INTID - GUEST_SPI_BASE, IRQ_LEVEL_HIGH);
     CELLS(fdt, "clocks", PHANDLE_CLOCK, PHANDLE_CLOCK);
     STRINGS(fdt, "clock-names", "uartclk\0apb_pclk");
@@ -339,6 +354,12 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     add_cpus(fdt, vm, layout->system->board.settings.cpu.text);
     add_gic(fdt, vm, is_v3);
     add_timer(fdt, vm, is_v3);
+    if (vm->settings.console.number || layout_has_clock(vm)) {
+        add_pclk(fdt);
+    }
+    if (layout_has_clock(vm)) {
+        add_pl031(fdt);
+    }
     if (vm->settings.console.number) {
         add_pl011(fdt);
         add_virtio(fdt, &place->console_device);

@@ -119,6 +119,7 @@ struct layout *layout_make(const struct system *system)
     }
     lay_out_disk(layout);
     lay_out_uplink(layout);
+    lay_out_clock(layout);
     const struct region *gicv = lay_out_gic(layout);
     for (size_t i = 0; i < system->vms.count; i++) {
         const struct vm *vm = system->vms.items[i];

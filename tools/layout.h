@@ -26,6 +26,8 @@
 #define GUEST_GICR_SIZE     0x20000ULL /* for each vCPU */
 #define GUEST_PL011         0x09000000ULL
 #define GUEST_PL011_INTID   33u
+#define GUEST_CLOCK         0x09010000ULL
+#define GUEST_CLOCK_INTID   34u
 #define GUEST_VIRTIO        0x0a000000ULL
 #define GUEST_VIRTIO_STRIDE 0x1000ULL
 #define GUEST_VIRTIO_INTID  48u
@@ -119,6 +121,7 @@ struct vm_layout {
     struct guest_image initramfs;
     uint64_t dtb_gpa;
     struct buffer dtb;
+    uint64_t clock; /* the board's clock, in the monitor; 0: it does not see it */
     struct link console;
     struct device console_device;
     struct link interfaces[VMM_MAX_INTERFACES];
@@ -210,6 +213,7 @@ struct layout {
     struct link log_links[MEMBERS_MAX]; /* of the switches */
     struct disk_layout disk;
     struct uplink_layout uplink;
+    const struct region *clock; /* the board's; NULL: monitors do not read it */
     unsigned disk_client_count;
     uint64_t memory_needed;     /* of the board, in bytes */
     uint64_t guest_memory_used; /* of the board's guest_memory, in bytes */
@@ -249,6 +253,12 @@ uint64_t guest_memory_needed(const struct vm *vm);
  * sees it: in the board's guest_memory, behind that of earlier such machines.
  */
 uint64_t layout_ram_gpa(const struct system *system, const struct vm *vm);
+
+/*
+ * Whether the machine has an emulated clock: not if it is handed the board's, or whatever else the
+ * board has where that one would be.
+ */
+bool layout_has_clock(const struct vm *vm);
 
 /* Whether the guest has a virtual device of its own in so many bytes from there. */
 bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size);

@@ -15,6 +15,16 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
     return a < b + b_size && b < a + a_size;
 }
 
+bool layout_has_clock(const struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->device_count; i++) {
+        if (overlap(vm->devices[i]->page, vm->devices[i]->pages_size, GUEST_CLOCK, PAGE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size)
 {
     const struct {
@@ -23,6 +33,7 @@ bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size)
     } own[] = {{GUEST_GICD, GUEST_RESET + PAGE - GUEST_GICD},
                {GUEST_GICR, vm->settings.vcpus.number * GUEST_GICR_SIZE},
                {GUEST_PL011, PAGE},
+               {layout_has_clock(vm) ? GUEST_CLOCK : 0, layout_has_clock(vm) ? PAGE : 0},
                {GUEST_VIRTIO, (SLOT_DISK + VMM_MAX_DISKS) * GUEST_VIRTIO_STRIDE}};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {

@@ -130,6 +130,7 @@ uint64_t card_rings_size(const struct board *board);
 void lay_out_uplink(struct layout *layout);
 
 /* The devices that are handed to a VM, behind its RAM: layout_devices.c. */
+void lay_out_clock(struct layout *layout);
 void lay_out_devices(struct layout *layout, struct pd *pd, struct vm_layout *place,
                      const struct vm *vm);
 

@@ -41,6 +41,27 @@ void lay_out_services(struct layout *layout)
                                  layout->uart, UART_CLIENT_CHANNEL, UART_RING, UART_RING);
 }
 
+/* Whoever is handed the board's clock can set it: nobody else goes by it then. */
+void lay_out_clock(struct layout *layout)
+{
+    const struct system *system = layout->system;
+    const struct setting *address = &system->board.clock.address;
+
+    if (address->line == 0) {
+        return;
+    }
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->device_count; k++) {
+            if (address->number >= vm->devices[k]->page &&
+                address->number - vm->devices[k]->page < vm->devices[k]->pages_size) {
+                return;
+            }
+        }
+    }
+    layout->clock = add_device(layout, "clock_registers", address->number, PAGE, "board's clock");
+}
+
 void lay_out_network(struct layout *layout, const struct network *network)
 {
     if (network->port_count == 0) {

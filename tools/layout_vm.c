@@ -209,6 +209,9 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
     add_channel(layout, pd, MONITOR_TIMER_CHANNEL, true, layout->timer, vm->index);
     place->timer_channel = MONITOR_TIMER_CHANNEL;
 
+    if (layout->clock != NULL && layout_has_clock(vm)) {
+        place->clock = map_next(pd, layout->clock, "r", false);
+    }
     place->console =
         add_link(layout, memory_format("%s_console", vm->name), pd, MONITOR_CONSOLE_CHANNEL,
                  layout->console, CONSOLE_CLIENT_CHANNEL + vm->index, CONSOLE_OUTPUT_RING,

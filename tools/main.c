@@ -12,6 +12,7 @@
 #include "emit.h"
 #include "image.h"
 #include "read.h"
+#include "source_date.h"
 
 #define EXIT_USAGE 2
 
@@ -142,6 +143,7 @@ static int generate(const struct options *options)
     system_read(system, file, options);
     images_find(system);
     system_check(system, file);
+    system->date = source_date(system);
     if (error_count() != 0) {
         return finish(EXIT_FAILURE);
     }

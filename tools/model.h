@@ -53,6 +53,7 @@ struct board_settings {
     struct setting gic;
     struct setting disk;
     struct setting network;
+    struct setting clock;
     struct setting boot;
     struct setting devices;
     struct setting qemu;
@@ -68,6 +69,11 @@ struct timer_settings {
     struct setting driver;
     struct setting address;
     struct setting interrupt;
+};
+
+struct clock_settings {
+    struct setting driver;
+    struct setting address;
 };
 
 struct board_disk_settings {
@@ -237,6 +243,7 @@ extern const struct schema timer_schema;
 extern const struct schema gic_schema;
 extern const struct schema board_disk_schema;
 extern const struct schema board_network_schema;
+extern const struct schema clock_schema;
 extern const struct schema boot_schema;
 extern const struct schema board_device_schema;
 extern const struct schema qemu_schema;
@@ -282,6 +289,7 @@ struct board {
     struct gic_settings gic;
     struct board_disk_settings disk;
     struct board_network_settings network;
+    struct clock_settings clock;
     struct boot_settings boot;
     struct qemu_settings qemu;
     uint64_t core_ids[CORES_MAX];          /* what PSCI knows each core by */
@@ -476,6 +484,7 @@ struct system {
     struct disk disk;
     struct console_settings console;
     struct uplink uplink;
+    uint32_t date;      /* of what it is built of: source_date.h */
     bool cores_unknown; /* what the file says of `cores`, or for it, has been reported */
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;

@@ -113,6 +113,15 @@ static void complete_disk(struct board_disk_settings *disk)
     }
 }
 
+/* It has no program of its own: vmm/pl031.c reads it. */
+static void check_clock(const struct board *board)
+{
+    static const char *const chips_clock[] = {"pl031", NULL};
+
+    check_chip(board, &board->clock.driver, "clock", "clock", "", chips_clock);
+    check_page(board, &board->clock.address, "clock", "address", PAGE);
+}
+
 static void check_drivers(const struct board *board)
 {
     check_chip(board, &board->uart.driver, "uart", "uart", "pl011", chips_uart);
@@ -130,7 +139,8 @@ static void check_apart(const struct board *board)
     } devices[] = {{"uart", &board->uart.address},
                    {"timer", &board->timer.address},
                    {"disk", &board->disk.address},
-                   {"network", &board->network.address}};
+                   {"network", &board->network.address},
+                   {"clock", &board->clock.address}};
 
     for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
         for (size_t k = 0; k < i; k++) {
@@ -322,6 +332,7 @@ void board_read(struct board *board, const char *path, const char *memory, bool 
     read_part(file, &settings->gic, &gic_schema, "gic", &board->gic);
     read_part(file, &settings->disk, &board_disk_schema, "disk", &board->disk);
     read_part(file, &settings->network, &board_network_schema, "network", &board->network);
+    read_part(file, &settings->clock, &clock_schema, "clock", &board->clock);
     read_part(file, &settings->boot, &boot_schema, "boot", &board->boot);
     read_part(file, &settings->qemu, &qemu_schema, "qemu", &board->qemu);
     read_cores(board, file);
@@ -333,6 +344,7 @@ void board_read(struct board *board, const char *path, const char *memory, bool 
     check_memory(board);
     check_drivers(board);
     read_official_timer(board, file, official);
+    check_clock(board);
     check_page(board, &board->uart.address, "uart", "address", 4096);
     check_page(board, &board->disk.address, "disk", "address", 4);
     check_page(board, &board->network.address, "network", "address", 4);

@@ -616,6 +616,12 @@ static const struct schema_key board_keys[] = {
      .offset = AT(board, network),
      .shape = "mapping",
      .purpose = "The network card."},
+    {.name = "clock",
+     .kind = VALUE_NODE,
+     .offset = AT(board, clock),
+     .shape = "mapping",
+     .purpose = "What knows the time of day. Monitors read it once, for the machines' clocks, and "
+                "cannot set it. If a machine is handed its page, nobody else reads it."},
     {.name = "boot",
      .kind = VALUE_NODE,
      .offset = AT(board, boot),
@@ -690,6 +696,25 @@ const struct schema timer_schema = {
     .heading = "A board's timer",
     .purpose = "Under `timer` in the board file.",
     TABLE(timer_keys),
+};
+
+static const struct schema_key clock_keys[] = {
+    {.name = "driver",
+     .kind = VALUE_NAME,
+     .offset = AT(clock, driver),
+     .fallback = "pl031",
+     .purpose = "The chip. `pl031` is the only one that is known."},
+    {.name = "address",
+     .kind = VALUE_HEX,
+     .offset = AT(clock, address),
+     .required = true,
+     .purpose = "Physical address of its registers (one 4 KiB page)."},
+};
+
+const struct schema clock_schema = {
+    .heading = "A board's clock",
+    .purpose = "Under `clock` in the board file.",
+    TABLE(clock_keys),
 };
 
 static const struct schema_key gic_keys[] = {

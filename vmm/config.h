@@ -50,6 +50,13 @@ struct vmm_console_config {
     uint32_t pl011_intid;
 };
 
+struct vmm_clock_config {
+    uint64_t gpa; /* where the guest sees it; 0: it has none */
+    uint32_t intid;
+    uint32_t build_date; /* seconds since 1970 */
+    const void *board; /* the board's PL031, read-only; NULL: there is none, or a machine has it */
+};
+
 struct vmm_disk_config {
     uint8_t channel; /* the disk multiplexer */
     const char *id;  /* the disk's answer to VIRTIO_BLK_T_GET_ID; the first 20 bytes count */
@@ -102,6 +109,7 @@ struct vmm_config {
     bool has_equals;      /* and some of those are of its priority */
     uint8_t turn_channel; /* turn/turn.c, if has_equals */
     struct vmm_console_config console;
+    struct vmm_clock_config clock;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];
     uint32_t disk_count;

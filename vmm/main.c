@@ -15,6 +15,7 @@
 #include "mmio.h"
 #include "pace.h"
 #include "pl011.h"
+#include "pl031.h"
 #include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -70,6 +71,13 @@ static void init_devices(void)
         pl011_init(vmm_config.console.pl011_intid);
         attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);
     }
+    if (vmm_config.clock.gpa != 0) {
+        if (vmm_config.clock.board == NULL) {
+            log_printf("no clock of the board to read: the time is that of the build");
+        }
+        pl031_init(&vmm_config.clock);
+        attach(vmm_config.clock.gpa, PL031_SIZE, pl031_access);
+    }
 }
 
 void init(void)
@@ -117,6 +125,7 @@ static void dispatch(microkit_channel ch)
         if (timer_notified()) {
             virtio_timer_expired();
         }
+        pl031_timer_expired();
         if (throttle_expired(cpu_counter())) {
             timer_resumed();
         }

@@ -30,6 +30,7 @@ static struct {
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
     uint64_t throttle;                /* when the throttling of the machine ends, or TIMER_NEVER */
     uint64_t pause;                   /* when its pause ends (pace.h), or TIMER_NEVER */
+    uint64_t alarm;                   /* of the machine's clock (pl031.h), or TIMER_NEVER */
 } timer;
 
 static void cancel_device_timers(void)
@@ -45,6 +46,7 @@ void timer_init(uint8_t channel)
     timer.armed = TIMER_NEVER;
     timer.throttle = TIMER_NEVER;
     timer.pause = TIMER_NEVER;
+    timer.alarm = TIMER_NEVER;
     cancel_device_timers();
 }
 
@@ -138,6 +140,7 @@ static uint64_t next_event(uint8_t parking)
 {
     uint64_t next = earlier(next_device_expiry(parking), earlier(timer.throttle, timer.pause));
 
+    next = earlier(next, timer.alarm);
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
             next = earlier(next, timer.deadline[v]);
@@ -205,6 +208,14 @@ void timer_pause_until(uint64_t deadline)
     arm(next_event(NO_VCPU), cpu_counter());
 }
 
+void timer_alarm_at(uint64_t deadline)
+{
+    if (deadline != timer.alarm) {
+        timer.alarm = deadline;
+        arm(next_event(NO_VCPU), cpu_counter());
+    }
+}
+
 void timer_resumed(void)
 {
     if (timer.polling != TIMER_NEVER) {
@@ -236,6 +247,9 @@ bool timer_notified(void)
     }
     if (timer.pause <= now) {
         timer.pause = TIMER_NEVER;
+    }
+    if (timer.alarm <= now) {
+        timer.alarm = TIMER_NEVER;
     }
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) == VCPU_PARKED && timer.deadline[v] <= now) {

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "pace.h"
 #include "pl011.h"
+#include "pl031.h"
 #include "reset_program.h"
 #include "throttle.h"
 #include "timer.h"
@@ -134,6 +135,7 @@ static void stop(void)
     vm.resetting = 0;
     virtio_reset();
     pl011_reset();
+    pl031_reset();
     vgic_reset();
     exits_report();
 }

@@ -176,3 +176,32 @@ def test_long_pasted_line_arrives(demo):
 def test_statistics_of_the_switch(demo):
     demo.send(machine.PREFIX + "s")
     assert re.search(r"vm0", demo.expect(r"(?s)net0.*?vm0[^\r\n]*")[0])
+
+
+def host_seconds(demo, number, command):
+    """How far the time that a command tells in seconds is from the host's."""
+    return int(demo.output(number, command).split()[-1]) - time.time()
+
+
+RTC = "/sys/class/rtc/rtc0"
+
+
+def test_it_is_today(demo):
+    """A machine's kernel sets its time by the clock at boot, and the clock goes on."""
+    for number in (0, 1):
+        assert "rtc-pl031" in demo.output(number, f"cat {RTC}/name")
+        assert abs(host_seconds(demo, number, "date +%s")) < 60
+        assert abs(host_seconds(demo, number, f"cat {RTC}/since_epoch")) < 60
+
+
+def test_each_machine_sets_a_clock_of_its_own(demo):
+    demo.output(1, "date -u -s '2001-02-03 04:05:06' && hwclock -u -w")
+    assert "2001-02-03" in demo.output(1, f"cat {RTC}/date")
+    assert abs(host_seconds(demo, 0, f"cat {RTC}/since_epoch")) < 60
+
+
+def test_the_clocks_alarm_interrupts(demo):
+    count = "awk '/rtc-pl031/ { print $2 }' /proc/interrupts"
+    before = int(demo.output(1, count))
+    demo.output(1, f"echo 0 >{RTC}/wakealarm; echo +2 >{RTC}/wakealarm")
+    demo.output(1, f"until [ $({count}) -gt {before} ]; do usleep 200000; done")

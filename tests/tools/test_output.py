@@ -227,11 +227,71 @@ def test_device_tree(generate):
     assert re.findall(r"cpu@(\d)", a) == ["0", "1", "2"]
     assert "reg = <0x00 0x40000000 0x00 0x8000000>" in a
     assert re.findall(r"virtio_mmio@(\w+)", a) == ["a000000", "a001000", "a002000"]
-    assert re.findall(r"interrupts = <0x00 (\w+) 0x04>", a) == ["0x01", "0x10", "0x11", "0x12"]
+    assert re.findall(r"interrupts = <0x00 (\w+) 0x04>", a) == ["0x02", "0x01", "0x10", "0x11", "0x12"]
     assert "0x01 0x0b 0x704" in a
     assert 'stdout-path = "/pl011@9000000"' in a
     for absent in ("virtio_mmio", "pl011", "stdout-path", "initrd"):
         assert absent not in b
+
+
+def clock_maps(result):
+    """Who maps the page of the board's clock, and how: the monitors that read it."""
+    return {pd.get("name"): m.get("perms") for pd in system_of(result).iter("protection_domain")
+            for m in pd.iter("map") if m.get("mr") == "clock_registers"}
+
+
+def test_clock(generate):
+    """Each machine has a clock of its own, which monitors set by the board's. They cannot set that one."""
+    result = generate("vms: {a: , b: {console: no}}\n")
+    for vm in "ab":
+        tree = dts_of(result, vm)
+        assert 'compatible = "arm,pl031\\0arm,primecell"' in tree and "pl031@9010000" in tree
+        assert "apb-pclk" in tree
+        assert config_values(result, f"vmm_{vm}")["intid"]
+        assert "build_date" not in result.read(f"config/vmm_{vm}.c")
+    assert clock_maps(result) == {"vmm_a": "r", "vmm_b": "r"}
+    check_system(system_of(result))
+
+
+def test_clock_of_one_machine(generate):
+    """Who is handed the board's clock has no other one, and can set it: nobody else goes by it."""
+    result = generate("vms: {a: {devices: [pl031]}, b: }\n")
+    assert clock_maps(result) == {}
+    assert ".clock = {" not in result.read("config/vmm_a.c")
+    assert ".build_date = " in result.read("config/vmm_b.c")
+    assert dts_of(result, "a").count("arm,pl031") == dts_of(result, "b").count("arm,pl031") == 1
+    check_system(system_of(result))
+
+
+def test_date_of_the_build(generate, monkeypatch):
+    """Where the board has no clock: what was changed last, or what the environment says."""
+    generate.board = generate.directory / "board.yaml"
+    board = (ROOT / "boards" / "qemu_virt_aarch64.yaml").read_text()
+    generate.board.write_text(re.sub("^clock: .*\n", "", board, flags=re.M))
+    for wrong in ("-1", "today", "4294967296", "1 ", "99999999999999999999"):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", wrong)
+        (error,) = generate.errors("vms: [a]\n")
+        assert f"SOURCE_DATE_EPOCH '{wrong}': seconds since 1970 belong there" in error
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    first = generate("vms: [a]\n")
+    assert clock_maps(first) == {}
+    date = int(re.search(r"build_date = (\d+)", first.read("config/vmm_a.c"))[1])
+    assert abs(date - time.time()) < 3600
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1234567890")
+    assert ".build_date = 1234567890," in generate("vms: [a]\n").read("config/vmm_a.c")
+
+
+def test_clock_of_the_board(generate):
+    """What a board's file may say of it."""
+    generate.board = generate.directory / "board.yaml"
+    board = (ROOT / "boards" / "qemu_virt_aarch64.yaml").read_text()
+    for text, wrong in (("{driver: rtc, address: 0x09010000}", "driver 'rtc'"),
+                        ("{address: 0x09010004}", "0x09010004"),
+                        ("{driver: pl031}", "'address' is missing"),
+                        ("{address: 0x09000000}", "in the same 4 KiB page as the uart's")):
+        generate.board.write_text(re.sub("^clock: .*$", f"clock: {text}", board, flags=re.M))
+        (error,) = generate.errors("vms: [a]\n")
+        assert wrong in error
 
 
 def test_hypervisor_and_caches(generate):
