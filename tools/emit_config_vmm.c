@@ -167,6 +167,26 @@ static void emit_forwards(const struct vm_layout *place, struct buffer *out)
     buffer_print(out, "    },\n");
 }
 
+static void emit_devices(const struct layout *layout, const struct vm *vm,
+                         const struct vm_layout *place, struct buffer *out)
+{
+    emit_vm_console(vm, place, out);
+    emit_vm_clock(layout, vm, place, out);
+    buffer_print(
+        out, "    .rng = {.registers = " FIELD_POINTER ", .gpa = 0x%" PRIx64 ", .intid = %u},\n",
+        place->rng.registers, place->rng.gpa, place->rng.intid);
+    buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
+    for (unsigned i = 0; i < vm->interface_count; i++) {
+        emit_vm_interface(place, &vm->interfaces[i], out);
+    }
+    buffer_print(out, "    },\n    .disk_count = %u,\n    .disks = {\n", vm->slice_count);
+    for (unsigned i = 0; i < vm->slice_count; i++) {
+        emit_vm_disk(place, &vm->slices[i], layout->system->board.disk.coherent.number != 0, out);
+    }
+    buffer_print(out, "    },\n");
+    emit_forwards(place, out);
+}
+
 void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_layout *place = &layout->vms[vm->index];
@@ -213,18 +233,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  GUEST_RESET, place->timer_channel, vm->settings.budget.number,
                  vm->settings.period.number, place->has_equals ? "true" : "false",
                  place->turn_channel);
-    emit_vm_console(vm, place, out);
-    emit_vm_clock(layout, vm, place, out);
-    buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
-    for (unsigned i = 0; i < vm->interface_count; i++) {
-        emit_vm_interface(place, &vm->interfaces[i], out);
-    }
-    buffer_print(out, "    },\n    .disk_count = %u,\n    .disks = {\n", vm->slice_count);
-    for (unsigned i = 0; i < vm->slice_count; i++) {
-        emit_vm_disk(place, &vm->slices[i], layout->system->board.disk.coherent.number != 0, out);
-    }
-    buffer_print(out, "    },\n");
-    emit_forwards(place, out);
+    emit_devices(layout, vm, place, out);
     buffer_print(out, "};\n");
 }
 

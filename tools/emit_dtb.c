@@ -370,6 +370,7 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     for (unsigned i = 0; i < vm->slice_count; i++) {
         add_virtio(fdt, &place->slice_devices[i]);
     }
+    add_virtio(fdt, &place->rng);
     for (unsigned i = 0; i < vm->device_count; i++) {
         add_device_nodes(fdt, vm->devices[i], &place->devices[i], i);
     }

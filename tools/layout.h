@@ -38,6 +38,7 @@
 #define SLOT_CONSOLE   0u
 #define SLOT_INTERFACE 1u
 #define SLOT_DISK      16u
+#define SLOT_RNG       (SLOT_DISK + VMM_MAX_DISKS)
 
 struct region {
     const char *name;
@@ -124,6 +125,7 @@ struct vm_layout {
     uint64_t clock; /* the board's clock, in the monitor; 0: it does not see it */
     struct link console;
     struct device console_device;
+    struct device rng;
     struct link interfaces[VMM_MAX_INTERFACES];
     struct device interface_devices[VMM_MAX_INTERFACES];
     uint64_t switch_ram[VMM_MAX_INTERFACES]; /* vhost: the RAM in the switch */

@@ -34,7 +34,7 @@ bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size)
                {GUEST_GICR, vm->settings.vcpus.number * GUEST_GICR_SIZE},
                {GUEST_PL011, PAGE},
                {layout_has_clock(vm) ? GUEST_CLOCK : 0, layout_has_clock(vm) ? PAGE : 0},
-               {GUEST_VIRTIO, (SLOT_DISK + VMM_MAX_DISKS) * GUEST_VIRTIO_STRIDE}};
+               {GUEST_VIRTIO, (SLOT_RNG + 1) * GUEST_VIRTIO_STRIDE}};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (overlap(gpa, size, own[i].start, own[i].size)) {

@@ -227,5 +227,7 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
     for (unsigned i = 0; i < vm->slice_count; i++) {
         lay_out_slice(layout, pd, place, &vm->slices[i], layout->disk_client_count++);
     }
+    place->rng =
+        lay_out_device(layout, pd, place, memory_format("%s_rng_registers", vm->name), SLOT_RNG);
     emit_dtb(layout, vm, &place->dtb);
 }

@@ -57,6 +57,12 @@ struct vmm_clock_config {
     const void *board; /* the board's PL031, read-only; NULL: there is none, or a machine has it */
 };
 
+struct vmm_rng_config {
+    void *registers; /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;    /* where the guest sees it; 0: it has none */
+    uint32_t intid;  /* SPI: 32.. */
+};
+
 struct vmm_disk_config {
     uint8_t channel; /* the disk multiplexer */
     const char *id;  /* the disk's answer to VIRTIO_BLK_T_GET_ID; the first 20 bytes count */
@@ -110,6 +116,7 @@ struct vmm_config {
     uint8_t turn_channel; /* turn/turn.c, if has_equals */
     struct vmm_console_config console;
     struct vmm_clock_config clock;
+    struct vmm_rng_config rng;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];
     uint32_t disk_count;

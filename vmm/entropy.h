@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * Seeds for a guest's random numbers (/chosen/rng-seed in its device tree). It gets another one
- * each time that it starts. Without a seed Linux mixes its whole entropy pool for nearly every
- * packet, until it has collected enough entropy by itself.
+ * Random bytes: for a guest's virtio entropy device (virtio/rng.h), and seeds for its own random
+ * numbers (/chosen/rng-seed in its device tree). It gets another seed each time that it starts.
+ * Without one Linux mixes its whole entropy pool for nearly every packet, until it has collected
+ * enough entropy by itself.
  *
- * A seed comes from a secret that the build has drawn for this machine alone, and from the jitter
+ * They come from a secret that the build has drawn for this machine alone, and from the jitter
  * of the counter against memory accesses. The secret protects the seed from other machines, which
  * can read the counter as well. The jitter makes one start differ from the next, even where the
  * board is switched off in between. Whoever has the image has the secret: see docs/security.md.

@@ -205,3 +205,11 @@ def test_the_clocks_alarm_interrupts(demo):
     before = int(demo.output(1, count))
     demo.output(1, f"echo 0 >{RTC}/wakealarm; echo +2 >{RTC}/wakealarm")
     demo.output(1, f"until [ $({count}) -gt {before} ]; do usleep 200000; done")
+
+
+def test_random_bytes(demo):
+    """The guest's hwrng is the virtio one, and no two readings are alike."""
+    assert "virtio_rng" in demo.output(1, "cat /sys/class/misc/hw_random/rng_current")
+    command = "dd if=/dev/hwrng bs=4096 count=4 2>/dev/null | sha256sum"
+    sums = [re.search(r"[0-9a-f]{64}", demo.output(number, command))[0] for number in (0, 1, 1)]
+    assert len(set(sums)) == 3

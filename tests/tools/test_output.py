@@ -226,11 +226,13 @@ def test_device_tree(generate):
     assert 'method = "smc"' in a
     assert re.findall(r"cpu@(\d)", a) == ["0", "1", "2"]
     assert "reg = <0x00 0x40000000 0x00 0x8000000>" in a
-    assert re.findall(r"virtio_mmio@(\w+)", a) == ["a000000", "a001000", "a002000"]
-    assert re.findall(r"interrupts = <0x00 (\w+) 0x04>", a) == ["0x02", "0x01", "0x10", "0x11", "0x12"]
+    assert re.findall(r"virtio_mmio@(\w+)", a) == ["a000000", "a001000", "a002000", "a014000"]
+    assert re.findall(r"interrupts = <0x00 (\w+) 0x04>", a) == [
+        "0x02", "0x01", "0x10", "0x11", "0x12", "0x24"]
     assert "0x01 0x0b 0x704" in a
     assert 'stdout-path = "/pl011@9000000"' in a
-    for absent in ("virtio_mmio", "pl011", "stdout-path", "initrd"):
+    assert re.findall(r"virtio_mmio@(\w+)", b) == ["a014000"]  # random bytes alone
+    for absent in ("pl011", "stdout-path", "initrd"):
         assert absent not in b
 
 

@@ -25,7 +25,10 @@
 
 struct virtio_device;
 
-/* What is particular to a kind of device. Any function but `work` and `notified` may be NULL. */
+/*
+ * What is particular to a kind of device. Any function but `work` and `notified` may be NULL;
+ * `notified` too, if the device has no peer.
+ */
 struct virtio_device_ops {
     uint32_t id; /* VIRTIO_ID_* */
     uint32_t queue_count;

@@ -7,8 +7,9 @@
 #include "console.h"
 #include "device.h"
 #include "net.h"
+#include "rng.h"
 
-/* Who is behind a channel; several devices may share one. */
+/* Who is behind a channel; several devices may share one. A device without a peer is not here. */
 static struct peer {
     microkit_channel channel;
     struct virtio_device *device;
@@ -34,6 +35,9 @@ void virtio_init(const struct vmm_config *config, const struct guest_memory *mem
         const struct vmm_disk_config *disk = &config->disks[i];
 
         add(disk->channel, virtio_block_init(i, disk, memory, config->ram_region_size));
+    }
+    if (config->rng.gpa != 0) {
+        virtio_rng_init(&config->rng, memory);
     }
 }
 
