@@ -28,6 +28,9 @@
 #define EC_SP_ALIGNMENT     0x26u
 #define EC_FP_EXCEPTION     0x2cu
 #define EC_SERROR           0x2fu
+#define EC_BREAKPOINT_LOWER 0x30u
+#define EC_STEP_LOWER       0x32u
+#define EC_WATCHPOINT_LOWER 0x34u
 #define EC_BRK64            0x3cu
 
 /* ISS of a trapped WFI or WFE, and of HVC and SMC. */

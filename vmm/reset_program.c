@@ -6,10 +6,12 @@
 #include "lib/cpu.h"
 #include "vgic.h"
 
-#define INTERFACE_OFFSET 0x200u
+#define INTERFACE_OFFSET 0x400u
 #define VECTORS_OFFSET   0x800u
 #define VECTOR_SYNC      0x200u /* from EL1 with SP_EL1 */
 #define VECTOR_REGISTERS 32u
+#define DEBUG_KINDS      4u
+#define DEBUG_REGISTERS  16u
 
 /*
  * Runs with the MMU off and interrupts masked. In x0 are INTIDs, 16 bits each, the most urgent
@@ -21,7 +23,7 @@ static const uint32_t program_v2[] = {
     0x10004002, /*     adr  x2, vectors                                                       */
     0xd518c002, /*     msr  vbar_el1, x2                                                      */
     0xd5033fdf, /*     isb                                                                    */
-    0x58000fa1, /*     ldr  x1, interface                                                     */
+    0x58001fa1, /*     ldr  x1, interface                                                     */
     0x528000e2, /*     mov  w2, #7            CTLR: both groups, AckCtl, EOIR deactivates     */
     0xb9000022, /*     str  w2, [x1]                                                          */
     0x52801fe2, /*     mov  w2, #0xff         PMR: everything passes                          */
@@ -144,7 +146,13 @@ static const uint32_t pass_over[] = {
     0xd69f03e0, /*     eret                                                                   */
 };
 
-#define REST_SIZE (sizeof(program) + 4ul * VECTOR_REGISTERS + sizeof(program_end))
+/* msr dbgbvr0_el1, xzr, then dbgbcr0_el1, dbgwvr0_el1, dbgwcr0_el1, and so on to 15 */
+#define CLEAR_DEBUG       0xd510009fu
+#define DEBUG_KIND_SHIFT  5
+#define DEBUG_INDEX_SHIFT 8
+
+#define REST_WORDS (VECTOR_REGISTERS + DEBUG_KINDS * DEBUG_REGISTERS)
+#define REST_SIZE  (sizeof(program) + 4ul * REST_WORDS + sizeof(program_end))
 
 _Static_assert(sizeof(program_v2) + REST_SIZE <= INTERFACE_OFFSET,
                "the program ends before what it reads");
@@ -169,6 +177,12 @@ void reset_program_init(void *page, uint64_t gpa, uint32_t gic_version, uint64_t
     at = append(at, program, sizeof(program));
     for (uint32_t n = 0; n < VECTOR_REGISTERS; n++) {
         uint32_t instruction = CLEAR_VECTOR | n;
+
+        at = append(at, &instruction, sizeof(instruction));
+    }
+    for (uint32_t n = 0; n < DEBUG_KINDS * DEBUG_REGISTERS; n++) {
+        uint32_t instruction = CLEAR_DEBUG + ((n % DEBUG_KINDS) << DEBUG_KIND_SHIFT) +
+                               ((n / DEBUG_KINDS) << DEBUG_INDEX_SHIFT);
 
         at = append(at, &instruction, sizeof(instruction));
     }

@@ -58,7 +58,8 @@
 #define CNTHCTL_VCPU CNTHCTL_EL1PCTEN
 #define CNTKCTL_PD   CNTKCTL_EL0PCTEN
 
-/* MDCR_EL2 (D17.3.17): EL1 meets debug, PMU, profiling and trace registers only through traps. */
+/* MDCR_EL2 (D17.3.17): EL1 meets debug (but see debug.h), PMU, profiling and trace registers only
+ * through traps. */
 #define MDCR_TPMCR BIT(5)
 #define MDCR_TPM   BIT(6)
 #define MDCR_TDA   BIT(9)
@@ -76,6 +77,7 @@
 #define SPSR_MODE    0xful
 #define SPSR_AARCH32 BIT(4)
 #define SPSR_F       BIT(6)
+#define SPSR_SS      BIT(21) /* the next instruction is a step's */
 #define SPSR_NZCV    0xf0000000ul
 /* The bits that a thread may set, by its exception level: all but the mode, and SS. */
 #define SPSR_OF_EL0    (SPSR_NZCV | 0x03001c00ul)                /* TCO, DIT, SSBS, BTYPE */

@@ -16,6 +16,9 @@
 
 #define CPU_PRIORITIES 256
 
+#define OFF_GICH  1u /* the virtual CPU interface */
+#define OFF_DEBUG 2u /* debug exceptions; the loaded vCPU has them (debug.h) */
+
 struct cpu {
     struct thread *current; /* whose registers are in the core; NULL when idle */
     struct thread *next;    /* runs when the kernel is left: the highest that can */
@@ -27,7 +30,7 @@ struct cpu {
 
     /* What is loaded into the core's registers (vcpu.c, fpu.c). */
     bool vcpu_active; /* EL1 is set up for the loaded vCPU */
-    bool gich_enabled;
+    uint8_t off; /* what is switched off until a vCPU runs: OFF_... */
     bool vtimer_masked;         /* INTID 27 has been left active */
     struct thread *vcpu_loaded; /* whose EL1 registers these are, or NULL */
     struct thread *vcpu_ready;  /* it, if it can go on without vcpu_load, or NULL */
@@ -35,7 +38,7 @@ struct cpu {
     uint64_t cptr;
     uint64_t hcr_pd, sctlr_pd; /* HCR_EL2 and SCTLR_EL1 while a PD runs */
     uint64_t vttbr_empty;      /* VTTBR_EL2 between two regimes (set_regime); 0: not needed */
-    bool has_untrapped; /* has one of the next two registers, which no trap covers (vcpu.c) */
+    bool has_untrapped;        /* has registers that are switched and are not the rule (vcpu.c) */
     bool has_disr;      /* VDISR_EL2 */
     bool has_tpidr2;    /* TPIDR2_EL0 */
     uint64_t list_registers_used;

@@ -400,6 +400,7 @@ static __attribute__((noinline)) void idle(struct cpu *cpu)
         vcpu_leave(cpu, cpu->vttbr_empty, CNTKCTL_PD);
     }
     vcpu_disable_gich(cpu);
+    (void)debug_suspend(cpu);
     if (cpu->release_queue == NULL) {
         disarm_timer(cpu);
     }

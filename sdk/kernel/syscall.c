@@ -347,6 +347,9 @@ static inline void tcb_write(struct cpu *cpu, void *argument)
     smp_deschedule(cpu, thread);
     if (likely(count > 0)) {
         thread->regs.pc = request->argument[2];
+        if (smp_is_remote(request->caller->cpu, thread)) {
+            thread->regs.spsr &= ~SPSR_SS; /* see debug_resume, which may be too late here */
+        }
     }
     if (count > 1) {
         write_more(thread, request->caller->words, count, request->argument[3],

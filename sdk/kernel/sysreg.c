@@ -4,9 +4,11 @@
 
 #include "arch.h"
 #include "board.h"
+#include "cpu.h"
+#include "debug.h"
 #include "registers.h"
 
-/* Registers of debugging, performance counters, implementation-defined ones, ACTLR_EL1. */
+/* Registers of external debuggers, performance counters, implementation-defined ones, ACTLR_EL1. */
 static bool is_withheld(uint64_t esr)
 {
     unsigned op0 = ISS_OP0(esr);
@@ -53,7 +55,7 @@ static bool is_withheld(uint64_t esr)
     X(3, 4, F(0) | F(4))                             /* ID_PFR2: CSV3, SSBS */                     \
     X(4, 0, 0xfffffful | F(48) | F(56) | F(60))      /* PFR0: ELs, FP, DIT, CSV2, CSV3 */          \
     X(4, 1, F(0) | F(4))                             /* PFR1: BT, SSBS */                          \
-    X(5, 0, F(36))                                   /* DFR0: DoubleLock */                        \
+    X(5, 0, F(12) | F(20) | F(28) | F(36))           /* DFR0: BRPs, WRPs, CTX_CMPs, DoubleLock */  \
     X(6, 0, ~(F(0) | F(24)))                         /* ISAR0: no TME */                           \
     X(6, 1, F(0) | 0xffful << 12 | 0xfffffful << 32) /* ISAR1: no pointer authentication, LS64 */  \
     X(6, 2, F(20) | F(28) | F(52))                   /* ISAR2: BC, CLRBHB, CSSC */                 \
@@ -61,8 +63,7 @@ static bool is_withheld(uint64_t esr)
     X(7, 1, F(0) | F(12) | F(20) | F(24) | F(36) | F(60)) /* MMFR1: no LO, VH, HCX */              \
     X(7, 2, 0xffful | F(16) | F(20) | F(28) | F(32) | F(48) | F(52) | F(60)) /* MMFR2: no NV */
 
-/* ID_AA64DFR0_EL1: debug as in Armv8.0, as little as there can be; no counters. */
-#define DFR0 (6ul | 1ul << 12 | 1ul << 20)
+#define DFR0_ARMV8_0 6ul /* ID_AA64DFR0_EL1.DebugVer */
 
 static bool is_id(uint64_t esr)
 {
@@ -89,7 +90,7 @@ static uint64_t id_register(unsigned crm, unsigned op2)
             value = (value & ~F(56)) | 1ul << 56; /* CSV2: of more than 1, SCXTNUM_EL1 is part */
         }
     }
-    return crm == 5 && op2 == 0 ? value | DFR0 : value;
+    return crm == 5 && op2 == 0 ? value | DFR0_ARMV8_0 : value;
 }
 
 /* DC ISW, CSW and CISW. */
@@ -101,8 +102,9 @@ static bool is_set_way(uint64_t esr)
            (crm == 6 || crm == 10 || crm == 14);
 }
 
-bool sysreg_emulate(struct thread *thread, uint64_t esr)
+bool sysreg_emulate(struct cpu *cpu, uint64_t esr)
 {
+    struct thread *thread = cpu->current;
     uint64_t value = 0;
 
     if (is_id(esr)) {
@@ -110,12 +112,19 @@ bool sysreg_emulate(struct thread *thread, uint64_t esr)
     } else if (is_set_way(esr)) {
         /* Lines of other threads, too: so they are cleaned. It costs the guest a trap for each. */
         __asm__ volatile("dc cisw, %0" : : "r"(register_read(thread, ISS_RT(esr))) : "memory");
-    } else if (!is_withheld(esr)) {
-        return false;
+    } else {
+        uint64_t written = register_read(thread, ISS_RT(esr));
+
+        if (debug_access(cpu, esr, &written)) {
+            value = written;
+        } else if (!is_withheld(esr)) {
+            return false;
+        }
     }
     if (esr & ISS_READ) {
         register_write(thread, ISS_RT(esr), value);
     }
     thread->regs.pc += 4;
+    thread->regs.spsr &= ~SPSR_SS; /* it is a step */
     return true;
 }

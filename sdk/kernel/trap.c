@@ -75,8 +75,15 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
         fault_raise_syscall(cpu);
         return;
     case EC_SYS64:
-        if (thread->is_vcpu && sysreg_emulate(thread, esr)) {
+        if (thread->is_vcpu && sysreg_emulate(cpu, esr)) {
             return;
+        }
+        break;
+    case EC_BREAKPOINT_LOWER:
+    case EC_STEP_LOWER:
+    case EC_WATCHPOINT_LOWER:
+        if (debug_suspend(cpu)) {
+            return; /* that has been a guest's, and a PD has met it */
         }
         break;
     case EC_UNKNOWN:

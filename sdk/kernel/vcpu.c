@@ -127,6 +127,7 @@ void vcpu_init_cpu(struct cpu *cpu)
 
     write_sysreg(vtcr_el2, BIT(31) | 24ul | 1ul << 6 | 1ul << 8 | 1ul << 10 | 3ul << 12 |
                                2ul << 16); /* 40 bits from level 1, cached (D17.2.158) */
+    cpu->off = OFF_GICH;
     cpu->hcr_pd = HCR_PD;
     cpu->sctlr_pd = SCTLR_EL1_PD;
     cpu->vttbr_empty = has_at_erratum() ? (uint64_t)empty_stage2 : 0;
@@ -136,7 +137,7 @@ void vcpu_init_cpu(struct cpu *cpu)
     write_sysreg(vpidr_el2, read_sysreg(midr_el1));
     write_sysreg(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | MDCR_TPMS |
                                MDCR_TTRF | MDCR_TDCC | counters);
-    write_sysreg(mdscr_el1, 0);
+    debug_init_cpu();
     write_sysreg(hstr_el2, 0);
     cpu->cptr = CPTR_RES1 | CPTR_TFP | CPTR_TTA | CPTR_TAM;
     write_sysreg(cptr_el2, cpu->cptr);
@@ -163,6 +164,7 @@ static __attribute__((noinline)) void switch_untrapped(struct cpu *cpu, struct t
         }
         write_sysreg(TPIDR2_EL0, to != NULL ? to->vcpu.tpidr2 : 0);
     }
+    debug_switch(cpu, from, to);
 }
 
 static void save(struct cpu *cpu, struct vcpu *vcpu)
@@ -212,6 +214,17 @@ static void sync_vtimer_mask(struct cpu *cpu, const struct vcpu *vcpu)
     cpu->vtimer_masked = vcpu->vtimer_masked;
 }
 
+static inline void switch_on(struct cpu *cpu)
+{
+    if (cpu->off & OFF_GICH) {
+        gich_enable(true);
+    }
+    if (cpu->off & OFF_DEBUG) {
+        debug_resume(cpu);
+    }
+    cpu->off = 0;
+}
+
 void vcpu_load(struct cpu *cpu, struct thread *thread)
 {
     struct vcpu *vcpu = &thread->vcpu;
@@ -233,9 +246,8 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
         }
         cpu->vcpu_loaded = thread;
     }
-    if (!cpu->gich_enabled) {
-        gich_enable(true);
-        cpu->gich_enabled = true;
+    if (cpu->off != 0) {
+        switch_on(cpu);
     }
     if (cpu->vtimer_masked != vcpu->vtimer_masked) {
         sync_vtimer_mask(cpu, vcpu);
@@ -261,9 +273,9 @@ void vcpu_unload(struct cpu *cpu)
 
 void vcpu_disable_gich(struct cpu *cpu)
 {
-    if (cpu->gich_enabled) {
+    if (!(cpu->off & OFF_GICH)) {
         gich_enable(false);
-        cpu->gich_enabled = false;
+        cpu->off |= OFF_GICH;
         cpu->vcpu_ready = NULL;
     }
 }

@@ -11,6 +11,7 @@
 #include <sel4/errors.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "debug.h"
 #include "gic.h"
 
 struct cpu;
@@ -27,6 +28,7 @@ struct vcpu {
     gich_lr lr[GICH_LIST_REGISTERS];
     uint64_t lr_used;   /* which of `lr` may hold an interrupt */
     bool vtimer_masked; /* a VPPI event has not been acknowledged */
+    struct debug debug;
 };
 
 /* The state after power-on. */
@@ -46,7 +48,7 @@ void vcpu_load(struct cpu *cpu, struct thread *thread);
 void vcpu_unload(struct cpu *cpu);
 #endif
 
-/* Switch the virtual CPU interface off (GICH_HCR.En). An idle core would not sleep in WFI with a
+/* Switch the virtual CPU interface off until a vCPU runs (GICH_HCR.En). An idle core would not sleep in WFI with a
  * virtual interrupt pending. */
 void vcpu_disable_gich(struct cpu *cpu);
 

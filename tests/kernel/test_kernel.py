@@ -162,10 +162,10 @@ GICV2_ONLY = {"walk_of_a_device_faults", "walk_takes_no_interrupt", "id_no_gic_r
 GICV3_ONLY = {"id_gic_registers"}
 
 # What others do not have: prefilled regions and vCPUs of any id in the oldest; this system call ABI.
-BUNDLED_ONLY = {"memory", "vcpu", "hostile", "sysregs"}
+BUNDLED_ONLY = {"memory", "vcpu", "hostile", "sysregs", "debug"}
 SYSTEMS = [pytest.param(name, marks=only_bundled) if name in BUNDLED_ONLY else name
            for name in ("api", "irq", "sched", "passive", "lent", "faults", "memory", "vcpu", "hostile",
-                        "sysregs")]
+                        "sysregs", "debug")]
 
 
 def cases():
@@ -193,14 +193,14 @@ def test_all_rows(name, config, cpu):
 
 @only_bundled
 @pytest.mark.parametrize("config", ["debug", "smp-release"])
-@pytest.mark.parametrize("name", ["api", "irq", "sched", "faults", "vcpu", "sysregs"])
+@pytest.mark.parametrize("name", ["api", "irq", "sched", "faults", "vcpu", "sysregs", "debug"])
 def test_all_rows_on_a_gicv3(name, config):
     check_all_rows(name, output_gicv3(name, config), GICV2_ONLY)
 
 
 @only_bundled
 @pytest.mark.parametrize("cpu", ["cortex-a57", "cortex-a76", "neoverse-n1", "a64fx", "max"])
-@pytest.mark.parametrize("name", ["vcpu", "sysregs"])
+@pytest.mark.parametrize("name", ["vcpu", "sysregs", "debug"])
 def test_newer_processors(name, cpu):
     """What later architectures have is the guest's own, or closed. a64fx has no AArch32."""
     lines = output(name, "debug", cpu)

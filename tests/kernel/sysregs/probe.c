@@ -31,6 +31,8 @@ static const struct {
     uint32_t reg;
     uint8_t kind;
 } known[] = {
+    {REG(2, 0, 0, 2, 2), DANGEROUS},  /* MDSCR_EL1 */
+    {REG(2, 0, 1, 1, 4), SHARED},     /* OSLSR_EL1, constant */
     {REG(3, 0, 0, 0, 0), SHARED},     /* MIDR_EL1 */
     {REG(3, 0, 0, 0, 5), SHARED},     /* MPIDR_EL1 */
     {REG(3, 0, 0, 0, 6), SHARED},     /* REVIDR_EL1 */
@@ -122,10 +124,19 @@ static const struct {
 
 static volatile uint32_t *const ram = (volatile uint32_t *)GUEST_RAM;
 
+/* Breakpoint and watchpoint registers, as many as there may be. */
+static bool is_debug(uint32_t reg)
+{
+    return (reg & ~REG(0, 0, 0, 15, 3)) == REG(2, 0, 0, 0, 4);
+}
+
 static uint8_t kind_of(uint32_t reg)
 {
     uint32_t any_op2 = reg & ~REG(0, 0, 0, 0, 7);
 
+    if (is_debug(reg)) {
+        return OWN;
+    }
     if (any_op2 >= IDS(1) && any_op2 <= IDS(7)) {
         return SHARED;
     }
@@ -257,7 +268,7 @@ static void try_all(void)
             try_own(reg, &shared);
         }
     }
-    check_equal("known_registers", open, sizeof known / sizeof known[0] - 7 + 7 * 8);
+    check_equal("known_registers", open, sizeof known / sizeof known[0] - 7 + 7 * 8 + 16 * 4);
     check_equal("unknown_registers_are_closed", unknown, 0);
     check_equal("own_registers_are_own", shared, 0);
 }

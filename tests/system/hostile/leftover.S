@@ -99,6 +99,8 @@ look_at_all: /* x19: what is not 0; x18 is kept */
     cmp     w2, #3 /* BPR: not above the least there can be */
     cset    x1, hi
     orr     x19, x19, x1, lsl #61
+    look    dbgbvr0_el1, 62
+    look    dbgwcr0_el1, 63
     ret
 
 fill_all:
@@ -136,7 +138,10 @@ fill_all:
     b       2f
 1:  msr     s3_0_c4_c6_0, x1
     msr     s3_0_c12_c8_3, x2
-2:  isb
+2:  fill    dbgbvr0_el1
+    fill    dbgwcr0_el1, 0x1e4
+    fill    mdscr_el1, 0x8000 /* MDE */
+    isb
     ret
 
 say: /* "left by cpu" w18, x19 */
