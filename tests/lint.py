@@ -95,6 +95,9 @@ def flags(kind, config):
     if kind == "host":
         libraries = output("pkg-config", "--cflags-only-I", "libxml-2.0", "libelf").split()
         return [*common, *(flag.replace("-I", "-isystem", 1) for flag in libraries)]
+    if kind == "linux":  # programs for guests
+        return [f"--target={CROSS.rstrip('-')}", *common,
+                "-isystem", f"/usr/{CROSS.rstrip('-')}/include"]
     if kind == "sdk":
         return [*target, *(f"-I{path}" for path in headers)]
     if kind == "kernel":
@@ -106,7 +109,8 @@ def flags(kind, config):
 
 KINDS = (("unit", ("tests/unit/*", "tests/fuzz/*")),
          ("pd", ("tests/system/hostile/*", "tests/system/bare/*")),
-         ("host", ("tools/*", "sdk/tool/*", "bench/guest/*", "tests/system/*")),
+         ("linux", ("bench/guest/*", "tests/system/*")),
+         ("host", ("tools/*", "sdk/tool/*")),
          ("kernel", ("sdk/kernel/*",)),
          ("sdk", ("sdk/*",)),
          ("pd", ("*",)))

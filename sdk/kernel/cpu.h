@@ -29,8 +29,8 @@ struct cpu {
     bool accounting;            /* whether time is being charged */
 
     /* What is loaded into the core's registers (vcpu.c, fpu.c). */
-    bool vcpu_active; /* EL1 is set up for the loaded vCPU */
-    uint8_t off; /* what is switched off until a vCPU runs: OFF_... */
+    bool vcpu_active;           /* EL1 is set up for the loaded vCPU */
+    uint8_t off;                /* what is switched off until a vCPU runs: OFF_... */
     bool vtimer_masked;         /* INTID 27 has been left active */
     struct thread *vcpu_loaded; /* whose EL1 registers these are, or NULL */
     struct thread *vcpu_ready;  /* it, if it can go on without vcpu_load, or NULL */
@@ -39,8 +39,8 @@ struct cpu {
     uint64_t hcr_pd, sctlr_pd; /* HCR_EL2 and SCTLR_EL1 while a PD runs */
     uint64_t vttbr_empty;      /* VTTBR_EL2 between two regimes (set_regime); 0: not needed */
     bool has_untrapped;        /* has registers that are switched and are not the rule (vcpu.c) */
-    bool has_disr;      /* VDISR_EL2 */
-    bool has_tpidr2;    /* TPIDR2_EL0 */
+    bool has_disr;             /* VDISR_EL2 */
+    bool has_tpidr2;           /* TPIDR2_EL0 */
     uint64_t list_registers_used;
 
     struct sched_context *charged; /* time is charged to it from `charged_since` on */

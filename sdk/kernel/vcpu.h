@@ -48,8 +48,8 @@ void vcpu_load(struct cpu *cpu, struct thread *thread);
 void vcpu_unload(struct cpu *cpu);
 #endif
 
-/* Switch the virtual CPU interface off until a vCPU runs (GICH_HCR.En). An idle core would not sleep in WFI with a
- * virtual interrupt pending. */
+/* Switch the virtual CPU interface off until a vCPU runs (GICH_HCR.En). An idle core would not
+ * sleep in WFI with a virtual interrupt pending. */
 void vcpu_disable_gich(struct cpu *cpu);
 
 /*

@@ -191,7 +191,7 @@ static void check_steps(void)
 
 void init(void)
 {
-    memcpy((void *)GUEST_RAM, guest_begin, (size_t)(guest_end - guest_begin));
+    memcpy((void *)GUEST_RAM, guest_begin, (size_t)guest_end - (size_t)guest_begin);
     for (uint64_t line = GUEST_RAM; line < GUEST_DATA; line += 16) {
         __asm__ volatile("dc cvau, %0\n dsb ish\n ic ivau, %0" : : "r"(line) : "memory");
     }
