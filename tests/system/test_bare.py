@@ -66,5 +66,7 @@ def test_timer_beside_a_busy_machine(boot):
     conftest.put(latency.system(1), place / "bare_latency.yaml")
     report = latency.measure(boot(place / "bare_latency.yaml", VIRTUAL))
     assert (report.ticks, report.lost) == (latency.HZ, 0)
-    assert 0 < report.mean <= report.worst <= latency.GOAL_US * 1000
+    # seL4's way from the interrupt to the monitor and back is three times as long.
+    goal = latency.GOAL_US * (1 if conftest.on_bundled_sdk() else 2)
+    assert 0 < report.mean <= report.worst <= goal * 1000
     assert report.answered > 100, "the other is busy, and so is the network"
