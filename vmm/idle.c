@@ -73,10 +73,10 @@ void idle_left(uint8_t vcpu)
 bool idle_park(uint8_t vcpu)
 {
     virtio_idle();
+    pl011_flush(); /* it may interrupt, so before the vCPU's interrupts are looked at */
     if (vgic_unseen(vcpu) || !timer_prepare_to_park(vcpu)) {
         return false;
     }
-    pl011_flush();
     vcpu_park(vcpu);
     idle.yielding &= ~(1u << vcpu);
     idle_left(vcpu);

@@ -25,13 +25,16 @@
 
 #define FIFO_DEPTH  16u /* of the revision that the ID registers name */
 #define LINE_LENGTH 128u
+/* What a driver may send after the transmit interrupt without looking whether there is room: that
+ * of a real device comes when half of the FIFO is free. */
+#define LINE_SLACK FIFO_DEPTH
 
 static const uint8_t id_registers[] = {0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static struct {
     uint32_t intid;
 
-    uint8_t line[LINE_LENGTH]; /* sent, and not yet taken by the console */
+    uint8_t line[LINE_LENGTH + LINE_SLACK]; /* sent, and not yet taken by the console */
     uint32_t line_length;
 
     uint8_t fifo[FIFO_DEPTH]; /* received, and not yet read by the guest */
@@ -101,8 +104,8 @@ static bool drain(void)
     return uart.line_length == 0;
 }
 
-/* Whether there is room for a byte, if need be made now; that raises the transmit interrupt. */
-static bool has_room(void)
+/* Make room for a byte if there is none, which raises the transmit interrupt. False: in vain. */
+static bool make_room(void)
 {
     if (uart.line_length < LINE_LENGTH) {
         return true;
@@ -115,23 +118,23 @@ static bool has_room(void)
 
 void pl011_flush(void)
 {
-    if (uart.line_length > 0 && has_room()) {
+    if (uart.line_length > 0 && make_room()) {
         drain();
     }
 }
 
 static void send(uint8_t byte)
 {
-    /* A guest that does not read UARTFR.TXFF loses bytes, as it would with a real one. */
-    if (!has_room()) {
+    /* A guest that never looks for room loses bytes, as it would with a real one. */
+    if (!make_room() && uart.line_length == sizeof(uart.line)) {
         return;
     }
     uart.line[uart.line_length++] = byte;
-    if (byte == '\n' || uart.line_length == LINE_LENGTH) {
+    if (byte == '\n' || uart.line_length >= LINE_LENGTH) {
         drain();
     }
     uart.sent = true;
-    uart.transmitted = uart.transmitted || uart.line_length < LINE_LENGTH;
+    uart.transmitted = uart.line_length < LINE_LENGTH;
     update_interrupt();
 }
 
@@ -215,7 +218,7 @@ static uint32_t flags(void)
     if (uart.fifo_count >= receive_depth()) {
         value |= UARTFR_RXFF;
     }
-    return value | (has_room() ? UARTFR_TXFE : UARTFR_TXFF | UARTFR_BUSY);
+    return value | (make_room() ? UARTFR_TXFE : UARTFR_TXFF | UARTFR_BUSY);
 }
 
 static uint32_t read_register(uint32_t offset)

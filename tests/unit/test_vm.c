@@ -546,6 +546,29 @@ static void wfi_parks_until_an_interrupt(void **state)
     assert_int_equal(fake.vcpu[0].context.pc, PC);
 }
 
+/* The console has made room while the guest was on its way here: it is not to wait for the news. */
+static void wfi_after_room_for_output_goes_on(void **state)
+{
+    struct mmio_access data = {.offset = 0, .width = 4, .write = true, .value = 'x'};
+    struct mmio_access mask = {.offset = 0x38, .width = 4, .write = true, .value = 1u << 5};
+    struct mmio_access clear = {.offset = 0x44, .width = 4, .write = true, .value = 0x7ff};
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    for (unsigned i = 0; i < 4096 + 256; i++) {
+        data.value = 'x';
+        assert_true(mmio_route(FAKE_VM_PL011_GPA, &data));
+    }
+    assert_true(mmio_route(FAKE_VM_PL011_GPA + 0x44, &clear));
+    assert_true(mmio_route(FAKE_VM_PL011_GPA + 0x38, &mask));
+    assert_false(vgic_pending(0));
+    (void)fake_vm_output();
+    wfi(0);
+    assert_true(vgic_pending(0));
+    assert_true(fake.vcpu[0].running);
+}
+
 static void wfi_with_an_interrupt_pending_goes_on(void **state)
 {
     (void)state;
@@ -1093,6 +1116,7 @@ int main(void)
         cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),
         cmocka_unit_test(a_running_vm_gets_its_keys),
         cmocka_unit_test(wfi_parks_until_an_interrupt),
+        cmocka_unit_test(wfi_after_room_for_output_goes_on),
         cmocka_unit_test(wfi_with_an_interrupt_pending_goes_on),
         cmocka_unit_test(an_interrupt_that_is_disabled_does_not_wake),
         cmocka_unit_test(the_timer_wakes_a_parked_vcpu),
