@@ -34,10 +34,11 @@ def mine(tmp_path):
 
 def test_kernel_that_is_no_image(mine, tmp_path):
     system = mine("vms:\n  a: {ip: 10.0.0.1/24}\n")
-    for content in (b"", b"MZ", b"\x7fELF" + bytes(200), b"not a kernel at all" * 1000):
+    for content, wrong in ((b"", "Image"), (b"MZ", "Image"), (b"\x7fELF" + bytes(200), "ELF file"),
+                           (b"not a kernel at all" * 1000, "Image")):
         kernel = tmp_path / "vmlinux"
         kernel.write_bytes(content)
-        fails([str(kernel), "Image"], SYSTEM=system, LINUX=kernel)
+        fails([str(kernel), wrong], SYSTEM=system, LINUX=kernel)
 
 
 def test_kernel_that_is_not_there(mine, tmp_path):
