@@ -6,8 +6,8 @@
  *
  * Few guests use them at a time. Until a guest enables debug exceptions in MDSCR_EL1, its accesses
  * trap, and the registers are in memory. From then on they are in the core's registers while the
- * vCPU is loaded there, and do not trap. They are in memory again when the vCPU is not loaded and
- * has disabled debug exceptions.
+ * vCPU is loaded there, and do not trap. When it is not loaded they are in memory. If it
+ * had disabled debug exceptions by then, its accesses trap again.
  *
  * While a PD runs, they stay in the core, so that exits cost no more. Then a guest's breakpoint may
  * hit the PD. That is an exception to the kernel, which switches debug exceptions off until the

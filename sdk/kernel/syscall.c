@@ -346,10 +346,13 @@ static inline void tcb_write(struct cpu *cpu, void *argument)
 
     smp_deschedule(cpu, thread);
     if (likely(count > 0)) {
-        thread->regs.pc = request->argument[2];
-        if (smp_is_remote(request->caller->cpu, thread)) {
-            thread->regs.spsr &= ~SPSR_SS; /* see debug_resume, which may be too late here */
+        /* Its core may note the pc of its exit (debug_suspend) only after this: so a step ends
+         * here. */
+        if (smp_is_remote(request->caller->cpu, thread) &&
+            thread->regs.pc != request->argument[2]) {
+            thread->regs.spsr &= ~SPSR_SS;
         }
+        thread->regs.pc = request->argument[2];
     }
     if (count > 1) {
         write_more(thread, request->caller->words, count, request->argument[3],

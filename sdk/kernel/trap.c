@@ -82,8 +82,10 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
     case EC_BREAKPOINT_LOWER:
     case EC_STEP_LOWER:
     case EC_WATCHPOINT_LOWER:
-        if (debug_suspend(cpu)) {
-            return; /* that has been a guest's, and a PD has met it */
+        if (!thread->is_vcpu) {
+            /* A PD has met a guest's. If not, another core has had that vCPU unloaded meanwhile. */
+            (void)debug_suspend(cpu);
+            return;
         }
         break;
     case EC_UNKNOWN:
