@@ -38,7 +38,7 @@ struct cpu {
     uint64_t cptr;
     uint64_t hcr_pd, sctlr_pd; /* HCR_EL2 and SCTLR_EL1 while a PD runs */
     uint64_t vttbr_empty;      /* VTTBR_EL2 between two regimes (set_regime); 0: not needed */
-    bool has_untrapped;        /* has registers that are switched and are not the rule (vcpu.c) */
+    bool has_untrapped;        /* another vCPU takes more than load and save (switch_untrapped) */
     bool has_disr;             /* VDISR_EL2 */
     bool has_tpidr2;           /* TPIDR2_EL0 */
     uint64_t list_registers_used;

@@ -40,7 +40,8 @@ void debug_init_cpu(void);
  */
 bool debug_access(struct cpu *cpu, uint64_t esr, uint64_t *value);
 
-/* Switch debug exceptions off until the loaded vCPU goes on. Returns false if they are. */
+/* Switch debug exceptions off until the loaded vCPU goes on. Returns false if
+ * they are, or if it has none. */
 bool debug_suspend(struct cpu *cpu);
 
 /* Switch them on again: the loaded vCPU goes on. */
