@@ -184,6 +184,11 @@ $(BUILD)/guest/packages/%/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
 	@touch $@
 .PRECIOUS: $(BUILD)/guest/packages/%/fetched
 
+# The firmware that a system names (`firmware: u-boot`).
+$(BUILD)/guest/packages/u-boot-qemu/u-boot.bin: $(ROOT)/guest/fetch.sh
+	$(Q)PYTHON='$(PYTHON)' $(ROOT)/guest/fetch.sh $(@D) u-boot-qemu
+	$(Q)cp $(@D)/root/usr/lib/u-boot/qemu_arm64/u-boot.bin $@
+
 # ---- Systems ---------------------------------------------------------------------------------------
 
 generator: packages

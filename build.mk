@@ -265,11 +265,11 @@ peer:
 
 # ---- What can be asked for -----------------------------------------------------------------------
 
-# The kernels that the system names by their packages. If its file is wrong, the generator says so later.
+# The kernels and the firmware that the system names by their packages. If its file is wrong, the generator says so later.
 kernels:
-	+$(Q)for package in $$($(GEN) --packages $(DESCRIPTION) 2>/dev/null | sort -u); do \
-	    $(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(BUILD)/guest/packages/$$package/Image || { \
-	    echo "make: $(DESCRIPTION) wants that: kernel: package:$$package" >&2; exit 1; }; done
+	+$(Q)for file in $$($(GEN) --packages $(DESCRIPTION) 2>/dev/null | sort -u); do \
+	    $(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(BUILD)/guest/packages/$$file || { \
+	    echo "make: $(DESCRIPTION) wants that: the package $${file%%/*}" >&2; exit 1; }; done
 
 image: $(IMAGE) $(ELF) $(HEADED) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(DEVICE_IMAGES) $(PEER_LINK)
 

@@ -45,6 +45,8 @@ static void check_vcpus(const struct system *system)
     }
 }
 
+#define FIRMWARE_RAM_MIN (64u << 20)
+
 /* The same of a kernel that belongs to one place. */
 static void check_placed_fits(const struct system *system, const struct vm *vm)
 {
@@ -83,6 +85,14 @@ static void check_vm_fits(const struct system *system, const struct vm *vm)
     }
     if (vm->kernel->is_placed) {
         check_placed_fits(system, vm);
+        return;
+    }
+    if (vm->kernel->is_firmware) {
+        if (memory < FIRMWARE_RAM_MIN) {
+            error_at(system->path, setting_line(&vm->settings.memory, vm->line), vm->where,
+                     "memory %s: too little for a firmware and what it loads: %s or more",
+                     memory_text(vm), layout_mebibytes(FIRMWARE_RAM_MIN));
+        }
         return;
     }
     uint64_t need = guest_memory_needed(vm);

@@ -63,6 +63,76 @@ static void find_content(const struct system *system, struct slice *slice)
     }
 }
 
+/* ---- A whole disk's image ---- */
+
+static uint64_t big_endian(const unsigned char *bytes, unsigned count)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+/* How large a disk it is, in bytes; 0: `*wrong` says why that is not known. qcow2 has that in its
+ * header (docs/interop/qcow2.rst of QEMU). */
+static uint64_t image_size(const char *path, const char **wrong)
+{
+    unsigned char head[32];
+    struct stat status;
+    FILE *file = fopen(path, "rb");
+
+    if (file == NULL || fstat(fileno(file), &status) != 0) {
+        *wrong = strerror(errno);
+        if (file != NULL) {
+            fclose(file);
+        }
+        return 0;
+    }
+    uint64_t size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    if (fread(head, 1, sizeof(head), file) == sizeof(head) && memcmp(head, "QFI\xfb", 4) == 0) {
+        size = big_endian(&head[24], 8);
+    }
+    fclose(file);
+    if (size == 0 || size > UINT64_MAX / 2) {
+        *wrong = "no image of a disk";
+        return 0;
+    }
+    return size;
+}
+
+static void find_disk_image(const struct system *system, struct slice *slice)
+{
+    const struct setting *setting = &slice->settings.image;
+    const char *wrong = "no such file: paths start at the system file's directory";
+
+    if (setting->line == 0) {
+        return;
+    }
+    if (slice->settings.content.line != 0 || slice->settings.partition.line != 0) {
+        error_at(system->path, setting->line, slice->where,
+                 slice->settings.content.line != 0
+                     ? "both 'content' and 'image': the image is the disk's content"
+                     : "image: a partition of a disk that is there already is left as it is");
+        return;
+    }
+    slice->image = find_file(system, setting->text);
+    uint64_t size = slice->image == NULL ? 0 : image_size(slice->image, &wrong);
+    if (size == 0) {
+        error_at(system->path, setting->line, slice->where, "image '%s': %s", setting->text, wrong);
+        return;
+    }
+    if (slice->settings.size.line == 0) {
+        slice->size = (size + MIB - 1) / MIB * MIB;
+    } else if (slice->size < size) {
+        error_at(system->path, slice->settings.size.line, slice->where,
+                 "size %s: the image '%s' is a disk of %s: that much or more, or no size",
+                 slice->settings.size.text, setting->text,
+                 value_format(VALUE_SIZE, (size + MIB - 1) / MIB * MIB));
+    }
+}
+
 static void add_slice(struct system *system, struct vm *vm, const struct slice_settings *settings,
                       int line, const char *where)
 {
@@ -78,13 +148,16 @@ static void add_slice(struct system *system, struct vm *vm, const struct slice_s
     if (settings->partition.line != 0) {
         take_partition(system, slice);
     }
-    if ((settings->size.line != 0) == (settings->partition.line != 0)) {
+    bool has_size = settings->size.line != 0 || settings->image.line != 0;
+    if (has_size == (settings->partition.line != 0)) {
         error_at(system->path, line, where,
-                 settings->size.line != 0
+                 has_size
                      ? "both 'size' and 'partition': a partition has its size"
-                     : "neither 'size' nor 'partition': say which part of the disk it is");
+                     : "neither 'size' nor 'partition' nor 'image': say which part of the disk it "
+                       "is");
     }
     find_content(system, slice);
+    find_disk_image(system, slice);
 }
 
 /* An item of `disks`: a size, or settings. */

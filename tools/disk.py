@@ -5,7 +5,8 @@
     disk.py [--keep] SYSTEM.JSON IMAGE
 
 SYSTEM.JSON is braid-gen's. A part that has a content, a directory or a tar archive, becomes an ext4
-file system of it; the others are left empty, and the file has holes there. No privileges are needed:
+file system of it. One that has an image, of a whole disk, becomes a copy of that. The others are left
+empty, and the file has holes there. No privileges are needed:
 who owns a file, and what device a node is, is written into the file system. All of a directory
 belongs to root; an archive says itself.
 
@@ -138,7 +139,8 @@ def run(command, what):
         process = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL,
                                  capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
-        raise DiskError(f"there is no {command[0]}: install e2fsprogs") from error
+        package = "qemu-utils" if command[0] == "qemu-img" else "e2fsprogs"
+        raise DiskError(f"{what}: there is no {command[0]}: install {package}") from error
     # debugfs says what went wrong, but not by its exit status; its first line is its version.
     said = [line for line in process.stderr.splitlines() if not line.startswith("debugfs 1.")]
     if process.returncode != 0 or (command[0] == "debugfs" and said):
@@ -173,6 +175,31 @@ def make_file_system(image, part, content, scratch):
         shutil.rmtree(tree.place)
 
 
+def copy_image(image, part, source, scratch):
+    """A whole disk's image, raw or qcow2, into the part of the disk; where it has only zeros, holes."""
+    label = f"{part['vm']} disk{part['index']}"
+    with source.open("rb") as file:
+        if file.read(4) == b"QFI\xfb":
+            raw = scratch / "raw"
+            run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", str(source), str(raw)],
+                f"{label}: {source}")
+            copy_image(image, part, raw, scratch)
+            raw.unlink()
+            return
+        size = os.fstat(file.fileno()).st_size
+        if size > part["size"]:
+            raise DiskError(f"{label}: {source} has changed, and is larger than the disk now: "
+                            "make it again")
+        with image.open("r+b") as target:
+            file.seek(0)
+            target.seek(part["offset"])
+            while block := file.read(1 << 20):
+                if block.count(0) == len(block):
+                    target.seek(len(block), os.SEEK_CUR)
+                else:
+                    target.write(block)
+
+
 def make_image(disk, image):
     with tempfile.TemporaryDirectory(prefix=".disk-", dir=image.parent) as scratch:
         scratch = pathlib.Path(scratch)
@@ -182,6 +209,8 @@ def make_image(disk, image):
         for part in disk["slices"]:
             if part.get("content"):
                 make_file_system(new, part, pathlib.Path(part["content"]), scratch)
+            if part.get("image"):
+                copy_image(new, part, pathlib.Path(part["image"]), scratch)
         new.rename(image)
 
 

@@ -26,6 +26,12 @@ static void emit_image(const char *field, const char *symbol, const struct guest
 static void emit_images(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
 {
     emit_image("kernel", "embedded_kernel", &place->kernel, out);
+    if (place->flash != 0) {
+        buffer_print(out,
+                     "    .flash = " FIELD_POINTER ",\n"
+                     "    .flash_size = 0x%" PRIx64 ",\n",
+                     place->flash, place->flash_size);
+    }
     if (vm->kernel->is_placed) {
         buffer_print(out,
                      "    .entry = 0x%" PRIx64 ",\n"

@@ -75,7 +75,9 @@ static void flag(void *fdt, const char *name)
 static void add_chosen(void *fdt, const struct vm *vm, const struct vm_layout *place)
 {
     must(fdt_begin_node(fdt, "chosen"));
-    text(fdt, "bootargs", layout_bootargs(vm));
+    if (!vm->kernel->is_firmware) { /* that knows the arguments of what it starts */
+        text(fdt, "bootargs", layout_bootargs(vm));
+    }
     if (vm->settings.console.number) {
         text(fdt, "stdout-path", memory_format("/pl011@%llx", GUEST_PL011));
     }

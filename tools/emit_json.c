@@ -88,11 +88,11 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
     buffer_print(out, "\"console\": %s,\n      \"held\": %s,\n      \"console_index\": %u,\n      ",
                  settings->console.number ? "true" : "false",
                  settings->start.number ? "true" : "false", vm->index);
-    add_string(out, "kernel", vm->kernel->path, ",\n      ");
+    add_string(out, vm->kernel->is_firmware ? "firmware" : "kernel", vm->kernel->path, ",\n      ");
     if (vm->initramfs != NULL) {
         add_string(out, "initramfs", vm->initramfs->path, ",\n      ");
     }
-    add_string(out, "bootargs", layout_bootargs(vm), ",\n");
+    add_string(out, "bootargs", vm->kernel->is_firmware ? "" : layout_bootargs(vm), ",\n");
     buffer_print(out, "      \"interfaces\": [");
     for (unsigned i = 0; i < vm->interface_count; i++) {
         buffer_print(out, "%s\n", i == 0 ? "" : ",");
@@ -163,6 +163,9 @@ static void emit_slice(const struct slice *slice, struct buffer *out)
                  slice->index, slice->settings.read_only.number ? "true" : "false");
     if (slice->content != NULL) {
         add_string(out, "content", slice->content, ", ");
+    }
+    if (slice->image != NULL) {
+        add_string(out, "image", slice->image, ", ");
     }
     if (slice->kind == BLOCK_SLICE_RANGE) {
         buffer_print(out, "\"offset\": %" PRIu64 ", \"size\": %" PRIu64 "}", slice->offset,

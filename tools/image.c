@@ -17,6 +17,7 @@
 #include "initramfs.h"
 #include "kernel_elf.h"
 #include "kernel_file.h"
+#include "layout.h"
 #include "lib/arm64_image.h"
 
 const char *find_file(const struct system *system, const char *name)
@@ -203,8 +204,13 @@ static const char *inspect(const struct board *board, struct image *image)
     if (bytes == MAP_FAILED) {
         return strerror(errno);
     }
-    const char *wrong = image->is_kernel ? read_kernel(board, bytes, image)
-                                         : check_archive(bytes, image->size, image);
+    const char *wrong = NULL;
+    if (image->is_firmware) {
+        image->memory_size = image->size;
+    } else {
+        wrong = image->is_kernel ? read_kernel(board, bytes, image)
+                                 : check_archive(bytes, image->size, image);
+    }
     munmap(bytes, mapped);
     return wrong;
 }
@@ -215,12 +221,17 @@ static const char *name_of(const char *kind, const char *path, uint64_t load)
     return link_name(load == 0 ? kind : memory_format("%s-%" PRIx64, kind, load), path);
 }
 
+enum image_kind { IMAGE_INITRAMFS, IMAGE_KERNEL, IMAGE_FIRMWARE };
+
 /* `load` is for a kernel that is a flat binary; otherwise 0. An unusable image is kept, too, so
  * that it is reported once. */
-static struct image *use_image(struct system *system, const char *path, bool is_kernel,
+static struct image *use_image(struct system *system, const char *path, enum image_kind what,
                                uint64_t load, int line, const char *where)
 {
-    const char *kind = is_kernel ? "kernel" : "initramfs";
+    static const char *const kinds[] = {"initramfs", "kernel", "firmware"};
+    const char *kind = kinds[what];
+    bool is_kernel = what != IMAGE_INITRAMFS;
+    bool is_firmware = what == IMAGE_FIRMWARE;
     char *absolute = realpath(path, NULL);
     const char *name = absolute == NULL ? path : memory_copy(absolute, strlen(absolute));
     free(absolute);
@@ -228,7 +239,7 @@ static struct image *use_image(struct system *system, const char *path, bool is_
     for (size_t i = 0; i < system->images.count; i++) {
         struct image *image = system->images.items[i];
         if (strcmp(image->path, name) == 0 && image->is_kernel == is_kernel &&
-            image->load == load) {
+            image->is_firmware == is_firmware && image->load == load) {
             return image;
         }
     }
@@ -236,6 +247,7 @@ static struct image *use_image(struct system *system, const char *path, bool is_
     image->path = name;
     image->link = name_of(kind, name, load);
     image->is_kernel = is_kernel;
+    image->is_firmware = is_firmware;
     image->load = load;
     image->is_placed = load != 0;
     image->address = load;
@@ -254,6 +266,8 @@ static struct image *use_image(struct system *system, const char *path, bool is_
 /* ---- Kernels that are named by their packages ---- */
 
 static const char package_prefix[] = "package:";
+static const char u_boot[] = "u-boot"; /* as `firmware` */
+static const char u_boot_file[] = "u-boot-qemu/u-boot.bin";
 
 /* The package's name; NULL: this is a file's. */
 static const char *package_of(const char *kernel)
@@ -283,7 +297,8 @@ static struct image *package_image(struct system *system, const struct vm *vm, b
         const char *path = memory_format("%s/packages/%s/%s", system->options->search.items[i],
                                          name, is_kernel ? "Image" : "initramfs.img");
         if (access(path, R_OK) == 0) {
-            return use_image(system, path, is_kernel, 0, setting->line, vm->where);
+            return use_image(system, path, is_kernel ? IMAGE_KERNEL : IMAGE_INITRAMFS, 0,
+                             setting->line, vm->where);
         }
     }
     if (is_kernel) {
@@ -301,12 +316,15 @@ static void print_package(struct yaml_file *file, const yaml_node_pair_t *pair)
     const char *key = yaml_text(yaml_node(file, pair->key));
     const char *value = yaml_text(yaml_node(file, pair->value));
 
-    if (key == NULL || value == NULL || strcmp(key, "kernel") != 0) {
+    if (key == NULL || value == NULL) {
         return;
     }
-    const char *name = package_of(value);
+    const char *name = strcmp(key, "kernel") == 0 ? package_of(value) : NULL;
     if (name != NULL && is_package_name(name)) {
-        printf("%s\n", name);
+        printf("%s/Image\n", name);
+    }
+    if (strcmp(key, "firmware") == 0 && strcmp(value, u_boot) == 0) {
+        printf("%s\n", u_boot_file);
     }
 }
 
@@ -342,7 +360,8 @@ static struct image *named_image(struct system *system, const struct vm *vm,
     if (is_kernel && vm->settings.load.is_wrong) {
         return NULL;
     }
-    return use_image(system, path, is_kernel, load, setting->line, vm->where);
+    return use_image(system, path, is_kernel ? IMAGE_KERNEL : IMAGE_INITRAMFS, load, setting->line,
+                     vm->where);
 }
 
 /* It wants no initramfs that it has not been given by name. */
@@ -351,11 +370,96 @@ static bool is_no_linux(const struct image *kernel)
     return kernel != NULL && kernel->is_placed;
 }
 
+/* ---- Firmware ---- */
+
+#define FIRMWARE_MAX (16u << 20) /* what is read-only memory at GUEST_FLASH */
+
+static const char *find_u_boot(const struct system *system)
+{
+    for (size_t i = 0; i < system->options->search.count; i++) {
+        const char *path =
+            memory_format("%s/packages/%s", system->options->search.items[i], u_boot_file);
+        if (access(path, R_OK) == 0) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+/* Whether a machine's setting is the defaults' one: then it has been copied, text and all. */
+static bool is_common(const struct setting *setting, const struct setting *common)
+{
+    return common->line != 0 && setting->text == common->text;
+}
+
+/* What belongs to a kernel that a machine is given, and not to one on its disk. In the defaults it
+ * is for the other machines. */
+static bool check_firmware_alone(const struct system *system, const struct vm *vm)
+{
+    const struct vm_settings *common = &system->common;
+    const struct {
+        const char *name;
+        const struct setting *setting;
+        const struct setting *common;
+    } others[] = {{"kernel", &vm->settings.kernel, &common->kernel},
+                  {"load", &vm->settings.load, &common->load},
+                  {"initramfs", &vm->settings.initramfs, &common->initramfs},
+                  {"cmdline", &vm->settings.cmdline, &common->cmdline},
+                  {"bootargs", &vm->settings.bootargs, &common->bootargs}};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (others[i].setting->line != 0 &&
+            (!is_common(others[i].setting, others[i].common) ||
+             is_common(&vm->settings.firmware, &common->firmware))) {
+            error_at(system->path, others[i].setting->line, vm->where,
+                     "%s: not for a machine with a firmware, which finds its kernel and the "
+                     "kernel's arguments on the machine's disk",
+                     others[i].name);
+            return false;
+        }
+    }
+    if (!vm->settings.console.number) {
+        error_at(system->path, vm->settings.console.line, vm->where,
+                 "console: a firmware wants one: its PL011");
+        return false;
+    }
+    return true;
+}
+
+static struct image *firmware_image(struct system *system, const struct vm *vm)
+{
+    const struct setting *setting = &vm->settings.firmware;
+    bool is_u_boot = strcmp(setting->text, u_boot) == 0;
+    const char *path = is_u_boot ? find_u_boot(system) : find_file(system, setting->text);
+
+    if (!check_firmware_alone(system, vm)) {
+        return NULL;
+    }
+    if (path == NULL) {
+        error_at(system->path, setting->line, vm->where, "firmware '%s': %s", setting->text,
+                 is_u_boot ? "not fetched: `make image` and `make run` fetch it with APT, and then "
+                             "call braid-gen"
+                           : "no such file: paths start at the system file's directory");
+        return NULL;
+    }
+    struct image *image = use_image(system, path, IMAGE_FIRMWARE, 0, setting->line, vm->where);
+    if (image->size > FIRMWARE_MAX) {
+        error_at(system->path, setting->line, vm->where,
+                 "firmware '%s': %s: there is room for 16 MiB at address 0", setting->text,
+                 layout_mebibytes(image->size));
+    }
+    return image;
+}
+
 static void find_vm_images(struct system *system, struct vm *vm)
 {
     const struct vm_settings *settings = &vm->settings;
     const struct options *options = system->options;
 
+    if (settings->firmware.line != 0) {
+        vm->kernel = firmware_image(system, vm);
+        return;
+    }
     bool is_package = settings->kernel.line != 0 && package_of(settings->kernel.text) != NULL;
 
     if (is_package) {
@@ -363,7 +467,7 @@ static void find_vm_images(struct system *system, struct vm *vm)
     } else if (settings->kernel.line != 0) {
         vm->kernel = named_image(system, vm, &settings->kernel, true);
     } else if (options->kernel != NULL) {
-        vm->kernel = use_image(system, options->kernel, true, 0, 0, "");
+        vm->kernel = use_image(system, options->kernel, IMAGE_KERNEL, 0, 0, "");
     } else {
         error_at(system->path, vm->line, vm->where,
                  "no kernel: name one with 'kernel: FILE', or give braid-gen --kernel");
@@ -375,7 +479,7 @@ static void find_vm_images(struct system *system, struct vm *vm)
     } else if (is_package) {
         vm->initramfs = package_image(system, vm, false);
     } else if (settings->kernel.line == 0 && options->initrd != NULL && !is_no_linux(vm->kernel)) {
-        vm->initramfs = use_image(system, options->initrd, false, 0, 0, "");
+        vm->initramfs = use_image(system, options->initrd, IMAGE_INITRAMFS, 0, 0, "");
     }
     if (settings->load.line != 0 && (settings->kernel.line == 0 || is_package)) {
         error_at(system->path, settings->load.line, vm->where,

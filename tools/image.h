@@ -10,7 +10,10 @@
  */
 void images_find(struct system *system);
 
-/* Print the packages whose kernels a system file names (`kernel: package:NAME`), one a line. */
+/*
+ * Print the files of packages that a system file names, as PACKAGE/FILE, one a line: of
+ * `kernel: package:NAME` the kernel, of `firmware: u-boot` that.
+ */
 void packages_print(struct yaml_file *file);
 
 /* The path of a file that the system file names; NULL if it is in none of the directories. */

@@ -21,6 +21,8 @@
 #define GUEST_GICD_SIZE     0x10000ULL
 #define GUEST_GICC          0x08010000ULL
 #define GUEST_GICC_SIZE     0x2000ULL
+#define GUEST_FLASH         0x00000000ULL /* a firmware */
+#define GUEST_ENVIRONMENT   0x04000000ULL /* where it looks for its variables: there are none */
 #define GUEST_RESET         0x08020000ULL /* the monitor's program */
 #define GUEST_GICR          0x080a0000ULL
 #define GUEST_GICR_SIZE     0x20000ULL /* for each vCPU */
@@ -113,9 +115,11 @@ struct vm_layout {
     bool has_others; /* on its monitor's core */
     bool has_equals; /* others of its priority among them; then: */
     unsigned turn_channel;
-    uint64_t ram;                 /* in the monitor */
-    uint64_t ram_gpa;             /* in the guest */
-    uint64_t reset;               /* the page at GUEST_RESET, in the monitor */
+    uint64_t ram;     /* in the monitor */
+    uint64_t ram_gpa; /* in the guest */
+    uint64_t reset;   /* the page at GUEST_RESET, in the monitor */
+    uint64_t flash;   /* what is at GUEST_FLASH, in the monitor; 0: nothing */
+    uint64_t flash_size;
     struct LIST(struct map) maps; /* the guest's; RAM's come first: */
     size_t ram_map_count;
     struct guest_image kernel;

@@ -36,13 +36,19 @@ static bool place_beside(const struct vm *vm, uint64_t ram, uint64_t end, uint64
 
 /*
  * A guest's RAM holds, from its start: nothing, an Image, free memory, initramfs, device tree.
- * Another kernel is where it belongs, and initramfs and device tree as high as there is room.
+ * Another kernel is where it belongs, and initramfs and device tree as high as there is room. A
+ * firmware finds its device tree at the beginning.
  */
 bool layout_guest(const struct system *system, const struct vm *vm, struct guest_places *places)
 {
     uint64_t ram = layout_ram_gpa(system, vm);
     uint64_t end = ram + vm->settings.memory.number;
 
+    if (vm->kernel->is_firmware) {
+        places->kernel = GUEST_FLASH;
+        places->dtb = ram;
+        return true;
+    }
     places->kernel = vm->kernel->is_placed ? vm->kernel->address : ram + kernel_offset(vm);
     return place_beside(vm, ram, end, LARGE_PAGE, places, &places->dtb) &&
            place_beside(vm, ram, places->dtb, round_up(initramfs_size(vm), PAGE), places,

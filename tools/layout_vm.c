@@ -91,6 +91,24 @@ static void lay_out_image(struct layout *layout, struct pd *pd, struct guest_ima
     *vaddr = round_up(*vaddr + region->size, LARGE_PAGE) + LARGE_PAGE;
 }
 
+#define FIRMWARE_BSS       (1u << 20) /* behind its file, and zero, until it has moved into RAM */
+#define FIRMWARE_VARIABLES (256u << 10)
+
+/* The monitor puts a firmware there: a machine's own, so that it may hold what is in no image. */
+static void lay_out_flash(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                          const struct vm *vm)
+{
+    place->flash_size = round_up(vm->kernel->size + FIRMWARE_BSS, LARGE_PAGE);
+    const struct region *flash = add_region(layout, memory_format("%s_flash", vm->name),
+                                            place->flash_size, PAGE, "firmware");
+    place->flash = map_next(pd, flash, "rw", true);
+    map_guest(place, flash, GUEST_FLASH, "rx", true);
+
+    const struct region *variables = add_region(layout, memory_format("%s_variables", vm->name),
+                                                FIRMWARE_VARIABLES, PAGE, "firmware's variables");
+    map_guest(place, variables, GUEST_ENVIRONMENT, "r", true);
+}
+
 static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layout *place,
                            const struct vm *vm)
 {
@@ -100,6 +118,9 @@ static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layou
     lay_out_image(layout, pd, &place->kernel, vm->kernel, &vaddr);
     lay_out_image(layout, pd, &place->initramfs, vm->initramfs, &vaddr);
     layout_guest(layout->system, vm, &places); /* check.c has seen that there is room */
+    if (vm->kernel->is_firmware) {
+        lay_out_flash(layout, pd, place, vm);
+    }
     place->kernel.gpa = places.kernel;
     place->dtb_gpa = places.dtb;
     place->initramfs.gpa = places.initramfs;

@@ -36,7 +36,7 @@ static const char usage[] =
     "  --sdk-bundled      the SDK is the bundled one, not an official one\n"
     "  --describe         print each system's name and description\n"
     "  --cores            print how many cores each system uses\n"
-    "  --packages         print the packages whose kernels each system names\n"
+    "  --packages         print the packages' files that each system names\n"
     "  --describe-boards  print each board's name and description\n"
     "  --kernel-header    print the header that the bundled kernel is built with for a board\n"
     "  --reference        print the reference of all keys, in Markdown\n";

@@ -167,6 +167,7 @@ struct slice_settings {
     struct setting partition;
     struct setting read_only;
     struct setting content;
+    struct setting image;
 };
 
 struct interface_settings {
@@ -192,6 +193,7 @@ struct vm_settings {
     struct setting memory;
     struct setting vcpus;
     struct setting cpu;
+    struct setting firmware;
     struct setting kernel;
     struct setting load;
     struct setting initramfs;
@@ -304,7 +306,8 @@ struct image {
     const char *path; /* where it was found; absolute */
     const char *link; /* what it is called in the output directory */
     uint64_t size;
-    bool is_kernel;       /* then: */
+    bool is_kernel;       /* or a firmware; then: */
+    bool is_firmware;     /* it is entered at GUEST_FLASH, read-only, and nothing is known of it */
     uint64_t load;        /* where the system file says that it belongs; 0: it does not say */
     bool is_placed;       /* it is no arm64 Image, and belongs to one place, guest-physical: */
     uint64_t address;     /* of its first byte, */
@@ -345,6 +348,7 @@ struct slice {
     uint64_t size;
     uint32_t number;     /* BLOCK_SLICE_BY_NUMBER */
     const char *content; /* where the directory or archive was found; NULL: nothing to put in */
+    const char *image;   /* where the whole disk's image was found; NULL: there is none */
 };
 
 struct vm {

@@ -145,6 +145,7 @@ static const struct schema_key slice_keys[] = {
      .offset = AT(slice, size),
      .multiple = MIB,
      .minimum = MIB,
+     .derived = "with `image`, that file's",
      .purpose = "So much of the board's disk, behind the machines' earlier disks."},
     {.name = "partition",
      .kind = VALUE_TEXT,
@@ -161,6 +162,12 @@ static const struct schema_key slice_keys[] = {
      .offset = AT(slice, content),
      .purpose = "A directory or tar archive: the disk is made with an ext4 file system of it. A "
                 "relative path starts at the system file's directory."},
+    {.name = "image",
+     .kind = VALUE_PATH,
+     .offset = AT(slice, image),
+     .purpose = "A whole disk's image, raw or qcow2, with which the disk is made: what a "
+                "distribution offers for virtual machines, say. The disk is as large as the image, "
+                "or larger if `size` says so."},
 };
 
 const struct schema slice_schema = {
@@ -263,6 +270,13 @@ static const struct schema_key vm_keys[] = {
      .purpose =
          "The core on which its vCPUs run, from 0, or a list with the core of each vCPU. The "
          "monitor runs on the first vCPU's. Not without `cores` at the left margin."},
+    {.name = "firmware",
+     .kind = VALUE_PATH,
+     .offset = AT(vm, firmware),
+     .derived = "none",
+     .purpose = "What starts in place of a kernel, and finds one on the machine's disk: `u-boot`, "
+                "which is the distribution's, or a file with a flat program for the address 0. It "
+                "is read-only, and its device tree lies at the beginning of RAM."},
     {.name = "kernel",
      .kind = VALUE_PATH,
      .offset = AT(vm, kernel),

@@ -47,6 +47,9 @@ static struct arm64_image_header header_of(const struct vmm_image *kernel)
 static struct extent kernel_extent(const struct vmm_config *config)
 {
     const struct vmm_image *kernel = &config->kernel;
+    if (config->flash != NULL) {
+        return (struct extent){0, 0}; /* of RAM it occupies nothing */
+    }
     uint64_t needed = config->entry != 0 ? config->kernel_memory : header_of(kernel).image_size;
 
     return (struct extent){kernel->gpa, needed > kernel->size ? needed : kernel->size};
@@ -71,6 +74,11 @@ static const char *check_kernel(const struct vmm_config *config, const struct gu
     const struct vmm_image *kernel = &config->kernel;
     struct arm64_image_header header;
 
+    if (config->flash != NULL) {
+        return kernel->data && kernel->size <= config->flash_size
+                   ? NULL
+                   : "the firmware does not fit into its place";
+    }
     if (config->entry != 0) {
         return check_program(config, memory);
     }
@@ -203,9 +211,8 @@ static void zero(uint8_t *at, uint64_t size)
 
 /* ---- Images ---- */
 
-static void copy(uint64_t gpa, const uint8_t *from, uint64_t size, bool is_code)
+static void copy(void *to, const uint8_t *from, uint64_t size, bool is_code)
 {
-    void *to = guest_memory_at(boot.memory, gpa, size);
 
     if (to == NULL) {
         return;
@@ -231,7 +238,7 @@ static void seed(const struct vmm_config *config, const struct guest_memory *mem
 
 uint64_t boot_entry(const struct vmm_config *config)
 {
-    return config->entry != 0 ? config->entry : config->kernel.gpa;
+    return config->entry != 0 ? config->entry : config->kernel.gpa; /* a firmware's is its first */
 }
 
 /* ---- Steps ---- */
@@ -256,6 +263,15 @@ static const struct vmm_image *image_of(enum stage stage)
     }
 }
 
+/* Where a part of an image goes. */
+static void *place_of(const struct vmm_image *image, uint64_t offset, uint64_t size)
+{
+    if (boot.stage == KERNEL && boot.config->flash != NULL) {
+        return (uint8_t *)boot.config->flash + offset;
+    }
+    return guest_memory_at(boot.memory, image->gpa + offset, size);
+}
+
 static uint64_t stage_size(void)
 {
     return boot.stage == ZERO ? boot.memory->size : extent_of(image_of(boot.stage)).size;
@@ -276,7 +292,7 @@ bool boot_step(void)
     } else if (part > 0) {
         const struct vmm_image *image = image_of(boot.stage);
 
-        copy(image->gpa + boot.done, (const uint8_t *)image->data + boot.done, part,
+        copy(place_of(image, boot.done, part), (const uint8_t *)image->data + boot.done, part,
              boot.stage == KERNEL);
     }
     boot.done += part;

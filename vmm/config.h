@@ -97,6 +97,9 @@ struct vmm_config {
      * (block/protocol.h). 0: there are no disks.
      */
     uint64_t ram_region_size;
+    void *flash; /* where `kernel`, a firmware, is put, which the guest has at kernel.gpa and cannot
+                  * write; NULL: it is a kernel, and is put into RAM */
+    uint64_t flash_size;
     struct vmm_image kernel; /* entered with x0 = dtb.gpa; an arm64 Image at its first byte */
     uint64_t entry; /* another kernel's first instruction, guest-physical; 0: it is an Image */
     uint64_t kernel_memory; /* that another kernel needs from kernel.gpa on, bytes */

@@ -165,6 +165,14 @@ def make_guests(directory, *patterns):
                 put(path.read_text(), directory / path.name)
 
 
+def fetch(directory, package):
+    """A package of the distribution for guests, unpacked: its files are under directory/root."""
+    with alone():
+        if not (directory / "root").exists():
+            subprocess.run([ROOT / "guest" / "fetch.sh", directory, package], check=True,
+                           env=dict(os.environ, PYTHON=sys.executable), stdin=subprocess.DEVNULL)
+
+
 def make_bare(directory):
     """The bare-metal guest (bare/), and beside it the system that has it."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -16,14 +16,14 @@ MIB = 1 << 20
 PATH = os.environ["PATH"] + os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
 
 
-def make(directory, content, size=4 * MIB):
+def make(directory, content, size=4 * MIB, offset=0, key="content", **environment):
     """Run disk.py for one machine with one disk; returns the image, the status, and what was said."""
-    part = {"vm": "vm0", "index": 0, "offset": 0, "size": size, "content": str(content)}
+    part = {"vm": "vm0", "index": 0, "offset": offset, "size": size, key: str(content)}
     system = directory / "system.json"
-    system.write_text(json.dumps({"name": "sys", "disk": {"size": size, "slices": [part]}}))
+    system.write_text(json.dumps({"name": "sys", "disk": {"size": size + 2 * offset, "slices": [part]}}))
     image = directory / "disk.img"
     done = subprocess.run([sys.executable, ROOT / "tools" / "disk.py", system, image],
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, text=True, check=False, env={**os.environ, **environment})
     assert "Traceback" not in done.stderr
     return image, done.returncode, done.stderr
 
@@ -89,3 +89,38 @@ def test_nothing_lies_outside(tmp_path, entries, message):
     _, status, said = make(tmp_path, archive(tmp_path / "root.tar", *entries))
     assert status != 0 and message in said, said
     assert not (tmp_path / "disk.img").exists()
+
+
+def test_whole_disk_s_image(tmp_path):
+    """It is copied to where the machine's disk begins; what is zero in it is a hole."""
+    raw = tmp_path / "raw"
+    with raw.open("wb") as file:
+        file.write(b"begin")
+        file.truncate(3 * MIB)
+        file.seek(3 * MIB + 100)
+        file.write(b"end")
+    image, status, said = make(tmp_path, raw, offset=MIB, key="image")
+    assert (status, said) == (0, "")
+    assert image.read_bytes() == bytes(MIB) + raw.read_bytes().ljust(4 * MIB, b"\0") + bytes(MIB)
+    assert image.stat().st_blocks * 512 < 3 * MIB
+    raw.write_bytes(bytes(4 * MIB + 1))
+    _, status, said = make(tmp_path, raw, key="image")
+    assert status == 1 and f"{raw} has changed, and is larger than the disk now" in said
+
+
+def test_qcow2_image(tmp_path):
+    """qemu-img makes a raw one of it, which is what it is asked for by the name that PATH finds."""
+    tool = tmp_path / "bin" / "qemu-img"
+    tool.parent.mkdir()
+    tool.write_text(f"""#!/bin/sh
+[ "$*" = "convert -f qcow2 -O raw {tmp_path}/disk.qcow2 $7" ] && printf unpacked >"$7"
+""")
+    tool.chmod(0o755)
+    image = tmp_path / "disk.qcow2"
+    image.write_bytes(b"QFI\xfb" + bytes(100))
+    disk, status, said = make(tmp_path, image, key="image", PATH=f"{tool.parent}:{os.environ['PATH']}")
+    assert (status, said) == (0, "")
+    assert disk.read_bytes().startswith(b"unpacked\0")
+    tool.write_text("#!/bin/sh\necho bad >&2\nexit 1\n")
+    _, status, said = make(tmp_path, image, key="image", PATH=f"{tool.parent}:{os.environ['PATH']}")
+    assert (status, said) == (1, f"disk: vm0 disk0: {image}: bad\n")

@@ -34,7 +34,7 @@ CASES = {
          "uplink, ageing, queue, cpu, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
-                   "kernel, load, initramfs, cmdline, bootargs, hostname, router, console, start, "
+                   "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, console, start, "
                    "priority, budget, period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
                    "mac, any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
@@ -327,7 +327,8 @@ CASES = {
     "NUL": ('vms:\n  a: {cmdline: "a\\0b"}\n',
             ["sys.yaml:2: vm 'a': cmdline: a value: one value belongs here"]),
     "itself": ("vms: &all {a: *all}\n",
-               ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, kernel, "
+               ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, "
+                "firmware, kernel, "
                 "load, initramfs, cmdline, bootargs, hostname, router, console, start, priority, budget, "
                 "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
                 "trunk, path"]),
@@ -335,8 +336,8 @@ CASES = {
                     ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
                      "has 100 MiB: 34 MiB are left"]),
     "disk of no size": ("vms:\n  a: {disks: [{}, 0 MiB, 1500 KiB, [1]]}\n",
-                        ["sys.yaml:2: vm 'a': disk 0: neither 'size' nor 'partition': say which "
-                         "part of the disk it is",
+                        ["sys.yaml:2: vm 'a': disk 0: neither 'size' nor 'partition' nor 'image': "
+                         "say which part of the disk it is",
                          "sys.yaml:2: vm 'a': disk 1: size '0 MiB': too little: 1 MiB or more",
                          "sys.yaml:2: vm 'a': disk 2: size '1500 KiB': not a multiple of 1 MiB: 2 "
                          "MiB would be",

@@ -232,7 +232,7 @@ def test_package_that_is_not_there(generate, name, wrong):
     assert generate.errors(f"vms:\n  a: {{kernel: 'package:{name}'}}\n", "--search", "guest") == [
         f"sys.yaml:2: vm 'a': kernel 'package:{name}': {wrong}"]
     listed = generate.run("--packages", "sys.yaml")
-    assert (listed.status, listed.stdout) == (0, f"{name}\n" if wrong != NO_NAME else "")
+    assert (listed.status, listed.stdout) == (0, f"{name}/Image\n" if wrong != NO_NAME else "")
 
 
 def test_packages_of_a_system(generate):
@@ -241,7 +241,8 @@ def test_packages_of_a_system(generate):
         "defaults: {kernel: package:linux-image-b}\nvms:\n- {name: x, kernel: package:linux-image-a}\n"
         "- {name: y, kernel: file, hostname: package:no}\n- z\n")
     (generate.directory / "b.yaml").write_text("vms: [a\n")
-    assert generate.run("--packages", "a.yaml").stdout.splitlines() == ["linux-image-b", "linux-image-a"]
+    assert generate.run("--packages", "a.yaml").stdout.splitlines() == [
+        "linux-image-b/Image", "linux-image-a/Image"]
     assert generate.run("--packages", "b.yaml").status == 1
 
 

@@ -323,6 +323,33 @@ static void another_kernel_that_cannot_be_entered(void **state)
     refused(s, "no instruction");
 }
 
+static void a_firmware_is_put_where_it_cannot_be_written(void **state)
+{
+    struct setup *s = *state;
+    uint8_t flash[sizeof(s->kernel) + 64] = {0};
+
+    memset(s->kernel, 0x11, sizeof(s->kernel)); /* no Image */
+    s->config.kernel.gpa = 0;
+    s->config.flash = flash;
+    s->config.flash_size = sizeof(flash);
+    s->config.initrd = (struct vmm_image){0};
+    s->config.dtb.gpa = RAM_GPA;
+    accepted(s);
+    assert_int_equal(boot_entry(&s->config), 0);
+    for (unsigned time = 0; time < 2; time++) {
+        load(s, time == 0);
+        assert_memory_equal(flash, s->kernel, sizeof(s->kernel));
+        assert_int_equal(flash[sizeof(s->kernel)], 0);
+        assert_memory_equal(s->memory.base, s->dtb, sizeof(s->dtb));
+    }
+    assert_int_equal(s->memory.base[KERNEL - RAM_GPA], 0); /* nothing of it is in RAM */
+    s->config.flash_size = sizeof(s->kernel) - 1;
+    refused(s, "firmware does not fit");
+    s->config.kernel.data = NULL;
+    s->config.flash_size = sizeof(flash);
+    refused(s, "firmware does not fit");
+}
+
 static void a_device_tree_that_is_none(void **state)
 {
     struct setup *s = *state;
@@ -422,6 +449,7 @@ int main(void)
         TEST(a_kernel_too_big),
         TEST(another_kernel_is_entered_where_it_says),
         TEST(another_kernel_that_cannot_be_entered),
+        TEST(a_firmware_is_put_where_it_cannot_be_written),
         TEST(a_device_tree_that_is_none),
         TEST(a_device_tree_cut_off_or_misplaced),
         TEST(an_initramfs_too_big),

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Machines that begin with a firmware: where it goes, what they get, and what is refused."""
+
+import json
+import re
+
+import pytest
+
+MIB = 1 << 20
+WITH_FIRMWARE = ("not for a machine with a firmware, which finds its kernel and the kernel's arguments on "
+                 "the machine's disk")
+
+
+def put(generate, size=5000):
+    (generate.directory / "f.bin").write_bytes(b"code" * (size // 4))
+
+
+@pytest.mark.parametrize("prefill", [(), ("--prefill",)], ids=["embedded", "prefill"])
+def test_places(generate, prefill):
+    """The file at address 0, read-only, with zeros behind it; the device tree begins RAM."""
+    put(generate)
+    result = generate("vms:\n  a: {firmware: f.bin}\n  b:\n", *prefill)
+    assert result.errors == []
+    config = result.read("config/vmm_a.c")
+    assert re.search(r"\.kernel = {\.data = [^,]*, \.size = 5000, \.gpa = 0x0}", config)
+    assert re.search(r"\.dtb = {\.data = embedded_dtb, \.size = \d+, \.gpa = 0x40000000}", config)
+    assert ".initrd" not in config and ".entry" not in config
+    assert ".flash" not in result.read("config/vmm_b.c")
+    system = result.read("system.system")
+    machine = system[system.index('name="a"'):]
+    assert '<map mr="a_flash" vaddr="0x0" perms="rx" />' in machine
+    assert '<map mr="a_variables" vaddr="0x4000000" perms="r" />' in machine
+    assert re.search(r'name="a_flash" size="0x200000"', system)
+    assert "b_flash" not in system
+
+
+@pytest.mark.parametrize("key, value", [
+    ("kernel", "f.bin"), ("initramfs", "none"), ("cmdline", "quiet"), ("bootargs", "root=/dev/vda1"),
+    ("load", "0x40000000")])
+def test_not_together(generate, key, value):
+    put(generate)
+    assert f"sys.yaml:2: vm 'a': {key}: {WITH_FIRMWARE}" in generate.errors(
+        f"vms:\n  a: {{firmware: f.bin, {key}: '{value}'}}\n")
+
+
+def test_defaults_are_for_the_others(generate):
+    put(generate)
+    result = generate("defaults: {cmdline: quiet}\nvms:\n  a: {firmware: f.bin}\n  b:\n")
+    assert result.errors == []
+    arguments = [vm["bootargs"] for vm in json.loads(result.read("system.json"))["vms"]]
+    assert arguments[0] == "" and "quiet" in arguments[1].split()
+
+
+def test_defaults_that_nobody_can_have(generate):
+    put(generate)
+    assert generate.errors("defaults: {cmdline: quiet, firmware: f.bin}\nvms: [a]\n") == [
+        f"sys.yaml:1: vm 'a': cmdline: {WITH_FIRMWARE}"]
+
+
+@pytest.mark.parametrize("file, wrong", [
+    ("none.bin", "no such file: paths start at the system file's directory"),
+    ("u-boot", "not fetched: `make image` and `make run` fetch it with APT, and then call braid-gen")])
+def test_file_that_is_not_there(generate, file, wrong):
+    assert generate.errors(f"vms:\n  a: {{firmware: {file}}}\n") == [
+        f"sys.yaml:2: vm 'a': firmware '{file}': {wrong}"]
+
+
+def test_limits(generate):
+    put(generate)
+    assert generate.errors("vms:\n  a: {firmware: f.bin, memory: 32 MiB}\n") == [
+        "sys.yaml:2: vm 'a': memory 32 MiB: too little for a firmware and what it loads: 64 MiB or more"]
+    put(generate, (16 << 20) + 4)
+    assert any("there is room for 16 MiB at address 0" in error
+               for error in generate.errors("vms:\n  a: {firmware: f.bin}\n"))
+
+
+def test_files_to_fetch(generate):
+    (generate.directory / "a.yaml").write_text("vms:\n  a: {firmware: u-boot}\n  b: {firmware: own.bin}\n")
+    assert generate.run("--packages", "a.yaml").stdout == "u-boot-qemu/u-boot.bin\n"
+
+
+# ---- A whole disk's image ----
+
+def disk(result):
+    return json.loads(result.read("system.json"))["disk"]["slices"]
+
+
+@pytest.mark.parametrize("content, size", [
+    (b"x" * (3 * MIB), 3), (b"x" * (3 * MIB + 1), 4),
+    (b"QFI\xfb" + bytes(20) + (70 * MIB).to_bytes(8, "big"), 70)], ids=["raw", "raw, odd", "qcow2"])
+def test_disk_is_as_large_as_its_image(generate, content, size):
+    (generate.directory / "i").write_bytes(content)
+    result = generate("vms:\n  a: {disks: [{image: i}, {image: i, size: 100 MiB}]}\n")
+    assert [part["size"] for part in disk(result)] == [size * MIB, 100 * MIB]
+    assert {part["image"] for part in disk(result)} == {"./i"}
+
+
+@pytest.mark.parametrize("keys, wrong", [
+    ("image: absent", "image 'absent': no such file: paths start at the system file's directory"),
+    ("image: .", "image '.': no image of a disk"),
+    ("image: empty", "image 'empty': no image of a disk"),
+    ("image: huge", "image 'huge': no image of a disk"),
+    ("image: two, size: 1 MiB",
+     "size 1 MiB: the image 'two' is a disk of 2 MiB: that much or more, or no size"),
+    ("image: two, content: two", "both 'content' and 'image': the image is the disk's content"),
+    ("image: two, partition: 1", "both 'size' and 'partition': a partition has its size"),
+    ("read_only: yes", "neither 'size' nor 'partition' nor 'image': say which part of the disk it is")])
+def test_image_that_is_refused(generate, keys, wrong):
+    (generate.directory / "empty").write_bytes(b"")
+    (generate.directory / "two").write_bytes(b"x" * (MIB + 1))
+    (generate.directory / "huge").write_bytes(b"QFI\xfb" + bytes(20) + b"\xff" * 8)
+    assert f"sys.yaml:2: vm 'a': disk 0: {wrong}" in generate.errors(f"vms:\n  a: {{disks: [{{{keys}}}]}}\n")
