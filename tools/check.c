@@ -6,6 +6,7 @@
 #include "check_devices.h"
 #include "check_disks.h"
 #include "check_network.h"
+#include "check_shared.h"
 #include "diagnostics.h"
 #include "layout.h"
 #include "placement.h"
@@ -131,13 +132,16 @@ static void check_memory(const struct system *system)
     }
     uint64_t shared = layout_overhead(system);
     if (each_fits && sum + shared > available) {
-        error_at(system->path, system->settings.vms.line, "",
-                 "vms: the machines' memory is %s in all, their images and queues take %s: "
-                 "the board has %s, of which %s are reserved: take %s away",
-                 layout_mebibytes(sum), layout_mebibytes(shared),
-                 value_format(VALUE_SIZE, system->board.settings.memory_size.number),
-                 value_format(VALUE_SIZE, system->board.settings.memory_reserved.number),
-                 layout_mebibytes(sum + shared - available));
+        error_at(
+            system->path, system->settings.vms.line, "",
+            "vms: the machines' memory is %s in all, their %s take %s: the board has %s, of which "
+            "%s are reserved: take %s away",
+            layout_mebibytes(sum),
+            system->shared.count == 0 ? "images and queues" : "images, queues and shared memory",
+            layout_mebibytes(shared),
+            value_format(VALUE_SIZE, system->board.settings.memory_size.number),
+            value_format(VALUE_SIZE, system->board.settings.memory_reserved.number),
+            layout_mebibytes(sum + shared - available));
     }
 }
 
@@ -285,6 +289,7 @@ void system_check(struct system *system, struct yaml_file *file)
     networks_check(system, file);
     disks_check(system, file);
     devices_check(system, file);
+    shared_check(system, file);
     check_shares(system);
     place(system, file);
     for (size_t i = 0; i < system->vms.count; i++) {

@@ -173,6 +173,46 @@ static void emit_forwards(const struct vm_layout *place, struct buffer *out)
     buffer_print(out, "    },\n");
 }
 
+static void emit_shared(const struct shared *shared, const struct shared_layout *place,
+                        struct buffer *out)
+{
+    buffer_print(out,
+                 "        {\n"
+                 "            .name = \"%s\",\n"
+                 "            .registers = " FIELD_POINTER ",\n"
+                 "            .gpa = 0x%" PRIx64 ",\n"
+                 "            .intid = %u,\n"
+                 "            .memory_gpa = 0x%" PRIx64 ",\n"
+                 "            .size = 0x%" PRIx64 ",\n"
+                 "            .machines = %u,\n"
+                 "            .number = %u,\n"
+                 "            .writers = 0x%" PRIx32 ",\n",
+                 shared->name, place->device.registers, place->device.gpa, place->device.intid,
+                 shared->gpa, shared->settings.size.number, shared->machine_count, place->number,
+                 shared->writers);
+    for (unsigned i = 0; i < shared->machine_count; i++) {
+        if (i != place->number) {
+            buffer_print(out,
+                         "            .channels[%u] = %u,\n"
+                         "            .pages[%u] = " FIELD_POINTER ",\n",
+                         i, place->channels[i], i, place->pages[i]);
+        }
+    }
+    buffer_print(out, "        },\n");
+}
+
+static void emit_all_shared(const struct vm *vm, const struct vm_layout *place, struct buffer *out)
+{
+    if (vm->shared_count == 0) {
+        return;
+    }
+    buffer_print(out, "    .shared_count = %u,\n    .shared = {\n", vm->shared_count);
+    for (unsigned i = 0; i < vm->shared_count; i++) {
+        emit_shared(vm->shared[i], &place->shared[i], out);
+    }
+    buffer_print(out, "    },\n");
+}
+
 static void emit_devices(const struct layout *layout, const struct vm *vm,
                          const struct vm_layout *place, struct buffer *out)
 {
@@ -191,6 +231,7 @@ static void emit_devices(const struct layout *layout, const struct vm *vm,
     }
     buffer_print(out, "    },\n");
     emit_forwards(place, out);
+    emit_all_shared(vm, place, out);
 }
 
 void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buffer *out)

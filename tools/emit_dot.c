@@ -192,6 +192,28 @@ static void emit_links(const struct layout *layout, struct buffer *out)
     }
 }
 
+static void emit_shared(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+
+    for (size_t i = 0; i < system->shared.count; i++) {
+        const struct shared *shared = system->shared.items[i];
+        buffer_print(out,
+                     "    shared_%zu [shape=cylinder, fillcolor=\"#d5e8d4\", color=\"#82b366\", "
+                     "label=<%s<br/><font point-size=\"9\">%s, shared, 0x%" PRIx64 "</font>>];\n",
+                     i, shared->name, value_format(VALUE_SIZE, shared->settings.size.number),
+                     shared->gpa);
+        for (unsigned number = 0; number < shared->machine_count; number++) {
+            bool writes = (shared->writers >> number & 1) != 0;
+            buffer_print(out,
+                         "    shared_%zu -> vmm_%u [dir=%s, color=\"#82b366\", penwidth=2, "
+                         "label=\" %u%s\"];\n",
+                         i, shared->machines[number]->index, writes ? "both" : "forward", number,
+                         writes ? "" : ", read-only");
+        }
+    }
+}
+
 static void emit_disk(const struct layout *layout, struct buffer *out)
 {
     const struct system *system = layout->system;
@@ -266,6 +288,7 @@ void emit_dot(const struct layout *layout, struct buffer *out)
     emit_services(layout, out);
     emit_images(layout, out);
     emit_links(layout, out);
+    emit_shared(layout, out);
     emit_disk(layout, out);
     emit_uplink(layout, out);
     buffer_print(out, "}\n");

@@ -32,6 +32,7 @@
 #define PRIMECELL_SIZE  0x1000u
 #define PRIMECELL_CLOCK 24000000u
 #define VIRTIO_SIZE     0x200u
+#define SHARED_SIZE     0x1000u
 
 /* libfdt's sequential writes fail only if the buffer is too small: a bug of this program. */
 static void must(int error)
@@ -249,6 +250,25 @@ static void add_virtio(void *fdt, const struct device *device)
     must(fdt_end_node(fdt));
 }
 
+/* Compatible with Linux's uio_pdrv_genirq as well, which asks for "linux,uio-name". */
+static void add_shared(void *fdt, const struct shared *shared, const struct shared_layout *place)
+{
+    uint64_t gpa = place->device.gpa, size = shared->settings.size.number;
+
+    must(fdt_begin_node(fdt, memory_format("shared-memory@%" PRIx64, gpa)));
+    STRINGS(fdt, "compatible", "braid,shared-memory\0generic-uio");
+    text(fdt, "label", shared->name);
+    text(fdt, "linux,uio-name", shared->name);
+    CELLS(fdt, "reg", HIGH(gpa), LOW(gpa), 0, SHARED_SIZE, HIGH(shared->gpa), LOW(shared->gpa),
+          HIGH(size), LOW(size));
+    STRINGS(fdt, "reg-names", "registers\0memory");
+    CELLS(fdt, "interrupts", GIC_SPI, place->device.intid - GUEST_SPI_BASE, IRQ_EDGE);
+    if ((shared->writers >> place->number & 1) == 0) {
+        flag(fdt, "read-only");
+    }
+    must(fdt_end_node(fdt));
+}
+
 /* ---- Devices that are handed to the machine ---- */
 
 /* The phandle of a node of the machine's device number `index`; check_label knows that it is one.
@@ -373,6 +393,9 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
         add_virtio(fdt, &place->slice_devices[i]);
     }
     add_virtio(fdt, &place->rng);
+    for (unsigned i = 0; i < vm->shared_count; i++) {
+        add_shared(fdt, vm->shared[i], &place->shared[i]);
+    }
     for (unsigned i = 0; i < vm->device_count; i++) {
         add_device_nodes(fdt, vm->devices[i], &place->devices[i], i);
     }

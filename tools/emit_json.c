@@ -64,6 +64,27 @@ static void emit_devices(const struct vm_layout *place, const struct vm *vm, str
     buffer_print(out, "]");
 }
 
+static void emit_shared(const struct vm_layout *place, const struct vm *vm, struct buffer *out)
+{
+    if (vm->shared_count == 0) {
+        return;
+    }
+    buffer_print(out, ",\n      \"shared\": [");
+    for (unsigned i = 0; i < vm->shared_count; i++) {
+        const struct shared *shared = vm->shared[i];
+        const struct shared_layout *at = &place->shared[i];
+        buffer_print(out, "%s\n        {", i == 0 ? "" : ",");
+        add_string(out, "name", shared->name, ", ");
+        buffer_print(out,
+                     "\"number\": %u, \"machines\": %u, \"writable\": %s, \"gpa\": %" PRIu64
+                     ", \"size\": %" PRIu64 ", \"registers\": %" PRIu64 ", \"intid\": %u}",
+                     at->number, shared->machine_count,
+                     (shared->writers >> at->number & 1) != 0 ? "true" : "false", shared->gpa,
+                     shared->settings.size.number, at->device.gpa, at->device.intid);
+    }
+    buffer_print(out, "]");
+}
+
 static void emit_vm(const struct layout *layout, const struct vm *vm, struct buffer *out)
 {
     const struct vm_settings *settings = &vm->settings;
@@ -100,6 +121,7 @@ static void emit_vm(const struct layout *layout, const struct vm *vm, struct buf
     }
     buffer_print(out, "]");
     emit_devices(&layout->vms[vm->index], vm, out);
+    emit_shared(&layout->vms[vm->index], vm, out);
     buffer_print(out, "\n    }");
 }
 

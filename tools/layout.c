@@ -3,6 +3,7 @@
 /* The layout of a whole system, and who is equal to whom in it. */
 
 #include <inttypes.h>
+#include "emit.h"
 #include "layout_parts.h"
 
 static bool is_equal(const struct vm *a, const struct vm *b)
@@ -127,6 +128,12 @@ struct layout *layout_make(const struct system *system)
     }
     for (size_t i = 0; i < system->vms.count; i++) {
         lay_out_vm(layout, system->vms.items[i], gicv);
+    }
+    for (size_t i = 0; i < system->shared.count; i++) {
+        lay_out_shared(layout, system->shared.items[i]);
+    }
+    for (size_t i = 0; i < system->vms.count; i++) {
+        emit_dtb(layout, system->vms.items[i], &layout->vms[i].dtb);
     }
     layout->console_timer_channel = CONSOLE_TIMER_CHANNEL;
     layout->timer_client_count = system->vms.count + 1;

@@ -33,14 +33,21 @@
 #define GUEST_VIRTIO        0x0a000000ULL
 #define GUEST_VIRTIO_STRIDE 0x1000ULL
 #define GUEST_VIRTIO_INTID  48u
-#define GUEST_RAM           0x40000000ULL
-#define GUEST_SPI_BASE      32u
+/* Registers of shared memory, a page for each; the memory itself: the same in all machines. */
+#define GUEST_SHARED_REGISTERS 0x0b000000ULL
+#define GUEST_SHARED_INTID     80u
+#define GUEST_SHARED           0x10000000ULL /* and up, to RAM */
+#define GUEST_RAM              0x40000000ULL
+#define GUEST_SPI_BASE         32u
 
 /* Slots of a guest's virtio bus. A device keeps its slot when others come or go. */
 #define SLOT_CONSOLE   0u
 #define SLOT_INTERFACE 1u
 #define SLOT_DISK      16u
 #define SLOT_RNG       (SLOT_DISK + VMM_MAX_DISKS)
+
+/* Of all that a machine shares, the other machines, each counted as often as it has a part. */
+#define SHARED_OTHERS_MAX 31
 
 struct region {
     const char *name;
@@ -104,6 +111,14 @@ struct forward_layout {
     bool edge;
 };
 
+/* Memory that the machine shares. What belongs to another machine is at that one's number. */
+struct shared_layout {
+    struct device device;
+    unsigned number; /* this machine's */
+    unsigned channels[VMM_MAX_SHARED_MACHINES];
+    uint64_t pages[VMM_MAX_SHARED_MACHINES]; /* registers, in this machine's monitor */
+};
+
 struct guest_image {
     const struct image *image;
     uint64_t vaddr; /* in the monitor, if the SDK prefills regions */
@@ -139,6 +154,8 @@ struct vm_layout {
     struct device slice_devices[VMM_MAX_DISKS];
     struct device_layout devices[VM_DEVICES_MAX];
     struct LIST(struct forward_layout) forwards;
+    struct shared_layout shared[VMM_MAX_SHARED];
+    unsigned shared_channel_count;
 };
 
 /* The PDs of the board's disk, and what a disk reads and writes: block/protocol.h. */

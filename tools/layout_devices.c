@@ -34,10 +34,17 @@ bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size)
                {GUEST_GICR, vm->settings.vcpus.number * GUEST_GICR_SIZE},
                {GUEST_PL011, PAGE},
                {layout_has_clock(vm) ? GUEST_CLOCK : 0, layout_has_clock(vm) ? PAGE : 0},
-               {GUEST_VIRTIO, (SLOT_RNG + 1) * GUEST_VIRTIO_STRIDE}};
+               {GUEST_VIRTIO, (SLOT_RNG + 1) * GUEST_VIRTIO_STRIDE},
+               {vm->shared_count != 0 ? GUEST_SHARED_REGISTERS : 0, vm->shared_count * PAGE}};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (overlap(gpa, size, own[i].start, own[i].size)) {
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < vm->shared_count; i++) {
+        const struct shared *shared = vm->shared[i];
+        if (shared->gpa != 0 && overlap(gpa, size, shared->gpa, shared->settings.size.number)) {
             return true;
         }
     }

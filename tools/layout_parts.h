@@ -49,6 +49,7 @@
 #define MONITOR_DISK_CHANNEL      (MONITOR_INTERFACE_CHANNEL + VMM_MAX_INTERFACES)
 #define MONITOR_TURN_CHANNEL      (MONITOR_DISK_CHANNEL + VMM_MAX_DISKS)
 #define MONITOR_FORWARD_CHANNEL   (MONITOR_TURN_CHANNEL + 1)
+#define MONITOR_SHARED_CHANNEL    (MONITOR_FORWARD_CHANNEL + VMM_MAX_FORWARDS)
 #define TURN_TIMER_CHANNEL        61u
 #define BLOCK_DRIVER_CHANNEL      60u
 #define BLOCK_LOG_CHANNEL         61u
@@ -62,7 +63,7 @@
 _Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHANNEL,
                "console's channel ids");
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
-_Static_assert(MONITOR_FORWARD_CHANNEL + VMM_MAX_FORWARDS <= 62, "a monitor's channel ids");
+_Static_assert(MONITOR_SHARED_CHANNEL + SHARED_OTHERS_MAX <= 62, "a monitor's channel ids");
 _Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
 _Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
 _Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
@@ -133,6 +134,9 @@ void lay_out_uplink(struct layout *layout);
 void lay_out_clock(struct layout *layout);
 void lay_out_devices(struct layout *layout, struct pd *pd, struct vm_layout *place,
                      const struct vm *vm);
+
+/* Memory that machines share; their monitors are there. */
+void lay_out_shared(struct layout *layout, const struct shared *shared);
 
 /* One VM and its monitor: layout_vm.c. `gicv` is a GICv2's virtual CPU interface, or
  * NULL. */

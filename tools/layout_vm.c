@@ -2,7 +2,6 @@
 
 /* One VM and its monitor: RAM, images, devices. */
 
-#include "emit.h"
 #include "layout_parts.h"
 #include "lib/vhost.h"
 
@@ -250,5 +249,4 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
     }
     place->rng =
         lay_out_device(layout, pd, place, memory_format("%s_rng_registers", vm->name), SLOT_RNG);
-    emit_dtb(layout, vm, &place->dtb);
 }

@@ -144,6 +144,7 @@ struct system_settings {
     struct setting switches;
     struct setting disk;
     struct setting console;
+    struct setting shared;
     struct setting vms;
 };
 
@@ -153,6 +154,14 @@ struct disk_settings {
     struct setting cpu;
     struct setting budget;
     struct setting period;
+};
+
+/* Of memory that machines share. */
+struct shared_settings {
+    struct setting name;
+    struct setting size;
+    struct setting vms;
+    struct setting read_only;
 };
 
 /* Of the program that shares the serial line. */
@@ -250,6 +259,7 @@ extern const struct schema boot_schema;
 extern const struct schema board_device_schema;
 extern const struct schema qemu_schema;
 extern const struct schema system_schema;
+extern const struct schema shared_schema;
 extern const struct schema console_schema;
 extern const struct schema vm_schema;
 extern const struct schema monitor_schema;
@@ -351,6 +361,19 @@ struct slice {
     const char *image;   /* where the whole disk's image was found; NULL: there is none */
 };
 
+/* Memory that machines share. */
+struct shared {
+    const char *name;
+    const char *where; /* for errors */
+    int line;
+    unsigned index; /* among them all */
+    struct shared_settings settings;
+    unsigned machine_count;
+    const struct vm *machines[VMM_MAX_SHARED_MACHINES]; /* by their numbers */
+    uint32_t writers;                                   /* bit i: machine number i may write */
+    uint64_t gpa;                                       /* of the memory, in each of them */
+};
+
 struct vm {
     const char *name;
     const char *where;
@@ -368,6 +391,8 @@ struct vm {
     struct slice slices[VMM_MAX_DISKS];
     unsigned device_count;
     const struct board_device *devices[VM_DEVICES_MAX]; /* that are handed to it */
+    unsigned shared_count;
+    const struct shared *shared[VMM_MAX_SHARED];
 };
 
 /* The board's disk, as the system uses it. */
@@ -492,6 +517,7 @@ struct system {
     bool cores_unknown; /* what the file says of `cores`, or for it, has been reported */
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;
+    struct LIST(struct shared *) shared;
     struct LIST(struct image *) images;
 };
 

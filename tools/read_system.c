@@ -130,6 +130,45 @@ static void read_network(struct system *system, struct yaml_file *file, yaml_nod
     *list_add(&system->networks) = network;
 }
 
+static int shared_on_line(const struct system *system, const char *name)
+{
+    for (size_t i = 0; i < system->shared.count; i++) {
+        if (strcmp(system->shared.items[i]->name, name) == 0) {
+            return system->shared.items[i]->line;
+        }
+    }
+    return 0;
+}
+
+static void read_shared(struct system *system, struct yaml_file *file, yaml_node_t *key,
+                        yaml_node_t *settings, int line)
+{
+    struct shared *shared = memory_new(sizeof(*shared));
+
+    shared->line = line;
+    shared->where = where_of("shared", key != NULL ? key : find_name(file, settings));
+    schema_defaults(&shared_schema, &shared->settings);
+    if (settings == key) {
+        error_at(system->path, line, shared->where, "no settings: 'size' and 'vms' belong there");
+        return;
+    }
+    schema_read(&shared_schema, file, settings, shared->where, false, &shared->settings);
+    shared->name = read_name(system, "shared", key, &shared->settings.name, line);
+    if (shared->name == NULL) {
+        return;
+    }
+    int other = shared_on_line(system, shared->name);
+    if (other != 0) {
+        error_at(system->path, line, "",
+                 "shared '%s': the name is taken on line %d already: names are unique",
+                 shared->name, other);
+        return;
+    }
+    shared->where = memory_format("shared '%s'", shared->name);
+    shared->index = (unsigned)system->shared.count;
+    *list_add(&system->shared) = shared;
+}
+
 /* Read `monitor` of a machine or of the defaults. Keys that are not given keep their values. */
 static void read_monitor(struct yaml_file *file, const char *where, struct vm_settings *settings)
 {
@@ -259,6 +298,9 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
     }
     if (settings->vms.node != NULL) {
         read_members(system, file, &settings->vms, "vms", read_vm);
+    }
+    if (settings->shared.node != NULL) {
+        read_members(system, file, &settings->shared, "shared", read_shared);
     }
     if (system->vms.count + system->networks.count > MEMBERS_MAX) {
         error_at(system->path, settings->vms.line, "",

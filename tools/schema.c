@@ -193,7 +193,9 @@ void schema_read(const struct schema *schema, struct yaml_file *file, yaml_node_
     }
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_key *key = &schema->keys[i];
-        if (key->required && setting_of(key, record)->line == 0) {
+        const struct setting *setting = setting_of(key, record);
+
+        if (key->required && setting->line == 0 && !setting->is_wrong) {
             error_at(file->path, yaml_line(mapping), where, "'%s' is missing: %s", key->name,
                      key->purpose);
         }

@@ -88,6 +88,12 @@ static const struct schema_key system_keys[] = {
      .shape = "mapping",
      .derived = "made as large as the machines' disks",
      .purpose = "The board's disk, of which machines have parts."},
+    {.name = "shared",
+     .kind = VALUE_NODE,
+     .offset = AT(system, shared),
+     .shape = "mapping or list",
+     .derived = "none",
+     .purpose = "Memory that machines share, with doorbells: a mapping from names to settings."},
     {.name = "console",
      .kind = VALUE_NODE,
      .offset = AT(system, console),
@@ -124,6 +130,41 @@ const struct schema disk_schema = {
     .heading = "The board's disk",
     .purpose = "Under `disk` at the left margin.",
     TABLE(disk_keys),
+};
+
+static const struct schema_key shared_keys[] = {
+    {.name = "name",
+     .kind = VALUE_NAME,
+     .offset = AT(shared, name),
+     .derived = "the key in `shared`",
+     .purpose = "For memory that is an item of a list."},
+    {.name = "size",
+     .kind = VALUE_SIZE,
+     .offset = AT(shared, size),
+     .required = true,
+     .minimum = 4 * KIB,
+     .maximum = 512 * MIB,
+     .multiple = 4 * KIB,
+     .purpose = "How much memory; zero when the board starts."},
+    {.name = "vms",
+     .kind = VALUE_NODE,
+     .offset = AT(shared, vms),
+     .required = true,
+     .shape = "list of names",
+     .purpose = "The machines that have it. Each one's number is its place in this list, from 0."},
+    {.name = "read_only",
+     .kind = VALUE_NODE,
+     .offset = AT(shared, read_only),
+     .shape = "list of names",
+     .derived = "all may write",
+     .purpose = "Those of them that may only read. They may ring all the same."},
+};
+
+const struct schema shared_schema = {
+    .heading = "Shared memory",
+    .purpose = "Under a name in `shared` at the left margin. What a guest sees of it: "
+               "[shared memory](shared.md).",
+    TABLE(shared_keys),
 };
 
 static const struct schema_key console_keys[] = {

@@ -13,6 +13,10 @@
 #define VMM_MAX_INTERFACES  8
 #define VMM_MAX_DISKS       4
 #define VMM_MAX_FORWARDS    16 /* interrupts of devices that are handed to the machine */
+#define VMM_MAX_SHARED      8  /* regions of shared memory */
+#define VMM_MAX_SHARED_MACHINES                                                                    \
+    32 /* that share one; of all regions, the others are no more than a monitor has channels for   \
+        */
 
 /* Bytes that are put into guest memory before the guest (re)starts. */
 struct vmm_image {
@@ -83,6 +87,21 @@ struct vmm_forward_config {
     uint32_t intid;  /* the guest's SPI: 32.. */
 };
 
+/* Memory that machines share: shared.h. In the arrays a machine is at its number. */
+struct vmm_shared_config {
+    const char *name;    /* the first 31 bytes count */
+    void *registers;     /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;        /* where the guest sees it */
+    uint32_t intid;      /* SPI: 32.. */
+    uint64_t memory_gpa; /* where the guest has the memory */
+    uint64_t size;       /* of that, bytes */
+    uint32_t machines;   /* how many share it, */
+    uint32_t number;     /* and which of them this one is */
+    uint32_t writers;    /* bit i: machine i may write */
+    uint8_t channels[VMM_MAX_SHARED_MACHINES];  /* the others' monitors */
+    const void *pages[VMM_MAX_SHARED_MACHINES]; /* their register pages, read-only */
+};
+
 struct vmm_config {
     const char *name;                 /* the VM's */
     bool start_held;                  /* do not start at boot */
@@ -126,6 +145,8 @@ struct vmm_config {
     struct vmm_disk_config disks[VMM_MAX_DISKS];
     uint32_t forward_count;
     struct vmm_forward_config forwards[VMM_MAX_FORWARDS];
+    uint32_t shared_count;
+    struct vmm_shared_config shared[VMM_MAX_SHARED];
 };
 
 extern const struct vmm_config vmm_config;

@@ -16,6 +16,7 @@
 #include "pace.h"
 #include "pl011.h"
 #include "pl031.h"
+#include "shared.h"
 #include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -67,6 +68,7 @@ static void init_devices(void)
     virtio_init(&vmm_config, &memory);
     attach_gic();
     forward_interrupts();
+    shared_init(&vmm_config);
     if (vmm_config.console.present) {
         pl011_init(vmm_config.console.pl011_intid);
         attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);
@@ -135,7 +137,7 @@ static void dispatch(microkit_channel ch)
         }
     } else if (vmm_config.console.present && ch == vmm_config.console.channel) {
         console_notified(ch);
-    } else if (!vgic_forward_notified(ch)) {
+    } else if (!vgic_forward_notified(ch) && !shared_notified(ch)) {
         virtio_notified(ch);
         vm_check_quiesced();
     }
@@ -151,6 +153,7 @@ void notified(microkit_channel ch)
         virtio_resumed();
         vm_load();
     }
+    shared_settle();
     start_woken();
     throttle_charge_notification(begin, cpu_counter());
 }
@@ -167,6 +170,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     pace_begin(begin);
     vcpu_exit_begins(vcpu);
     fault_handle(vcpu, msginfo);
+    shared_settle();
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
     answer = throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, cpu_counter());

@@ -130,6 +130,22 @@ void vgic_set_level(uint32_t intid, bool asserted)
     vgic_lr_fill_spi(intid);
 }
 
+void vgic_pulse(uint32_t intid)
+{
+    if (intid >= GIC_SPI_BASE && intid < VGIC_MAX_INTID) {
+        vgic_lr_join(0, intid);
+        vgic.bank[intid / 32].pending_latch |= 1u << (intid % 32);
+        vgic_lr_fill_spi(intid);
+    }
+}
+
+bool vgic_is_waiting(uint32_t intid)
+{
+    const struct vgic_bank *bank = &vgic.bank[intid / 32];
+
+    return ((bank->pending_latch | bank->in_lr) >> (intid % 32) & 1u) != 0;
+}
+
 #define TIMER_BIT (1u << VGIC_VIRTUAL_TIMER)
 
 void vgic_raise_timer(uint8_t vcpu)

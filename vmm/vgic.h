@@ -44,6 +44,15 @@ void vgic_reset(void);
 void vgic_set_level(uint32_t intid, bool asserted);
 
 /*
+ * An edge on an interrupt line, however the guest has configured that: it is pending until it is
+ * taken or the guest clears it. `intid` is an SPI.
+ */
+void vgic_pulse(uint32_t intid);
+
+/* Whether that SPI is pending, or in a list register: the guest has not ended it. */
+bool vgic_is_waiting(uint32_t intid);
+
+/*
  * Forward an interrupt of a device that is handed to the machine, for good; called after
  * vgic_init. Returns false, and does nothing, if that is no SPI or one too many, or if its INTID or
  * its channel is forwarded already.

@@ -13,6 +13,7 @@
 #include "pl011.h"
 #include "pl031.h"
 #include "reset_program.h"
+#include "shared.h"
 #include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -137,6 +138,7 @@ static void stop(void)
     pl011_reset();
     pl031_reset();
     vgic_reset();
+    shared_reset();
     exits_report();
 }
 

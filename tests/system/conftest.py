@@ -174,12 +174,13 @@ def fetch(directory, package):
 
 
 def make_bare(directory):
-    """The bare-metal guest (bare/), and beside it the system that has it."""
+    """The bare-metal guests (bare/), and beside them the systems that have them."""
     directory.mkdir(parents=True, exist_ok=True)
     with alone():
         subprocess.run(["make", "-s", "-C", HERE / "bare", f"OUT={directory}"], check=True,
                        stdin=subprocess.DEVNULL)
-        put((HERE / "bare.yaml").read_text(), directory / "bare.yaml")
+        for name in ("bare.yaml", "sharer.yaml"):
+            put((HERE / name).read_text(), directory / name)
 
 
 @pytest.fixture

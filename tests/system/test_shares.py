@@ -104,6 +104,28 @@ def test_each_of_three_has_its_third(boot):
     assert longest <= LONGEST
 
 
+def test_doorbells_are_paid_for_by_who_rings_and_who_listens(boot):
+    """One machine rings another one for ever, which handles that, or does not listen."""
+    system = start(boot, "shares")
+    start_held(system, SECOND)
+    begin(system, FLOOD, "r")
+    begin(system, SECOND, "l")
+    begin(system, METER, "m")
+    share, longest = measured(system)
+    assert share in THIRD
+    assert longest <= LONGEST
+    system.focus(METER)
+    system.send("o")
+    system.expect("powered off")
+    end(system, SECOND)
+    end(system, FLOOD)
+    begin(system, FLOOD, "r")
+    begin(system, SECOND, "m")
+    share, longest = measured(system, SECOND)
+    assert share in HALF  # its monitor has nothing to do
+    assert longest <= LONGEST
+
+
 def test_limit_is_kept_and_given(boot):
     """3 of 10 ms, beside an equal that computes: a period begins when the equal's slice has ended."""
     system = start(boot, "shares")

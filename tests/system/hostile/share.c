@@ -13,16 +13,21 @@
  *     s  SMC           d  write to the distributor, which sends an interrupt to itself
  *     k  kick its network card, with a frame to all each time
  *     b  both that and SMC
+ *     r  ring the other machine's doorbell     l  listen to its own
  *     o  power off
  *
  * With "restart" among its boot arguments it resets its machine at once, each time.
  */
 
 #include "card.h"
-#include "guest.h"
+#include "gic.h"
 
-#define GICD    0x08000000UL
-#define NOWHERE 0x0b000000UL
+#define SHARED   0x0b000000UL /* the registers of shared memory: docs/shared.md */
+#define DOORBELL 0x24u
+#define NUMBER   0x08u
+#define RINGS    80u
+
+#define NOWHERE 0x0d000000UL
 
 #define FRAMES 8u /* on their way at once */
 
@@ -39,6 +44,7 @@ void on_abort(struct saved *saved)
 
 void on_interrupt(void)
 {
+    end_interrupt(take_interrupt());
 }
 
 static char key(void)
@@ -134,12 +140,34 @@ static void interrupt_itself(void)
     }
 }
 
+static void ring(void)
+{
+    uint32_t other = 1 - read32(SHARED + NUMBER);
+
+    while (goes_on()) {
+        for (unsigned i = 0; i < 100; i++) {
+            write32(SHARED + DOORBELL, other);
+        }
+    }
+}
+
 static void compute(void)
 {
     while (goes_on()) {
         for (volatile unsigned i = 0; i < 100000; i++) {
         }
     }
+}
+
+static void listen(void)
+{
+    write8(GICD + 0x800 + RINGS, 1);                            /* GICD_ITARGETSR */
+    write32(GICD + 0x100 + RINGS / 32 * 4, 1u << (RINGS % 32)); /* GICD_ISENABLER */
+    write32(GICD, 1);
+    open_interface();
+    __asm__ volatile("msr daifclr, #2; isb" ::: "memory");
+    compute();
+    __asm__ volatile("msr daifset, #2; isb" ::: "memory");
 }
 
 void hostile(const char *device_tree)
@@ -176,6 +204,12 @@ void hostile(const char *device_tree)
             break;
         case 'b':
             flood_network(true);
+            break;
+        case 'r':
+            ring();
+            break;
+        case 'l':
+            listen();
             break;
         case 'o':
             (void)smc(PSCI_SYSTEM_OFF, 0, 0, 0);

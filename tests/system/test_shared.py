@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Memory that machines share, and their doorbells (docs/shared.md)."""
+
+import pytest
+
+import conftest
+
+VIRTUAL = ("-icount", "shift=1,sleep=off")
+GOAL_NS = 30000  # 64 bytes there and back
+
+
+@pytest.fixture(params=["qemu_virt_aarch64", "qemu_virt_aarch64_gicv3"])
+def bare(boot, request):
+    if not (conftest.SDK / "board" / request.param).is_dir():
+        pytest.skip(f"the SDK is not for {request.param}")
+    place = conftest.BUILD_DIR / "check" / "bare"
+    conftest.make_bare(place)
+    return boot(place / "sharer.yaml", VIRTUAL, MICROKIT_BOARD=request.param)
+
+
+def test_bare_metal_shares_memory(bare):
+    """Messages and answers; one that may only read; a restart, which the others see and the memory not."""
+    bare.expect(r"sharer: machine 2 of 3, 64 KiB of memory, may not write")
+    bare.focus(0)
+    bare.send("m")
+    mean = int(bare.expect(r"sharer: 1000 answers, mean (\d+) ns")[1])
+    # seL4's way between two machines is several times as long.
+    assert 0 < mean <= GOAL_NS * (1 if conftest.on_bundled_sdk() else 5)
+    bare.focus(2)
+    bare.send("w")
+    bare.expect("sharer: ABORT")
+    bare.expect("sharer: written")
+    bare.focus(1)
+    for word in ("p", 0), ("p", 1), ("w", None), ("p", 1):
+        bare.send(word[0])
+        bare.expect("sharer: written" if word[1] is None else f"sharer: the word is {word[1]}\r")
+    bare.send("r")
+    bare.expect(r"sharer: machine 1 of 3, 64 KiB of memory, may write")
+    bare.send("p")
+    bare.expect("sharer: the word is 2\r")
+    bare.focus(2)
+    bare.expect("sharer: machine 1 is in state 0, 1 resets")
+    bare.expect("sharer: machine 1 is in state 1, 1 resets")
+
+
+@conftest.needs_cores
+@conftest.needs_processors(2)
+def test_bare_metal_on_several_cores(boot):
+    place = conftest.BUILD_DIR / "check" / "bare"
+    conftest.make_bare(place)
+    conftest.put("cores: 2\n" + (conftest.HERE / "sharer.yaml").read_text(), place / "sharer_cores.yaml")
+    system = boot(place / "sharer_cores.yaml")
+    system.expect(r"sharer: machine 2 of 3, 64 KiB of memory, may not write")
+    system.focus(0)
+    system.send("m")
+    system.expect(r"sharer: 1000 answers, mean \d+ ns")
