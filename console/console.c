@@ -17,6 +17,7 @@
 #include "config.h"
 #include "drivers/timer/protocol.h"
 #include "keys.h"
+#include "lib/console_state.h"
 #include "lib/cpu.h"
 #include "lib/ring.h"
 #include "view.h"
@@ -128,6 +129,20 @@ static void help(void)
     }
 }
 
+/* What the machine's monitor says of it. */
+static const char *state_of(const struct client *client)
+{
+    static const char *const texts[] = {
+        [CONSOLE_OFF] = ", off",
+        [CONSOLE_STOPPED] = ", stopped",
+        [CONSOLE_PANICKED] = ", panicked",
+    };
+    const uint8_t *word = (const uint8_t *)client->config->output + CONSOLE_STATE_OFFSET;
+    uint32_t state = __atomic_load_n((const uint32_t *)(const void *)word, __ATOMIC_RELAXED);
+
+    return state < sizeof(texts) / sizeof(texts[0]) && texts[state] != NULL ? texts[state] : "";
+}
+
 static void list(void)
 {
     uint32_t number = 0;
@@ -141,8 +156,8 @@ static void list(void)
             view_message("  -  %-16s messages%s", client->config->name, broken ? ", broken" : "");
             continue;
         }
-        view_message("%3u  %-16s %s%s%s, %llu bytes unseen", number++, client->config->name,
-                     view_focused() == client ? "alone" : "console",
+        view_message("%3u  %-16s %s%s%s%s, %llu bytes unseen", number++, client->config->name,
+                     view_focused() == client ? "alone" : "console", state_of(client),
                      target == client ? ", has the keys" : "", broken ? ", broken" : "",
                      (unsigned long long)(client->skipped + client_unseen(client)));
     }

@@ -22,6 +22,15 @@ void console_port_init(const struct vmm_console_config *config)
     }
 }
 
+void console_port_tell(enum console_state state)
+{
+    if (port != NULL) {
+        uint8_t *word = (uint8_t *)port->output + CONSOLE_STATE_OFFSET;
+
+        __atomic_store_n((uint32_t *)(void *)word, (uint32_t)state, __ATOMIC_RELAXED);
+    }
+}
+
 struct ring *console_port_output(void)
 {
     return has_output ? &output : NULL;

@@ -11,10 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "config.h"
+#include "lib/console_state.h"
 #include "lib/ring.h"
 
 /* Attach to the rings of `config`, which is kept; without a console the guest's output vanishes. */
 void console_port_init(const struct vmm_console_config *config);
+
+/* How the machine is, for the console's list. */
+void console_port_tell(enum console_state state);
 
 /* The output ring, for lib/log.h; NULL if there is none. */
 struct ring *console_port_output(void);

@@ -3,6 +3,7 @@
 #include "idle.h"
 
 #include "lib/cpu.h"
+#include "panic.h"
 #include "pl011.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -70,6 +71,19 @@ void idle_left(uint8_t vcpu)
     }
 }
 
+/* Whether all vCPUs wait for interrupts. One that has yielded does not. */
+static bool all_idle(void)
+{
+    for (uint8_t v = 0; v < vcpu_count(); v++) {
+        bool parked = vcpu_state(v) == VCPU_PARKED && !(idle.yielding & (1u << v));
+
+        if (vcpu_state(v) != VCPU_OFF && !parked) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool idle_park(uint8_t vcpu)
 {
     virtio_idle();
@@ -79,6 +93,9 @@ bool idle_park(uint8_t vcpu)
     }
     vcpu_park(vcpu);
     idle.yielding &= ~(1u << vcpu);
+    if (all_idle()) {
+        panic_idle();
+    }
     idle_left(vcpu);
     return true;
 }

@@ -106,12 +106,10 @@ void init(void)
 
 static void console_notified(microkit_channel ch)
 {
-    if (!vm_running()) {
-        vm_console_input();
-        return;
+    if (!vm_console_input()) {
+        virtio_notified(ch);
+        pl011_notified();
     }
-    virtio_notified(ch);
-    pl011_notified();
 }
 
 static void start_woken(void)
@@ -128,6 +126,7 @@ static void dispatch(microkit_channel ch)
             virtio_timer_expired();
         }
         pl031_timer_expired();
+        vm_check_panic();
         if (throttle_expired(cpu_counter())) {
             timer_resumed();
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "console_port.h"
 #include "drivers/uart/pl011.h"
+#include "panic.h"
 #include "vgic.h"
 #include "vmm/virtio/virtio.h"
 
@@ -98,6 +99,7 @@ static bool drain(void)
     do {
         uint32_t taken = console_port_write(uart.line, uart.line_length);
 
+        panic_printed(PANIC_PL011, uart.line, taken);
         uart.line_length -= taken;
         memmove(uart.line, uart.line + taken, uart.line_length);
     } while (uart.line_length > 0 && console_port_await_space());

@@ -31,6 +31,7 @@ static struct {
     uint64_t throttle;                /* when the throttling of the machine ends, or TIMER_NEVER */
     uint64_t pause;                   /* when its pause ends (pace.h), or TIMER_NEVER */
     uint64_t alarm;                   /* of the machine's clock (pl031.h), or TIMER_NEVER */
+    uint64_t silence;                 /* when it has lasted (panic.h), or TIMER_NEVER */
 } timer;
 
 static void cancel_device_timers(void)
@@ -47,6 +48,7 @@ void timer_init(uint8_t channel)
     timer.throttle = TIMER_NEVER;
     timer.pause = TIMER_NEVER;
     timer.alarm = TIMER_NEVER;
+    timer.silence = TIMER_NEVER;
     cancel_device_timers();
 }
 
@@ -140,7 +142,7 @@ static uint64_t next_event(uint8_t parking)
 {
     uint64_t next = earlier(next_device_expiry(parking), earlier(timer.throttle, timer.pause));
 
-    next = earlier(next, timer.alarm);
+    next = earlier(next, earlier(timer.alarm, timer.silence));
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
             next = earlier(next, timer.deadline[v]);
@@ -216,6 +218,12 @@ void timer_alarm_at(uint64_t deadline)
     }
 }
 
+void timer_silence_until(uint64_t deadline)
+{
+    timer.silence = deadline;
+    arm(next_event(NO_VCPU), cpu_counter());
+}
+
 void timer_resumed(void)
 {
     if (timer.polling != TIMER_NEVER) {
@@ -250,6 +258,9 @@ bool timer_notified(void)
     }
     if (timer.alarm <= now) {
         timer.alarm = TIMER_NEVER;
+    }
+    if (timer.silence <= now) {
+        timer.silence = TIMER_NEVER;
     }
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) == VCPU_PARKED && timer.deadline[v] <= now) {

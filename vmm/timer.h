@@ -44,6 +44,9 @@ void timer_throttle_until(uint64_t deadline);
 /* Have the driver notify the monitor at `deadline` for the machine's clock, or TIMER_NEVER. */
 void timer_alarm_at(uint64_t deadline);
 
+/* The same, for when the machine's consoles have been silent for long enough (panic.h). */
+void timer_silence_until(uint64_t deadline);
+
 /* The same, for when a pause ends (pace.h). */
 void timer_pause_until(uint64_t deadline);
 

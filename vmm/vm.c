@@ -10,6 +10,7 @@
 #include "lib/cpu.h"
 #include "lib/log.h"
 #include "pace.h"
+#include "panic.h"
 #include "pl011.h"
 #include "pl031.h"
 #include "reset_program.h"
@@ -121,11 +122,12 @@ void vm_check_quiesced(void)
 static void start(void)
 {
     vm.state = VM_QUIESCING;
+    console_port_tell(CONSOLE_RUNNING);
     vm_check_quiesced();
 }
 
 /* Reset everything but the contents of memory to the state after power-on. */
-static void stop(void)
+static void stop(enum console_state how)
 {
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) != VCPU_OFF) {
@@ -136,6 +138,8 @@ static void stop(void)
     vm.resetting = 0;
     virtio_reset();
     pl011_reset();
+    panic_reset();
+    console_port_tell(how);
     pl031_reset();
     vgic_reset();
     shared_reset();
@@ -154,6 +158,7 @@ void vm_init(const struct vmm_config *config)
     _Static_assert(VMM_SECRET_SIZE == ENTROPY_SECRET_SIZE, "the build's is this one");
     vm.config = config;
     entropy_init(config->secret);
+    panic_reset();
     vm.state = VM_OFF;
     vm.used = 0;
     vm.memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
@@ -169,27 +174,28 @@ void vm_init(const struct vmm_config *config)
         start();
     }
     if (vm.state == VM_OFF) {
+        console_port_tell(CONSOLE_OFF);
         vm_console_input(); /* asks for a notification when a key comes */
     }
 }
 
 void vm_power_off(void)
 {
-    stop();
+    stop(CONSOLE_OFF);
     log_printf("powered off%s", hint());
     vm_console_input();
 }
 
 void vm_restart(void)
 {
-    stop();
+    stop(CONSOLE_OFF);
     log_printf("restarting");
     start();
 }
 
 void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause)
 {
-    stop();
+    stop(CONSOLE_STOPPED);
     log_printf("stopped: vCPU %u at 0x%llx: %s%s", vcpu, (unsigned long long)pc, cause, hint());
     vm_console_input();
 }
@@ -236,20 +242,46 @@ bool vm_reset_done(uint8_t vcpu)
     return true;
 }
 
-void vm_console_input(void)
+static bool next_key(uint8_t *byte)
+{
+    do {
+        if (console_port_read(byte, 1) == 1) {
+            return true;
+        }
+    } while (console_port_await_data());
+    return false;
+}
+
+bool vm_console_input(void)
 {
     uint8_t byte;
 
-    if (vm.state != VM_OFF) {
+    if (vm_running() && !panic_stands()) {
+        return false;
+    }
+    while ((vm.state == VM_OFF || panic_stands()) && next_key(&byte)) {
+        if ((byte != '\r' && byte != '\n') || !vm.bootable) {
+            continue;
+        }
+        if (vm.state != VM_OFF) {
+            vm_restart();
+        } else {
+            log_printf("starting");
+            start();
+        }
+    }
+    return true;
+}
+
+/* What has been typed before is not an answer to the message. The guest will not read it either. */
+void vm_check_panic(void)
+{
+    uint8_t byte;
+
+    if (!panic_timer_expired()) {
         return;
     }
-    do {
-        while (console_port_read(&byte, 1) == 1) {
-            if ((byte == '\r' || byte == '\n') && vm.bootable) {
-                log_printf("starting");
-                start();
-                return;
-            }
-        }
-    } while (console_port_await_data());
+    while (next_key(&byte)) {
+    }
+    log_printf("panicked; press Enter to restart it");
 }

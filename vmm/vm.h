@@ -48,5 +48,11 @@ void vm_check_quiesced(void);
 /* A pause is over (pace.h). If the VM is loading, go on with that. */
 void vm_load(void);
 
-/* Read console input while the VM is off: Enter starts it. */
-void vm_console_input(void);
+/*
+ * The console's input is the monitor's while the VM is not running: Enter starts it if it is off.
+ * Enter restarts one whose kernel has panicked (panic.h). Returns false if it is the guest's.
+ */
+bool vm_console_input(void);
+
+/* The timer driver has notified: tell of a panic that has lasted. */
+void vm_check_panic(void);

@@ -91,6 +91,34 @@ def test_panic_is_the_guests_own(boot):
     assert "vm0" in system.output(0, "hostname")
 
 
+def test_a_panic_is_told_and_ended_by_enter(three_vms):
+    """A kernel that stays in its panic spins for ever, and says so last of all."""
+    system = three_vms
+    system.focus(2)
+    system.send("\r")
+    system.expect(machine.PROMPT)
+    system.output(2, "echo 0 >/proc/sys/kernel/panic")
+    # Its last words in a machine that goes on are no panic, printed by whomever.
+    words = "---[ end Kernel panic - not syncing: sysrq triggered crash ]---"
+    system.output(2, f"echo '{words}' >/dev/console; sleep 3")
+    system.command("l")
+    system.expect(r"2 +vm2 +alone, has the keys, \d+ bytes unseen")
+    system.send("\r")
+    system.expect(machine.PROMPT)
+    system.send("echo c >/proc/sysrq-trigger\r")
+    system.expect(re.escape(words))
+    system.expect(r"vmm vm2: panicked; press Enter to restart it")
+    system.command("l")
+    system.expect(r"1 +vm1 +console, \d+ bytes unseen")
+    system.expect(r"2 +vm2 +alone, panicked, has the keys, \d+ bytes unseen")
+    system.send("\r")
+    system.expect("vmm vm2: restarting")
+    system.expect("vm2 is ready")
+    system.login(2)
+    system.command("l")
+    system.expect(r"2 +vm2 +alone, has the keys, \d+ bytes unseen")
+
+
 def test_exits_are_counted_on_demand(boot):
     """Built with EXITS=1, a monitor tells what its guest's exits were when the machine stops."""
     system = boot("virtio_demo", EXITS=1)

@@ -21,6 +21,7 @@
 #include "console/config.h"
 #include "console/view.h"
 #include "drivers/timer/protocol.h"
+#include "lib/console_state.h"
 #include "lib/ring.h"
 
 #define SIZE     4096u
@@ -838,6 +839,42 @@ static void help_and_list(void **state)
     assert_non_null(strstr(text, "has the keys"));
 }
 
+static void tell_state(int client, uint32_t state)
+{
+    *(uint32_t *)(void *)(outputs[client].bytes + CONSOLE_STATE_OFFSET) = state;
+}
+
+static const char *line_of(const char *name)
+{
+    static char line[200];
+    const char *at;
+
+    type(PREFIX "l");
+    at = strstr(shown(), name);
+    assert_non_null(at);
+    snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\r\n"), at);
+    return line;
+}
+
+static void the_list_says_how_machines_are(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(line_of("vm1 "), "console, 0 bytes unseen"));
+    tell_state(1, CONSOLE_RUNNING);
+    assert_non_null(strstr(line_of("vm1 "), "console, 0 bytes unseen"));
+    tell_state(1, CONSOLE_OFF);
+    assert_non_null(strstr(line_of("vm1 "), "console, off, 0 bytes unseen"));
+    assert_null(strstr(line_of("vm0 "), "off"));
+    tell_state(1, CONSOLE_STOPPED);
+    assert_non_null(strstr(line_of("vm1 "), "console, stopped, 0 bytes unseen"));
+    tell_state(1, CONSOLE_PANICKED);
+    assert_non_null(strstr(line_of("vm1 "), "console, panicked, 0 bytes unseen"));
+    tell_state(1, CONSOLE_PANICKED + 1);
+    assert_non_null(strstr(line_of("vm1 "), "console, 0 bytes unseen"));
+    tell_state(1, UINT32_MAX);
+    assert_non_null(strstr(line_of("vm1 "), "console, 0 bytes unseen"));
+}
+
 static void machines_are_found_by_name_beginning_and_number(void **state)
 {
     (void)state;
@@ -1409,6 +1446,7 @@ int main(void)
         cmocka_unit_test_setup(machine_cannot_type, setup),
         cmocka_unit_test_setup(unknown_command_is_named_and_swallowed, setup),
         cmocka_unit_test_setup(help_and_list, setup),
+        cmocka_unit_test_setup(the_list_says_how_machines_are, setup),
         cmocka_unit_test_setup(machines_are_found_by_name_beginning_and_number, setup),
         cmocka_unit_test_setup(output_waits_while_a_name_is_typed, setup),
         cmocka_unit_test_setup(machine_that_does_not_read_costs_keys_and_says_so, setup),

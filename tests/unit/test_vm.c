@@ -2,7 +2,7 @@
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/pl031.c vmm/psci.c
- * SOURCES: vmm/shared.c vmm/throttle.c
+ * SOURCES: vmm/panic.c vmm/shared.c vmm/throttle.c
  * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vgic_forward.c
@@ -24,7 +24,10 @@
 #include <string.h>
 #include <cmocka.h>
 #include "drivers/timer/protocol.h"
+#include "lib/console_state.h"
 #include "tests/unit/fake/fake_vm.h"
+#include "vmm/panic.h"
+#include "vmm/pl011.h"
 #include "vmm/timer.h"
 #include "vmm/vcpu.h"
 #include "vmm/vgic.h"
@@ -504,6 +507,182 @@ static void a_crashed_vm_can_be_started_again(void **state)
     fake_vm_type("\r");
     reset_done(0);
     assert_true(vm_running());
+}
+
+/* ---- A kernel that has panicked ---- */
+
+#define LAST_WORDS "[    7.1] ---[ end Kernel panic - not syncing: sysrq triggered crash ]---\r\n"
+
+static void prints(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        struct mmio_access access = {.width = 1, .write = true, .value = (uint8_t)*text};
+
+        assert_true(mmio_route(FAKE_VM_PL011_GPA, &access));
+    }
+    pl011_flush();
+}
+
+static void a_second_passes(void)
+{
+    time_passes(fake.frequency);
+}
+
+static void a_panicked_vm_is_restarted_by_enter(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    prints(LAST_WORDS);
+    fake_vm_type("\r"); /* for the guest, or lost: nobody has been told yet */
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    a_second_passes();
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PANICKED);
+    said("vmm vm7: panicked; press Enter to restart it\n");
+    a_second_passes();
+    assert_string_equal(fake_vm_output(), "");
+    assert_true(vm_running());
+    assert_true(fake.vcpu[0].running); /* a debugger may still be there */
+    fake_vm_type("xy");
+    assert_true(vm_running());
+    fake_vm_type("\r");
+    said("restarting");
+    reset_done(0);
+    booted_as_linux_wants_it(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    a_second_passes();
+    assert_string_equal(fake_vm_output(), "");
+}
+
+static void the_line_comes_in_any_pieces(void **state)
+{
+    const char *line = LAST_WORDS;
+
+    (void)state;
+    for (size_t cut = 0; cut <= strlen(line); cut++) {
+        panic_reset();
+        panic_printed(PANIC_VIRTIO, (const uint8_t *)line, (uint32_t)cut);
+        panic_printed(PANIC_PL011, (const uint8_t *)"another console\n", 16);
+        panic_printed(PANIC_VIRTIO, (const uint8_t *)line + cut, (uint32_t)(strlen(line) - cut));
+        fake.counter += fake.frequency;
+        assert_int_equal(panic_timer_expired(), cut < strlen(line));
+    }
+    panic_reset();
+}
+
+static bool is_a_panic(const char *text)
+{
+    bool is;
+
+    panic_reset();
+    panic_printed(PANIC_VIRTIO, (const uint8_t *)text, (uint32_t)strlen(text));
+    fake.counter += fake.frequency;
+    is = panic_timer_expired();
+    assert_int_equal(panic_stands(), is);
+    panic_reset();
+    return is;
+}
+
+static void only_the_line_is_the_line(void **state)
+{
+    (void)state;
+    assert_true(is_a_panic("---[ end Kernel panic - not syncing: x ]---\n"));
+    assert_true(is_a_panic("-----[ end Kernel panic - not syncing:  ]---\r\n"));
+    assert_true(is_a_panic("x\n---[ end Kernel panic - not syncing: a ]--- ]---\n"));
+    assert_true(is_a_panic("---[ end---[ end Kernel panic - not syncing: a  ]---\n"));
+    assert_false(is_a_panic("---[ end Kernel panic - not syncing: x ]---"));
+    assert_false(is_a_panic("---[ end Kernel panic - not syncing: x ]---\nvm0:~# "));
+    assert_false(is_a_panic("---[ end Kernel panic - not syncing: x ]--- \n"));
+    assert_false(is_a_panic("---[ end Kernel panic - not syncing:\n ]---\n"));
+    assert_false(is_a_panic("--[ end Kernel panic - not syncing: x ]---\n"));
+    assert_false(is_a_panic("---[ end trace 0123456789abcdef ]---\n"));
+    assert_false(is_a_panic("Kernel panic - not syncing: x\n"));
+    assert_false(is_a_panic(""));
+}
+
+static void any_text_is_survived(void **state)
+{
+    static const char alphabet[] = "-[ ]endKrlpaicotsyg:\r\n";
+    static const char head[] = "---[ end Kernel panic - not syncing: ";
+
+    (void)state;
+    srand(1);
+    for (unsigned round = 0; round < 20000; round++) {
+        uint8_t text[64];
+        uint32_t length = (uint32_t)rand() % sizeof(text);
+
+        for (uint32_t i = 0; i < length; i++) {
+            text[i] = (uint8_t)(rand() % 8 != 0 ? alphabet[rand() % (int)(sizeof(alphabet) - 1)]
+                                                : rand());
+        }
+        if (rand() % 2 == 0) {
+            panic_printed(PANIC_PL011, (const uint8_t *)head, sizeof(head) - 1);
+        }
+        panic_printed(rand() % 2 != 0 ? PANIC_VIRTIO : PANIC_PL011, text, length);
+        if (length > 0 && text[length - 1] != '\n') {
+            fake.counter += fake.frequency;
+            assert_false(panic_timer_expired());
+        }
+    }
+    panic_reset();
+}
+
+static void what_is_printed_afterwards_denies_a_panic(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    prints(LAST_WORDS);
+    time_passes(fake.frequency / 2);
+    prints("vm7:~# ");
+    a_second_passes();
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    prints(LAST_WORDS);
+    a_second_passes();
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PANICKED);
+    prints("x\n"); /* a debugger's answer */
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    fake_vm_type("\r");
+    assert_int_equal(fake.vcpu[0].restarts, 1);
+}
+
+static void a_vm_that_waits_has_not_panicked(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, FAKE_VM_KERNEL_GPA, 0);
+    enable_interrupts(2);
+    prints(LAST_WORDS);
+    wfi(1);
+    a_second_passes();
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PANICKED); /* vCPU 0 is busy */
+    wfi(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    prints(LAST_WORDS);
+    wake(0);
+    wfi(0);
+    a_second_passes();
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    wake(0);
+    fake_vm_type("\r");
+    assert_true(vm_running());
+}
+
+static void the_console_learns_how_the_vm_is(void **state)
+{
+    (void)state;
+    fake_vm_start(1, true);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_OFF);
+    fake_vm_type("\r");
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    reset_done(0);
+    vm_crash(0, 0x1234, "it fell over");
+    assert_int_equal(fake_vm_console_state(), CONSOLE_STOPPED);
+    fake_vm_type("\r");
+    reset_done(0);
+    fake_vm_smc(0, SYSTEM_OFF, 0, 0, 0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_OFF);
 }
 
 static void a_resetting_vm_that_cannot_is_stopped(void **state)
@@ -1112,6 +1291,13 @@ int main(void)
         cmocka_unit_test(a_gicv3_guest_restarts),
         cmocka_unit_test(off_and_on_again),
         cmocka_unit_test(a_crashed_vm_can_be_started_again),
+        cmocka_unit_test(a_panicked_vm_is_restarted_by_enter),
+        cmocka_unit_test(the_line_comes_in_any_pieces),
+        cmocka_unit_test(only_the_line_is_the_line),
+        cmocka_unit_test(any_text_is_survived),
+        cmocka_unit_test(what_is_printed_afterwards_denies_a_panic),
+        cmocka_unit_test(a_vm_that_waits_has_not_panicked),
+        cmocka_unit_test(the_console_learns_how_the_vm_is),
         cmocka_unit_test(a_resetting_vm_that_cannot_is_stopped),
         cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),
         cmocka_unit_test(a_running_vm_gets_its_keys),

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include "virtio.h"
 #include "vmm/console_port.h"
+#include "vmm/panic.h"
 
 enum { RX, TX, QUEUES };
 
@@ -47,6 +48,7 @@ static enum outcome send(const struct virtqueue_chain *chain, uint32_t *room)
         }
         part = length - skip < *room ? length - skip : *room;
         taken = console_port_write(segments[i].data + skip, part);
+        panic_printed(PANIC_VIRTIO, segments[i].data + skip, taken);
         console.sent += taken;
         *room -= taken;
         if (taken < part) {
@@ -190,7 +192,7 @@ static bool console_write_config(struct virtio_device *device, uint32_t offset, 
     if (offset != offsetof(struct virtio_console_config, emerg_wr)) {
         return false;
     }
-    console_port_write(&byte, 1);
+    panic_printed(PANIC_VIRTIO, &byte, console_port_write(&byte, 1));
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "drivers/timer/protocol.h"
+#include "lib/console_state.h"
 #include "lib/log.h"
 #include "lib/ring.h"
 #include "vmm/config.h"
@@ -228,6 +229,11 @@ const char *fake_vm_output(void)
     text[ring_read(&console_reads, text, RING_SIZE)] = '\0';
     ring_await_data(&console_reads);
     return text;
+}
+
+uint32_t fake_vm_console_state(void)
+{
+    return *(uint32_t *)(void *)(output_region + CONSOLE_STATE_OFFSET);
 }
 
 void fake_vm_type(const char *keys)

@@ -64,6 +64,9 @@ void fake_vm_start_without_kernel(void);
 /* What the VM's console has been sent since the last call; at most 4 KiB. */
 const char *fake_vm_output(void);
 
+/* What the monitor has told the console of the machine: lib/console_state.h. */
+uint32_t fake_vm_console_state(void);
+
 /* Keys for the VM's console, and the notification of it. */
 void fake_vm_type(const char *keys);
 
