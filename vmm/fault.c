@@ -9,7 +9,7 @@
 #include "lib/log.h"
 #include "mmio.h"
 #include "pl011.h"
-#include "psci.h"
+#include "smccc.h"
 #include "vcpu.h"
 #include "vgic.h"
 #include "vm.h"
@@ -159,7 +159,7 @@ static void handle_smc(uint8_t vcpu, uint32_t iss)
         undefined(vcpu);
         return;
     }
-    psci_call(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
+    smccc_call(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
 }
 
 /* Debug and performance registers, which a kernel may trap: they are RAZ/WI. */
@@ -242,7 +242,7 @@ void fault_handle(uint8_t vcpu, microkit_msginfo info)
         return;
     case seL4_Fault_UnknownSyscall: /* HVC: the address of the instruction is reported */
         exits_count(EXIT_HYPERCALL);
-        psci_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
+        smccc_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
         return;
     case seL4_Fault_UserException:
         exits_count(EXIT_OTHER);

@@ -2,17 +2,12 @@
 
 #include "psci.h"
 
-#include <stdbool.h>
 #include "idle.h"
-#include "lib/log.h"
 #include "vcpu.h"
 #include "vgic.h"
 #include "vm.h"
 
-/* Function ids (DEN 0022E, 5.1; DEN 0028, 7). Bit 30 says that the arguments have 64 bits. */
-#define SMCCC_64BIT            0x40000000u
-#define SMCCC_VERSION          0x80000000u
-#define SMCCC_ARCH_FEATURES    0x80000001u
+/* Function ids (DEN 0022E, 5.1). */
 #define PSCI_VERSION           0x84000000u
 #define PSCI_CPU_SUSPEND       0x84000001u
 #define PSCI_CPU_OFF           0x84000002u
@@ -23,19 +18,9 @@
 #define PSCI_SYSTEM_RESET      0x84000009u
 #define PSCI_FEATURES          0x8400000au
 
-/* Services that kernels probe for by calling them. We have none, and do not log such calls. */
-#define SMCCC_OWNER_SHIFT        24
-#define SMCCC_OWNER_MASK         0x3fu
-#define SMCCC_OWNER_ARCH         0u
-#define SMCCC_OWNER_STANDARD     4u
-#define SMCCC_OWNER_STANDARD_HYP 5u
-#define SMCCC_OWNER_VENDOR_HYP   6u
-
-#define SMCCC_VERSION_1_1 0x10001
-#define PSCI_VERSION_1_1  0x10001
+#define PSCI_VERSION_1_1 0x10001
 
 #define PSCI_SUCCESS            0
-#define PSCI_NOT_SUPPORTED      (-1)
 #define PSCI_INVALID_PARAMETERS (-2)
 #define PSCI_ALREADY_ON         (-4)
 #define PSCI_ON_PENDING         (-5)
@@ -46,22 +31,13 @@
 #define PSCI_AFFINITY_ON_PENDING 2
 #define PSCI_NO_TRUSTED_OS       2
 
-/* A call: its id without the width bit, and its arguments cut to that width. */
-struct call {
-    uint32_t id;
-    uint32_t function;
-    uint64_t argument[3];
-    uint8_t vcpu;
-    uint64_t pc;
-};
-
 /* The vCPU with that MPIDR, or -1. All are in one cluster: Aff0 is the number. */
 static int vcpu_of_mpidr(uint64_t mpidr)
 {
     return mpidr < vcpu_count() ? (int)mpidr : -1;
 }
 
-static int64_t cpu_on(const struct call *call)
+static int64_t cpu_on(const struct smccc_call *call)
 {
     int target = vcpu_of_mpidr(call->argument[0]);
     uint64_t entry = call->argument[1];
@@ -82,7 +58,7 @@ static int64_t cpu_on(const struct call *call)
     return PSCI_SUCCESS;
 }
 
-static int64_t affinity_info(const struct call *call)
+static int64_t affinity_info(const struct smccc_call *call)
 {
     int target = vcpu_of_mpidr(call->argument[0]);
 
@@ -106,7 +82,7 @@ static bool has_64bit_form(uint32_t function)
            function == PSCI_AFFINITY_INFO;
 }
 
-static bool is_supported(uint32_t id)
+bool psci_supports(uint32_t id)
 {
     uint32_t function = id & ~SMCCC_64BIT;
 
@@ -114,7 +90,6 @@ static bool is_supported(uint32_t id)
         return false;
     }
     switch (function) {
-    case SMCCC_VERSION:
     case PSCI_VERSION:
     case PSCI_CPU_SUSPEND:
     case PSCI_CPU_OFF:
@@ -130,33 +105,18 @@ static bool is_supported(uint32_t id)
     }
 }
 
-static bool is_probe(uint32_t id)
+/* It is asked for SMCCC_VERSION, too: so a kernel learns whether it may call that. */
+static int64_t features(const struct smccc_call *call)
 {
-    uint32_t owner = (id >> SMCCC_OWNER_SHIFT) & SMCCC_OWNER_MASK;
+    uint32_t asked = (uint32_t)call->argument[0];
 
-    return owner == SMCCC_OWNER_ARCH || owner == SMCCC_OWNER_STANDARD ||
-           owner == SMCCC_OWNER_STANDARD_HYP || owner == SMCCC_OWNER_VENDOR_HYP;
+    return psci_supports(asked) || asked == SMCCC_VERSION ? PSCI_SUCCESS : SMCCC_NOT_SUPPORTED;
 }
 
 /* Calls that end with a result. */
-static int64_t answer(const struct call *call)
+static int64_t answer(const struct smccc_call *call)
 {
-    if (call->id == SMCCC_ARCH_FEATURES) {
-        uint32_t asked = (uint32_t)call->argument[0];
-
-        return asked == SMCCC_VERSION || asked == SMCCC_ARCH_FEATURES ? PSCI_SUCCESS
-                                                                      : PSCI_NOT_SUPPORTED;
-    }
-    if (!is_supported(call->id)) {
-        if (!is_probe(call->id)) {
-            log_limited("vCPU %u at 0x%llx: call of the unknown function 0x%08x", call->vcpu,
-                        (unsigned long long)call->pc - 4, (unsigned)call->id);
-        }
-        return PSCI_NOT_SUPPORTED;
-    }
     switch (call->function) {
-    case SMCCC_VERSION: /* NOLINT(bugprone-branch-clone): two versions, of one number today */
-        return SMCCC_VERSION_1_1;
     case PSCI_VERSION:
         return PSCI_VERSION_1_1;
     case PSCI_CPU_ON:
@@ -166,7 +126,7 @@ static int64_t answer(const struct call *call)
     case PSCI_MIGRATE_INFO_TYPE:
         return PSCI_NO_TRUSTED_OS;
     default: /* PSCI_FEATURES */
-        return is_supported((uint32_t)call->argument[0]) ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
+        return features(call);
     }
 }
 
@@ -174,7 +134,7 @@ static int64_t answer(const struct call *call)
  * Every power state is a standby state: the vCPU waits for an interrupt, and keeps its state. Other
  * than a WFI, a call exits even if it has one that wakes it.
  */
-static void cpu_suspend(const struct call *call)
+static void cpu_suspend(const struct smccc_call *call)
 {
     vcpu_set(call->vcpu, call->pc, 0, PSCI_SUCCESS);
     if (vgic_pending(call->vcpu) || !idle_park(call->vcpu)) {
@@ -182,23 +142,14 @@ static void cpu_suspend(const struct call *call)
     }
 }
 
-void psci_call(uint8_t vcpu, uint64_t pc)
+void psci_call(const struct smccc_call *call)
 {
-    uint64_t x[4];
-    struct call call = {.vcpu = vcpu, .pc = pc};
-
-    vcpu_get_arguments(vcpu, x, 4);
-    call.id = (uint32_t)x[0];
-    call.function = call.id & ~SMCCC_64BIT;
-    for (unsigned i = 0; i < 3; i++) {
-        call.argument[i] = (call.id & SMCCC_64BIT) ? x[i + 1] : (uint32_t)x[i + 1];
-    }
-    switch (is_supported(call.id) ? call.function : 0) {
+    switch (call->function) {
     case PSCI_CPU_SUSPEND:
-        cpu_suspend(&call);
+        cpu_suspend(call);
         return;
     case PSCI_CPU_OFF:
-        vm_cpu_off(vcpu);
+        vm_cpu_off(call->vcpu);
         return;
     case PSCI_SYSTEM_OFF:
         vm_power_off();
@@ -207,7 +158,7 @@ void psci_call(uint8_t vcpu, uint64_t pc)
         vm_restart();
         return;
     default:
-        vcpu_resume_with(vcpu, pc, 0, (uint64_t)answer(&call));
+        vcpu_resume_with(call->vcpu, call->pc, 0, (uint64_t)answer(call));
         return;
     }
 }

@@ -262,6 +262,17 @@ void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value
     write_words(vcpu, true, prepare(vcpu, pc, number, value));
 }
 
+void vcpu_resume_with_arguments(uint8_t vcpu, uint64_t pc, const uint64_t *arguments,
+                                unsigned count)
+{
+    read_words(vcpu, WORD_OF(x0));
+    scratch.context.pc = pc;
+    for (unsigned i = 0; i < count; i++) {
+        scratch.words[WORD_OF(x0) + i] = arguments[i];
+    }
+    write_words(vcpu, true, WORD_OF(x0) + count);
+}
+
 void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame)
 {
     read_words(vcpu, WORD_OF(spsr));

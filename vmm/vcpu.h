@@ -111,5 +111,8 @@ void vcpu_continue(uint8_t vcpu);
 void vcpu_resume(uint8_t vcpu, uint64_t pc);
 /* ... with x`number` changed, as vcpu_set. */
 void vcpu_resume_with(uint8_t vcpu, uint64_t pc, unsigned number, uint64_t value);
+/* ... with x0 .. x[count-1] changed, count <= 9. */
+void vcpu_resume_with_arguments(uint8_t vcpu, uint64_t pc, const uint64_t *arguments,
+                                unsigned count);
 /* ... with another PSTATE. */
 void vcpu_resume_frame(uint8_t vcpu, struct vcpu_frame frame);

@@ -2,7 +2,7 @@
 /*
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/pl031.c vmm/psci.c
- * SOURCES: vmm/panic.c vmm/shared.c vmm/throttle.c
+ * SOURCES: vmm/panic.c vmm/shared.c vmm/smccc.c vmm/throttle.c
  * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vgic_forward.c
@@ -26,24 +26,26 @@
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-#define VERSION         0x84000000u
-#define CPU_SUSPEND32   0x84000001u
-#define CPU_SUSPEND64   0xc4000001u
-#define CPU_OFF         0x84000002u
-#define EC_SMC          0x17u
-#define CPU_ON32        0x84000003u
-#define CPU_ON64        0xc4000003u
-#define AFFINITY_INFO32 0x84000004u
-#define AFFINITY_INFO64 0xc4000004u
-#define MIGRATE         0x84000005u
-#define MIGRATE_TYPE    0x84000006u
-#define SYSTEM_OFF      0x84000008u
-#define SYSTEM_RESET    0x84000009u
-#define FEATURES        0x8400000au
-#define SYSTEM_RESET2   0x84000012u
-#define SMCCC_VERSION   0x80000000u
-#define ARCH_FEATURES   0x80000001u
-#define WORKAROUND_1    0x80008000u
+#define VERSION             0x84000000u
+#define CPU_SUSPEND32       0x84000001u
+#define CPU_SUSPEND64       0xc4000001u
+#define CPU_OFF             0x84000002u
+#define EC_SMC              0x17u
+#define CPU_ON32            0x84000003u
+#define CPU_ON64            0xc4000003u
+#define AFFINITY_INFO32     0x84000004u
+#define AFFINITY_INFO64     0xc4000004u
+#define MIGRATE             0x84000005u
+#define MIGRATE_TYPE        0x84000006u
+#define SYSTEM_OFF          0x84000008u
+#define SYSTEM_RESET        0x84000009u
+#define FEATURES            0x8400000au
+#define SYSTEM_RESET2       0x84000012u
+#define SMCCC_VERSION       0x80000000u
+#define ARCH_FEATURES       0x80000001u
+#define VENDOR_HYP_UID      0x8600ff01u
+#define VENDOR_HYP_REVISION 0x8600ff03u
+#define WORKAROUND_1        0x80008000u
 
 #define NOT_SUPPORTED      ((uint64_t)-1)
 #define INVALID_PARAMETERS ((uint64_t)-2)
@@ -76,7 +78,36 @@ static void versions_and_discovery(void **state)
     assert_int_equal(smc(SMCCC_VERSION, 0, 0, 0), 0x10001);
     assert_int_equal(smc(MIGRATE_TYPE, 0, 0, 0), 2);
     assert_int_equal(smc(ARCH_FEATURES, SMCCC_VERSION, 0, 0), 0);
+    assert_int_equal(smc(ARCH_FEATURES, ARCH_FEATURES, 0, 0), 0);
     assert_int_equal(smc(ARCH_FEATURES, WORKAROUND_1, 0, 0), NOT_SUPPORTED);
+    assert_string_equal(fake_vm_output(), "");
+}
+
+static void the_hypervisor_has_a_uid(void **state)
+{
+    static const uint8_t uid[16] = {0x74, 0x50, 0x40, 0x12, 0x65, 0xc1, 0x41, 0x0a,
+                                    0x89, 0x47, 0xe0, 0x5c, 0xb8, 0xcb, 0x89, 0x65};
+    const seL4_UserContext *context = &fake.vcpu[0].context;
+    uint32_t words[4];
+
+    (void)state;
+    fake.vcpu[0].context.x4 = 44;
+    fake.vcpu[0].context.spsr = 0x3c5;
+    words[0] = (uint32_t)smc(VENDOR_HYP_UID, 0, 0, 0);
+    words[1] = (uint32_t)context->x1;
+    words[2] = (uint32_t)context->x2;
+    words[3] = (uint32_t)context->x3;
+    assert_memory_equal(words, uid, sizeof(uid));
+    assert_int_equal((context->x0 | context->x1 | context->x2 | context->x3) >> 32, 0);
+    assert_int_equal(context->x4, 44);
+    assert_int_equal(context->spsr, 0x3c5);
+    assert_int_equal(context->pc, PC + 4);
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(smc(VENDOR_HYP_REVISION, 7, 7, 7), 1);
+    assert_int_equal(context->x1, 0);
+    assert_int_equal(context->x2, 7);
+    assert_int_equal(smc(VENDOR_HYP_UID | 0x40000000u, 0, 0, 0), NOT_SUPPORTED);
+    assert_int_equal(smc(0x86000000, 0, 0, 0), NOT_SUPPORTED); /* KVM's features */
     assert_string_equal(fake_vm_output(), "");
 }
 
@@ -235,12 +266,13 @@ static void system_off(void **state)
 
 static void any_id_and_any_arguments(void **state)
 {
-    static const uint32_t owners[] = {0x80000000, 0xc0000000, 0x84000000, 0xc4000000, 0};
+    static const uint32_t owners[] = {0x80000000, 0xc0000000, 0x84000000, 0xc4000000,
+                                      0x8600ff00, 0xc600ff00, 0};
 
     (void)state;
     srand(3);
     for (unsigned i = 0; i < 20000; i++) {
-        uint32_t id = owners[rand() % 5] | (uint32_t)rand() % 32;
+        uint32_t id = owners[rand() % 7] | (uint32_t)rand() % 32;
 
         if (!vm_running()) {
             start(NULL);
@@ -258,6 +290,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup(f, start)
     const struct CMUnitTest tests[] = {
         TEST(versions_and_discovery),
+        TEST(the_hypervisor_has_a_uid),
         TEST(features),
         TEST(the_id_has_thirty_two_bits),
         TEST(unknown_calls_are_not_supported),
