@@ -33,6 +33,13 @@ static void init_messages(void)
     log_init(who, console_port_output(), vmm_config.console.channel);
 }
 
+/* What is read-only memory to the guest ignores what is written to it, as a ROM does. */
+static bool ignore(void *unused, struct mmio_access *access)
+{
+    (void)unused;
+    return access->write;
+}
+
 static void attach(uint64_t gpa, uint64_t size, mmio_handler handler)
 {
     if (!mmio_attach(gpa, size, handler, NULL)) {
@@ -79,6 +86,9 @@ static void init_devices(void)
         }
         pl031_init(&vmm_config.clock);
         attach(vmm_config.clock.gpa, PL031_SIZE, pl031_access);
+    }
+    if (vmm_config.flash != NULL) {
+        attach(vmm_config.kernel.gpa, vmm_config.flash_size, ignore);
     }
 }
 

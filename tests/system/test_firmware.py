@@ -119,6 +119,11 @@ def test_firmware(boot, system):
         # U-Boot and GRUB have passed on what the monitor says of the machine.
         assert running.output(number, "cat /proc/device-tree/hypervisor/compatible") != ""
         assert "vda1" in running.output(number, "ls /dev")
+        # Firmware is in read-only memory, which ignores what is written to it.
+        first = running.output(number, "devmem 0")
+        assert int(first, 16) != 0
+        running.output(number, "devmem 0 32 0x12345678")
+        assert running.output(number, "devmem 0") == first
 
     # As packages do it: the kernel's file is a new one, and the boot loader's file names it.
     running.output(0, "mount /dev/vda1 /mnt && cp /mnt/boot/vmlinuz /mnt/boot/vmlinuz.new && "
