@@ -89,6 +89,13 @@ static void check_vm_fits(const struct system *system, const struct vm *vm)
         return;
     }
     if (vm->kernel->is_firmware) {
+        if (layout_ram_gpa(system, vm) != GUEST_RAM) {
+            error_at(
+                system->path, vm->settings.firmware.line, vm->where,
+                "firmware: wants RAM at 0x%llx, and the machine has its RAM elsewhere because of a "
+                "device that masters the bus: give that to a machine with a kernel",
+                GUEST_RAM);
+        }
         if (memory < FIRMWARE_RAM_MIN) {
             error_at(system->path, setting_line(&vm->settings.memory, vm->line), vm->where,
                      "memory %s: too little for a firmware and what it loads: %s or more",

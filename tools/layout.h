@@ -22,7 +22,8 @@
 #define GUEST_GICC          0x08010000ULL
 #define GUEST_GICC_SIZE     0x2000ULL
 #define GUEST_FLASH         0x00000000ULL /* a firmware */
-#define GUEST_ENVIRONMENT   0x04000000ULL /* where it looks for its variables: there are none */
+#define GUEST_VARS          0x04000000ULL /* where it looks for its variables: there are none */
+#define GUEST_VARS_SIZE     (256ULL << 10)
 #define GUEST_RESET         0x08020000ULL /* the monitor's program */
 #define GUEST_GICR          0x080a0000ULL
 #define GUEST_GICR_SIZE     0x20000ULL /* for each vCPU */

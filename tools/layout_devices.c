@@ -25,12 +25,18 @@ bool layout_has_clock(const struct vm *vm)
     return true;
 }
 
+static bool has_firmware(const struct vm *vm)
+{
+    return vm->kernel != NULL && vm->kernel->is_firmware;
+}
+
 bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size)
 {
     const struct {
         uint64_t start;
         uint64_t size;
-    } own[] = {{GUEST_GICD, GUEST_RESET + PAGE - GUEST_GICD},
+    } own[] = {{GUEST_FLASH, has_firmware(vm) ? GUEST_VARS + GUEST_VARS_SIZE : 0},
+               {GUEST_GICD, GUEST_RESET + PAGE - GUEST_GICD},
                {GUEST_GICR, vm->settings.vcpus.number * GUEST_GICR_SIZE},
                {GUEST_PL011, PAGE},
                {layout_has_clock(vm) ? GUEST_CLOCK : 0, layout_has_clock(vm) ? PAGE : 0},

@@ -90,8 +90,7 @@ static void lay_out_image(struct layout *layout, struct pd *pd, struct guest_ima
     *vaddr = round_up(*vaddr + region->size, LARGE_PAGE) + LARGE_PAGE;
 }
 
-#define FIRMWARE_BSS       (1u << 20) /* behind its file, and zero, until it has moved into RAM */
-#define FIRMWARE_VARIABLES (256u << 10)
+#define FIRMWARE_BSS (1u << 20) /* behind its file, and zero, until it has moved into RAM */
 
 /* The monitor puts a firmware there: a machine's own, so that it may hold what is in no image. */
 static void lay_out_flash(struct layout *layout, struct pd *pd, struct vm_layout *place,
@@ -104,8 +103,8 @@ static void lay_out_flash(struct layout *layout, struct pd *pd, struct vm_layout
     map_guest(place, flash, GUEST_FLASH, "rx", true);
 
     const struct region *variables = add_region(layout, memory_format("%s_variables", vm->name),
-                                                FIRMWARE_VARIABLES, PAGE, "firmware's variables");
-    map_guest(place, variables, GUEST_ENVIRONMENT, "r", true);
+                                                GUEST_VARS_SIZE, PAGE, "firmware's variables");
+    map_guest(place, variables, GUEST_VARS, "r", true);
 }
 
 static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layout *place,

@@ -74,6 +74,17 @@ def test_limits(generate):
                for error in generate.errors("vms:\n  a: {firmware: f.bin}\n"))
 
 
+def test_not_with_a_device_that_masters_the_bus(generate):
+    """Where such a device is, RAM is where the device sees it, and firmware knows one place only."""
+    put(generate)
+    board = generate.board.read_text()
+    generate.board = generate.directory / "elsewhere.yaml"
+    generate.board.write_text(board.replace("guest_memory_base: 0x40000000", "guest_memory_base: 0x50000000"))
+    assert generate.errors("vms:\n  a: {firmware: f.bin, devices: [virtio_disk], dma: trusted}\n") == [
+        "sys.yaml:2: vm 'a': firmware: wants RAM at 0x40000000, and the machine has its RAM elsewhere "
+        "because of a device that masters the bus: give that to a machine with a kernel"]
+
+
 def test_files_to_fetch(generate):
     (generate.directory / "a.yaml").write_text("vms:\n  a: {firmware: u-boot}\n  b: {firmware: own.bin}\n")
     assert generate.run("--packages", "a.yaml").stdout == "u-boot-qemu/u-boot.bin\n"
