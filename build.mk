@@ -82,7 +82,13 @@ GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(I
     $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest --output $(OUT)
 $(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 
-$(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings
+# The environment is no argument, and what a user has put there may be anything: the shell reads it, and make
+# does not.
+$(OUT)/source_date: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$SOURCE_DATE_EPOCH" | cmp -s - $@ || printf '%s\n' "$$SOURCE_DATE_EPOCH" >$@
+
+$(OUT)/system.mk: $(DESCRIPTION) $(BOARD_FILE) $(GEN) $(OUT)/settings $(OUT)/source_date
 	@echo "  GEN     $(NAME)"
 	$(Q)$(GEN) $(GEN_ARGS)
 

@@ -57,7 +57,7 @@ struct vmm_console_config {
 struct vmm_clock_config {
     uint64_t gpa; /* where the guest sees it; 0: it has none */
     uint32_t intid;
-    uint32_t build_date; /* seconds since 1970 */
+    uint32_t build_date; /* seconds since 1970; the board's clock is not believed before it */
     const void *board; /* the board's PL031, read-only; NULL: there is none, or a machine has it */
 };
 

@@ -81,10 +81,11 @@ static void init_devices(void)
         attach(vmm_config.console.pl011_gpa, PL011_SIZE, pl011_access);
     }
     if (vmm_config.clock.gpa != 0) {
-        if (vmm_config.clock.board == NULL) {
-            log_printf("no clock of the board to read: the time is that of the build");
+        if (!pl031_init(&vmm_config.clock)) {
+            log_printf("%s: the time is that of the build",
+                       vmm_config.clock.board ? "the board's clock is before the build"
+                                              : "no clock of the board to read");
         }
-        pl031_init(&vmm_config.clock);
         attach(vmm_config.clock.gpa, PL031_SIZE, pl031_access);
     }
     if (vmm_config.flash != NULL) {

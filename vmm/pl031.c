@@ -66,15 +66,17 @@ static void update(uint64_t now)
     timer_alarm_at(rtc.mask && !rtc.raised ? rtc.due : TIMER_NEVER);
 }
 
-void pl031_init(const struct vmm_clock_config *config)
+bool pl031_init(const struct vmm_clock_config *config)
 {
     uint64_t now = cpu_counter();
+    uint32_t board = config->board ? *(const volatile uint32_t *)config->board : 0;
+    bool believed = config->board && board >= config->build_date;
 
     rtc.intid = config->intid;
     rtc.since = now;
-    rtc.load = config->board ? *(const volatile uint32_t *)config->board
-                             : config->build_date + (uint32_t)seconds(now);
+    rtc.load = believed ? board : config->build_date + (uint32_t)seconds(now);
     pl031_reset();
+    return believed;
 }
 
 void pl031_reset(void)

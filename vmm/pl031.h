@@ -7,7 +7,8 @@
  *
  * The time of day comes from the board's clock, which is a PL031 as well, and which the monitor
  * reads once. It can neither set that clock nor have it interrupt: its page is mapped read-only.
- * Where there is none, the clock begins with the date of what the system was built of.
+ * Where there is none, the clock begins with the date of what the system was built of. So it does
+ * where the board's clock is before that: it was never set, or its battery is empty.
  */
 
 #include <stdbool.h>
@@ -17,8 +18,11 @@
 
 #define PL031_SIZE 4096u
 
-/* Call timer_init first. `config` is not kept. */
-void pl031_init(const struct vmm_clock_config *config);
+/*
+ * Call timer_init first. `config` is not kept. Returns whether the time is that of the board's
+ * clock.
+ */
+bool pl031_init(const struct vmm_clock_config *config);
 
 /* The machine has stopped, or restarts: no alarm is set any more. */
 void pl031_reset(void);

@@ -32,6 +32,17 @@ def mine(tmp_path):
     conftest.subprocess.run(["rm", "-rf", conftest.BUILD_DIR / "systems" / "mine"], check=True)
 
 
+def test_another_date_of_the_build_is_taken_over(mine):
+    system = mine("vms:\n  a:\n")
+    for date in (14288 * 86400, 14289 * 86400):
+        process = conftest.make("image", SYSTEM=system, SOURCE_DATE_EPOCH=date)
+        assert process.returncode == 0, process.stdout
+        config = conftest.directory_of(system) / "config" / "vmm_a.c"
+        assert f".build_date = {date}," in config.read_text()
+    process = conftest.make("image", SYSTEM=system, SOURCE_DATE_EPOCH=date)
+    assert "  GEN " not in process.stdout, "nothing has changed"
+
+
 def test_kernel_that_is_no_image(mine, tmp_path):
     system = mine("vms:\n  a: {ip: 10.0.0.1/24}\n")
     for content, wrong in ((b"", "Image"), (b"MZ", "Image"), (b"\x7fELF" + bytes(200), "ELF file"),

@@ -52,7 +52,7 @@ static int start(void **state)
     fake.counter = 5 * fake.frequency / 2; /* the board has been up for 2.5 seconds */
     level = true;
     alarm_at = 0;
-    pl031_init(&of_build);
+    assert_false(pl031_init(&of_build));
     assert_false(level);
     assert_int_equal(alarm_at, TIMER_NEVER);
     return 0;
@@ -116,7 +116,7 @@ static void the_time_is_that_of_the_boards_clock(void **state)
         .intid = INTID, .build_date = TODAY, .board = registers};
 
     (void)state;
-    pl031_init(&config);
+    assert_true(pl031_init(&config));
     registers[0] = 0; /* it is read once */
     pass(20);
     assert_int_equal(read_reg(DR), 1900000002);
@@ -124,6 +124,26 @@ static void the_time_is_that_of_the_boards_clock(void **state)
     write_reg(MR, 1);
     assert_int_equal(registers[1], 7);
     assert_int_equal(registers[2], 8);
+}
+
+static void a_clock_that_was_never_set_is_not_believed(void **state)
+{
+    static uint32_t registers[1024];
+    const struct vmm_clock_config config = {
+        .intid = INTID, .build_date = TODAY, .board = registers};
+
+    (void)state;
+    registers[0] = 86400 * 365; /* of a battery that was put in a year ago */
+    assert_false(pl031_init(&config));
+    assert_int_equal(read_reg(DR), TODAY + 2);
+    pass(10);
+    assert_int_equal(read_reg(DR), TODAY + 3);
+    registers[0] = TODAY - 1; /* nobody can have built the system then */
+    assert_false(pl031_init(&config));
+    assert_int_equal(read_reg(DR), TODAY + 3);
+    registers[0] = TODAY; /* however long the board has been up */
+    assert_true(pl031_init(&config));
+    assert_int_equal(read_reg(DR), TODAY);
 }
 
 static void the_guest_sets_it(void **state)
@@ -280,6 +300,7 @@ int main(void)
         TEST(it_says_what_it_is),
         TEST(the_time_goes_on_from_the_date_of_the_build),
         TEST(the_time_is_that_of_the_boards_clock),
+        TEST(a_clock_that_was_never_set_is_not_believed),
         TEST(the_guest_sets_it),
         TEST(an_alarm_interrupts),
         TEST(an_alarm_that_is_masked_is_seen),
