@@ -87,6 +87,17 @@ static const char *check_granule(const struct board *board, uint64_t flags)
     return NULL;
 }
 
+static bool has_image_magic(const unsigned char *head, size_t length)
+{
+    struct arm64_image_header header;
+
+    if (length < sizeof(header)) {
+        return false;
+    }
+    memcpy(&header, head, sizeof(header));
+    return le32toh(header.magic) == ARM64_IMAGE_MAGIC;
+}
+
 /* Check a file that should be an Image. Returns NULL, or what is wrong with it. */
 static const char *check_kernel(const struct board *board, const unsigned char *head, size_t length,
                                 struct image *image)
@@ -97,7 +108,7 @@ static const char *check_kernel(const struct board *board, const unsigned char *
         return "too short for an arm64 Image";
     }
     memcpy(&header, head, sizeof(header));
-    if (le32toh(header.magic) != ARM64_IMAGE_MAGIC) {
+    if (!has_image_magic(head, length)) {
         return "not an arm64 Image (no 'ARM\\x64' at byte 56): name one, or an ELF file, or say "
                "where it belongs (load: ADDRESS) if it is a flat binary";
     }
@@ -169,6 +180,12 @@ static const char *read_kernel(const struct board *board, const unsigned char *b
     }
     if (image->bytes.length != 0) {
         image->source = memory_format("packed-%s", image->link);
+    }
+    if (!image->is_placed && image->address != 0 && !has_image_magic(bytes, image->size)) {
+        return memory_format("an ELF file whose physical addresses, from 0x%" PRIx64
+                             " on, are virtual ones, and which is no Linux: link it for the "
+                             "machine's memory (AT in its linker script)",
+                             image->address);
     }
     return image->is_placed ? NULL : check_kernel(board, bytes, image->size, image);
 }
@@ -254,7 +271,8 @@ static struct image *use_image(struct system *system, const char *path, enum ima
     *list_add(&system->images) = image;
     const char *wrong = inspect(&system->board, image);
     if (wrong != NULL) {
-        if (line == 0) { /* from the command line */
+        image->memory_size = 0; /* what is known of an unusable one says nothing */
+        if (line == 0) {        /* from the command line */
             error_at(path, 0, "", "%s: %s", kind, wrong);
         } else {
             error_at(system->path, line, where, "%s '%s': %s", kind, path, wrong);
@@ -301,7 +319,12 @@ static struct image *package_image(struct system *system, const struct vm *vm, b
                              setting->line, vm->where);
         }
     }
-    if (is_kernel) {
+    if (!is_kernel && vm->kernel != NULL) {
+        error_at(system->path, setting->line, vm->where,
+                 "kernel '%.80s': its initramfs is missing: remove the directory packages/%s, and "
+                 "`make image` packs it anew, or name another one (initramfs: FILE)",
+                 setting->text, name);
+    } else if (is_kernel) {
         error_at(system->path, setting->line, vm->where, "kernel '%.80s': %s", setting->text,
                  is_package_name(name)
                      ? "not fetched: `make image` and `make run` fetch it with APT, and then call "

@@ -118,6 +118,8 @@ OVERLAP = ("an ELF file whose segments overlap at {} (their physical addresses):
            "not")
 NO_IMAGE = ("not an arm64 Image (no 'ARM\\x64' at byte 56): name one, or an ELF file, or say where it "
             "belongs (load: ADDRESS) if it is a flat binary")
+VIRTUAL = ("an ELF file whose physical addresses, from 0xffff800008000000 on, are virtual ones, and which is no "
+           "Linux: link it for the machine's memory (AT in its linker script)")
 KERNELS = {
     "nothing behind": (b"\x7fELF" + bytes(100), "a damaged ELF file"),
     "only magic": (b"\x7fELF", "a damaged ELF file"),
@@ -142,7 +144,9 @@ KERNELS = {
     "entry": (elf(segment(RAM), entry=RAM + 1024), ENTRY.format("0x40000400")),
     "entry, odd": (elf(segment(RAM), entry=RAM + 2), ENTRY.format("0x40000002")),
     "entry, none": (elf(segment(RAM), entry=0), ENTRY.format("0x0")),
-    "vmlinux, damaged": (elf(segment(0xFFFF800008000000)), NO_IMAGE),
+    "no ELF": (b"text" * 100, NO_IMAGE),
+    "vmlinux, damaged": (elf(segment(0xFFFF800008000000)), VIRTUAL),
+    "unplaced": (elf(segment(0xFFFF800008000000, memory=1 << 20)), VIRTUAL),
 }
 
 
@@ -152,6 +156,13 @@ def test_hostile_elf(generate, name):
     (generate.directory / "k").write_bytes(content)
     assert generate.errors("vms:\n  a: {kernel: k}\n  b: {kernel: k}\n") == [
         f"sys.yaml:2: vm 'a': kernel './k': {wrong}"]
+
+
+def test_an_error_of_a_file_is_the_only_one(generate):
+    """What is half known of it is not compared with the machine."""
+    (generate.directory / "k").write_bytes(elf(segment(0x80000), segment(0x80000)))
+    assert generate.errors("vms:\n  a: {kernel: k}\n") == [
+        f"sys.yaml:2: vm 'a': kernel './k': {OVERLAP.format('0x80000')}"]
 
 
 OUTSIDE = ("kernel 'k': belongs at {} to {}, and the machine's memory is at 0x40000000 to 0x40800000: {} "
@@ -233,6 +244,14 @@ def test_package_that_is_not_there(generate, name, wrong):
         f"sys.yaml:2: vm 'a': kernel 'package:{name}': {wrong}"]
     listed = generate.run("--packages", "sys.yaml")
     assert (listed.status, listed.stdout) == (0, f"{name}/Image\n" if wrong != NO_NAME else "")
+
+
+def test_package_without_its_initramfs(generate):
+    fetch(generate, "linux-image-a")
+    (generate.directory / "guest" / "packages" / "linux-image-a" / "initramfs.img").unlink()
+    assert generate.errors("vms:\n  a: {kernel: package:linux-image-a}\n", "--search", "guest") == [
+        "sys.yaml:2: vm 'a': kernel 'package:linux-image-a': its initramfs is missing: remove the directory "
+        "packages/linux-image-a, and `make image` packs it anew, or name another one (initramfs: FILE)"]
 
 
 def test_packages_of_a_system(generate):
