@@ -51,7 +51,7 @@ const char *net_header_sanitize(struct virtio_net_hdr_v1 *header, uint32_t lengt
     if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
         header->gso_size = 0;
         header->hdr_len = 0;
-        if (length > mtu + NET_FRAME_MIN + NET_VLAN_TAG) {
+        if (length > NET_FRAME_MAX(mtu)) {
             return "the frame is too long";
         }
         if (header->flags == 0) {

@@ -14,7 +14,6 @@
 #endif
 
 #define NET_HEADER_SIZE ((uint32_t)sizeof(struct virtio_net_hdr_v1))
-#define NET_VLAN_TAG    4u
 
 /*
  * Check a private copy of the header of a frame of `length` bytes, at least NET_FRAME_MIN, from a

@@ -22,9 +22,13 @@
 #define NET_PORT_USO     (1u << 5)
 #define NET_PORT_PROMISC (1u << 6) /* wants every frame the switch would let it see */
 
-#define NET_FRAME_MIN     14u    /* an Ethernet header */
-#define NET_FRAME_MAX     1518u  /* without segmentation: 1500 + header + VLAN tag */
-#define NET_GSO_FRAME_MAX 65553u /* with: 65535 bytes of IP + header + VLAN tag */
+#define NET_MTU     1500u /* Ethernet's; the world outside has no other */
+#define NET_MTU_MIN 1280u /* what IPv6 asks of a link (RFC 8200, 5) */
+#define NET_MTU_MAX 9000u
+
+#define NET_FRAME_MIN      14u           /* an Ethernet header */
+#define NET_FRAME_MAX(mtu) ((mtu) + 18u) /* without segmentation: header + VLAN tag in front */
+#define NET_GSO_FRAME_MAX  65553u        /* with: 65535 bytes of IP + header + VLAN tag */
 
 /* Offset of the `accepts` word (uint32_t) in the header page of the region switch -> monitor. */
 #define NET_PORT_ACCEPTS_OFFSET 2048u

@@ -33,6 +33,7 @@ struct switch_port_config {
 
 struct switch_config {
     const char *name;
+    uint16_t mtu;         /* of all ports: NET_MTU_MIN .. NET_MTU_MAX of lib/net_port.h */
     uint32_t age_seconds; /* ageing time of learnt addresses; 0: they are kept */
     int16_t mirror_port;  /* gets a copy of every frame; -1: none */
     void *log;            /* ring region: switch -> console, a stream; NULL: none */

@@ -26,7 +26,7 @@ void convert_and_send(struct port *to, struct frame *frame, const struct frame_h
                       uint32_t head_length, uint32_t accepts)
 {
     static uint8_t whole[NET_GSO_FRAME_MAX];
-    static uint8_t record[NET_HEADER + OFFLOAD_HEADERS_MAX + NET_FRAME_MAX];
+    static uint8_t record[NET_HEADER + NET_FRAME_MAX(NET_MTU_MAX)];
     static struct offload_plan plan;
     struct virtio_net_hdr_v1 as_sent = frame->head.net;
     int tag_sent = (int)(frame->skip - ETHERNET_HEADER);
@@ -36,7 +36,7 @@ void convert_and_send(struct port *to, struct frame *frame, const struct frame_h
 
     frame_shift_offsets(&as_sent, tag_sent);
     if (offload_plan(&plan, &as_sent, in_one_piece(frame, whole), frame->length, accepts) != NULL ||
-        offload_record_max(&plan) > sizeof(record)) {
+        offload_record_max(&plan) > NET_HEADER + NET_FRAME_MAX(to->mtu)) {
         port_drop(to, DROP_CONVERSION);
         return;
     }

@@ -16,9 +16,6 @@
 #define MAC_RESERVED      0x000000c28001ULL
 #define MAC_RESERVED_MASK 0xf0ffffffffffULL
 
-/* A receiver without segmentation gets frames of at most this much payload. */
-#define SEGMENT_MAX (NET_FRAME_MAX - ETHERNET_HEADER - VLAN_TAG)
-
 const char *forward_drop_name(enum drop cause)
 {
     static const char *const names[DROP_COUNT] = {
@@ -26,8 +23,8 @@ const char *forward_drop_name(enum drop cause)
         [DROP_HEADER] = "bad header",   [DROP_SOURCE] = "foreign source",
         [DROP_VLAN] = "foreign VLAN",   [DROP_FILTERED] = "filtered",
         [DROP_FORBIDDEN] = "forbidden", [DROP_DOWN] = "receiver down",
-        [DROP_FULL] = "receiver full",  [DROP_CONVERSION] = "not convertible",
-        [DROP_FLOOD] = "flood",
+        [DROP_FULL] = "receiver full",  [DROP_UNSUITED] = "receiver's buffers too small",
+        [DROP_FLOOD] = "flood",         [DROP_CONVERSION] = "not convertible",
     };
 
     return names[cause];
@@ -81,7 +78,7 @@ static bool validate_offloads(struct port *from, struct frame *frame)
         reject(from, cause, frame->length, text);
         return false;
     }
-    if (net->gso_size > SEGMENT_MAX) {
+    if (net->gso_size > from->mtu) {
         reject(from, DROP_LONG, frame->length, "its segments are too long");
         return false;
     }
@@ -104,7 +101,7 @@ static bool validate(struct port *from, struct frame *frame)
         reject(from, DROP_HEADER, frame->length, frame->error);
         return false;
     }
-    if (head->net.gso_type == VIRTIO_NET_HDR_GSO_NONE && frame->length > NET_FRAME_MAX) {
+    if (head->net.gso_type == VIRTIO_NET_HDR_GSO_NONE && frame->length > NET_FRAME_MAX(from->mtu)) {
         reject(from, DROP_LONG, frame->length, "too long");
         return false;
     }

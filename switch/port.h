@@ -23,6 +23,7 @@ enum drop {
     DROP_FORBIDDEN,  /* for a port that the sender may not reach */
     DROP_DOWN,       /* the receiver's guest is not listening */
     DROP_FULL,       /* the receiver does not keep up */
+    DROP_UNSUITED,   /* the receiver's buffers are too small */
     DROP_CONVERSION, /* the receiver lacks its offloads, and software cannot stand in */
     DROP_COUNT,
 };
@@ -35,7 +36,11 @@ struct port_counters {
     uint64_t dropped[DROP_COUNT]; /* up to DROP_FORBIDDEN: from it; then: to it */
 };
 
-enum port_result { PORT_SENT, PORT_FULL };
+enum port_result {
+    PORT_SENT,
+    PORT_FULL,
+    PORT_UNSUITED, /* the receiver's buffers will never do for this frame */
+};
 
 struct port;
 
@@ -75,6 +80,7 @@ struct port {
     bool trunk;      /* a trunk port: frames are tagged, except on the native VLAN */
     uint16_t native; /* VLAN of untagged frames; SWITCH_VLAN_NONE on a trunk: none */
     bool vlan_aware; /* false: the switch does not look at tags */
+    uint16_t mtu;    /* the switch's: a frame has at most NET_FRAME_MAX(mtu) bytes */
     uint64_t mac;    /* in the MAC table's form */
     struct token_bucket flood_bucket; /* storm control, on an uplink */
     uint64_t reach;                   /* the ports that frames from here may go to */
@@ -104,7 +110,7 @@ static inline void port_drop(struct port *port, enum drop cause)
 static inline bool port_count_send(struct port *to, enum port_result result, uint32_t bytes)
 {
     if (result != PORT_SENT) {
-        port_drop(to, DROP_FULL);
+        port_drop(to, result == PORT_FULL ? DROP_FULL : DROP_UNSUITED);
         return false;
     }
     to->counters.tx_frames++;

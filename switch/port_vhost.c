@@ -13,7 +13,6 @@
 #include "lib/vhost.h"
 #include "lib/virtqueue.h"
 
-#define MTU        (NET_FRAME_MAX - ETHERNET_HEADER - VLAN_TAG)
 #define RECORD_MAX (NET_HEADER + NET_GSO_FRAME_MAX)
 
 /* The state of each port on this data path, by the port's index. */
@@ -98,9 +97,10 @@ static void refer(struct frame *frame, uint32_t readable)
     frame->segment_count = count;
 }
 
-static void describe(const struct vhost *vhost, struct frame *frame,
+static void describe(const struct port *port, struct frame *frame,
                      const struct virtqueue_chain *chain)
 {
+    const struct vhost *vhost = vhost_of(port);
     uint32_t count = chain->readable_bytes;
 
     frame->error = NULL;
@@ -115,7 +115,7 @@ static void describe(const struct vhost *vhost, struct frame *frame,
         return;
     }
     copy_head(&frame->head, count);
-    frame->error = net_header_sanitize(&frame->head.net, frame->length, vhost->features, MTU);
+    frame->error = net_header_sanitize(&frame->head.net, frame->length, vhost->features, port->mtu);
     if (frame->error == NULL) {
         refer(frame, chain->readable);
     }
@@ -137,7 +137,7 @@ static bool vhost_peek(struct port *port, struct frame *frame)
     }
     vhost->head = chain.head;
     vhost->large = tx_moderation_publishes(chain.readable_bytes);
-    describe(vhost, frame, &chain);
+    describe(port, frame, &chain);
     return true;
 }
 
@@ -197,7 +197,12 @@ static enum port_result vhost_send(struct port *port, const struct frame_head *h
         return PORT_SENT;
     }
     virtqueue_disable_kicks(queue);
-    if (net_buffers_collect(&buffers, queue, vhost->mergeable, needed) != NET_COLLECTED) {
+    switch (net_buffers_collect(&buffers, queue, vhost->mergeable, needed)) {
+    case NET_COLLECTED:
+        break;
+    case NET_UNSUITED:
+        return PORT_UNSUITED;
+    default:
         return PORT_FULL;
     }
     final.net.num_buffers = (uint16_t)buffers.count;

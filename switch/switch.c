@@ -122,6 +122,7 @@ static void open_port(uint8_t index)
     port->config = config;
     port->index = index;
     port->mac = mac_of(config->mac);
+    port->mtu = switch_config.mtu;
     port->reach = config->may_reach & ~(1ULL << index);
     mac_table_reserve(&forward.table, index,
                       is_uplink(port) ? MAC_TABLE_QUOTA_UPLINK : MAC_TABLE_QUOTA);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "diagnostics.h"
 #include "image.h"
+#include "lib/net_port.h"
 
 #define VLAN_MAX 4094
 #define PORT_MAX 65535
@@ -355,6 +356,12 @@ static void plug_in(const struct system *system, struct uplink *uplink, struct n
         error_at(system->path, uplink->line, uplink->where, "the switch is full: it has %d ports",
                  SWITCH_MAX_PORTS);
         return;
+    }
+    if (network->settings.mtu.number > NET_MTU) {
+        error_at(system->path, network->settings.mtu.line, network->where,
+                 "mtu %s: frames outside hold %u bytes: take that at most beside an 'uplink', or "
+                 "another switch for the machines that need more",
+                 network->settings.mtu.text, NET_MTU);
     }
     uplink->network = network;
     uplink->port = network->port_count;

@@ -118,6 +118,7 @@ void emit_switch_config(const struct layout *layout, const struct network *netwo
     buffer_print(out,
                  "\nconst struct switch_config switch_config = {\n"
                  "    .name = \"%s\",\n"
+                 "    .mtu = %" PRIu64 ",\n"
                  "    .age_seconds = %" PRIu64 ",\n"
                  "    .mirror_port = %d,\n"
                  "    .log = " FIELD_POINTER ",\n"
@@ -125,8 +126,9 @@ void emit_switch_config(const struct layout *layout, const struct network *netwo
                  "    .log_channel = %u,\n"
                  "    .port_count = %u,\n"
                  "    .ports = {\n",
-                 network->name, network->settings.ageing.number / 1000000, network->mirror_port,
-                 log->client_up, log->ring_up, log->client_channel, network_port_count(network));
+                 network->name, network->settings.mtu.number,
+                 network->settings.ageing.number / 1000000, network->mirror_port, log->client_up,
+                 log->ring_up, log->client_channel, network_port_count(network));
     for (unsigned p = 0; p < network->port_count; p++) {
         emit_port(layout, network, p, out);
     }

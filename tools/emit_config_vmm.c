@@ -109,8 +109,10 @@ static void emit_vm_interface(const struct vm_layout *place, const struct interf
                  "            .mac = {",
                  link->client_channel);
     emit_mac(interface->mac, out);
-    buffer_print(out, "},\n"
-                      "            .mtu = 1500,\n");
+    buffer_print(out,
+                 "},\n"
+                 "            .mtu = %" PRIu64 ",\n",
+                 interface->network->settings.mtu.number);
     if (!interface->settings.any_mac.number) {
         buffer_print(out, "            .mac_fixed = true,\n");
     }

@@ -159,7 +159,8 @@ static void emit_network(const struct layout *layout, const struct network *netw
     buffer_print(out, "    {");
     add_string(out, "name", network->name, ", ");
     add_string(out, "pd", layout->switches[network->index]->name, ", ");
-    buffer_print(out, "\"mirror_port\": %d, \"ports\": [", network->mirror_port);
+    buffer_print(out, "\"mtu\": %" PRIu64 ", \"mirror_port\": %d, \"ports\": [",
+                 network->settings.mtu.number, network->mirror_port);
     for (unsigned p = 0; p < network->port_count; p++) {
         buffer_print(out, "%s{\"vm\": \"%s\", \"interface\": %u, \"reaches\": [",
                      p == 0 ? "" : ", ", network->ports[p]->vm->name, network->ports[p]->index);

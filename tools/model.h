@@ -232,6 +232,7 @@ struct switch_settings {
     struct setting uplink;
     struct setting ageing;
     struct setting queue;
+    struct setting mtu;
     struct setting cpu;
     struct setting budget;
     struct setting period;

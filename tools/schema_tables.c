@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stddef.h>
+#include "lib/net_port.h"
 #include "model.h"
 
 /* The language of system and board files. What each key's fields mean: schema.h. */
@@ -546,6 +547,14 @@ static const struct schema_key switch_keys[] = {
      .minimum = 256 << 10,
      .maximum = 16 * MIB,
      .purpose = "Each port's queue, in each direction; a power of two."},
+    {.name = "mtu",
+     .kind = VALUE_COUNT,
+     .offset = AT(switch, mtu),
+     .fallback = "1500",
+     .minimum = NET_MTU_MIN,
+     .maximum = NET_MTU_MAX,
+     .purpose = "How many bytes of payload an Ethernet frame has at most. The guests' cards say "
+                "so, and Linux heeds it. With an `uplink` 1500 at most."},
     {CPU_KEY(switch, "the switch runs", "the last core")},
     {BUDGET_KEY(switch, "the switch", SWITCH_BUDGET)},
     {PERIOD_KEY(switch, SWITCH_PERIOD)},

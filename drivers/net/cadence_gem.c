@@ -37,7 +37,7 @@
 #define TX_ROOM    ((size_t)TX_COUNT * BUFFER)
 #define DMA_NEEDED (RX_ROOM + TX_ROOM + LARGE)
 
-_Static_assert(BUFFER >= sizeof(struct virtio_net_hdr_v1) + NET_FRAME_MAX, "a frame");
+_Static_assert(BUFFER >= sizeof(struct virtio_net_hdr_v1) + NET_FRAME_MAX(NET_MTU), "a frame");
 _Static_assert(LARGE >= CHIP_RECORD_MAX, "a large segment");
 
 /* The longest frame that the chip receives, and a PHY register's read, in reads of the status. */
@@ -451,7 +451,7 @@ void *chip_send_buffer(uint32_t count)
     if (!has_free_buffer() || count > CHIP_RECORD_MAX) {
         return NULL;
     }
-    return count <= HEADER + NET_FRAME_MAX ? next_buffer() : card.large;
+    return count <= HEADER + NET_FRAME_MAX(NET_MTU) ? next_buffer() : card.large;
 }
 
 static uint32_t get16(const uint8_t *from)
@@ -568,7 +568,7 @@ void chip_send(uint32_t count)
     uint32_t control = GEM_TX_LAST | (index == TX_COUNT - 1 ? GEM_TX_WRAP : 0);
     struct virtio_net_hdr_v1 header;
 
-    if (count <= HEADER || length > NET_FRAME_MAX) {
+    if (count <= HEADER || length > NET_FRAME_MAX(NET_MTU)) {
         return;
     }
     memcpy(&header, record, sizeof(header));

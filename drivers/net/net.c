@@ -24,8 +24,7 @@
 #include "lib/offload.h"
 #include "lib/ring.h"
 
-#define HEADER    ((uint32_t)sizeof(struct virtio_net_hdr_v1))
-#define MTU_USUAL 1500u
+#define HEADER ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 
 /*
  * Frames from the card per wake-up. Then it is the turn of the switch, which has a lower priority
@@ -70,7 +69,7 @@ static const char *seal_record(void *record, uint32_t count)
     header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
     if (header->flags == 0 && header->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
         memset(header, 0, HEADER);
-        return count - HEADER <= NET_FRAME_MAX ? NULL : "it is too long";
+        return count - HEADER <= NET_FRAME_MAX(NET_MTU) ? NULL : "it is too long";
     }
     if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE) {
         header->gso_size = 0;
@@ -78,7 +77,7 @@ static const char *seal_record(void *record, uint32_t count)
     }
     cause = offload_check_header(header, count - HEADER);
     if (cause == NULL && header->gso_type == VIRTIO_NET_HDR_GSO_NONE &&
-        count - HEADER > NET_FRAME_MAX) {
+        count - HEADER > NET_FRAME_MAX(NET_MTU)) {
         cause = "it is too long";
     }
     if (cause == NULL && !offload_accepted(header, accepts)) {
@@ -235,7 +234,7 @@ static void start_card(void)
     }
     log_printf("card %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
                mac[5]);
-    if (info.mtu != 0 && info.mtu < MTU_USUAL) {
+    if (info.mtu != 0 && info.mtu < NET_MTU) {
         log_printf("its MTU is %u: longer frames get lost", (unsigned)info.mtu);
     }
     log_link();

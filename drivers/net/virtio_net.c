@@ -34,7 +34,7 @@ _Static_assert(CHIP_RECORD_MAX == sizeof(struct virtio_net_hdr_v1) + NET_GSO_FRA
 #define DMA_NEEDED   (QUEUES * QUEUE_ROOM + RX_ROOM + TX_SMALL * SMALL + TX_LARGE * LARGE)
 
 _Static_assert(LARGE >= CHIP_RECORD_MAX, "a large segment");
-_Static_assert(SMALL >= sizeof(struct virtio_net_hdr_v1) + NET_FRAME_MAX, "a frame");
+_Static_assert(SMALL >= sizeof(struct virtio_net_hdr_v1) + NET_FRAME_MAX(NET_MTU), "a frame");
 _Static_assert(TX_BUFFERS <= QUEUE_SIZE, "the queue has room whenever a buffer is free");
 
 /* Records in a row that are longer than any, after which the card is given up. */

@@ -4,8 +4,9 @@
  * SOURCES: lib/offload.c tests/fuzz/silence.c
  *
  * What becomes of frames between ports on VLANs, on none, a mirror and the world outside: the input
- * is who is where, and frames, with their headers. None may arrive on a VLAN that its sender is not
- * on, nor with a header that counts from beyond it.
+ * is who is where, the MTU, and frames, with their headers. None may arrive on a VLAN that its
+ * sender is not on, nor with a header that counts from beyond it, nor be longer than the MTU lets
+ * it.
  */
 
 #include <stdlib.h>
@@ -79,12 +80,17 @@ static enum port_result receive(struct port *to, const struct frame_head *head,
     if (net->hdr_len > length || (net->gso_type == 0 && net->gso_size != 0)) {
         abort();
     }
+    /* A tag may have come on top. */
+    if (net->gso_size > to->mtu ||
+        (net->gso_type == 0 && length > NET_FRAME_MAX(to->mtu) + VLAN_TAG)) {
+        abort();
+    }
     return PORT_SENT;
 }
 
 static const struct port_ops ops = {.send = receive};
 
-static void open_port(uint8_t index, uint8_t kind)
+static void open_port(uint8_t index, uint8_t kind, uint16_t mtu)
 {
     struct port *port = &ports[index];
 
@@ -93,6 +99,7 @@ static void open_port(uint8_t index, uint8_t kind)
     port->ops = &ops;
     port->config = &configs[index];
     port->index = index;
+    port->mtu = mtu;
     port->reach = ~(1ULL << index);
     port->accepts = &accepts[index];
     port->trunk = (kind & 1) != 0;
@@ -154,8 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&forward, 0, sizeof(forward));
     mac_table_init(&forward.table, 0, 1);
     forward.ports = ports;
+    uint16_t mtu = take(&input, 1) % 2 != 0 ? NET_MTU_MAX : NET_MTU;
     for (uint8_t i = 0; i < PORTS; i++) {
-        open_port(i, (uint8_t)take(&input, 1));
+        open_port(i, (uint8_t)take(&input, 1), mtu);
         accepts[i] = NET_PORT_UP | (uint32_t)take(&input, 1);
     }
     forward.mirror = take(&input, 1) % 2 != 0 ? &ports[PORTS - 1] : NULL;

@@ -31,7 +31,7 @@ static struct switch_port_config configs[GUESTS];
 static struct port ports[GUESTS];
 static struct forward forward;
 
-static void open_port(uint8_t index)
+static void open_port(uint8_t index, uint16_t mtu)
 {
     struct port *port = &ports[index];
 
@@ -49,6 +49,7 @@ static void open_port(uint8_t index)
     };
     port->config = &configs[index];
     port->index = index;
+    port->mtu = mtu;
     port->reach = 3u & ~(1u << index);
     mac_table_reserve(&forward.table, index, MAC_TABLE_QUOTA);
     forward.members[SWITCH_VLAN_NONE] |= 1u << index;
@@ -112,8 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     memset(ram, 0, sizeof(ram));
     mac_table_init(&forward.table, 0, 1);
     forward.ports = ports;
-    open_port(0);
-    open_port(1);
+    uint16_t mtu = take(&input, 1) % 2 != 0 ? NET_MTU_MAX : NET_MTU;
+    open_port(0, mtu);
+    open_port(1, mtu);
     while (input.left > 0) {
         uint8_t step = (uint8_t)take(&input, 1);
         uint8_t guest = step & 1u;

@@ -217,10 +217,9 @@ static void step(struct input *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct guest_memory memory = {ram, RAM_GPA, RAM_SIZE};
-    static const struct vmm_interface_config config = {
+    static struct vmm_interface_config config = {
         .channel = 1,
         .mac = {2},
-        .mtu = 1500,
         .to_switch = to_switch,
         .from_switch = from_switch,
         .ring_size = RING_SIZE,
@@ -229,6 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     struct input input = {data, size};
 
+    config.mtu = take(&input, 1) % 2 != 0 ? NET_MTU_MAX : NET_MTU;
     memset(to_switch, 0, sizeof(to_switch));
     memset(from_switch, 0, sizeof(from_switch));
     memset(ram, 0, sizeof(ram));

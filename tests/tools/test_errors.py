@@ -31,7 +31,7 @@ CASES = {
     "unknown key, none near": (
         "switches: {x: {colour: red}}\nvms: [a]\n",
         ["sys.yaml:1: switch 'x': unknown key 'colour': known are name, allow, deny, mirror, "
-         "uplink, ageing, queue, cpu, budget, period"]),
+         "uplink, ageing, queue, mtu, cpu, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, console, start, "
@@ -258,6 +258,16 @@ CASES = {
                          "MiB"]),
     "ageing": ("switches: {x: {ageing: 1500 ms}}\nvms: [a]\n",
                ["sys.yaml:1: switch 'x': ageing '1500 ms': not a multiple of 1 s: 2 s would be"]),
+    "MTU": (
+        "switches:\n  w: {mtu: 1279}\n  x: {mtu: 9001}\n  y: {mtu: 1.5k}\n  z: {mtu: 1280}\n"
+        "vms:\n  a: {interfaces: [{switch: w}, {switch: x}, {switch: y}, {switch: z}]}\n",
+        ["sys.yaml:2: switch 'w': mtu '1279': out of range: 1280 to 9000",
+         "sys.yaml:3: switch 'x': mtu '9001': out of range: 1280 to 9000",
+         "sys.yaml:4: switch 'y': mtu '1.5k': not a whole number"]),
+    "MTU beside an uplink": (
+        "switches:\n  x:\n    uplink: yes\n    mtu: 1501\nvms: [a]\n",
+        ["sys.yaml:4: switch 'x': mtu 1501: frames outside hold 1500 bytes: take that at most beside an "
+         "'uplink', or another switch for the machines that need more"]),
     "empty list": ("vms: []\n", ["sys.yaml:1: vms: empty: name at least one"]),
     "empty mapping": ("vms: {}\n", ["sys.yaml:1: vms: empty: name at least one"]),
     "nothing": ("vms:\n", ["sys.yaml:1: vms: empty: name at least one"]),

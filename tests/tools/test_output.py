@@ -676,6 +676,19 @@ def test_switch_settings(generate):
     assert ["mac_fixed = true" in result.read(f"config/vmm_{vm}.c") for vm in "abc"] == [True, True, False]
 
 
+def test_mtu_is_a_switchs(generate):
+    """All its ports have it, of switch and machines; 1500 where nothing else is said."""
+    result = generate("defaults: {memory: 64 MiB}\n"
+                      "switches: {x: {mtu: 9000}, y: , z: {mtu: 1280, uplink: yes}}\n"
+                      "vms:\n  a:\n  b: {path: vhost}\n  c: {switch: y}\n"
+                      "  d: {interfaces: [{switch: z}, {switch: x}, {switch: y, path: vhost}]}\n")
+    assert [s["mtu"] for s in summary_of(result)["switches"]] == [9000, 1500, 1280]
+    mtus = {name: [int(mtu) for mtu in re.findall(r"\.mtu = (\d+),", result.read(f"config/{name}.c"))]
+            for name in ("switch_x", "switch_y", "switch_z", "vmm_a", "vmm_b", "vmm_c", "vmm_d")}
+    assert mtus == {"switch_x": [9000], "switch_y": [1500], "switch_z": [1280], "vmm_a": [9000],
+                    "vmm_b": [9000], "vmm_c": [1500], "vmm_d": [1280, 9000, 1500]}
+
+
 def test_machine_on_two_switches(generate):
     summary = summary_of(generate.path(ROOT / "systems" / "islands.yaml"))
     assert [s["name"] for s in summary["switches"]] == ["west", "east"]

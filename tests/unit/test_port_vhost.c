@@ -128,6 +128,7 @@ static int setup(void **state)
     ring_init(&ring_rx, to_region, RING_SIZE);
     memcpy(to_region + NET_PORT_ACCEPTS_OFFSET, &bits, sizeof(bits));
     config.name = "net0";
+    config.mtu = 1500;
     config.mirror_port = -1;
     config.log = log_region;
     config.log_size = 0x10000;
@@ -324,6 +325,102 @@ static void frames_pass_in_all_shapes(void **state)
     assert_string_equal(said(), "");
 }
 
+/* A new switch, with this MTU. */
+static void set_mtu(uint16_t mtu)
+{
+    teardown(NULL);
+    setup(NULL);
+    config.mtu = mtu;
+    init();
+}
+
+/* To the last byte, and not one beyond: in one buffer, and in as many as it takes. */
+static void frames_are_as_long_as_the_mtu_lets_them(void **state)
+{
+    (void)state;
+    static const uint16_t mtus[] = {NET_MTU_MIN, 1500, 4096, NET_MTU_MAX};
+
+    for (unsigned i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        uint32_t length = mtus[i] + 18u;
+
+        set_mtu(mtus[i]);
+        begin(0, FULL);
+        begin(1, FULL);
+        begin(2, PLAIN);
+        for (unsigned pieces = 1; pieces <= 6; pieces++) {
+            provide(1, 1, 9100);
+            put(0, &no_offload, 1, length, pieces, 0);
+            kick(0);
+            got(1, &no_offload, 0, 1, length);
+            provide(2, 1, HEADER + length);
+            put(0, &no_offload, 2, length, pieces, 0);
+            kick(0);
+            got(2, &no_offload, 0, 2, length);
+            provide(1, 1, 9100);
+            put(0, &no_offload, 1, length + 1, pieces, 0);
+            kick(0);
+            got_nothing(1);
+            put(0, &no_offload, 1, 60, 1, 0); /* takes the buffer */
+            kick(0);
+            got(1, &no_offload, 0, 1, 60);
+        }
+        assert_non_null(strstr(said(), "the frame is too long"));
+        provide(1, 12, 1526);
+        put(0, &no_offload, 1, length, 3, 0);
+        kick(0);
+        got(1, &no_offload, 0, 1, length);
+        all_sent(0);
+    }
+}
+
+/* One that a guest has no buffers for is lost and counted, and holds nobody up. */
+static void long_frames_need_long_buffers(void **state)
+{
+    (void)state;
+    set_mtu(NET_MTU_MAX);
+    begin(0, FULL);
+    begin(1, PLAIN);
+    provide(1, 3, 2048);
+    for (int i = 0; i < 5; i++) {
+        put(0, &no_offload, 1, 9000, 2, 0);
+    }
+    put(0, &no_offload, 1, 1500, 2, 0);
+    kick(0);
+    all_sent(0);
+    got(1, &no_offload, 0, 1, 1500);
+    got_nothing(1);
+    notified(LOG);
+    assert_non_null(strstr(said(), "port vm1: dropped receiver's buffers too small 5\n"));
+}
+
+/* The size that a sender says its segments have: checked, whatever the MTU. */
+static void segments_are_no_larger_than_the_mtu(void **state)
+{
+    (void)state;
+    static const uint16_t mtus[] = {NET_MTU_MIN, 1500, NET_MTU_MAX};
+    struct virtio_net_hdr_v1 header = large;
+
+    for (unsigned i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        set_mtu(mtus[i]);
+        begin(0, FULL);
+        begin(1, FULL);
+        provide(1, 60, 1536);
+        header.gso_size = mtus[i];
+        put(0, &header, 1, 60000, 17, 0);
+        kick(0);
+        got(1, &header, 0, 1, 60000);
+        provide(1, 60, 1536);
+        header.gso_size = mtus[i] + 1;
+        put(0, &header, 1, 60000, 17, 0);
+        header.gso_size = UINT16_MAX;
+        put(0, &header, 1, 60000, 17, 0);
+        kick(0);
+        got_nothing(1);
+        assert_non_null(strstr(said(), "segments larger than the MTU"));
+        all_sent(0);
+    }
+}
+
 static void large_segment_fills_many_buffers(void **state)
 {
     (void)state;
@@ -487,7 +584,7 @@ static void crumbs_of_a_receiver_cost_little(void **state)
     }
     got_nothing(1);
     notified(LOG);
-    assert_non_null(strstr(said(), "receiver full 3"));
+    assert_non_null(strstr(said(), "receiver's buffers too small 3"));
     all_sent(0);
     begin(1, FULL); /* a new driver has other buffers */
     provide(1, 1, 2048);
@@ -934,6 +1031,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frames_pass_in_all_shapes, setup, teardown),
+        cmocka_unit_test_setup_teardown(frames_are_as_long_as_the_mtu_lets_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_frames_need_long_buffers, setup, teardown),
+        cmocka_unit_test_setup_teardown(segments_are_no_larger_than_the_mtu, setup, teardown),
         cmocka_unit_test_setup_teardown(large_segment_fills_many_buffers, setup, teardown),
         cmocka_unit_test_setup_teardown(chain_of_crumbs_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(indirect_table_is_walked, setup, teardown),

@@ -66,6 +66,7 @@ static int setup(void **state)
     log_region = fresh_region(log_region, 0x10000);
     ring_init(&log_in, log_region, 0x10000);
     config.name = "net0";
+    config.mtu = 1500;
     config.age_seconds = 300;
     config.mirror_port = -1;
     config.log = log_region;
@@ -1051,6 +1052,29 @@ static void mirror_sees_the_vlan(void **state)
     got_out(4);
 }
 
+/* A tag comes on top of the MTU, and off again. */
+static void long_frames_keep_their_vlans(void **state)
+{
+    (void)state;
+    make_vlans();
+    config.mtu = NET_MTU_MAX;
+    config.mirror_port = 4;
+    init();
+    send_frame(1, 1, -1, 14 + NET_MTU_MAX);
+    got_out(0);
+    tag(10);
+    assert_int_equal(out.length, NET_FRAME_MAX(NET_MTU_MAX));
+    got_out(3);
+    got_out(4);
+    put_mac(out.bytes, 1);
+    put_mac(out.bytes + 6, 3);
+    send(3);
+    got_out(4);
+    assert_true(take(1));
+    assert_int_equal(in.length, 14 + NET_MTU_MAX);
+    assert_memory_equal(in.bytes + 14, out.bytes + 18, NET_MTU_MAX);
+}
+
 static void full_mirror_does_not_hold_up_others(void **state)
 {
     (void)state;
@@ -1066,15 +1090,17 @@ static void full_mirror_does_not_hold_up_others(void **state)
 
 /* ---- Bad frames ---- */
 
-static void lengths_are_checked(void **state)
+static void check_lengths(uint16_t mtu)
 {
-    (void)state;
-    static const struct {
+    const uint32_t most = mtu + 18u; /* an Ethernet header and a VLAN's tag around it */
+    const struct {
         uint32_t length;
         bool passes;
-    } cases[] = {{13, false},   {14, true},    {60, true},     {1514, true},  {1518, true},
-                 {1519, false}, {9000, false}, {65553, false}, {65554, false}};
+    } cases[] = {{13, false},   {14, true},        {60, true},           {mtu, true},
+                 {most, true},  {most + 1, false}, {most + 7500, false}, {NET_GSO_FRAME_MAX, false},
+                 {65554, false}};
 
+    config.mtu = mtu;
     init();
     introduce_all();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -1087,6 +1113,24 @@ static void lengths_are_checked(void **state)
     assert_non_null(strstr(said(), "port vm0: a frame of 13 bytes dropped"));
     assert_int_equal(counter("vm0", "short "), 1);
     assert_int_equal(counter("vm0", "long "), 4);
+}
+
+static void lengths_are_checked(void **state)
+{
+    (void)state;
+    check_lengths(1500);
+}
+
+static void lengths_are_checked_by_the_mtu(void **state)
+{
+    (void)state;
+    static const uint16_t mtus[] = {NET_MTU_MIN, 1501, 4096, NET_MTU_MAX};
+
+    for (size_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        teardown(state);
+        setup(state);
+        check_lengths(mtus[i]);
+    }
 }
 
 static void records_without_a_frame_are_dropped(void **state)
@@ -1303,6 +1347,55 @@ static void large_segment_is_cut_for_those_that_do_not(void **state)
     got_out(3);
     got_out(4);
     assert_int_equal(counter("vm1", "out "), 4 + 4); /* and what introduced the others */
+}
+
+/* What goes to a receiver without segmentation is frames. Its sender's word on their size is one.
+ */
+static void check_segment_size(uint16_t mtu)
+{
+    static const uint32_t receivers[] = {NET_PORT_UP, NET_PORT_UP | NET_PORT_CSUM};
+    const uint32_t most = mtu + 18u - 54u; /* that fills a frame */
+    const struct {
+        uint32_t size;
+        bool passes;
+        bool is_cut;
+    } cases[] = {{1, false, false},        {200, true, true},         {mtu - 40u, true, true},
+                 {most, true, true},       {most + 1, true, false},   {mtu, true, false},
+                 {mtu + 1u, false, false}, {UINT16_MAX, false, false}};
+
+    config.mtu = mtu;
+    init();
+    introduce_all();
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t size = cases[i / 2].size;
+        uint32_t pieces = 0;
+
+        accept(1, receivers[i % 2]);
+        make_tcp(0, 1, 60000, (uint16_t)size);
+        send(0);
+        while (take(1)) {
+            assert_in_range(in.length, 55, NET_FRAME_MAX(mtu));
+            pieces++;
+        }
+        assert_int_equal(pieces, cases[i / 2].is_cut ? (60000 + size - 1) / size : 0);
+        accept(1, ALL);
+        send(0);
+        assert_int_equal(take(1), cases[i / 2].passes);
+    }
+    assert_int_equal(counter("vm1", "not convertible "), 2 * 2);
+    assert_int_equal(counter("vm0", "bad header "), 2 * 2);
+    assert_int_equal(counter("vm0", "long "), 2 * 2 * 2);
+}
+
+static void segments_are_cut_to_no_more_than_a_frame(void **state)
+{
+    static const uint16_t mtus[] = {NET_MTU_MIN, 1500, NET_MTU_MAX};
+
+    for (size_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        teardown(state);
+        setup(state);
+        check_segment_size(mtus[i]);
+    }
 }
 
 static void offsets_follow_the_tag(void **state)
@@ -1770,8 +1863,10 @@ int main(void)
         CASE(mirror_sees_everything_once),
         CASE(mirror_does_not_see_twice_what_is_its_own),
         CASE(mirror_sees_the_vlan),
+        CASE(long_frames_keep_their_vlans),
         CASE(full_mirror_does_not_hold_up_others),
         CASE(lengths_are_checked),
+        CASE(lengths_are_checked_by_the_mtu),
         CASE(records_without_a_frame_are_dropped),
         CASE(empty_record_at_the_rings_end),
         CASE(contradictory_headers_are_dropped),
@@ -1780,6 +1875,7 @@ int main(void)
         CASE(checksum_is_completed_for_those_that_do_not),
         CASE(large_segment_is_cut_for_those_that_do_not),
         CASE(offsets_follow_the_tag),
+        CASE(segments_are_cut_to_no_more_than_a_frame),
         CASE(large_segment_is_cut_and_tagged),
         CASE(segment_of_another_protocol_is_dropped_for_those_that_need_it_cut),
         CASE(checksum_inside_the_tag_is_refused),

@@ -55,6 +55,7 @@ static const uint16_t trunk[] = {10, 20, 0};
 /* A trunk that sends, an access port that receives, a trunk that receives, and a guest's trunk. */
 const struct switch_config switch_config = {
     .name = "net0",
+    .mtu = 1500,
     .mirror_port = -1,
     .port_count = PORTS + 1,
     .ports = {{PORT(0, 0, trunk)},

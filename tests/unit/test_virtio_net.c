@@ -490,6 +490,41 @@ static void test_bad_frames_are_dropped(void **state)
     expect_dropped(&bad, 1000, "checksum without the feature");
 }
 
+/* What is too long, and which segments are too large, is the MTU's word. */
+static void test_bounds_follow_the_mtu(void **state)
+{
+    (void)state;
+    static const uint16_t mtus[] = {NET_MTU_MIN, 4096, NET_MTU_MAX};
+    struct virtio_net_hdr_v1 header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                       .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                       .csum_start = 34,
+                                       .csum_offset = 16};
+
+    for (size_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        config.mtu = mtus[i];
+        bus_write(DEVICE + VIRTIO_MMIO_STATUS, 0);
+        assert_int_equal(bus_read(DEVICE + VIRTIO_MMIO_CONFIG + 10, 2), mtus[i]);
+        begin(SENDER);
+        for (unsigned pieces = 1; pieces <= 5; pieces++) {
+            guest_sends(&no_offload, mtus[i] + 18u, pieces);
+            bus_kick(DEVICE, TX);
+            switch_gets(&no_offload, mtus[i] + 18u);
+            all_used(&tx);
+        }
+        expect_dropped(&no_offload, mtus[i] + 19u, "too long");
+        expect_dropped(&no_offload, NET_GSO_FRAME_MAX, "too long");
+        header.gso_size = mtus[i];
+        guest_sends(&header, 60000, 3);
+        bus_kick(DEVICE, TX);
+        switch_gets(&header, 60000);
+        header.gso_size = mtus[i] + 1;
+        expect_dropped(&header, 60000, "larger than the MTU");
+        header.gso_size = UINT16_MAX;
+        expect_dropped(&header, 60000, "larger than the MTU");
+    }
+    config.mtu = MTU;
+}
+
 static void test_full_ring_holds_the_guest_up(void **state)
 {
     (void)state;
@@ -773,6 +808,7 @@ static void test_frame_that_never_fits(void **state)
     notify();
     guest_gets(&no_offload, 400);
     assert_int_equal(driver_used_idx(&rx), 1);
+    assert_true(bus_said("net0: a frame of 1000 bytes dropped: the guest's buffers are too small"));
 
     begin(MERGE);
     guest_offers(SIZE, 12, 1); /* all there can ever be: 768 bytes */
@@ -780,6 +816,40 @@ static void test_frame_that_never_fits(void **state)
     switch_sends(&no_offload, 400);
     notify();
     guest_gets(&no_offload, 400);
+}
+
+/* The longest frames there are: in one buffer, or in as many as it takes. */
+static void test_receives_long_frames(void **state)
+{
+    (void)state;
+    const uint32_t length = NET_FRAME_MAX(NET_MTU_MAX);
+
+    begin(PLAIN);
+    guest_offers(2, HEADER + length, 1);
+    switch_sends(&no_offload, length);
+    notify();
+    guest_gets(&no_offload, length);
+
+    begin(PLAIN);
+    guest_offers(1, HEADER + length, 3);
+    switch_sends(&no_offload, length);
+    notify();
+    guest_gets(&no_offload, length);
+
+    begin(PLAIN);
+    guest_offers(2, HEADER + length - 1, 1);
+    switch_sends(&no_offload, length);
+    switch_sends(&no_offload, length - 1);
+    notify();
+    guest_gets(&no_offload, length - 1);
+    assert_true(bus_said("9018 bytes dropped"));
+
+    begin(MERGE);
+    guest_offers(6, 1526, 1);
+    switch_sends(&no_offload, length);
+    notify();
+    guest_gets(&no_offload, length);
+    all_used(&rx);
 }
 
 /* What a guest of crumbs is not given costs its monitor a look at some of them, once. */
@@ -1302,6 +1372,7 @@ int main(void)
         TEST(test_sends_large_segments),
         TEST(test_header_is_cleaned),
         TEST(test_bad_frames_are_dropped),
+        TEST(test_bounds_follow_the_mtu),
         TEST(test_full_ring_holds_the_guest_up),
         TEST(test_writable_buffer_to_send),
         TEST(test_broken_queue_stops_device),
@@ -1311,6 +1382,7 @@ int main(void)
         TEST(test_one_interrupt_per_batch),
         TEST(test_wakes_switch_for_room),
         TEST(test_frame_that_never_fits),
+        TEST(test_receives_long_frames),
         TEST(test_crumbs_cost_little),
         TEST(test_crumbs_shorten_a_turn),
         TEST(test_readable_buffer_to_receive),

@@ -218,6 +218,8 @@ static enum outcome deliver(struct net_isolated *path, const void *record, uint3
     case NET_QUEUE_BROKEN:
         return FAILED;
     default:
+        log_limited("%s: a frame of %u bytes dropped: the guest's buffers are too small",
+                    path->device->name, (unsigned)(count - HEADER));
         return BUDGET_SPENT;
     }
     start.header.num_buffers = (uint16_t)buffers.count;

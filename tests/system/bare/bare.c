@@ -12,7 +12,9 @@
  * How late a tick is, is measured where it is handled: the counter less the deadline. A tick is
  * lost if the next one's deadline has passed when it is handled. Mean and worst are since the
  * start. With `bare.seconds=N` among the arguments it says all of that once, after N seconds, and
- * nothing before: to print takes time. A key `r` resets the machine. The MMU is off.
+ * nothing before: to print takes time. A key `r` resets the machine; with `bare.long=N`, a key `l`
+ * sends a broadcast of N bytes. Its buffers to receive in hold 2036 bytes of a frame. The MMU is
+ * off.
  */
 
 #include "bare.h"
@@ -25,16 +27,19 @@
 
 #define BUFFERS          8u
 #define BUFFER_SIZE      2048u
+#define LONG_FRAME       65536u /* its offset; the buffers are in front */
+#define LONG_FRAME_MAX   60000u
 #define INTERRUPT_STATUS 0x060
 
-#define ETHERNET   14u
-#define TYPE_ARP   0x0806u
-#define TYPE_IPV4  0x0800u
-#define ARP_LENGTH 28u
-#define IP_HEADER  20u
-#define ICMP       1u
-#define ECHO       8u
-#define PING_DATA  56u
+#define ETHERNET        14u
+#define TYPE_ARP        0x0806u
+#define TYPE_IPV4       0x0800u
+#define TYPE_EXPERIMENT 0x88b5u /* IEEE 802, local */
+#define ARP_LENGTH      28u
+#define IP_HEADER       20u
+#define ICMP            1u
+#define ECHO            8u
+#define PING_DATA       56u
 
 /* What interrupts count, and the loop reads. */
 static volatile struct {
@@ -52,6 +57,7 @@ static struct {
     uint32_t answered, pings, answers;
     unsigned hz;
     unsigned seconds; /* after which it reports; 0: each second */
+    unsigned length;  /* of the broadcast that a key sends; 0: none */
 } me;
 
 void on_abort(struct saved *saved);
@@ -291,6 +297,24 @@ static void ping(void)
     send(ETHERNET + IP_HEADER + 8 + PING_DATA);
 }
 
+/* From behind the buffers, where there is room for it. */
+static void send_long(void)
+{
+    unsigned slot = me.tx_sent % BUFFERS;
+    volatile uint8_t *f = frame + LONG_FRAME + NET_HEADER;
+
+    if (me.length < ETHERNET || (uint16_t)(me.tx_sent - used[TX].index) >= BUFFERS) {
+        return;
+    }
+    set(f, 4, 0xffffffff);
+    set(f + 4, 2, 0xffff);
+    copy(f + 6, me.mac, 6);
+    set(f + 12, 2, TYPE_EXPERIMENT);
+    me.tx_sent++;
+    describe(TX, slot, (uintptr_t)frame + LONG_FRAME, NET_HEADER + me.length, 0, 0);
+    offer(TX, (uint16_t)slot);
+}
+
 static void receive(void)
 {
     while (me.rx_taken != used[RX].index) {
@@ -364,8 +388,18 @@ static volatile unsigned begins = 1;
 
 static void look_for_key(void)
 {
-    if ((read32(UART + UART_FR) & 0x10) == 0 && read32(UART) == 'r') {
+    if ((read32(UART + UART_FR) & 0x10) != 0) {
+        return;
+    }
+    switch (read32(UART)) {
+    case 'r':
         (void)smc(PSCI_SYSTEM_RESET, 0, 0, 0);
+        break;
+    case 'l':
+        send_long();
+        break;
+    default:
+        break;
     }
 }
 
@@ -381,6 +415,8 @@ void bare(const char *device_tree)
     me.hz = number_of(device_tree, "bare.hz=");
     me.hz = me.hz >= PINGS_PER_SECOND ? me.hz : 100;
     me.seconds = number_of(device_tree, "bare.seconds=");
+    me.length = number_of(device_tree, "bare.long=");
+    me.length = me.length < LONG_FRAME_MAX ? me.length : LONG_FRAME_MAX;
     me.ip = address(argument(device_tree, "braid.net0="));
     me.peer_ip = address(argument(device_tree, "bare.ping="));
     next_ping = me.peer_ip != 0 ? me.hz / PINGS_PER_SECOND : UINT64_MAX;
