@@ -6,17 +6,17 @@
 #include "console_port.h"
 #include "drivers/uart/pl011.h"
 #include "panic.h"
+#include "primecell.h"
 #include "vgic.h"
 #include "vmm/virtio/virtio.h"
 
 /* Registers that our driver of a real PL011 does not use. */
-#define UARTILPR      0x020u
-#define UARTIBRD      0x024u
-#define UARTFBRD      0x028u
-#define UARTRIS       0x03cu
-#define UARTMIS       0x040u
-#define UARTDMACR     0x048u
-#define UARTPERIPHID0 0xfe0u
+#define UARTILPR  0x020u
+#define UARTIBRD  0x024u
+#define UARTFBRD  0x028u
+#define UARTRIS   0x03cu
+#define UARTMIS   0x040u
+#define UARTDMACR 0x048u
 
 #define UARTFR_CTS  (1u << 0)
 #define UARTFR_DSR  (1u << 1)
@@ -29,8 +29,6 @@
 /* What a driver may send after the transmit interrupt without looking whether there is room: that
  * of a real device comes when half of the FIFO is free. */
 #define LINE_SLACK FIFO_DEPTH
-
-static const uint8_t id_registers[] = {0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static struct {
     uint32_t intid;
@@ -251,7 +249,7 @@ static uint32_t read_register(uint32_t offset)
     case UARTDMACR:
         return uart.dma;
     default:
-        return offset >= UARTPERIPHID0 ? id_registers[(offset - UARTPERIPHID0) / 4] : 0;
+        return 0;
     }
 }
 
@@ -302,16 +300,8 @@ static void write_register(uint32_t offset, uint32_t value)
 
 bool pl011_access(void *unused, struct mmio_access *access)
 {
-    (void)unused;
-    if (access->width > 4 || (access->offset & 3) != 0) {
-        return false;
-    }
-    if (access->write) {
-        write_register((uint32_t)access->offset, (uint32_t)access->value);
-    } else {
-        uint32_t value = read_register((uint32_t)access->offset);
+    static const struct primecell cell = {0x11, read_register, write_register};
 
-        access->value = value & (uint32_t)((1ull << (8 * access->width)) - 1);
-    }
-    return true;
+    (void)unused;
+    return primecell_access(&cell, access);
 }

@@ -4,24 +4,22 @@
 
 #include "drivers/timer/protocol.h"
 #include "lib/cpu.h"
+#include "primecell.h"
 #include "timer.h"
 #include "vgic.h"
 
 /* Registers (3.2). */
-#define RTCDR        0x000u
-#define RTCMR        0x004u
-#define RTCLR        0x008u
-#define RTCCR        0x00cu
-#define RTCIMSC      0x010u
-#define RTCRIS       0x014u
-#define RTCMIS       0x018u
-#define RTCICR       0x01cu
-#define RTCPERIPHID0 0xfe0u
+#define RTCDR   0x000u
+#define RTCMR   0x004u
+#define RTCLR   0x008u
+#define RTCCR   0x00cu
+#define RTCIMSC 0x010u
+#define RTCRIS  0x014u
+#define RTCMIS  0x018u
+#define RTCICR  0x01cu
 
 #define RTC_START 1u
 #define RTC_INTR  1u
-
-static const uint8_t id_registers[] = {0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static struct {
     uint32_t intid; /* 0: there is no such device */
@@ -98,8 +96,11 @@ void pl031_timer_expired(void)
     }
 }
 
-static uint32_t read_register(uint32_t offset, uint64_t now)
+static uint32_t read_register(uint32_t offset)
 {
+    uint64_t now = cpu_counter();
+
+    update(now);
     switch (offset) {
     case RTCDR:
         return time_at(now);
@@ -116,12 +117,15 @@ static uint32_t read_register(uint32_t offset, uint64_t now)
     case RTCMIS:
         return rtc.raised && rtc.mask;
     default:
-        return offset >= RTCPERIPHID0 ? id_registers[(offset - RTCPERIPHID0) / 4] : 0;
+        return 0;
     }
 }
 
-static void write_register(uint32_t offset, uint32_t value, uint64_t now)
+static void write_register(uint32_t offset, uint32_t value)
 {
+    uint64_t now = cpu_counter();
+
+    update(now);
     switch (offset) {
     case RTCMR:
         rtc.match = value;
@@ -143,24 +147,13 @@ static void write_register(uint32_t offset, uint32_t value, uint64_t now)
     default:
         break; /* once it has been started, nothing but a reset stops it (RTCCR) */
     }
+    update(now);
 }
 
 bool pl031_access(void *unused, struct mmio_access *access)
 {
-    uint64_t now = cpu_counter();
+    static const struct primecell cell = {0x31, read_register, write_register};
 
     (void)unused;
-    if (access->width > 4 || (access->offset & 3) != 0) {
-        return false;
-    }
-    update(now);
-    if (access->write) {
-        write_register((uint32_t)access->offset, (uint32_t)access->value, now);
-        update(now);
-    } else {
-        uint32_t value = read_register((uint32_t)access->offset, now);
-
-        access->value = value & (uint32_t)((1ull << (8 * access->width)) - 1);
-    }
-    return true;
+    return primecell_access(&cell, access);
 }

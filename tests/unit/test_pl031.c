@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: vmm/pl031.c tests/unit/fake/fake_microkit.c
+ * SOURCES: vmm/pl031.c vmm/primecell.c tests/unit/fake/fake_microkit.c
  *
  * The emulated PL031: where the time comes from, how it goes on, and the alarm.
  */

@@ -83,11 +83,6 @@ static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
 /* The request that is being made; large, so not on the stack. */
 static struct block_request_copy request;
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- Requests to the multiplexer ---- */
 
 static bool send_flush(struct disk *disk, uint32_t slot)

@@ -54,11 +54,6 @@ const char *block_chain_find_status(struct block_chain *chain)
     return NULL;
 }
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- Data ---- */
 
 /* Whether all of a chain's segments that the disk is to write, or to read, are there. */

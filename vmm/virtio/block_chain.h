@@ -30,6 +30,11 @@ struct block_chain {
     uint32_t segment_done; /* and so many bytes of it have been asked for */
 };
 
+static inline uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* What is behind the virtio disk. */
 struct block_backend {
     const struct guest_memory *memory;

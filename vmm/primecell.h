@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/*
+ * What the emulated PrimeCell devices have in common (a PL011, a PL031): registers of 32 bits at
+ * multiples of four, which may be read in part, and at the end of the page those by which a driver
+ * knows the device.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "mmio.h"
+
+#define PRIMECELL_PERIPHID0 0xfe0u /* the first of the eight */
+
+struct primecell {
+    uint8_t part; /* the part number's low byte, as 0x11 for a PL011 */
+    uint32_t (*read)(uint32_t offset);
+    void (*write)(uint32_t offset, uint32_t value);
+};
+
+/* An access as an mmio_handler gets it; returns likewise. A write changes a whole register. */
+bool primecell_access(const struct primecell *cell, struct mmio_access *access);
