@@ -104,6 +104,7 @@ static const uint32_t program[] = {
     0xd518741f, /*     msr  par_el1, xzr                                                      */
     0xd51a001f, /*     msr  csselr_el1, xzr                                                   */
     0xd510025f, /*     msr  mdscr_el1, xzr                                                    */
+    0xd510021f, /*     msr  mdccint_el1, xzr                                                  */
     0xd518c13f, /*     msr  disr_el1, xzr     this and the next are newer processors'         */
     0xd51bd0bf, /*     msr  tpidr2_el0, xzr                                                   */
     0xd508711f, /*     ic   ialluis           what is loaded next is new to the cache         */

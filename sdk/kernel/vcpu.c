@@ -44,18 +44,10 @@
     X(CNTVOFF, cntvoff_el2)
 
 /* Newer registers, by encoding: the assembler does not know all of their names. */
-#define VDISR_EL2   s3_4_c12_c1_1
-#define TPIDR2_EL0  s3_3_c13_c0_5
-#define MPAM2_EL2   s3_4_c10_c5_0
-#define HCRX_EL2    s3_4_c1_c2_2
-#define HFGRTR_EL2  s3_4_c1_c1_4
-#define HFGWTR_EL2  s3_4_c1_c1_5
-#define HFGITR_EL2  s3_4_c1_c1_6
-#define HDFGRTR_EL2 s3_4_c3_c1_4
-#define HDFGWTR_EL2 s3_4_c3_c1_5
-#define HFGRTR2_EL2 s3_4_c3_c1_2
-#define HFGWTR2_EL2 s3_4_c3_c1_3
-#define HFGITR2_EL2 s3_4_c3_c1_7
+#define VDISR_EL2  s3_4_c12_c1_1
+#define TPIDR2_EL0 s3_3_c13_c0_5
+#define MPAM2_EL2  s3_4_c10_c5_0
+#define HCRX_EL2   s3_4_c1_c2_2
 
 #define MPAM2_TRAPS (BIT(48) | BIT(49))
 
@@ -93,17 +85,19 @@ static void trap_newer_features(struct cpu *cpu)
     if (id_field(read_sysreg(id_aa64mmfr1_el1), 40) != 0) {
         write_sysreg(HCRX_EL2, 0);
     }
-    if (fine_grained >= 1) {
-        write_sysreg(HFGRTR_EL2, 0);
-        write_sysreg(HFGWTR_EL2, 0);
-        write_sysreg(HFGITR_EL2, 0);
-        write_sysreg(HDFGRTR_EL2, 0);
-        write_sysreg(HDFGWTR_EL2, 0);
+    if (fine_grained >= 1) { /* HFGRTR_EL2, HFGWTR_EL2, HFGITR_EL2, HDFGRTR_EL2, HDFGWTR_EL2 */
+        write_sysreg(s3_4_c1_c1_4, 0);
+        write_sysreg(s3_4_c1_c1_5, 0);
+        write_sysreg(s3_4_c1_c1_6, 0);
+        write_sysreg(s3_4_c3_c1_4, 0);
+        write_sysreg(s3_4_c3_c1_5, 0);
     }
-    if (fine_grained >= 2) {
-        write_sysreg(HFGRTR2_EL2, 0);
-        write_sysreg(HFGWTR2_EL2, 0);
-        write_sysreg(HFGITR2_EL2, 0);
+    if (fine_grained >= 2) { /* HFGRTR2_EL2, HFGWTR2_EL2, HFGITR2_EL2, HDFGRTR2_EL2, HDFGWTR2_EL2 */
+        write_sysreg(s3_4_c3_c1_2, 0);
+        write_sysreg(s3_4_c3_c1_3, 0);
+        write_sysreg(s3_4_c3_c1_7, 0);
+        write_sysreg(s3_4_c3_c1_0, 0);
+        write_sysreg(s3_4_c3_c1_1, 0);
     }
     if (id_field(pfr0, 40) != 0 || id_field(pfr1, 16) != 0) {
         write_sysreg(MPAM2_EL2, MPAM2_TRAPS);
