@@ -110,6 +110,7 @@ help:
 	@echo "                         that only one part, the others' figures stay; docs/performance.md has the parts"
 	@echo "  FIRMWARE=DIR           files that the board's firmware needs on its SD card, beside the boot image"
 	@echo "  MEMORY=SIZE            of the board, as QEMU takes it ($(or $(MEMORY),what the board has))"
+	@echo "  SHARED_MODULE=no       do not build the guests' module for shared memory; docs/shared.md"
 	@echo "  QEMU=PROGRAM           the emulator ($(QEMU))"
 	@echo "  QEMU_ARGS=...          more arguments for it"
 	@echo "  EXITS=1                monitors count their guests' exits by cause, and say so when these stop"
@@ -169,7 +170,7 @@ endif
 $(GUEST_WANTED):
 	$(Q)mkdir -p $(@D) && echo '$(GUEST_PACKAGES)' >$@
 
-$(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
+$(BUILD)/guest/fetched: $(ROOT)/guest/fetch.sh $(ROOT)/guest/apt.sh $(GUEST_WANTED)
 	$(Q)PYTHON='$(PYTHON)' $(ROOT)/guest/fetch.sh $(@D) $(GUEST_PACKAGES)
 	@touch $@
 
@@ -179,10 +180,29 @@ $(BUILD)/guest/packages/%/Image: $(BUILD)/guest/packages/%/fetched $(wildcard $(
 	@echo "  PACK    $(@:$(BUILD)/%=%) initramfs.img rootfs.tar"
 	$(Q)$(PYTHON) $(ROOT)/guest/pack.py $(@D)/root $(ROOT)/guest/files $@ $(@D)/initramfs.img $(@D)/rootfs.tar
 
-$(BUILD)/guest/packages/%/fetched: $(ROOT)/guest/fetch.sh $(GUEST_WANTED)
+$(BUILD)/guest/packages/%/fetched: $(ROOT)/guest/fetch.sh $(ROOT)/guest/apt.sh $(GUEST_WANTED)
 	$(Q)PYTHON='$(PYTHON)' $(ROOT)/guest/fetch.sh $(@D) $* $(filter-out linux-image-%,$(GUEST_PACKAGES))
 	@touch $@
 .PRECIOUS: $(BUILD)/guest/packages/%/fetched
+
+# The same for systems whose machines share memory, with a module for that: build.mk asks for it. The module
+# is built for that kernel, from its headers, which are fetched.
+PACK_SHARED = $(PYTHON) $(ROOT)/guest/pack.py $(<D)/root $(ROOT)/guest/files $@ $(@D)/initramfs.img \
+    $(@D)/rootfs.tar $(@D)/braid_shared.ko
+$(BUILD)/guest/shared/%/Image: $(BUILD)/guest/%/fetched $(BUILD)/guest/shared/%/braid_shared.ko \
+        $(wildcard $(ROOT)/guest/*.py $(ROOT)/guest/files/*)
+	@echo "  PACK    $(@:$(BUILD)/%=%) initramfs.img rootfs.tar"
+	$(Q)$(PACK_SHARED)
+$(BUILD)/guest/shared/Image: $(BUILD)/guest/fetched $(BUILD)/guest/shared/braid_shared.ko \
+        $(wildcard $(ROOT)/guest/*.py $(ROOT)/guest/files/*)
+	@echo "  PACK    $(@:$(BUILD)/%=%) initramfs.img rootfs.tar"
+	$(Q)$(PACK_SHARED)
+
+$(BUILD)/guest/shared/%/braid_shared.ko: $(BUILD)/guest/%/fetched $(wildcard $(ROOT)/guest/module/*)
+	$(Q)$(ROOT)/guest/module/build.sh $(<D)/root $(@D)
+$(BUILD)/guest/shared/braid_shared.ko: $(BUILD)/guest/fetched $(wildcard $(ROOT)/guest/module/*)
+	$(Q)$(ROOT)/guest/module/build.sh $(<D)/root $(@D)
+.PRECIOUS: $(BUILD)/guest/shared/%/braid_shared.ko
 
 # The firmware that a system names (`firmware: u-boot`).
 $(BUILD)/guest/packages/u-boot-qemu/u-boot.bin: $(ROOT)/guest/fetch.sh

@@ -74,12 +74,21 @@ $(1): FORCE
 	@printf '%s\n' '$(2)' | cmp -s - $$@ || printf '%s\n' '$(2)' >$$@
 endef
 
+# ---- The guests' files ---------------------------------------------------------------------------
+
+# Machines that share memory have files with a module for that, of the default kernel and of those that are
+# named by their packages. Files that a user brings are as they are. SHARED_MODULE=no does without.
+SHARED := $(if $(filter no,$(SHARED_MODULE)),,$(if $(shell $(GEN) --shared $(DESCRIPTION) 2>/dev/null),shared/))
+in_shared = $(if $(filter $(BUILD)/guest/$(2),$(1)),$(BUILD)/guest/$(SHARED)$(2),$(1))
+GUEST_KERNEL := $(call in_shared,$(KERNEL),Image)
+GUEST_INITRD := $(call in_shared,$(INITRD),initramfs.img)
+
 # ---- The generator -------------------------------------------------------------------------------
 
-GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(KERNEL) --initrd $(INITRD) \
+GEN_ARGS := $(DESCRIPTION) --board $(BOARD_FILE) --kernel $(GUEST_KERNEL) --initrd $(GUEST_INITRD) \
     $(if $(PREFILL),--prefill) $(if $(SDK_CORES),--sdk-cores $(firstword $(SDK_CORES))) \
     $(if $(filter bundled,$(SDK_NAME)),--sdk-bundled) \
-    $(if $(MEMORY),--memory $(MEMORY)) --search $(BUILD)/guest --output $(OUT)
+    $(if $(MEMORY),--memory $(MEMORY)) $(if $(SHARED),--search $(BUILD)/guest/shared) --search $(BUILD)/guest --output $(OUT)
 $(eval $(call remember,$(OUT)/settings,$(GEN_ARGS)))
 
 # The environment is no argument, and what a user has put there may be anything: the shell reads it, and make
@@ -271,11 +280,15 @@ peer:
 
 # ---- What can be asked for -----------------------------------------------------------------------
 
-# The kernels and the firmware that the system names by their packages. If its file is wrong, the generator says so later.
+# The kernels and the firmware that the system names by their packages, and the default kernel with the module
+# for shared memory. If the system's file is wrong, the generator says so later.
 kernels:
 	+$(Q)for file in $$($(GEN) --packages $(DESCRIPTION) 2>/dev/null | sort -u); do \
-	    $(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(BUILD)/guest/packages/$$file || { \
+	    case $$file in */Image) in=$(SHARED)packages ;; *) in=packages ;; esac; \
+	    $(MAKE) $(if $(V),,-s) -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(BUILD)/guest/$$in/$$file || { \
 	    echo "make: $(DESCRIPTION) wants that: the package $${file%%/*}" >&2; exit 1; }; done
+	+$(Q)$(if $(SHARED),$(if $(filter $(BUILD)/guest/shared/%,$(GUEST_KERNEL) $(GUEST_INITRD)),$(MAKE) $(if $(V),,-s) \
+	    -f $(ROOT)/Makefile BUILD_DIR='$(BUILD)' $(BUILD)/guest/shared/Image,:),:)
 
 image: $(IMAGE) $(ELF) $(HEADED) $(if $(EMULATED),$(RUN)) $(DISK_IMAGE) $(DEVICE_IMAGES) $(PEER_LINK)
 

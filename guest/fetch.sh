@@ -17,6 +17,8 @@ case $directory in /*) ;; *) directory=$PWD/$directory ;; esac
 apt=$directory/apt
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
+# shellcheck source=guest/apt.sh
+. "$here/apt.sh"
 
 fail() {
     echo "guest: $*" >&2
@@ -28,38 +30,11 @@ fail() {
     fail "no apt-get or dpkg-deb here to fetch the guests' packages with"
 
 rm -rf "$directory/root" "$directory/root.new" "$apt/new"
-mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/new" "$directory/root.new"
-: >"$apt/status"
+mkdir -p "$apt/new" "$directory/root.new"
 : >"$apt/owners"
 : >"$apt/versions"
 
-# Of the system's configuration only what concerns the mirrors is taken, not its hooks.
-{
-    echo 'Dir::Etc::parts "/dev/null";'
-    echo 'Dir::Etc::main "/dev/null";'
-    apt-config dump Acquire
-    cat <<CONFIG
-APT::Architecture "arm64";
-APT::Architectures { "arm64"; };
-APT::Sandbox::User "$(id -un)";
-Dir::State "$apt/state";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt/cache";
-Acquire::Languages "none";
-Acquire::Retries "3";
-CONFIG
-} >"$apt/apt.conf.new"
-mv "$apt/apt.conf.new" "$apt/apt.conf"
-export APT_CONFIG="$apt/apt.conf"
-
-echo "  APT     arm64 package lists"
-# It is no error if a source has nothing for arm64, as long as another one has. The check is below.
-apt-get -q update >"$apt/log" 2>&1 || true
-
-# The names of the packages that a package depends on, in its own order, with all alternatives.
-depends() {
-    apt-cache depends -i "$1" 2>/dev/null | sed -n 's/^ *|*\(Pre\)*Depends: \([^<]*\)$/\2/p'
-}
+use_apt "$apt" arm64
 
 # Fetch packages and unpack them into one tree. Record for each file which package it is from.
 unpack() {

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Make the guests' kernel image, initramfs and root file system from unpacked packages.
 
-    pack.py ROOT FILES IMAGE INITRAMFS ROOTFS
+    pack.py ROOT FILES IMAGE INITRAMFS ROOTFS [MODULE]
 
-ROOT is where fetch.sh unpacked the packages, FILES the directory of our own files. The same input
+ROOT is where fetch.sh unpacked the packages, FILES the directory of our own files. MODULE is one that was
+built for the kernel, to be there besides those of ROOT (module/build.sh). The same input
 gives the same bytes: entries are sorted, numbered in that order, owned by root and dated 1970.
 
 The initramfs is not compressed, so to unpack it is to copy it. A guest boots some 40 ms earlier than
@@ -190,13 +191,13 @@ def add_programs(archive, root, names, directory):
 
 
 class Modules:
-    """The kernel's modules in ROOT, of one version. Their names are as modprobe says them."""
+    """The kernel's modules in ROOT, of one version, and `more`. Their names are as modprobe says them."""
 
-    def __init__(self, root):
+    def __init__(self, root, more=()):
         directory = only([path for place in ("lib/modules", "usr/lib/modules")
                           for path in (root / place).glob("*") if path.is_dir()], "lib/modules")
         self.version = directory.name
-        self.paths = {self.name(path): path for path in sorted(directory.rglob("*.ko*"))}
+        self.paths = {self.name(path): path for path in [*sorted(directory.rglob("*.ko*")), *more]}
 
     @staticmethod
     def name(path):
@@ -228,11 +229,11 @@ class Modules:
         return loaded
 
 
-def add_modules(archive, root):
+def add_modules(archive, root, more):
     """The modules and the modules.dep that modprobe reads. All go into one directory: this is the
     order of a hundred entries less for the guest to create."""
-    modules = Modules(root)
-    loaded = modules.load(MODULES + MORE_MODULES)
+    modules = Modules(root, more)
+    loaded = modules.load(MODULES + MORE_MODULES + [modules.name(path) for path in more])
 
     def closure(name):
         needed = set(loaded[name][2])
@@ -262,9 +263,9 @@ def add_disk_programs(archive, root):
 
 
 def main():
-    if len(sys.argv) != 6:
-        sys.exit("usage: pack.py ROOT FILES IMAGE INITRAMFS ROOTFS")
-    root, files, image, initramfs, rootfs = map(pathlib.Path, sys.argv[1:])
+    if len(sys.argv) not in (6, 7):
+        sys.exit("usage: pack.py ROOT FILES IMAGE INITRAMFS ROOTFS [MODULE]")
+    root, files, image, initramfs, rootfs, *more = map(pathlib.Path, sys.argv[1:])
     archive = Archive()
     for path in DIRECTORIES:
         archive.directory(path)
@@ -277,7 +278,7 @@ def main():
         archive.file("bin/busybox", find(root, "busybox").read_bytes(), 0o755)
         archive.link("bin/sh", "busybox")
         add_programs(archive, root, PROGRAMS, "usr/bin")
-        add_modules(archive, root)
+        add_modules(archive, root, more)
         image.write_bytes(kernel(root))
         initramfs.write_bytes(archive.bytes())
         add_disk_programs(archive, root)

@@ -148,15 +148,17 @@ class Linter:
 def linters():
     files = tree()
     c_files = [name for name in files if name.endswith(".c")]
+    # Linux's headers, which modules need, are not here. Its own build warns of what is wrong.
+    own = [name for name in c_files if not name.startswith("guest/module/")]
     headers = [name for name in files if name.endswith(".h")]
     shell = [name for name in files if is_shell(name)]
     python = [name for name in files if is_python(name)]
     return [
-        Linter("clang-tidy", c_files, tidy_commands(c_files)),
-        Linter("cppcheck", c_files, [[
+        Linter("clang-tidy", own, tidy_commands(own)),
+        Linter("cppcheck", own, [[
             "cppcheck", "-q", "--std=c11", "--enable=warning,performance,portability",
             "--inline-suppr", "--error-exitcode=1", *CPPCHECK_OPTIONS,
-            "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "-I.", *c_files]]),
+            "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "-I.", *own]]),
         Linter("clang-format", c_files + headers,
                [["clang-format", "--dry-run", "-Werror", *c_files, *headers]]),
         Linter("shellcheck", shell, [["shellcheck", "-f", "gcc", *shell]]),

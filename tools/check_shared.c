@@ -223,3 +223,54 @@ void shared_check(struct system *system, struct yaml_file *file)
         find_place(system, system->shared.items[i]);
     }
 }
+
+/* ---- What is known before all of that ---- */
+
+/* NULL: the node is no mapping that has the key. */
+static yaml_node_t *value_of(struct yaml_file *file, yaml_node_t *mapping, const char *key)
+{
+    if (mapping == NULL || mapping->type != YAML_MAPPING_NODE) {
+        return NULL;
+    }
+    for (size_t i = 0; i < yaml_pair_count(mapping); i++) {
+        const yaml_node_pair_t *pair = &mapping->data.mapping.pairs.start[i];
+        const char *text = yaml_text(yaml_node(file, pair->key));
+
+        if (text != NULL && strcmp(text, key) == 0) {
+            return yaml_node(file, pair->value);
+        }
+    }
+    return NULL;
+}
+
+static bool is_distributions(struct yaml_file *file, yaml_node_t *machine, yaml_node_t *common)
+{
+    yaml_node_t *own = value_of(file, machine, "kernel");
+    yaml_node_t *kernel = own != NULL ? own : common;
+    const char *text = kernel == NULL ? NULL : yaml_text(kernel);
+
+    return text == NULL || strncmp(text, "package:", strlen("package:")) == 0;
+}
+
+bool shared_needs_module(struct yaml_file *file)
+{
+    yaml_node_t *root = yaml_root(file);
+    yaml_node_t *common = value_of(file, value_of(file, root, "defaults"), "kernel");
+    yaml_node_t *vms = value_of(file, root, "vms");
+    bool is_mapping = vms != NULL && vms->type == YAML_MAPPING_NODE;
+    bool is_list = vms != NULL && vms->type == YAML_SEQUENCE_NODE;
+    size_t count = is_mapping ? yaml_pair_count(vms) : is_list ? yaml_item_count(vms) : 0;
+
+    if (value_of(file, root, "shared") == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int machine =
+            is_mapping ? vms->data.mapping.pairs.start[i].value : vms->data.sequence.items.start[i];
+
+        if (is_distributions(file, yaml_node(file, machine), common)) {
+            return true;
+        }
+    }
+    return false;
+}

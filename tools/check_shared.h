@@ -8,3 +8,9 @@
  * have been checked before.
  */
 void shared_check(struct system *system, struct yaml_file *file);
+
+/*
+ * Whether a file that may be wrong has shared memory, and a machine whose kernel is one of the
+ * distribution's: the default one, or a package's.
+ */
+bool shared_needs_module(struct yaml_file *file);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "check.h"
+#include "check_shared.h"
 #include "diagnostics.h"
 #include "emit.h"
 #include "image.h"
@@ -21,6 +22,7 @@ static const char usage[] =
     "       braid-gen --describe SYSTEM.yaml...\n"
     "       braid-gen --cores SYSTEM.yaml...\n"
     "       braid-gen --packages SYSTEM.yaml...\n"
+    "       braid-gen --shared SYSTEM.yaml...\n"
     "       braid-gen --describe-boards BOARD.yaml...\n"
     "       braid-gen --kernel-header BOARD.yaml\n"
     "       braid-gen --reference\n"
@@ -37,6 +39,9 @@ static const char usage[] =
     "  --describe         print each system's name and description\n"
     "  --cores            print how many cores each system uses\n"
     "  --packages         print the packages' files that each system names\n"
+    "  --shared           print `shared` for each system in which machines with kernels of the "
+    "distribution's\n"
+    "                     share memory\n"
     "  --describe-boards  print each board's name and description\n"
     "  --kernel-header    print the header that the bundled kernel is built with for a board\n"
     "  --reference        print the reference of all keys, in Markdown\n";
@@ -54,6 +59,7 @@ enum {
     OPTION_DESCRIBE,
     OPTION_CORES,
     OPTION_PACKAGES,
+    OPTION_SHARED,
     OPTION_DESCRIBE_BOARDS,
     OPTION_KERNEL_HEADER,
     OPTION_REFERENCE,
@@ -73,6 +79,7 @@ static const struct option option_table[] = {
     {"describe", no_argument, NULL, OPTION_DESCRIBE},
     {"cores", no_argument, NULL, OPTION_CORES},
     {"packages", no_argument, NULL, OPTION_PACKAGES},
+    {"shared", no_argument, NULL, OPTION_SHARED},
     {"describe-boards", no_argument, NULL, OPTION_DESCRIBE_BOARDS},
     {"kernel-header", no_argument, NULL, OPTION_KERNEL_HEADER},
     {"reference", no_argument, NULL, OPTION_REFERENCE},
@@ -201,6 +208,20 @@ static int list_cores(char *const *paths)
     return list_systems(paths, print_cores);
 }
 
+/* What has to be known before the guests' files are chosen: those with a module for it are others.
+ */
+static int list_shared(char *const *paths)
+{
+    for (; *paths != NULL; paths++) {
+        struct yaml_file *file = yaml_file_load(*paths);
+
+        if (file != NULL && shared_needs_module(file)) {
+            printf("shared\n");
+        }
+    }
+    return finish(error_count() == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 /* What has to be fetched before a system is generated. */
 static int list_packages(char *const *paths)
 {
@@ -302,6 +323,9 @@ static const char *take_option(struct options *options, lister **lister, int opt
         break;
     case OPTION_PACKAGES:
         *lister = list_packages;
+        break;
+    case OPTION_SHARED:
+        *lister = list_shared;
         break;
     case OPTION_DESCRIBE_BOARDS:
         *lister = list_boards;

@@ -53,11 +53,11 @@ def packages(tree, suffix="", usr="usr/"):
     return tree
 
 
-def run(root, out):
+def run(root, out, *more):
     """Run pack.py as make does."""
     out.mkdir(exist_ok=True)
     return subprocess.run([sys.executable, ROOT / "guest/pack.py", root, ROOT / "guest/files",
-                           out / "Image", out / "initramfs.img", out / "rootfs.tar"],
+                           out / "Image", out / "initramfs.img", out / "rootfs.tar", *more],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
@@ -112,6 +112,19 @@ def test_modprobe_loads_what_others_need_first(tree, tmp_path, named):
         for at, need in enumerate(needs):
             own = next(other for other in lines if other.startswith(need + ":")).split()[1:]
             assert set(own) <= set(needs[at + 1:]), (module_file, need)
+
+
+def test_a_module_of_ours(tree, tmp_path):
+    """It is there with what it needs, for the asking: init loads it where the machine has a device for it."""
+    root = packages(tree())
+    root.file("usr/lib/modules/6.12.0-arm64/kernel/drivers/uio/uio.ko", module("uio"))
+    ours = tmp_path / "braid_shared.ko"
+    ours.write_bytes(module("braid_shared", ["uio"]))
+    assert run(root.root, tmp_path / "out", ours).returncode == 0
+    files = cpio((tmp_path / "out/initramfs.img").read_bytes())
+    assert files["lib/modules/6.12.0-arm64/braid_shared.ko"] == ours.read_bytes()
+    assert "braid_shared.ko: uio.ko" in files["lib/modules/6.12.0-arm64/modules.dep"].decode().splitlines()
+    assert files["etc/modules"] == b"virtio_mmio virtio_net\n"
 
 
 def test_same_input_same_bytes(tree, tmp_path):

@@ -179,7 +179,7 @@ def make_bare(directory):
     with alone():
         subprocess.run(["make", "-s", "-C", HERE / "bare", f"OUT={directory}"], check=True,
                        stdin=subprocess.DEVNULL)
-        for name in ("bare.yaml", "bare_mtu.yaml", "sharer.yaml"):
+        for name in ("bare.yaml", "bare_mtu.yaml", "sharer.yaml", "sharer_linux.yaml"):
             put((HERE / name).read_text(), directory / name)
 
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Memory that machines share, and their doorbells (docs/shared.md)."""
 
+import os
+import subprocess
+
 import pytest
 
 import conftest
@@ -54,3 +57,43 @@ def test_bare_metal_on_several_cores(boot):
     system.focus(0)
     system.send("m")
     system.expect(r"sharer: 1000 answers, mean \d+ ns")
+
+
+@pytest.mark.skipif(bool(os.environ.get("LINUX")), reason="our module is for the distribution's kernels")
+def test_linux_shares_memory(boot):
+    """By UIO, with another Linux and with a bare-metal guest; by the files for shells; read-only."""
+    place = conftest.BUILD_DIR / "check" / "bare"
+    conftest.make_bare(place)
+    (place / "uio").mkdir(exist_ok=True)
+    subprocess.run(["aarch64-linux-gnu-gcc", "-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror",
+                    "-o", place / "uio" / "uio", conftest.HERE / "uio.c"], check=True)
+    system = boot.start(conftest.build_with_new_disk(place / "sharer_linux.yaml"))
+    device = "/sys/class/uio/uio0/device"
+    for number in (0, 1):
+        system.login(number)
+        system.output(number, "mount /dev/vda /mnt")
+    assert system.output(0, "cat /sys/class/uio/uio0/name").strip() == "frames"
+
+    said = system.output(0, "/mnt/uio request 1 500")
+    assert said.startswith("500 answers, mean ")
+    system.output(0, f"printf hello | dd of={device}/memory bs=1 seek=8192 2>/dev/null")
+    assert "hello" in system.output(1, f"tail -c +8193 {device}/memory | head -c 5")
+
+    system.output(1, "dd if=/dev/uio0 of=/tmp/rung bs=4 count=1 2>/dev/null &")
+    system.output(0, f"echo 2 >{device}/doorbell")
+    system.output(1, "wait; [ $(wc -c </tmp/rung) = 4 ]")
+
+    status, said = system.run(1, "/mnt/uio write")
+    assert status == 1 and "Permission denied" in said
+    system.run(1, f"printf x >{device}/memory")
+    assert system.output(0, f"head -c 4 {device}/memory | hexdump -e '1/4 \"%u\"'") == "500"
+    assert system.run(0, f"echo 99 >{device}/doorbell && echo x >{device}/doorbell")[0] == 1
+
+    system.start(1, "reboot")
+    system.expect("vmm watch: restarting")
+    system.focus(2)
+    system.send("p")
+    system.expect("machine 0 is in state 7, 0 resets")
+    system.expect("machine 2 is in state 0, 1 resets")
+    system.login(1)
+    assert "hello" in system.output(1, f"tail -c +8193 {device}/memory | head -c 5")

@@ -210,3 +210,18 @@ def test_picture(generate):
     dot = generate(THREE).read("picture.dot")
     assert "shared_0 -> vmm_1 [dir=forward" in dot and "frames" in dot
     assert dot.count("shared_0 -> ") == 3 and dot.count("shared_1 -> ") == 2
+
+
+@pytest.mark.parametrize("text, needed", [
+    ("vms: [a, b]\nshared: {s: {size: 4 KiB, vms: [a, b]}}", True),
+    ("vms: {a: , b: {kernel: x.elf}}\nshared: {s: {size: 4 KiB, vms: [a, b]}}", True),
+    ("vms: {a: {kernel: package:linux-image-arm64}}\ndefaults: {kernel: x}\nshared: {}", True),
+    ("vms: {a: {kernel: x}, b: {kernel: y}}\nshared: {s: {}}", False),
+    ("defaults: {kernel: x}\nvms: [a, b]\nshared: {s: {}}", False),
+    ("vms: [a, b]", False), ("shared: {s: }", False), ("vms: a\nshared: b", False), ("- a", False),
+])
+def test_who_needs_the_module(generate, text, needed):
+    """It is asked before anything is checked."""
+    (generate.directory / "sys.yaml").write_text(text + "\n")
+    result = generate.run("--shared", "sys.yaml")
+    assert result.stdout == ("shared\n" if needed else "")
