@@ -19,6 +19,7 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
 
 /* The offset in emit_dtb's device tree of `rng-seed`, which the monitor fills in. */
 size_t dtb_seed_offset(const struct buffer *dtb);
+size_t dtb_kaslr_seed_offset(const struct buffer *dtb);
 
 /* The fragment that the Makefile includes. */
 void emit_make(const struct layout *layout, struct buffer *out);

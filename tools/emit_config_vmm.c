@@ -275,6 +275,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
     buffer_print(out,
                  "    .dtb = {.data = embedded_dtb, .size = %zu, .gpa = 0x%" PRIx64 "},\n"
                  "    .seed_offset = 0x%zx,\n"
+                 "    .kaslr_seed_offset = 0x%zx,\n"
                  "    .secret = embedded_secret,\n"
                  "    .gic_version = %" PRIu64 ",\n"
                  "    .gicd_gpa = 0x%llx,\n"
@@ -287,10 +288,10 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .has_equals = %s,\n"
                  "    .turn_channel = %u,\n",
                  place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb),
-                 layout->system->board.gic.version.number, GUEST_GICD, GUEST_GICR, place->reset,
-                 GUEST_RESET, place->timer_channel, vm->settings.budget.number,
-                 vm->settings.period.number, place->has_equals ? "true" : "false",
-                 place->turn_channel);
+                 dtb_kaslr_seed_offset(&place->dtb), layout->system->board.gic.version.number,
+                 GUEST_GICD, GUEST_GICR, place->reset, GUEST_RESET, place->timer_channel,
+                 vm->settings.budget.number, vm->settings.period.number,
+                 place->has_equals ? "true" : "false", place->turn_channel);
     emit_devices(layout, vm, place, out);
     buffer_print(out, "};\n");
 }

@@ -14,7 +14,8 @@
 
 #define FDT_SIZE_MAX (64 << 10)
 
-#define SEED_PROPERTY "rng-seed"
+#define SEED_PROPERTY       "rng-seed"
+#define KASLR_SEED_PROPERTY "kaslr-seed"
 
 #define PHANDLE_GIC   1u
 #define PHANDLE_CLOCK 2u
@@ -82,8 +83,12 @@ static void add_chosen(void *fdt, const struct vm *vm, const struct vm_layout *p
     if (vm->settings.console.number) {
         text(fdt, "stdout-path", memory_format("/pl011@%llx", GUEST_PL011));
     }
-    /* The monitor fills this in when it starts the guest. */
+    /* The monitor fills these in when it starts the guest. */
     must(fdt_property(fdt, SEED_PROPERTY, (const uint8_t[VMM_SEED_SIZE]){0}, VMM_SEED_SIZE));
+    if (vm->settings.kaslr.number) {
+        must(fdt_property(fdt, KASLR_SEED_PROPERTY, (const uint8_t[VMM_KASLR_SEED_SIZE]){0},
+                          VMM_KASLR_SEED_SIZE));
+    }
     if (place->initramfs.image != NULL) {
         uint64_t end = place->initramfs.gpa + place->initramfs.image->size;
         CELLS(fdt, "linux,initrd-start", HIGH(place->initramfs.gpa), LOW(place->initramfs.gpa));
@@ -404,10 +409,20 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     buffer_add(out, fdt, fdt_totalsize(fdt));
 }
 
-size_t dtb_seed_offset(const struct buffer *dtb)
+static size_t offset_in_chosen(const struct buffer *dtb, const char *property)
 {
     const uint8_t *fdt = (const uint8_t *)dtb->bytes;
-    const uint8_t *seed = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), SEED_PROPERTY, NULL);
+    const uint8_t *value = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), property, NULL);
 
-    return seed == NULL ? 0 : (size_t)(seed - fdt);
+    return value == NULL ? 0 : (size_t)(value - fdt);
+}
+
+size_t dtb_seed_offset(const struct buffer *dtb)
+{
+    return offset_in_chosen(dtb, SEED_PROPERTY);
+}
+
+size_t dtb_kaslr_seed_offset(const struct buffer *dtb)
+{
+    return offset_in_chosen(dtb, KASLR_SEED_PROPERTY);
 }

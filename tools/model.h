@@ -210,6 +210,7 @@ struct vm_settings {
     struct setting bootargs;
     struct setting hostname;
     struct setting router;
+    struct setting kaslr;
     struct setting console;
     struct setting start;
     struct setting priority;

@@ -364,6 +364,14 @@ static const struct schema_key vm_keys[] = {
      .offset = AT(vm, router),
      .fallback = "no",
      .purpose = "Whether the guest forwards IP packets between its interfaces."},
+    {.name = "kaslr",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(vm, kaslr),
+     .fallback = "no",
+     .purpose =
+         "Whether its Linux may put itself at random addresses, other ones at each start. It "
+         "then isolates its page tables (KPTI) on processors that would not need it, which "
+         "costs up to 4 % of the network's throughput."},
     {.name = "console",
      .kind = VALUE_SWITCHED,
      .offset = AT(vm, console),

@@ -109,9 +109,14 @@ static uint32_t read_be32(const void *bytes)
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static const char *check_dtb(const struct vmm_image *dtb, uint32_t seed_offset,
-                             const struct guest_memory *memory)
+static bool lies_in(const struct vmm_image *image, uint32_t offset, uint32_t size)
 {
+    return offset <= image->size && image->size - offset >= size;
+}
+
+static const char *check_dtb(const struct vmm_config *config, const struct guest_memory *memory)
+{
+    const struct vmm_image *dtb = &config->dtb;
     const uint8_t *data = dtb->data;
 
     if (!data || dtb->size < FDT_HEADER_SIZE || read_be32(data) != FDT_MAGIC) {
@@ -120,7 +125,8 @@ static const char *check_dtb(const struct vmm_image *dtb, uint32_t seed_offset,
     if (read_be32(data + 4) > dtb->size || dtb->size > FDT_SIZE_MAX) {
         return "the device tree is cut off or longer than 2 MiB";
     }
-    if (seed_offset > dtb->size || dtb->size - seed_offset < VMM_SEED_SIZE) {
+    if (!lies_in(dtb, config->seed_offset, VMM_SEED_SIZE) ||
+        !lies_in(dtb, config->kaslr_seed_offset, VMM_KASLR_SEED_SIZE)) {
         return "the seed's place is not within the device tree";
     }
     if (dtb->gpa % FDT_ALIGN != 0) {
@@ -139,7 +145,7 @@ const char *boot_check(const struct vmm_config *config, const struct guest_memor
     const char *wrong = check_kernel(config, memory);
 
     if (!wrong) {
-        wrong = check_dtb(&config->dtb, config->seed_offset, memory);
+        wrong = check_dtb(config, memory);
     }
     if (wrong) {
         return wrong;
@@ -224,15 +230,14 @@ static void copy(void *to, const uint8_t *from, uint64_t size, bool is_code)
     }
 }
 
-/* The seed goes into the guest's copy of its device tree, which has a property of its size. */
-static void seed(const struct vmm_config *config, const struct guest_memory *memory)
+/* A seed goes into the guest's copy of its device tree, which has a property of its size. */
+static void seed(uint32_t offset, uint64_t size)
 {
-    uint64_t gpa = config->dtb.gpa + config->seed_offset;
-    void *to = guest_memory_at(memory, gpa, VMM_SEED_SIZE);
+    void *to = guest_memory_at(boot.memory, boot.config->dtb.gpa + offset, size);
 
-    if (config->seed_offset != 0 && to) {
-        entropy_fill(to, VMM_SEED_SIZE);
-        cpu_clean_and_invalidate_dcache(to, VMM_SEED_SIZE);
+    if (offset != 0 && to) {
+        entropy_fill(to, size);
+        cpu_clean_and_invalidate_dcache(to, size);
     }
 }
 
@@ -282,7 +287,8 @@ bool boot_step(void)
     uint64_t left, part;
 
     if (boot.stage == SEED) {
-        seed(boot.config, boot.memory);
+        seed(boot.config->seed_offset, VMM_SEED_SIZE);
+        seed(boot.config->kaslr_seed_offset, VMM_KASLR_SEED_SIZE);
         return true;
     }
     left = stage_size() - boot.done;

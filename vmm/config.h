@@ -9,6 +9,7 @@
 #define VMM_MAX_VCPUS       16 /* with a GICv3 */
 #define VMM_MAX_VCPUS_GICV2 8  /* its distributor's registers have 8 bits for them */
 #define VMM_SEED_SIZE       64 /* bytes */
+#define VMM_KASLR_SEED_SIZE 8  /* bytes */
 #define VMM_SECRET_SIZE     32 /* bytes */
 #define VMM_MAX_INTERFACES  8
 #define VMM_MAX_DISKS       4
@@ -124,8 +125,9 @@ struct vmm_config {
     uint64_t kernel_memory; /* that another kernel needs from kernel.gpa on, bytes */
     struct vmm_image initrd;
     struct vmm_image dtb;
-    uint32_t seed_offset;  /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
-    const uint8_t *secret; /* of this machine alone, from the build: VMM_SECRET_SIZE bytes */
+    uint32_t seed_offset; /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
+    uint32_t kaslr_seed_offset; /* of /chosen/kaslr-seed, likewise: VMM_KASLR_SEED_SIZE bytes */
+    const uint8_t *secret;      /* of this machine alone, from the build: VMM_SECRET_SIZE bytes */
     uint32_t gic_version;  /* 2 or 3, as the board's: the guest has its virtual CPU interface */
     uint64_t gicd_gpa;     /* the emulated distributor */
     uint64_t gicr_gpa;     /* version 3: the emulated redistributors, one for each vCPU */

@@ -207,6 +207,16 @@ def test_bootargs(generate):
         "quiet cma=0 braid.hostname=b-c sysctl.net.ipv4.ip_forward=1")
 
 
+def test_kaslr(generate):
+    """A seed for the kernel's addresses, which the monitor fills in at each start."""
+    result = generate("vms: {a: {kaslr: yes}, b: }\n")
+    a, b = (dts_of(result, vm) for vm in "ab")
+    assert "kaslr-seed = <0x00 0x00>;" in a and "kaslr" not in b
+    offset = {vm: int(re.search(r"kaslr_seed_offset = (0x\w+)", result.read(f"config/vmm_{vm}.c"))[1], 16)
+              for vm in "ab"}
+    assert offset["a"] > 0 and offset["a"] % 4 == 0 and offset["b"] == 0
+
+
 @pytest.mark.parametrize("words, bootargs", [
     ("console=ttyAMA0 root=/dev/vda", "console=ttyAMA0 root=/dev/vda"),
     ("... debug", "quiet cma=0 braid.hostname=a debug"), ("debug  ...", "debug quiet cma=0 braid.hostname=a"),

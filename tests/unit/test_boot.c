@@ -421,6 +421,24 @@ static void a_seed_for_each_start(void **state)
     assert_memory_not_equal(first, tree + s->config.seed_offset, VMM_SEED_SIZE);
 }
 
+static void a_kernels_place_is_random_at_each_start(void **state)
+{
+    struct setup *s = *state;
+    uint8_t first[VMM_KASLR_SEED_SIZE];
+    uint8_t *tree = guest_memory_at(&s->memory, DTB, sizeof(s->dtb));
+
+    s->config.kaslr_seed_offset = sizeof(s->dtb) - VMM_KASLR_SEED_SIZE;
+    assert_null(boot_check(&s->config, &s->memory));
+    load(s, true);
+    assert_memory_equal(tree, s->dtb, s->config.kaslr_seed_offset);
+    memcpy(first, tree + s->config.kaslr_seed_offset, sizeof(first));
+    assert_memory_not_equal(first, s->dtb + s->config.kaslr_seed_offset, sizeof(first));
+    load(s, false);
+    assert_memory_not_equal(first, tree + s->config.kaslr_seed_offset, sizeof(first));
+    s->config.kaslr_seed_offset++;
+    assert_non_null(boot_check(&s->config, &s->memory));
+}
+
 static void a_seed_outside_the_tree(void **state)
 {
     struct setup *s = *state;
@@ -455,6 +473,7 @@ int main(void)
         TEST(an_initramfs_too_big),
         TEST(images_upon_one_another),
         TEST(a_seed_for_each_start),
+        TEST(a_kernels_place_is_random_at_each_start),
         TEST(a_seed_outside_the_tree),
     };
 
