@@ -118,8 +118,8 @@ OVERLAP = ("an ELF file whose segments overlap at {} (their physical addresses):
            "not")
 NO_IMAGE = ("not an arm64 Image (no 'ARM\\x64' at byte 56): name one, or an ELF file, or say where it "
             "belongs (load: ADDRESS) if it is a flat binary")
-VIRTUAL = ("an ELF file whose physical addresses, from 0xffff800008000000 on, are virtual ones, and which is no "
-           "Linux: link it for the machine's memory (AT in its linker script)")
+VIRTUAL = ("an ELF file whose physical addresses, from 0xffff800008000000 on, are virtual ones, and which is "
+           "no Linux: link it for the machine's memory (AT in its linker script)")
 KERNELS = {
     "nothing behind": (b"\x7fELF" + bytes(100), "a damaged ELF file"),
     "only magic": (b"\x7fELF", "a damaged ELF file"),

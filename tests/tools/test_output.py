@@ -826,6 +826,9 @@ def test_examples_of_the_manual(generate):
         place.mkdir(parents=True)
         (place / "Image").write_bytes(image())
         (place / "initramfs.img").write_bytes(b"070701" + bytes(1000))
+    firmware = generate.directory / "packages" / "u-boot-qemu"
+    firmware.mkdir()
+    (firmware / "u-boot.bin").write_bytes(b"firmware" * 1000)
     for example in examples:
         result = generate(example)
         assert (result.status, result.errors) == (0, []), example
