@@ -30,6 +30,7 @@ import boards  # noqa: E402  (found by the lines above)
 import build  # noqa: E402
 import cores  # noqa: E402
 import devices  # noqa: E402
+import doorbell  # noqa: E402
 import exits  # noqa: E402
 import latency  # noqa: E402
 import machine  # noqa: E402
@@ -121,6 +122,8 @@ def in_virtual_time(runs, host, options):
     if "latency" in options.parts:
         run = build.system(options, f"bench_latency_{options.latency_seconds}")
         tasks["latency", "beside_linux"] = lambda: late(run, options)
+        bell = build.system(options, "bench_latency_doorbell")
+        tasks["latency", "doorbell"] = lambda: doorbell.measure(bell, VIRTUAL)
     tasks["virtual", "loopback"] = lambda: loopback(runs["isolated"], options)
     for name in PATHS:
         for count in reversed(options.counts):

@@ -9,7 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "system"))
 sys.path.insert(0, str(ROOT / "guest"))
 
-import latency  # noqa: E402  (found by the lines above)
+import doorbell  # noqa: E402  (found by the lines above)
+import latency  # noqa: E402
 import pack  # noqa: E402
 
 HEAD = "# SPDX-License-Identifier: BSD-2-Clause\n# Made by bench/build.py.\n"
@@ -38,6 +39,7 @@ for vcpus, cores, cpu in ((1, 1, ""), (2, 1, ""), (2, 2, ", cpu: [0, 1]"),
 
 for seconds in latency.SECONDS:
     SYSTEMS[f"bench_latency_{seconds}"] = latency.system(seconds)
+SYSTEMS["bench_latency_doorbell"] = doorbell.SYSTEM
 
 
 def initramfs(options):

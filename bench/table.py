@@ -3,6 +3,7 @@
 
 import boards
 import cores
+import doorbell
 import latency
 import primitives
 
@@ -158,9 +159,12 @@ def text(results):
     if results.get("boards"):
         parts.append(["", "Boards, virtual time; in brackets by the first one's", rule,
                       *boards.table(results["boards"], line)])
-    if results.get("latency"):
+    if results.get("latency", {}).get("beside_linux"):
         parts.append(["", "A timer's interrupts beside a busy Linux, virtual time", rule,
                       *latency.table(results["latency"]["beside_linux"], line)])
+    if results.get("latency", {}).get("doorbell"):
+        parts.append(["", "Shared memory, virtual time", rule,
+                      *doorbell.table(results["latency"]["doorbell"], line)])
     if results.get("primitives"):
         parts.append(["", "Instructions of the kernel's primitives, libmicrokit's share included",
                       rule, *[line(primitives.LABELS.get(n, n.replace("_", " "))[:60].ljust(62)
