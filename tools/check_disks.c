@@ -75,14 +75,28 @@ static uint64_t big_endian(const unsigned char *bytes, unsigned count)
     return value;
 }
 
+#define QCOW2_HEADER 80 /* of version 3, up to its features */
+
+/* An image from elsewhere must not name files of this host, whose content would come along. */
+static const char *qcow2_wrong(const unsigned char *head)
+{
+    bool has_backing_file = big_endian(&head[8], 8) != 0;
+    bool has_data_file = big_endian(&head[4], 4) >= 3 && (head[79] & 4) != 0;
+
+    return has_backing_file || has_data_file
+               ? "it refers to another file: make one image of both with qemu-img convert"
+               : NULL;
+}
+
 /* How large a disk it is, in bytes; 0: `*wrong` says why that is not known. qcow2 has that in its
  * header (docs/interop/qcow2.rst of QEMU). */
 static uint64_t image_size(const char *path, const char **wrong)
 {
-    unsigned char head[32];
+    unsigned char head[QCOW2_HEADER];
     struct stat status;
     FILE *file = fopen(path, "rb");
 
+    *wrong = NULL;
     if (file == NULL || fstat(fileno(file), &status) != 0) {
         *wrong = strerror(errno);
         if (file != NULL) {
@@ -93,13 +107,13 @@ static uint64_t image_size(const char *path, const char **wrong)
     uint64_t size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
     if (fread(head, 1, sizeof(head), file) == sizeof(head) && memcmp(head, "QFI\xfb", 4) == 0) {
         size = big_endian(&head[24], 8);
+        *wrong = qcow2_wrong(head);
     }
     fclose(file);
-    if (size == 0 || size > UINT64_MAX / 2) {
+    if (size == 0 || size > UINT64_MAX / 4) {
         *wrong = "no image of a disk";
-        return 0;
     }
-    return size;
+    return *wrong == NULL ? size : 0;
 }
 
 static void find_disk_image(const struct system *system, struct slice *slice)
@@ -296,7 +310,7 @@ static void place_slice(struct system *system, struct slice *slice)
     }
     if (slice->size > UINT64_MAX / 2 - next_offset) {
         error_at(system->path, slice->line, slice->where, "size %s: no disk is as large",
-                 slice->settings.size.text);
+                 value_format(VALUE_SIZE, slice->size));
         return;
     }
     next_offset += slice->size;

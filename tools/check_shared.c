@@ -243,19 +243,25 @@ static yaml_node_t *value_of(struct yaml_file *file, yaml_node_t *mapping, const
     return NULL;
 }
 
-static bool is_distributions(struct yaml_file *file, yaml_node_t *machine, yaml_node_t *common)
+/* Whether a machine has a kernel of the distribution's from us: not with firmware, own or common.
+ */
+static bool is_distributions(struct yaml_file *file, yaml_node_t *machine, yaml_node_t *defaults)
 {
     yaml_node_t *own = value_of(file, machine, "kernel");
-    yaml_node_t *kernel = own != NULL ? own : common;
+    yaml_node_t *kernel = own != NULL ? own : value_of(file, defaults, "kernel");
     const char *text = kernel == NULL ? NULL : yaml_text(kernel);
 
+    if (value_of(file, machine, "firmware") != NULL ||
+        (own == NULL && value_of(file, defaults, "firmware") != NULL)) {
+        return false;
+    }
     return text == NULL || strncmp(text, "package:", strlen("package:")) == 0;
 }
 
 bool shared_needs_module(struct yaml_file *file)
 {
     yaml_node_t *root = yaml_root(file);
-    yaml_node_t *common = value_of(file, value_of(file, root, "defaults"), "kernel");
+    yaml_node_t *defaults = value_of(file, root, "defaults");
     yaml_node_t *vms = value_of(file, root, "vms");
     bool is_mapping = vms != NULL && vms->type == YAML_MAPPING_NODE;
     bool is_list = vms != NULL && vms->type == YAML_SEQUENCE_NODE;
@@ -268,7 +274,7 @@ bool shared_needs_module(struct yaml_file *file)
         int machine =
             is_mapping ? vms->data.mapping.pairs.start[i].value : vms->data.sequence.items.start[i];
 
-        if (is_distributions(file, yaml_node(file, machine), common)) {
+        if (is_distributions(file, yaml_node(file, machine), defaults)) {
             return true;
         }
     }

@@ -31,8 +31,10 @@ static void emit_images(const struct vm *vm, const struct vm_layout *place, stru
     if (place->flash != 0) {
         buffer_print(out,
                      "    .flash = " FIELD_POINTER ",\n"
-                     "    .flash_size = 0x%" PRIx64 ",\n",
-                     place->flash, place->flash_size);
+                     "    .flash_size = 0x%" PRIx64 ",\n"
+                     "    .variables_gpa = 0x%llx,\n"
+                     "    .variables_size = 0x%llx,\n",
+                     place->flash, place->flash_size, GUEST_VARS, GUEST_VARS_SIZE);
     }
     if (vm->kernel->is_placed) {
         buffer_print(out,

@@ -210,9 +210,9 @@ static const char *inspect(const struct board *board, struct image *image)
     }
     if (!S_ISREG(status.st_mode) || status.st_size == 0) {
         close(file);
-        return !S_ISREG(status.st_mode) ? "not a file"
-               : image->is_kernel       ? "an empty file, not an arm64 Image"
-                                        : "an empty file";
+        return !S_ISREG(status.st_mode)                  ? "not a file"
+               : image->is_kernel && !image->is_firmware ? "an empty file, not an arm64 Image"
+                                                         : "an empty file";
     }
     image->size = (uint64_t)status.st_size;
     size_t mapped = image->size; /* `size` becomes that of the unpacked kernel */
@@ -474,12 +474,22 @@ static struct image *firmware_image(struct system *system, const struct vm *vm)
     return image;
 }
 
+/* A machine's own kernel counts more than the defaults' firmware. */
+static bool begins_with_firmware(const struct system *system, const struct vm_settings *settings)
+{
+    const struct vm_settings *common = &system->common;
+
+    return settings->firmware.line != 0 &&
+           !(is_common(&settings->firmware, &common->firmware) && settings->kernel.line != 0 &&
+             !is_common(&settings->kernel, &common->kernel));
+}
+
 static void find_vm_images(struct system *system, struct vm *vm)
 {
     const struct vm_settings *settings = &vm->settings;
     const struct options *options = system->options;
 
-    if (settings->firmware.line != 0) {
+    if (begins_with_firmware(system, settings)) {
         vm->kernel = firmware_image(system, vm);
         return;
     }

@@ -287,6 +287,10 @@ bool layout_has_clock(const struct vm *vm);
 /* Whether the guest has a virtual device of its own in so many bytes from there. */
 bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size);
 
+/* How much read-only memory at GUEST_FLASH a machine has for its firmware, bytes; 0: it has none.
+ */
+uint64_t layout_flash_size(const struct vm *vm);
+
 /* Memory for images and queues, in bytes. With the board's `reserved` it is all but guests' RAM. */
 uint64_t layout_overhead(const struct system *system);
 

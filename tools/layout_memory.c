@@ -34,6 +34,8 @@ static bool place_beside(const struct vm *vm, uint64_t ram, uint64_t end, uint64
     return false;
 }
 
+#define FIRMWARE_BSS (1u << 20) /* behind its file, and zero, until it has moved into RAM */
+
 /*
  * A guest's RAM holds, from its start: nothing, an Image, free memory, initramfs, device tree.
  * Another kernel is where it belongs, and initramfs and device tree as high as there is room. A
@@ -121,9 +123,21 @@ static uint64_t image_bytes(const struct system *system)
     return sum;
 }
 
+uint64_t layout_flash_size(const struct vm *vm)
+{
+    return vm->kernel != NULL && vm->kernel->is_firmware
+               ? round_up(vm->kernel->size + FIRMWARE_BSS, LARGE_PAGE)
+               : 0;
+}
+
 uint64_t layout_overhead(const struct system *system)
 {
     uint64_t sum = image_bytes(system);
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        uint64_t flash = layout_flash_size(system->vms.items[i]);
+        sum += flash == 0 ? 0 : flash + GUEST_VARS_SIZE;
+    }
 
     for (size_t i = 0; i < system->networks.count; i++) {
         const struct network *network = system->networks.items[i];

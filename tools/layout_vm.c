@@ -90,13 +90,11 @@ static void lay_out_image(struct layout *layout, struct pd *pd, struct guest_ima
     *vaddr = round_up(*vaddr + region->size, LARGE_PAGE) + LARGE_PAGE;
 }
 
-#define FIRMWARE_BSS (1u << 20) /* behind its file, and zero, until it has moved into RAM */
-
 /* The monitor puts a firmware there: a machine's own, so that it may hold what is in no image. */
 static void lay_out_flash(struct layout *layout, struct pd *pd, struct vm_layout *place,
                           const struct vm *vm)
 {
-    place->flash_size = round_up(vm->kernel->size + FIRMWARE_BSS, LARGE_PAGE);
+    place->flash_size = layout_flash_size(vm);
     const struct region *flash = add_region(layout, memory_format("%s_flash", vm->name),
                                             place->flash_size, PAGE, "firmware");
     place->flash = map_next(pd, flash, "rw", true);
@@ -111,7 +109,7 @@ static void lay_out_images(struct layout *layout, struct pd *pd, struct vm_layou
                            const struct vm *vm)
 {
     uint64_t vaddr = PD_IMAGES;
-    struct guest_places places;
+    struct guest_places places = {0};
 
     lay_out_image(layout, pd, &place->kernel, vm->kernel, &vaddr);
     lay_out_image(layout, pd, &place->initramfs, vm->initramfs, &vaddr);

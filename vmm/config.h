@@ -120,6 +120,8 @@ struct vmm_config {
     void *flash; /* where `kernel`, a firmware, is put, which the guest has at kernel.gpa and cannot
                   * write; NULL: it is a kernel, and is put into RAM */
     uint64_t flash_size;
+    uint64_t variables_gpa; /* then: where the guest has read-only zeros besides */
+    uint64_t variables_size;
     struct vmm_image kernel; /* entered with x0 = dtb.gpa; an arm64 Image at its first byte */
     uint64_t entry; /* another kernel's first instruction, guest-physical; 0: it is an Image */
     uint64_t kernel_memory; /* that another kernel needs from kernel.gpa on, bytes */

@@ -90,6 +90,7 @@ static void init_devices(void)
     }
     if (vmm_config.flash != NULL) {
         attach(vmm_config.kernel.gpa, vmm_config.flash_size, ignore);
+        attach(vmm_config.variables_gpa, vmm_config.variables_size, ignore);
     }
 }
 
@@ -117,7 +118,9 @@ void init(void)
 
 static void console_notified(microkit_channel ch)
 {
-    if (!vm_console_input()) {
+    vm_console_input();
+    /* There may be room for output again, also where a kernel that has panicked has no keys. */
+    if (vm_running()) {
         virtio_notified(ch);
         pl011_notified();
     }

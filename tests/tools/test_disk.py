@@ -113,14 +113,18 @@ def test_qcow2_image(tmp_path):
     tool = tmp_path / "bin" / "qemu-img"
     tool.parent.mkdir()
     tool.write_text(f"""#!/bin/sh
-[ "$*" = "convert -f qcow2 -O raw {tmp_path}/disk.qcow2 $7" ] && printf unpacked >"$7"
+[ "$*" = "convert -f qcow2 -O raw {tmp_path}/disk.qcow2 $7" ] && printf "QFI\\373unpacked" >"$7"
 """)
     tool.chmod(0o755)
     image = tmp_path / "disk.qcow2"
     image.write_bytes(b"QFI\xfb" + bytes(100))
+    # What it unpacks to is a disk's bytes, whatever they look like.
     disk, status, said = make(tmp_path, image, key="image", PATH=f"{tool.parent}:{os.environ['PATH']}")
     assert (status, said) == (0, "")
-    assert disk.read_bytes().startswith(b"unpacked\0")
+    assert disk.read_bytes().startswith(b"QFI\xfbunpacked\0")
     tool.write_text("#!/bin/sh\necho bad >&2\nexit 1\n")
     _, status, said = make(tmp_path, image, key="image", PATH=f"{tool.parent}:{os.environ['PATH']}")
     assert (status, said) == (1, f"disk: vm0 disk0: {image}: bad\n")
+    image.write_bytes(b"QFI\xfb" + bytes(11) + b"\x70" + bytes(80))
+    _, status, said = make(tmp_path, image, key="image", PATH=f"{tool.parent}:{os.environ['PATH']}")
+    assert status == 1 and f"{image} refers to another file" in said

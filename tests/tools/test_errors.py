@@ -34,8 +34,9 @@ CASES = {
          "uplink, ageing, queue, mtu, cpu, budget, period"]),
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
-                   "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, console, start, "
-                   "priority, budget, period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
+                   "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, kaslr, "
+                   "console, start, priority, budget, "
+                   "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
                    "mac, any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
@@ -339,7 +340,8 @@ CASES = {
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, "
                 "firmware, kernel, "
-                "load, initramfs, cmdline, bootargs, hostname, router, console, start, priority, budget, "
+                "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, start, priority, "
+                "budget, "
                 "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
                 "trunk, path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",

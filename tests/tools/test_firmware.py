@@ -51,6 +51,28 @@ def test_defaults_are_for_the_others(generate):
     assert arguments[0] == "" and "quiet" in arguments[1].split()
 
 
+def test_own_kernel_in_place_of_the_common_firmware(generate):
+    put(generate)
+    result = generate("defaults: {firmware: f.bin}\nvms:\n  a: {kernel: Image, initramfs: none}\n  b:\n")
+    assert ".flash" not in result.read("config/vmm_a.c") and ".flash" in result.read("config/vmm_b.c")
+
+
+def test_memory_of_flashes_is_counted(generate):
+    """Of a program that all machines have, each has a copy, and as much again that is zero."""
+    put(generate, 15 << 20)
+    result = generate("vms: {w: {count: 10, firmware: f.bin, memory: 180 MiB}}\n", "--prefill")
+    assert result.errors == []
+    sizes = [int(size, 16) for size in re.findall(r'<memory_region name="\w+" size="(0x[0-9a-f]+)"',
+                                                  result.read("system.system"))]
+    assert sum(sizes) <= 2016 * MIB
+
+
+def test_memory_that_flashes_leave(generate):
+    put(generate, 15 << 20)
+    errors = generate.errors("vms: {w: {count: 10, firmware: f.bin, memory: 196 MiB}}\n")
+    assert len(errors) == 1 and "memory" in errors[0]
+
+
 def test_defaults_that_nobody_can_have(generate):
     put(generate)
     assert generate.errors("defaults: {cmdline: quiet, firmware: f.bin}\nvms: [a]\n") == [
@@ -92,13 +114,21 @@ def test_files_to_fetch(generate):
 
 # ---- A whole disk's image ----
 
+OTHER_FILE = "it refers to another file: make one image of both with qemu-img convert"
+# Headers of qcow2 files, the one with a backing file, the other one with an external data file.
+REFERRING = {
+    "backed": b"QFI\xfb" + bytes(3) + b"\2" + bytes(7) + b"\x70" + bytes(10) + b"\1" + bytes(80),
+    "split": b"QFI\xfb" + bytes(3) + b"\3" + bytes(18) + b"\1" + bytes(52) + b"\4" + bytes(80)}
+
+
 def disk(result):
     return json.loads(result.read("system.json"))["disk"]["slices"]
 
 
 @pytest.mark.parametrize("content, size", [
     (b"x" * (3 * MIB), 3), (b"x" * (3 * MIB + 1), 4),
-    (b"QFI\xfb" + bytes(20) + (70 * MIB).to_bytes(8, "big"), 70)], ids=["raw", "raw, odd", "qcow2"])
+    (b"QFI\xfb" + bytes(20) + (70 * MIB).to_bytes(8, "big") + bytes(80), 70)],
+    ids=["raw", "raw, odd", "qcow2"])
 def test_disk_is_as_large_as_its_image(generate, content, size):
     (generate.directory / "i").write_bytes(content)
     result = generate("vms:\n  a: {disks: [{image: i}, {image: i, size: 100 MiB}]}\n")
@@ -111,6 +141,7 @@ def test_disk_is_as_large_as_its_image(generate, content, size):
     ("image: .", "image '.': no image of a disk"),
     ("image: empty", "image 'empty': no image of a disk"),
     ("image: huge", "image 'huge': no image of a disk"),
+    ("image: backed", f"image 'backed': {OTHER_FILE}"), ("image: split", f"image 'split': {OTHER_FILE}"),
     ("image: two, size: 1 MiB",
      "size 1 MiB: the image 'two' is a disk of 2 MiB: that much or more, or no size"),
     ("image: two, content: two", "both 'content' and 'image': the image is the disk's content"),
@@ -119,5 +150,7 @@ def test_disk_is_as_large_as_its_image(generate, content, size):
 def test_image_that_is_refused(generate, keys, wrong):
     (generate.directory / "empty").write_bytes(b"")
     (generate.directory / "two").write_bytes(b"x" * (MIB + 1))
-    (generate.directory / "huge").write_bytes(b"QFI\xfb" + bytes(20) + b"\xff" * 8)
+    (generate.directory / "huge").write_bytes(b"QFI\xfb" + bytes(20) + b"\xff" * 8 + bytes(80))
+    for name, header in REFERRING.items():
+        (generate.directory / name).write_bytes(header)
     assert f"sys.yaml:2: vm 'a': disk 0: {wrong}" in generate.errors(f"vms:\n  a: {{disks: [{{{keys}}}]}}\n")

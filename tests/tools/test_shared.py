@@ -218,6 +218,8 @@ def test_picture(generate):
     ("vms: {a: {kernel: package:linux-image-arm64}}\ndefaults: {kernel: x}\nshared: {}", True),
     ("vms: {a: {kernel: x}, b: {kernel: y}}\nshared: {s: {}}", False),
     ("defaults: {kernel: x}\nvms: [a, b]\nshared: {s: {}}", False),
+    ("vms: {a: {firmware: u-boot}, b: {firmware: x}}\nshared: {s: {}}", False),
+    ("defaults: {firmware: u-boot}\nvms: {a: , b: {kernel: x}}\nshared: {s: {}}", False),
     ("vms: [a, b]", False), ("shared: {s: }", False), ("vms: a\nshared: b", False), ("- a", False),
 ])
 def test_who_needs_the_module(generate, text, needed):
