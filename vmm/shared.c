@@ -23,8 +23,7 @@
 #define STATE        0x028u
 #define NAME         0x040u
 #define NAME_SIZE    32u
-#define STATE_OF(i)  (0x100u + 8u * (i))
-#define RESETS_OF(i) (0x104u + 8u * (i))
+#define LIFE_OF(i)   (0x100u + 8u * (i)) /* 64 bits: STATE_OF, and RESETS_OF above it */
 
 /* The monitors' own words. The guest may read them, and has no use for them. */
 #define BUSY    0x800u
@@ -33,9 +32,14 @@
 #define MAGIC_VALUE   0x4d537242u /* "BrSM" */
 #define VERSION_VALUE 1u
 
+union page {
+    uint32_t words[SHARED_SIZE / 4];
+    uint64_t pairs[SHARED_SIZE / 8];
+};
+
 static struct region {
     const struct vmm_shared_config *config;
-    volatile uint32_t *page;
+    volatile union page *page;
     bool busy;
     uint32_t seen[VMM_MAX_SHARED_MACHINES]; /* the others' words for this machine */
 } regions[VMM_MAX_SHARED];
@@ -43,20 +47,47 @@ static uint32_t region_count;
 
 static void show(struct region *region, uint32_t offset, uint32_t value)
 {
-    region->page[offset / 4] = value;
+    region->page->words[offset / 4] = value;
 }
 
 static uint32_t shown(const struct region *region, uint32_t offset)
 {
-    return region->page[offset / 4];
+    return region->page->words[offset / 4];
 }
 
-/* A word in the page of machine `number`, which that one's monitor writes at any time. */
+/* The page of machine `number`, which that one's monitor writes at any time. */
+static const volatile union page *page_of(const struct region *region, uint32_t number)
+{
+    return region->config->pages[number];
+}
+
 static uint32_t read_other(const struct region *region, uint32_t number, uint32_t offset)
 {
-    const volatile uint32_t *page = region->config->pages[number];
+    return page_of(region, number)->words[offset / 4];
+}
 
-    return page[offset / 4];
+/*
+ * One access each, here and in the guests: so nobody finds the state of one life with the resets of
+ * another.
+ */
+static void show_life(struct region *region, uint32_t number, uint64_t life)
+{
+    region->page->pairs[LIFE_OF(number) / 8] = life;
+}
+
+static uint64_t shown_life(const struct region *region)
+{
+    return region->page->pairs[LIFE_OF(region->config->number) / 8];
+}
+
+static uint64_t read_life(const struct region *region, uint32_t number)
+{
+    return page_of(region, number)->pairs[LIFE_OF(number) / 8];
+}
+
+static uint32_t resets_of(uint64_t life)
+{
+    return (uint32_t)(life >> 32);
 }
 
 static bool is_other(const struct region *region, uint32_t number)
@@ -114,8 +145,7 @@ static void look(struct region *region)
         region->seen[i] = count;
         rung = true;
         atomic_thread_fence(memory_order_seq_cst);
-        show(region, STATE_OF(i), read_other(region, i, STATE));
-        show(region, RESETS_OF(i), read_other(region, i, RESETS_OF(i)));
+        show_life(region, i, read_life(region, i));
     }
     if (rung) {
         set_busy(region, true);
@@ -154,14 +184,19 @@ void shared_settle(void)
 
 /* ---- Registers ---- */
 
+static void show_state(struct region *region, uint32_t resets, uint32_t state)
+{
+    show(region, STATE, state);
+    show_life(region, region->config->number, (uint64_t)resets << 32 | state);
+    ring_all(region);
+}
+
 static void set_state(struct region *region, uint32_t value)
 {
     if (shown(region, STATE) == value) {
         return;
     }
-    show(region, STATE, value);
-    show(region, STATE_OF(region->config->number), value);
-    ring_all(region);
+    show_state(region, resets_of(shown_life(region)), value);
 }
 
 static void write_register(struct region *region, uint32_t offset, uint32_t value)
@@ -246,12 +281,6 @@ void shared_init(const struct vmm_config *config)
 void shared_reset(void)
 {
     for (uint32_t r = 0; r < region_count; r++) {
-        struct region *region = &regions[r];
-        uint32_t resets = RESETS_OF(region->config->number);
-
-        show(region, resets, shown(region, resets) + 1);
-        show(region, STATE, 0);
-        show(region, STATE_OF(region->config->number), 0);
-        ring_all(region);
+        show_state(&regions[r], resets_of(shown_life(&regions[r])) + 1, 0);
     }
 }

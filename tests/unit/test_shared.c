@@ -39,7 +39,7 @@ enum { BUSY = 0x800, RUNG = 0x900 };
 static const uint32_t others[OTHERS] = {0, 2};
 static const uint8_t channels[] = {31, 0, 32};
 
-static uint32_t pages[3][1024];
+static _Alignas(8) uint32_t pages[3][1024];
 static const struct vmm_config config = {
     .shared_count = 1,
     .shared = {{
@@ -145,6 +145,12 @@ static bool rings(uint32_t other)
     assert_true(shared_notified(channels[other]));
     shared_settle();
     return true;
+}
+
+static void show_life(uint32_t other, uint32_t in_state, uint32_t resets)
+{
+    pages[other][(STATES + 8 * other) / 4] = in_state;
+    pages[other][(RESETS + 8 * other) / 4] = resets;
 }
 
 static unsigned rung(uint32_t other)
@@ -358,14 +364,58 @@ static void the_states_of_others_are_shown_before_the_interrupt(void **state)
     (void)state;
     begin();
     enable();
-    pages[2][STATE / 4] = 5;
-    pages[2][(RESETS + 8 * 2) / 4] = 3;
+    show_life(2, 5, 3);
     assert_int_equal(reads(STATES + 8 * 2), 0);
     rings(2);
     assert_true(is_interrupted());
     assert_int_equal(reads(STATES + 8 * 2), 5);
     assert_int_equal(reads(RESETS + 8 * 2), 3);
     assert_int_equal(reads(STATES), 0);
+}
+
+/* What STATE of another machine says may be of another life than its resets. */
+static void a_state_is_of_the_life_that_is_told_with_it(void **state)
+{
+    (void)state;
+    begin();
+    enable();
+    show_life(0, 1, 7);
+    pages[0][STATE / 4] = 0; /* it restarts, and is between its two stores */
+    rings(0);
+    assert_int_equal(reads(STATES), 1);
+    assert_int_equal(reads(RESETS), 7);
+}
+
+/* From a ring to the end of its interrupt. A guest that polls ends it by hand. */
+static void states_stand_still_until_the_interrupt_has_ended(void **state)
+{
+    (void)state;
+    begin();
+    show_life(0, 1, 0);
+    rings(0);
+    assert_int_equal(reads(STATES), 1);
+    show_life(0, 0, 1);
+    assert_false(rings(0));
+    assert_int_equal(reads(STATES), 1);
+    assert_int_equal(reads(RESETS), 0);
+    write_gicd(GICD_ICPENDR + INTID / 32 * 4, 1u << (INTID % 32));
+    assert_int_equal(reads(STATES), 0);
+    assert_int_equal(reads(RESETS), 1);
+}
+
+static void states_are_fresh_after_a_reset(void **state)
+{
+    (void)state;
+    begin();
+    rings(0);
+    show_life(0, 4, 2);
+    assert_false(rings(0));
+    vgic_reset();
+    shared_reset();
+    shared_settle();
+    assert_int_equal(reads(STATES), 4);
+    assert_int_equal(reads(RESETS), 2);
+    assert_int_equal(reads(BUSY), 1);
 }
 
 static void a_restart_is_told_to_all(void **state)
@@ -377,7 +427,10 @@ static void a_restart_is_told_to_all(void **state)
     assert_int_equal(reads(STATE), 0);
     assert_int_equal(reads(STATES + 8 * ME), 0);
     assert_int_equal(reads(RESETS + 8 * ME), 1);
-    assert_int_equal(fake.notifies[31], 2);
+    write_register(STATE, 9);
+    assert_int_equal(reads(STATES + 8 * ME), 9);
+    assert_int_equal(reads(RESETS + 8 * ME), 1);
+    assert_int_equal(fake.notifies[31], 3);
     assert_int_equal(reads(MAGIC), 0x4d537242);
 }
 
@@ -441,6 +494,9 @@ int main(void)
         cmocka_unit_test(what_the_guest_clears_by_hand_is_over),
         cmocka_unit_test(a_state_is_told_to_all),
         cmocka_unit_test(the_states_of_others_are_shown_before_the_interrupt),
+        cmocka_unit_test(a_state_is_of_the_life_that_is_told_with_it),
+        cmocka_unit_test(states_stand_still_until_the_interrupt_has_ended),
+        cmocka_unit_test(states_are_fresh_after_a_reset),
         cmocka_unit_test(a_restart_is_told_to_all),
         cmocka_unit_test(a_reset_of_the_controller_ends_the_interrupt),
         cmocka_unit_test(noise_is_survived),
