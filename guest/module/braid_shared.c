@@ -5,6 +5,9 @@
  * the device has two files in sysfs: `memory`, and `doorbell`, to which a machine's number is
  * written.
  *
+ * A doorbell masks the interrupt until a program asks for it again. Otherwise another machine could
+ * keep a processor of this one in the handler for as long as it rings.
+ *
  * uio_pdrv_genirq drives the device as well, but maps the memory uncached, while other machines may
  * have it cached. Debian's kernels do not have it, either.
  *
@@ -18,8 +21,10 @@
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/platform_device.h>
+#include <linux/spinlock.h>
 #include <linux/sysfs.h>
 #include <linux/uio_driver.h>
+#include <linux/version.h>
 
 #define DOORBELL 0x024
 
@@ -28,16 +33,58 @@ enum { REGISTERS, MEMORY };
 struct shared {
     struct uio_info uio;
     bool read_only;
+    spinlock_t lock;
+    bool masked; /* the interrupt */
     void __iomem *registers;
     void *memory; /* cached */
 };
 
 /* ---- UIO ---- */
 
+/* The kernel counts how often an interrupt is disabled, so it is told of changes alone. */
+static void set_masked(struct shared *shared, bool masked)
+{
+    unsigned long flags;
+
+    spin_lock_irqsave(&shared->lock, flags);
+    if (masked && !shared->masked) {
+        disable_irq_nosync(shared->uio.irq);
+    } else if (!masked && shared->masked) {
+        enable_irq(shared->uio.irq);
+    }
+    shared->masked = masked;
+    spin_unlock_irqrestore(&shared->lock, flags);
+}
+
 /* An edge: there is nothing to acknowledge. */
 static irqreturn_t on_doorbell(int irq, struct uio_info *info)
 {
+    set_masked(info->priv, true);
     return IRQ_HANDLED;
+}
+
+/* A program has written `on`, which is 0 or 1. */
+static int control(struct uio_info *info, s32 on)
+{
+    set_masked(info->priv, !on);
+    return 0;
+}
+
+/* UIO has noted how many doorbells there were, so a read sees one that comes by this. */
+static int begin(struct uio_info *info, struct inode *inode)
+{
+    set_masked(info->priv, false);
+    return 0;
+}
+
+/* So that mprotect() cannot make it writable, either. */
+static void forbid_writing(struct vm_area_struct *vma)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+    vm_flags_clear(vma, VM_MAYWRITE);
+#else
+    vma->vm_flags &= ~VM_MAYWRITE;
+#endif
 }
 
 /* UIO has checked that the pages are within the mapping, whose number is vm_pgoff. */
@@ -48,8 +95,11 @@ static int map(struct uio_info *info, struct vm_area_struct *vma)
 
     if (vma->vm_pgoff == REGISTERS) {
         vma->vm_page_prot = pgprot_device(vma->vm_page_prot);
-    } else if (shared->read_only && (vma->vm_flags & VM_WRITE)) {
-        return -EACCES;
+    } else if (shared->read_only) {
+        if (vma->vm_flags & VM_WRITE) {
+            return -EACCES;
+        }
+        forbid_writing(vma);
     }
     return remap_pfn_range(vma, vma->vm_start, mem->addr >> PAGE_SHIFT, vma->vm_end - vma->vm_start,
                            vma->vm_page_prot);
@@ -157,6 +207,7 @@ static int probe(struct platform_device *device)
     if (!shared) {
         return -ENOMEM;
     }
+    spin_lock_init(&shared->lock);
     error = find(device, shared);
     if (error) {
         return error;
@@ -169,6 +220,8 @@ static int probe(struct platform_device *device)
     }
     shared->uio.version = "1";
     shared->uio.handler = on_doorbell;
+    shared->uio.irqcontrol = control;
+    shared->uio.open = begin;
     shared->uio.mmap = map;
     shared->uio.priv = shared;
     platform_set_drvdata(device, shared);

@@ -6,6 +6,7 @@
  *     uio request PEER COUNT    sends requests to a bare-metal guest (bare/sharer.c), one after the
  *                               other, and says "N answers, mean T ns"
  *     uio write                 writes to the memory at 64 KiB less 4
+ *     uio mprotect              maps the memory to read, and then makes it writable
  */
 
 #include <err.h>
@@ -57,8 +58,11 @@ static void map(int protection)
 
 static void wait_for_doorbell(void)
 {
-    uint32_t count;
+    uint32_t count = 1;
 
+    if (write(device, &count, sizeof(count)) != sizeof(count)) {
+        err(1, "write");
+    }
     if (read(device, &count, sizeof(count)) != sizeof(count)) {
         err(1, "read");
     }
@@ -115,5 +119,12 @@ int main(int argc, char **argv)
         *(volatile uint32_t *)((uint8_t *)messages + SIZE - 4) = 1;
         return 0;
     }
-    errx(2, "usage: uio request PEER COUNT, or uio write");
+    if (argc == 2 && strcmp(argv[1], "mprotect") == 0) {
+        map(PROT_READ);
+        if (mprotect(messages, SIZE, PROT_READ | PROT_WRITE) != 0) {
+            err(1, "mprotect");
+        }
+        return 0;
+    }
+    errx(2, "usage: uio request PEER COUNT, uio write, or uio mprotect");
 }
