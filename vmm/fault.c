@@ -15,6 +15,7 @@
 #include "vm.h"
 
 #define INSTRUCTION_SIZE 4u
+#define THUMB_SIZE       2u /* some of AArch32's, at EL0 */
 
 static const char *const no_vectors = "a fault that the guest has no working vectors for";
 
@@ -139,12 +140,25 @@ static void undefined(uint8_t vcpu)
     }
 }
 
-static void handle_wfx(uint8_t vcpu, uint32_t iss)
+/*
+ * A WFI ends when an interrupt is there. If the guest masks interrupts it goes on at the WFI
+ * itself, which does not trap again then. If it does not mask them it takes the interrupt first,
+ * and has to return to what is behind the WFI.
+ */
+static void handle_wfx(uint8_t vcpu, uint64_t esr)
 {
-    if (iss & ISS_WFX_WFE) {
-        idle_yield(vcpu, vcpu_get_pc(vcpu));
-    } else if (!idle_park(vcpu)) {
-        vcpu_resume(vcpu, vcpu_get_pc(vcpu) + INSTRUCTION_SIZE);
+    struct vcpu_frame frame = vcpu_get_frame(vcpu);
+    uint64_t behind = frame.pc + ((esr & ESR_IL) ? INSTRUCTION_SIZE : THUMB_SIZE);
+
+    if (esr & ISS_WFX_WFE) {
+        idle_yield(vcpu, behind);
+        return;
+    }
+    if (!(frame.pstate & PSTATE_I)) {
+        vcpu_set(vcpu, behind, VCPU_REGISTER_ZERO, 0);
+    }
+    if (!idle_park(vcpu)) {
+        vcpu_resume(vcpu, behind);
     }
 }
 
@@ -199,7 +213,7 @@ static void handle_vcpu_fault(uint8_t vcpu)
     switch (ESR_EC(esr)) {
     case EC_WFX:
         exits_count(EXIT_WFX);
-        handle_wfx(vcpu, iss);
+        handle_wfx(vcpu, esr);
         return;
     case EC_SMC64:
         exits_count(EXIT_HYPERCALL);

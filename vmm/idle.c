@@ -10,8 +10,6 @@
 #include "vgic.h"
 #include "vmm/virtio/virtio.h"
 
-#define INSTRUCTION_SIZE 4u
-
 /*
  * A vCPU that spins yields for 100 us: Linux has the architecture's event stream end a WFE as
  * often. One that may be spinning yields for that, or a half, a quarter or an eighth of it, at
@@ -108,13 +106,13 @@ static void yield(uint8_t vcpu, uint64_t ticks)
     idle.yielding |= 1u << vcpu;
 }
 
-void idle_yield(uint8_t vcpu, uint64_t pc)
+void idle_yield(uint8_t vcpu, uint64_t behind)
 {
     if (!sibling_on(vcpu)) {
-        vcpu_resume(vcpu, pc + INSTRUCTION_SIZE);
+        vcpu_resume(vcpu, behind);
         return;
     }
-    vcpu_set(vcpu, pc + INSTRUCTION_SIZE, VCPU_REGISTER_ZERO, 0);
+    vcpu_set(vcpu, behind, VCPU_REGISTER_ZERO, 0);
     yield(vcpu, cpu_counter_frequency() / SPINS_PER_SECOND);
 }
 

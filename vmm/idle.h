@@ -30,10 +30,10 @@ void idle_init(const uint8_t core[VMM_MAX_VCPUS]);
 bool idle_park(uint8_t vcpu);
 
 /*
- * The vCPU has exited, at `pc`, on a WFE. It yields if another one is on on its core. It goes on
- * behind the instruction.
+ * The vCPU has exited on a WFE. It yields if another one is on on its core. It goes on at `behind`,
+ * which is behind the instruction.
  */
-void idle_yield(uint8_t vcpu, uint64_t pc);
+void idle_yield(uint8_t vcpu, uint64_t behind);
 
 /* The vCPU is off. If no other one is on on its core, one that has yielded there goes on. */
 void idle_left(uint8_t vcpu);

@@ -139,10 +139,6 @@ void vcpu_wake(uint8_t vcpu)
     }
 }
 
-/*
- * A vCPU goes on at the WFI itself. With an interrupt pending that does not trap again. To step
- * over it would take its PC, which is a system call each time that a guest goes idle.
- */
 bool vcpu_start_woken(void)
 {
     bool any = vcpus.woken != 0;

@@ -725,6 +725,39 @@ static void wfi_parks_until_an_interrupt(void **state)
     assert_int_equal(fake.vcpu[0].context.pc, PC);
 }
 
+/* The interrupt is taken before anything else. Its handler returns to what is behind the WFI. */
+static void wfi_with_interrupts_open_ends(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    fake.vcpu[0].context.pc = PC;
+    fake.vcpu[0].context.spsr &= ~(uint64_t)PSTATE_I;
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    raise_line(SPI);
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake.vcpu[0].context.pc, PC + 4);
+}
+
+/* A 16-bit instruction of AArch32, at EL0. */
+static void short_wfi_ends(void **state)
+{
+    seL4_Word syndrome = (seL4_Word)EC_WFX << 26;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    fake.vcpu[0].context.pc = PC;
+    fake.vcpu[0].context.spsr = PSTATE_AARCH32;
+    fake_fault(0, seL4_Fault_VCPUFault, 1, &syndrome);
+    raise_line(SPI);
+    assert_int_equal(fake.vcpu[0].context.pc, PC + 2);
+    syndrome |= 1; /* a WFE */
+    fake_fault(0, seL4_Fault_VCPUFault, 1, &syndrome);
+    assert_int_equal(fake.vcpu[0].context.pc, PC + 4);
+}
+
 /* The console has made room while the guest was on its way here: it is not to wait for the news. */
 static void wfi_after_room_for_output_goes_on(void **state)
 {
@@ -1302,6 +1335,8 @@ int main(void)
         cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),
         cmocka_unit_test(a_running_vm_gets_its_keys),
         cmocka_unit_test(wfi_parks_until_an_interrupt),
+        cmocka_unit_test(wfi_with_interrupts_open_ends),
+        cmocka_unit_test(short_wfi_ends),
         cmocka_unit_test(wfi_after_room_for_output_goes_on),
         cmocka_unit_test(wfi_with_an_interrupt_pending_goes_on),
         cmocka_unit_test(an_interrupt_that_is_disabled_does_not_wake),

@@ -125,6 +125,17 @@ static void start_timer(void)
     __asm__ volatile("msr cntv_ctl_el0, %0; isb" ::"r"(1UL));
 }
 
+/* With interrupts open a WFI ends, too: the handler returns to what is behind it. */
+static void wait_for_ticks(unsigned count)
+{
+    uint64_t end = seen.ticks + count;
+
+    __asm__ volatile("msr daifclr, #2; isb" ::: "memory");
+    while (seen.ticks < end) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
 /* ---- Frames ---- */
 
 static uint32_t get(const volatile uint8_t *at, unsigned bytes)
@@ -428,6 +439,7 @@ void bare(const char *device_tree)
     start_card();
     set_up_interrupts();
     start_timer();
+    wait_for_ticks(2);
     for (;;) {
         sleep_unless(is_to_do);
         if (seen.received) {
