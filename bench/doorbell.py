@@ -61,4 +61,4 @@ def table(of, line):
     yield line("    worst", f"{of['worst_us']:.1f} us")
     for name, number in of["exits"].items():
         if number >= 0.1:
-            yield line(f"    exits of both machines: {name}", f"{number:.2f}")
+            yield line(f"    exits of both: {name}", f"{number:.2f}")
