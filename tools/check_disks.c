@@ -165,7 +165,9 @@ static void add_slice(struct system *system, struct vm *vm, const struct slice_s
     bool has_size = settings->size.line != 0 || settings->image.line != 0;
     if (has_size == (settings->partition.line != 0)) {
         error_at(system->path, line, where,
-                 has_size
+                 settings->image.line != 0
+                     ? "both 'image' and 'partition': say which of them the disk is"
+                 : has_size
                      ? "both 'size' and 'partition': a partition has its size"
                      : "neither 'size' nor 'partition' nor 'image': say which part of the disk it "
                        "is");

@@ -29,7 +29,8 @@ static unsigned number_of(const struct shared *shared, const struct vm *vm)
     return number;
 }
 
-static void add_machine(const struct system *system, struct shared *shared, struct vm *vm, int line)
+/* Returns whether another machine may follow: one too many is reported once. */
+static bool add_machine(const struct system *system, struct shared *shared, struct vm *vm, int line)
 {
     if (number_of(shared, vm) != shared->machine_count) {
         error_at(system->path, line, shared->where, "vms: '%s' given twice: once is enough",
@@ -37,6 +38,7 @@ static void add_machine(const struct system *system, struct shared *shared, stru
     } else if (shared->machine_count == VMM_MAX_SHARED_MACHINES) {
         error_at(system->path, line, shared->where, "vms: '%s': %d machines at most", vm->name,
                  VMM_MAX_SHARED_MACHINES);
+        return false;
     } else if (vm->shared_count == VMM_MAX_SHARED) {
         error_at(system->path, line, shared->where,
                  "vms: '%s' shares %d others already: put both into one", vm->name, VMM_MAX_SHARED);
@@ -44,6 +46,7 @@ static void add_machine(const struct system *system, struct shared *shared, stru
         shared->machines[shared->machine_count++] = vm;
         vm->shared[vm->shared_count++] = shared;
     }
+    return true;
 }
 
 static void report_unknown(const struct system *system, const struct shared *shared,
@@ -63,10 +66,11 @@ static void take_machine(const struct system *system, struct shared *shared, con
                          int line)
 {
     bool found = false;
+    bool more = true;
 
-    for (size_t i = 0; i < system->vms.count; i++) {
+    for (size_t i = 0; i < system->vms.count && more; i++) {
         if (is_named(system->vms.items[i], name)) {
-            add_machine(system, shared, system->vms.items[i], line);
+            more = add_machine(system, shared, system->vms.items[i], line);
             found = true;
         }
     }
@@ -142,7 +146,8 @@ static void read_machines(const struct system *system, struct yaml_file *file,
 
 /* ---- What a monitor has room for ---- */
 
-static void check_channels(const struct system *system, const struct vm *vm)
+/* Returns false if it has reported too many: the other machines have as many, as a rule. */
+static bool check_channels(const struct system *system, const struct vm *vm)
 {
     unsigned others = 0;
 
@@ -152,9 +157,10 @@ static void check_channels(const struct system *system, const struct vm *vm)
             error_at(system->path, vm->shared[i]->settings.vms.line, vm->shared[i]->where,
                      "vms: '%s' can ring %u others then, counted for each memory apart: %d at most",
                      vm->name, others, SHARED_OTHERS_MAX);
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 /* ---- Where it is ---- */
@@ -216,8 +222,7 @@ void shared_check(struct system *system, struct yaml_file *file)
     if (error_count() != errors) {
         return;
     }
-    for (size_t i = 0; i < system->vms.count; i++) {
-        check_channels(system, system->vms.items[i]);
+    for (size_t i = 0; i < system->vms.count && check_channels(system, system->vms.items[i]); i++) {
     }
     for (size_t i = 0; i < system->shared.count; i++) {
         find_place(system, system->shared.items[i]);

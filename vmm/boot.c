@@ -219,7 +219,6 @@ static void zero(uint8_t *at, uint64_t size)
 
 static void copy(void *to, const uint8_t *from, uint64_t size, bool is_code)
 {
-
     if (to == NULL) {
         return;
     }

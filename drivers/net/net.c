@@ -55,6 +55,19 @@ static void publish_accepts(void)
 
 /* ---- To the card ---- */
 
+/* What a card may make of a large segment: frames that are no longer than any; NULL, or the cause.
+ */
+static const char *check_segments(const struct virtio_net_hdr_v1 *header, uint32_t length)
+{
+    struct offload_plan plan;
+    const char *cause = offload_plan(&plan, header, header + 1, length, accepts);
+
+    if (cause == NULL && offload_record_max(&plan) > HEADER + NET_FRAME_MAX(NET_MTU)) {
+        cause = "its segments are too long";
+    }
+    return cause;
+}
+
 /*
  * Check the record's virtio-net header, and clear what means nothing in it, so that the card is
  * only asked for offloads that it has. The record is the driver's own copy. Returns NULL, or the
@@ -82,6 +95,9 @@ static const char *seal_record(void *record, uint32_t count)
     }
     if (cause == NULL && !offload_accepted(header, accepts)) {
         cause = "the card cannot finish it";
+    }
+    if (cause == NULL && header->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        cause = check_segments(header, count - HEADER);
     }
     return cause;
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Linux's driver for memory that machines share (docs/shared.md): a UIO device for each memory. Its
  * mapping 0 is the registers, its mapping 1 the memory, and a read waits for a doorbell. For shells
@@ -241,4 +241,4 @@ static struct platform_driver braid_shared = {
 module_platform_driver(braid_shared);
 
 MODULE_DESCRIPTION("Memory that machines share, with doorbells");
-MODULE_LICENSE("GPL");
+MODULE_LICENSE("Dual BSD/GPL");

@@ -88,3 +88,15 @@ def test_thousand_packets_in_virtual_time(boot):
     system.output(1, "ifconfig eth0 192.168.1.2")
     output = system.output(1, "ping -q -c 1000 -i 0.01 192.168.1.1")
     assert machine.ping_statistics(output)[:2] == (1000, 1000)
+
+
+@pytest.mark.parametrize("path", ["isolated", "vhost"])
+def test_one_machine_alone_has_a_link(boot, tmp_path, path):
+    """Its address answers, and what it sends goes into an empty switch."""
+    system = tmp_path / f"alone_{path}.yaml"
+    system.write_text(f"vms: {{alone: {{ip: 192.168.1.1/24, path: {path}}}}}\n")
+    alone = boot(system)
+    alone.login(0)
+    assert alone.output(0, "cat /sys/class/net/eth0/carrier").strip() == "1"
+    assert alone.pings(0, "192.168.1.1")
+    assert alone.run(0, "ping -c 1 -W 1 192.168.1.2")[0] == 1

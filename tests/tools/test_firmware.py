@@ -145,7 +145,7 @@ def test_disk_is_as_large_as_its_image(generate, content, size):
     ("image: two, size: 1 MiB",
      "size 1 MiB: the image 'two' is a disk of 2 MiB: that much or more, or no size"),
     ("image: two, content: two", "both 'content' and 'image': the image is the disk's content"),
-    ("image: two, partition: 1", "both 'size' and 'partition': a partition has its size"),
+    ("image: two, partition: 1", "both 'image' and 'partition': say which of them the disk is"),
     ("read_only: yes", "neither 'size' nor 'partition' nor 'image': say which part of the disk it is")])
 def test_image_that_is_refused(generate, keys, wrong):
     (generate.directory / "empty").write_bytes(b"")

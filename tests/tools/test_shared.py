@@ -61,14 +61,14 @@ def test_error(generate, name):
 
 
 @pytest.mark.parametrize("machines, regions, error", [
-    (33, 1, "shared 's0': vms: 'm32': 32 machines at most"),
+    (40, 1, "shared 's0': vms: 'm32': 32 machines at most"),
     (12, 3, "shared 's2': vms: 'm0' can ring 33 others then, counted for each memory apart: 31 at most"),
 ])
 def test_too_many(generate, machines, regions, error):
     text = f"vms: {{m: {{count: {machines}, memory: 32 MiB, interfaces: none}}}}\nshared:\n" + "".join(
         f"  s{i}: {{size: 4 KiB, vms: [m]}}\n" for i in range(regions))
     errors = generate.errors(text)
-    assert f"sys.yaml:{regions + 2}: {error}" in errors
+    assert [line for line in errors if "at most" in line] == [f"sys.yaml:{regions + 2}: {error}"]
 
 
 THREE = """

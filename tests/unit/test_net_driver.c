@@ -599,6 +599,15 @@ static void hostile_records_go_nowhere(void **state)
     make_segment(60000);
     header->gso_size = 0;
     assert_true(put(SWITCH_HEADER + 60000));
+    make_segment(60000);
+    header->gso_size = 1465; /* with its headers one byte longer than the card's frames */
+    assert_true(put(SWITCH_HEADER + 60000));
+    make_segment(60000);
+    record[SWITCH_HEADER + 46] = 0xf0; /* so is this one: it has 40 bytes of TCP options */
+    assert_true(put(SWITCH_HEADER + 60000));
+    make_segment(60000);
+    record[SWITCH_HEADER + 14] = 0x65; /* not what its header says */
+    assert_true(put(SWITCH_HEADER + 60000));
     make_segment(2000);
     header->gso_type = VIRTIO_NET_HDR_GSO_NONE; /* long, and nobody would cut it */
     assert_true(put(SWITCH_HEADER + 2000));
