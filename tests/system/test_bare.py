@@ -2,6 +2,7 @@
 """Bare-metal guests beside Linux, as an ELF file and as a flat binary (bare/bare.c)."""
 
 import collections
+import re
 import sys
 
 import pytest
@@ -57,6 +58,27 @@ def test_bare_metal_beside_linux(bare):
         again = says(bare, number, lambda c: c.answers > 0)
         assert again.answered == 0
         pings(bare, f"192.168.1.{number + 1}")
+
+
+def test_who_waits_for_what_it_masks_takes_no_time(boot):
+    """A WFI in an interrupt's handler, or with what is pending masked by its priority, parks the vCPU."""
+    place = conftest.BUILD_DIR / "check" / "bare"
+    conftest.make_bare(place)
+    system = boot(place / "bare.yaml", VIRTUAL)
+    system.login(0)
+
+    def seconds():
+        output = system.output(0, "time sh -c 'i=0; while [ $i -lt 40000 ]; do i=$((i + 1)); done'")
+        minutes, rest = re.search(r"real\s+(\d+)m\s*([\d.]+)s", output).groups()
+        return 60 * int(minutes) + float(rest)
+
+    before = seconds()
+    for number, key in ((1, "h"), (2, "m")):
+        system.focus(number)
+        system.send(key)
+        system.expect("bare: waits")
+    system.focus(0)
+    assert seconds() < 1.05 * before
 
 
 def test_timer_beside_a_busy_machine(boot):

@@ -13,8 +13,9 @@
  * lost if the next one's deadline has passed when it is handled. Mean and worst are since the
  * start. With `bare.seconds=N` among the arguments it says all of that once, after N seconds, and
  * nothing before: to print takes time. A key `r` resets the machine; with `bare.long=N`, a key `l`
- * sends a broadcast of N bytes. Its buffers to receive in hold 2036 bytes of a frame. The MMU is
- * off.
+ * sends a broadcast of N bytes. A key `h` has it wait for ever in the handler of an interrupt, a
+ * key `m` with all interrupts masked by their priority. Its buffers to receive in hold 2036 bytes
+ * of a frame. The MMU is off.
  */
 
 #include "bare.h"
@@ -45,6 +46,7 @@
 static volatile struct {
     uint64_t ticks, lost, late_sum, late_worst;
     bool received;
+    bool waits_in_handler;
 } seen;
 
 static struct {
@@ -87,10 +89,23 @@ static void tick(void)
     set_deadline(me.deadline);
 }
 
+/* An interrupt is pending all the time. It is not one that a WFI may end for. */
+static void wait_for_ever(void)
+{
+    print("bare: waits\r\n");
+    for (;;) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
 void on_interrupt(void)
 {
     uint32_t id = take_interrupt();
     uint32_t intid = id & 0x3ff;
+
+    if (seen.waits_in_handler) {
+        wait_for_ever();
+    }
 
     if (intid == INTID_TIMER) {
         tick();
@@ -408,6 +423,13 @@ static void look_for_key(void)
         break;
     case 'l':
         send_long();
+        break;
+    case 'h':
+        seen.waits_in_handler = true;
+        break;
+    case 'm':
+        set_priority_mask(0);
+        wait_for_ever();
         break;
     default:
         break;

@@ -20,14 +20,22 @@ static inline bool is_gicv3(void)
     return (features >> 24 & 0xf) != 0;
 }
 
-static inline void open_interface(void)
+/* Interrupts of this priority and below do not come; 0: none comes. */
+static inline void set_priority_mask(uint64_t priority)
 {
     if (is_gicv3()) {
-        __asm__ volatile("msr s3_0_c4_c6_0, %0; msr s3_0_c12_c12_7, %1; isb" /* ICC_PMR, IGRPEN1 */
-                         ::"r"(0xffUL),
-                         "r"(1UL));
+        __asm__ volatile("msr s3_0_c4_c6_0, %0; isb" ::"r"(priority)); /* ICC_PMR */
     } else {
-        write32(GICC + 4, 0xff);
+        write32(GICC + 4, (uint32_t)priority);
+    }
+}
+
+static inline void open_interface(void)
+{
+    set_priority_mask(0xff);
+    if (is_gicv3()) {
+        __asm__ volatile("msr s3_0_c12_c12_7, %0; isb" ::"r"(1UL)); /* ICC_IGRPEN1 */
+    } else {
         write32(GICC, 7); /* both groups, and both are acknowledged in one way */
     }
 }

@@ -88,15 +88,6 @@ static void make_edge(uint32_t intid)
     write32(address, read32(address) | 2u << (intid % 16 * 2));
 }
 
-static void mask_by_priority(uint8_t priority)
-{
-    if (is_gicv3()) {
-        __asm__ volatile("msr s3_0_c4_c6_0, %0; isb" ::"r"((uint64_t)priority));
-    } else {
-        write32(GICC + 4, priority);
-    }
-}
-
 /* Bits 16 and up of the targets are processors; 0 is this one. */
 static void send_sgi(uint32_t sgi, uint32_t processor)
 {
@@ -218,14 +209,14 @@ static void priorities(void)
     new_line();
 
     say("masked by priority");
-    mask_by_priority(0x80);
+    set_priority_mask(0x80);
     set_priority(5, 0xa0);
     send_sgi(5, 0);
     take();
     say_state(5);
     set_priority(5, 0x40); /* while it is pending */
     end(take());
-    mask_by_priority(0xff);
+    set_priority_mask(0xff);
     for (uint32_t sgi = 0; sgi < 16; sgi++) {
         set_priority(sgi, 0xa0);
     }
