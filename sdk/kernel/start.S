@@ -7,6 +7,16 @@
 #include "cpu.h"
 #include "mmu.h"
 
+/* x0: this core's struct cpu. */
+    .macro begin main
+    msr tpidr_el2, x0
+    mov sp, x0
+    adr x1, vectors
+    msr vbar_el2, x1
+    bl \main
+    b switch_first
+    .endm
+
     .section ".text.start", "ax"
     .global _start
 _start:
@@ -20,13 +30,7 @@ _start:
     isb
     adrp x0, cores
     add x0, x0, #CPU_STACK_SIZE
-    msr tpidr_el2, x0
-    mov sp, x0
-    adrp x1, vectors
-    add x1, x1, :lo12:vectors
-    msr vbar_el2, x1
-    bl boot
-    b switch_first
+    begin boot
 
 #ifdef BOARD_RELEASE_ADDRESSES
     .global released_start, parked
@@ -34,8 +38,7 @@ _start:
 released_start: /* wait for smp.c */
     mrs x1, mpidr_el1
     and x1, x1, #0xff
-    adrp x2, released_cpus
-    add x2, x2, :lo12:released_cpus
+    adr x2, released_cpus
 1:  ldr x0, [x2, x1, lsl #3]
     cbnz x0, secondary_start
     wfe
@@ -68,13 +71,7 @@ secondary_start:
     ldr x1, =SCTLR_EL2_ON
     msr sctlr_el2, x1
     isb
-    msr tpidr_el2, x0
-    mov sp, x0
-    adrp x1, vectors
-    add x1, x1, :lo12:vectors
-    msr vbar_el2, x1
-    bl secondary_boot
-    b switch_first
+    begin secondary_boot
     .ltorg
 #endif
 

@@ -17,35 +17,24 @@
 #include "cpu.h"
 
 /* Offsets in seL4_UserContext. */
-#define R_PC        0
-#define R_SP        8
+#define R_PC        0 /* and SP */
 #define R_SPSR      16
 #define R_X0        24
 #define R_X1        32
 #define R_X2        40
 #define R_X3        48
-#define R_X5        64
-#define R_X7        80
 #define R_X16       96
-#define R_X18       112
-#define R_X29       120
-#define R_X30       128
+#define R_X18       112 /* and x29 */
+#define R_X30       128 /* and x9 */
 #define R_X10       144
-#define R_X12       160
-#define R_X14       176
 #define R_X19       192
-#define R_X21       208
-#define R_X23       224
-#define R_X25       240
-#define R_X27       256
 
 #define SYSCALL_COUNT 18
 
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
 /* The kernel's lock (smp.c), if it is free. x9 to x11 are changed. */
     .macro lock_kernel contended
-    adrp x9, kernel_lock
-    add x9, x9, :lo12:kernel_lock
+    adr x9, kernel_lock
     ldaxr w10, [x9]
     cbnz w10, \contended
     mov w10, #1
@@ -54,8 +43,7 @@
     .endm
 
     .macro unlock_kernel
-    adrp x9, kernel_lock
-    add x9, x9, :lo12:kernel_lock
+    adr x9, kernel_lock
     stlr wzr, [x9]
     .endm
 #else
@@ -88,22 +76,32 @@ vectors:
     vector lower_serror
     .endr
 
+/* Save or load what a call may change, but for x0 to x2, x16 and x17. */
+    .macro changed op
+    \op x3, x4, [sp, #R_X3]
+    \op x5, x6, [sp, #R_X3 + 16]
+    \op x7, x8, [sp, #R_X3 + 32]
+    \op x30, x9, [sp, #R_X30]
+    \op x10, x11, [sp, #R_X10]
+    \op x12, x13, [sp, #R_X10 + 16]
+    \op x14, x15, [sp, #R_X10 + 32]
+    .endm
+
+/* Save or load what survives a call, and x18. */
+    .macro surviving op, regs
+    \op x18, x29, [\regs, #R_X18]
+    \op x19, x20, [\regs, #R_X19]
+    \op x21, x22, [\regs, #R_X19 + 16]
+    \op x23, x24, [\regs, #R_X19 + 32]
+    \op x25, x26, [\regs, #R_X19 + 48]
+    \op x27, x28, [\regs, #R_X19 + 64]
+    .endm
+
 /* The rest of the registers, x16 and x17 being saved; then the core's stack. */
     .macro save_all
     stp x1, x2, [sp, #R_X1]
-    stp x3, x4, [sp, #R_X3]
-    stp x5, x6, [sp, #R_X5]
-    stp x7, x8, [sp, #R_X7]
-    stp x18, x29, [sp, #R_X18]
-    stp x30, x9, [sp, #R_X30]
-    stp x10, x11, [sp, #R_X10]
-    stp x12, x13, [sp, #R_X12]
-    stp x14, x15, [sp, #R_X14]
-    stp x19, x20, [sp, #R_X19]
-    stp x21, x22, [sp, #R_X21]
-    stp x23, x24, [sp, #R_X23]
-    stp x25, x26, [sp, #R_X25]
-    stp x27, x28, [sp, #R_X27]
+    changed stp
+    surviving stp, sp
     mrs x1, spsr_el2
     mrs x2, elr_el2
     mrs x3, sp_el0
@@ -137,13 +135,7 @@ call:
     /* Return to the caller. Restore what may hold values of the kernel's. */
     mov sp, x17
     ldr x2, [sp, #R_X2]
-    ldp x3, x4, [sp, #R_X3]
-    ldp x5, x6, [sp, #R_X5]
-    ldp x7, x8, [sp, #R_X7]
-    ldp x30, x9, [sp, #R_X30]
-    ldp x10, x11, [sp, #R_X10]
-    ldp x12, x13, [sp, #R_X12]
-    ldp x14, x15, [sp, #R_X14]
+    changed ldp
     ldp x16, x17, [sp, #R_X16]
     eret
 
@@ -166,8 +158,8 @@ call_contended: /* the core is to be found with all of its thread's registers sa
     ldr x0, [x16, #R_X0]
     ldp x1, x2, [x16, #R_X1]
     ldp x3, x4, [x16, #R_X3]
-    ldp x5, x6, [x16, #R_X5]
-    ldr x7, [x16, #R_X7]
+    ldp x5, x6, [x16, #R_X3 + 16]
+    ldr x7, [x16, #R_X3 + 32]
     ldr x19, [x16, #R_X19]
     b call
 #endif
@@ -209,12 +201,7 @@ switch_from_call:
     stp x2, x0, [x17, #R_SPSR]
     str x1, [x17, #R_X1]
     stp x3, x4, [x17, #R_PC]
-    stp x18, x29, [x17, #R_X18]
-    stp x19, x20, [x17, #R_X19]
-    stp x21, x22, [x17, #R_X21]
-    stp x23, x24, [x17, #R_X23]
-    stp x25, x26, [x17, #R_X25]
-    stp x27, x28, [x17, #R_X27]
+    surviving stp, x17
 
     .global switch_first
 switch_first: /* from boot: no thread has run */
@@ -231,20 +218,9 @@ resume: /* x0: the current thread */
     msr sp_el0, x2
     msr spsr_el2, x3
     ldp x1, x2, [sp, #R_X1]
-    ldp x3, x4, [sp, #R_X3]
-    ldp x5, x6, [sp, #R_X5]
-    ldp x7, x8, [sp, #R_X7]
+    changed ldp
     ldp x16, x17, [sp, #R_X16]
-    ldp x18, x29, [sp, #R_X18]
-    ldp x30, x9, [sp, #R_X30]
-    ldp x10, x11, [sp, #R_X10]
-    ldp x12, x13, [sp, #R_X12]
-    ldp x14, x15, [sp, #R_X14]
-    ldp x19, x20, [sp, #R_X19]
-    ldp x21, x22, [sp, #R_X21]
-    ldp x23, x24, [sp, #R_X23]
-    ldp x25, x26, [sp, #R_X25]
-    ldp x27, x28, [sp, #R_X27]
+    surviving ldp, sp
     eret
 
 /* One of the kernel's two instructions that may fault: firmware may not implement SMC. */
@@ -289,8 +265,8 @@ kernel_sync:
     eret
 
 kernel_fault:
-    adrp x0, panic_stack_end
-    add sp, x0, :lo12:panic_stack_end
+    adr x0, panic_stack_end
+    mov sp, x0
     mrs x0, esr_el2
     mrs x1, elr_el2
     mrs x2, far_el2
