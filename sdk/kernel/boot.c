@@ -176,14 +176,12 @@ void boot(void)
     vcpu_init_cpu(cpu);
     for (uint32_t core = 0; core < system->core_count; core++) {
         sched_init(&cores[core].cpu);
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
         cores[core].cpu.core = core;
-#endif
     }
     thread_init_all(system);
     irq_init();
     irq_init_cpu(cpu);
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    smp_start(system->core_count);
-#endif
+    if (IS_SMP) {
+        smp_start(system->core_count);
+    }
 }

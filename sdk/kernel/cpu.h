@@ -16,6 +16,9 @@
 
 #define CPU_PRIORITIES 256
 
+/* A constant: what is for several cores is not in a kernel for one. */
+#define IS_SMP (CONFIG_MAX_NUM_NODES > 1)
+
 #define OFF_GICH  1u /* the virtual CPU interface */
 #define OFF_DEBUG 2u /* debug exceptions; the loaded vCPU has them (debug.h) */
 
@@ -51,14 +54,13 @@ struct cpu {
     uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
     struct queue ready[CPU_PRIORITIES];
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
+    /* For other cores (smp.h). */
     uint32_t core;                                 /* its number */
     struct queue inbox;                            /* threads that other cores have made ready */
     void (*call)(struct cpu *cpu, void *argument); /* what another core waits for, or NULL */
     void *call_argument;
     bool in_call;   /* waits for the lock with an SVC or HVC of the current thread */
     bool withdrawn; /* the current thread has been taken off while the core waited */
-#endif
 };
 
 /* The state of a core by its number, which is below CONFIG_MAX_NUM_NODES. */

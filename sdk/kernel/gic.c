@@ -49,7 +49,7 @@ void gic_init_virtual(uint32_t list_registers)
     gic_enable(INTID_GIC_MAINTENANCE, false);
     gic_enable(INTID_HYP_TIMER, false);
     gic_enable(INTID_VIRTUAL_TIMER, false);
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    gic_enable(SMP_SGI, false);
-#endif
+    if (IS_SMP) {
+        gic_enable(SMP_SGI, false);
+    }
 }

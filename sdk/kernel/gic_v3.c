@@ -39,11 +39,8 @@ static const uint64_t core_ids[] = {BOARD_CORE_IDS};
 
 uint64_t gic_registers_of(uint32_t intid)
 {
-    uint32_t core = 0;
+    uint32_t core = IS_SMP ? this_cpu()->core : 0;
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    core = this_cpu()->core;
-#endif
     return intid >= GIC_SPI_BASE ? BOARD_GICD : redistributors[core] + GICR_FRAME_SIZE;
 }
 

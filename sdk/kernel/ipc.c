@@ -77,11 +77,9 @@ void ipc_send(struct cpu *cpu, struct thread *sender, struct thread *server)
         sched_block_and_wake(cpu, sender, server);
         return;
     }
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
     if (sender->is_vcpu && smp_is_remote(cpu, server)) {
         vcpu_unload(cpu);
     }
-#endif
     sched_remove(cpu, sender);
     sender->state = THREAD_SENDING;
     queue_insert_by_priority(&server->senders, sender);

@@ -288,7 +288,6 @@ void sched_ready_slowpath(struct cpu *cpu, struct thread *thread)
     }
 }
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
 void sched_ready_in_front(struct cpu *cpu, struct thread *thread)
 {
     struct thread *next = cpu->next;
@@ -301,16 +300,13 @@ void sched_ready_in_front(struct cpu *cpu, struct thread *thread)
     ready_push(cpu, next, false);
     cpu->next = thread;
 }
-#endif
 
 void sched_remove_slowpath(struct cpu *cpu, struct thread *thread)
 {
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    if (thread->in_inbox) {
+    if (IS_SMP && thread->in_inbox) {
         smp_inbox_remove(thread);
         return;
     }
-#endif
     if (thread->in_release_queue) {
         release_queue_remove(cpu, thread);
     } else if (thread == cpu->next) {

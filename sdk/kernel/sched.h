@@ -69,7 +69,6 @@ static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct th
     sched_handoff_slowpath(cpu, from, to);
 }
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
 /*
  * Make a vCPU ready that another core has woken or answered; it was not. If it has some of its time
  * slice left, it goes on with that at once, in front of an equal that has run meanwhile. On one
@@ -78,24 +77,20 @@ static inline void sched_handoff(struct cpu *cpu, struct thread *from, struct th
  * nowhere.
  */
 void sched_ready_in_front(struct cpu *cpu, struct thread *thread);
-#endif
 
 /* Make a thread of any core ready; it was not. */
 static inline void sched_wake(struct cpu *cpu, struct thread *thread)
 {
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
     if (smp_is_remote(cpu, thread)) {
         smp_wake(thread);
         return;
     }
-#endif
     sched_ready(cpu, thread);
 }
 
 /* `from` blocks, as with sched_handoff, and `to` becomes ready, on whichever core it is. */
 static inline void sched_block_and_wake(struct cpu *cpu, struct thread *from, struct thread *to)
 {
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
     if (smp_is_remote(cpu, to)) {
         if (from->is_vcpu) {
             vcpu_unload(cpu);
@@ -104,7 +99,6 @@ static inline void sched_block_and_wake(struct cpu *cpu, struct thread *from, st
         smp_wake(to);
         return;
     }
-#endif
     sched_handoff(cpu, from, to);
 }
 

@@ -2,8 +2,6 @@
 
 #include "smp.h"
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-
 #include "gic.h"
 #include "irq.h"
 #include "sched.h"
@@ -64,7 +62,7 @@ static inline bool try_lock(void)
 
 void smp_lock(struct cpu *cpu)
 {
-    while (!try_lock()) {
+    while (IS_SMP && !try_lock()) {
         /* A function's stores may have cleared the monitor: WFE only if there was none. */
         if (!serve(cpu)) {
             __asm__ volatile("wfe" ::: "memory");
@@ -74,7 +72,9 @@ void smp_lock(struct cpu *cpu)
 
 void smp_unlock(void)
 {
-    __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
+    if (IS_SMP) {
+        __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
+    }
 }
 
 bool smp_enter(struct cpu *cpu, bool is_call)
@@ -102,7 +102,7 @@ void smp_call(struct cpu *cpu, void (*function)(struct cpu *cpu, void *argument)
 
 void smp_deschedule(struct cpu *cpu, struct thread *thread)
 {
-    if (cpu->current != thread) {
+    if (!IS_SMP || cpu->current != thread) {
         return;
     }
     if (cpu->in_call) {
@@ -210,5 +210,3 @@ void smp_start(uint32_t core_count)
         start(cpu_of_core(core));
     }
 }
-
-#endif

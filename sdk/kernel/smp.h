@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Several cores. All of this is empty in a kernel for one.
+ * Several cores. In a kernel for one nothing of this is left: no thread is remote.
  *
  * One lock, kernel_lock, is held by the core that is in the kernel: from behind the saving of a
  * thread's registers to before they are restored. It protects all threads and all of struct cpu.
@@ -26,8 +26,6 @@
  */
 
 #include "cpu.h"
-
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
 
 #define SMP_SGI 0u /* the INTID of the interrupt from core to core */
 
@@ -61,48 +59,10 @@ void smp_deschedule(struct cpu *cpu, struct thread *thread);
 /* Remove a thread that smp_wake has put there from the core's inbox. */
 void smp_inbox_remove(struct thread *thread);
 
-#else
-
-static inline bool smp_enter(struct cpu *cpu, bool is_call)
-{
-    (void)cpu;
-    (void)is_call;
-    return true;
-}
-
-static inline void smp_lock(struct cpu *cpu)
-{
-    (void)cpu;
-}
-
-static inline void smp_unlock(void)
-{
-}
-
-static inline void smp_call(struct cpu *cpu, void (*function)(struct cpu *cpu, void *argument),
-                            void *argument)
-{
-    function(cpu, argument);
-}
-
-static inline void smp_deschedule(struct cpu *cpu, struct thread *thread)
-{
-    (void)cpu;
-    (void)thread;
-}
-
-#endif
-
 /* Whether a thread is another core's. */
 static inline bool smp_is_remote(const struct cpu *cpu, const struct thread *thread)
 {
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    return unlikely(thread->cpu != cpu);
-#else
-    (void)cpu;
-    (void)thread;
-    return false;
-#endif
+    return IS_SMP && unlikely(thread->cpu != cpu);
 }
 
 /* The core of a thread. */

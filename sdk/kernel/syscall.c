@@ -393,12 +393,10 @@ static inline void tcb_suspend(struct cpu *cpu, void *argument)
 
     smp_deschedule(cpu, request->thread);
     thread_suspend(request->thread);
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
     if (cpu->vcpu_loaded == request->thread &&
         smp_is_remote(request->caller->cpu, request->thread)) {
         vcpu_unload(cpu);
     }
-#endif
 }
 
 struct result sys_tcb_suspend(uint64_t cap)

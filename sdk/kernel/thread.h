@@ -63,9 +63,7 @@ struct thread {
     bool is_faulted; /* `message` is a fault's, not a call's */
     uint8_t resume;  /* enum thread_resume; if STOPPED */
     bool in_release_queue;
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
-    bool in_inbox; /* of its core; READY */
-#endif
+    bool in_inbox;            /* of its core; READY */
     struct sched_context *sc; /* NULL: a passive PD that waits, or a thread that has donated it */
 
     uint64_t pending;          /* channels notified and not yet received */

@@ -98,7 +98,7 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
 
 void trap_sync(struct cpu *cpu, uint64_t esr)
 {
-    if (!smp_enter(cpu, ESR_EC(esr) == EC_SVC64 || ESR_EC(esr) == EC_HVC64)) {
+    if (IS_SMP && !smp_enter(cpu, ESR_EC(esr) == EC_SVC64 || ESR_EC(esr) == EC_HVC64)) {
         return;
     }
     if (likely((ESR_EC(esr) & ~4u) == EC_INST_ABORT_LOWER)) { /* or EC_DATA_ABORT_LOWER */
@@ -110,7 +110,9 @@ void trap_sync(struct cpu *cpu, uint64_t esr)
 
 void trap_irq(struct cpu *cpu)
 {
-    smp_enter(cpu, false);
+    if (IS_SMP) {
+        smp_enter(cpu, false);
+    }
     irq_handle(cpu);
 }
 
@@ -124,7 +126,7 @@ void trap_serror(struct cpu *cpu, uint64_t resumed)
     static unsigned reported;
     uint64_t esr = read_sysreg(esr_el2);
 
-    if (!smp_enter(cpu, false)) {
+    if (IS_SMP && !smp_enter(cpu, false)) {
         return; /* it is lost with the thread that has been stopped */
     }
     if (cpu->current->regs.pc == resumed) {

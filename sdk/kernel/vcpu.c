@@ -248,7 +248,6 @@ void vcpu_load(struct cpu *cpu, struct thread *thread)
     }
 }
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
 void vcpu_unload(struct cpu *cpu)
 {
     struct thread *thread = cpu->vcpu_loaded;
@@ -263,7 +262,6 @@ void vcpu_unload(struct cpu *cpu)
     cpu->vcpu_loaded = NULL;
     cpu->vcpu_ready = NULL;
 }
-#endif
 
 void vcpu_disable_gich(struct cpu *cpu)
 {

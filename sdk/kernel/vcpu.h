@@ -40,13 +40,11 @@ void vcpu_init_cpu(struct cpu *cpu);
 /* Load this vCPU before it runs: registers, list registers, the virtual timer's mask. */
 void vcpu_load(struct cpu *cpu, struct thread *thread);
 
-#ifdef CONFIG_ENABLE_SMP_SUPPORT
 /*
  * Put the loaded vCPU's registers into memory: it does not run for now, and its monitor is on
  * another core, which would have to call this one for each of them. No vCPU is loaded then.
  */
 void vcpu_unload(struct cpu *cpu);
-#endif
 
 /* Switch the virtual CPU interface off until a vCPU runs (GICH_HCR.En). An idle core would not
  * sleep in WFI with a virtual interrupt pending. */
