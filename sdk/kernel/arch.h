@@ -114,16 +114,6 @@ static inline void dsb(void)
     __asm__ volatile("dsb sy" : : : "memory");
 }
 
-static inline uint32_t mmio_read32(uintptr_t address)
-{
-    return *(volatile uint32_t *)address;
-}
-
-static inline void mmio_write32(uintptr_t address, uint32_t value)
-{
-    *(volatile uint32_t *)address = value;
-}
-
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 

@@ -20,12 +20,9 @@
  * and of the virtual interface that a guest has, with GICH_LIST_REGISTERS of type gich_lr, and
  * active priorities of type gich_apr:
  *
- *   gich_read_lr(index), gich_write_lr(index, lr), gich_read_vmcr(), gich_write_vmcr(value),
- *   gich_read_apr(), gich_write_apr(value)
- *   void gich_enable(bool)
- *   uint32_t gich_ended(void)               Which list registers' interrupts have been ended.
- *   gich_lr gich_pending(intid, priority, group)   A pending interrupt whose end raises the
- *                                           maintenance interrupt; the priority is 0 to 31.
+ *   gich_read_lr(index), gich_write_lr(index, lr), gich_read_apr(), gich_write_apr(value)
+ *   gich_read(name), gich_write(name, value)   of GICH_HCR, GICH_VTR, GICH_VMCR, or GICH_EISR:
+ *                                           which list registers' interrupts have been ended
  *   GICH_LR_INTID, GICH_LR_STATE, GICH_LR_ACTIVE   masks and a value of a list register
  */
 
@@ -33,6 +30,7 @@
 #include <stdint.h>
 #include "arch.h"
 #include "board.h"
+#include "lib/device_registers.h"
 #include "lib/gicv2.h"
 
 #define GICH_LIST_REGISTERS 4u /* GIC-400 and the Cortex-A53 have four */
@@ -45,14 +43,19 @@
 #error "the kernel does not know the board's interrupt controller"
 #endif
 
-static inline uint32_t gicd_read(uint32_t offset)
+static inline void gich_enable(bool on)
 {
-    return mmio_read32(BOARD_GICD + offset);
+    gich_write(GICH_HCR, on ? GICH_HCR_EN : 0);
+#if BOARD_GIC_VERSION == 3
+    isb();
+#endif
 }
 
-static inline void gicd_write(uint32_t offset, uint32_t value)
+/* A pending interrupt whose end raises the maintenance interrupt; the priority is 0 to 31. */
+static inline gich_lr gich_pending(uint32_t intid, uint32_t priority, uint32_t group)
 {
-    mmio_write32(BOARD_GICD + offset, value);
+    return GICH_LR_PENDING | GICH_LR_EOI | GICH_LR_PRIORITY(priority) |
+           (group ? GICH_LR_GROUP1 : 0) | intid;
 }
 
 /* The word of a register with one bit per interrupt. */
@@ -77,7 +80,7 @@ void gic_set_target(uint32_t intid, uint32_t core);
 /* How many INTIDs the distributor has. */
 static inline uint32_t gic_intid_count(void)
 {
-    uint32_t count = 32 * (GICD_TYPER_LINES(gicd_read(GICD_TYPER)) + 1);
+    uint32_t count = 32 * (GICD_TYPER_LINES(device_read32(BOARD_GICD, GICD_TYPER)) + 1);
 
     return count < GIC_MAX_INTID ? count : GIC_MAX_INTID;
 }
@@ -85,11 +88,8 @@ static inline uint32_t gic_intid_count(void)
 /* Make an interrupt active although it is not pending: it cannot come until it is deactivated. */
 void gic_set_active(uint32_t intid);
 
-/*
- * The rest of gic_init_cpu: the virtual interface, which has `list_registers`, and the kernel's own
- * interrupts.
- */
-void gic_init_virtual(uint32_t list_registers);
+/* The rest of gic_init_cpu: the virtual interface, and the kernel's own interrupts. */
+void gic_init_virtual(void);
 
 /*
  * All interrupts from `first` up to `end`, which is none of them, off, neither pending nor active,

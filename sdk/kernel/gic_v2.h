@@ -8,11 +8,12 @@
 #define GICH_HCR   0x000u
 #define GICH_VTR   0x004u
 #define GICH_VMCR  0x008u
-#define GICH_EISR0 0x020u
+#define GICH_EISR  0x020u /* GICH_EISR0 */
 #define GICH_APR   0x0f0u
 #define GICH_LR(n) (0x100u + 4u * (n))
 
-#define GICH_HCR_EN (1u << 0)
+#define GICH_HCR_EN   (1u << 0)
+#define GICH_VTR_LAST 0x3fu
 
 /* GICH_LR (5.3.10) */
 typedef uint32_t gich_lr;
@@ -27,10 +28,10 @@ typedef uint32_t gich_apr;
 
 static inline uint32_t gic_acknowledge(void)
 {
-    uint32_t iar = mmio_read32(BOARD_GICC + GICC_IAR);
+    uint32_t iar = device_read32(BOARD_GICC, GICC_IAR);
 
     if (GICC_IAR_INTID(iar) < GIC_MAX_INTID) {
-        mmio_write32(BOARD_GICC + GICC_EOIR, iar);
+        device_write32(BOARD_GICC, GICC_EOIR, iar);
     }
     return iar;
 }
@@ -43,29 +44,25 @@ static inline uint32_t gic_intid(uint32_t iar)
 /* An SGI's sender is part of its number here, as in GICC_IAR. */
 static inline void gic_deactivate(uint32_t iar)
 {
-    mmio_write32(BOARD_GICC + GICC_DIR, iar);
+    device_write32(BOARD_GICC, GICC_DIR, iar);
 }
 
 static inline void gic_send_sgi(uint32_t intid, uint32_t core)
 {
-    mmio_write32(BOARD_GICD + GICD_SGIR, 1u << (16 + core) | intid);
+    device_write32(BOARD_GICD, GICD_SGIR, 1u << (16 + core) | intid);
 }
 
 /* The distributor has a bank of the private ones for each core. */
-static inline uint64_t gic_registers_of(uint32_t intid)
-{
-    (void)intid;
-    return BOARD_GICD;
-}
+#define gic_registers_of(intid) BOARD_GICD
 
 static inline uint32_t gich_read(uint32_t offset)
 {
-    return mmio_read32(BOARD_GICH + offset);
+    return device_read32(BOARD_GICH, offset);
 }
 
 static inline void gich_write(uint32_t offset, uint32_t value)
 {
-    mmio_write32(BOARD_GICH + offset, value);
+    device_write32(BOARD_GICH, offset, value);
 }
 
 static inline gich_lr gich_read_lr(uint64_t index)
@@ -78,38 +75,5 @@ static inline void gich_write_lr(uint64_t index, gich_lr lr)
     gich_write(GICH_LR(index), lr);
 }
 
-static inline uint32_t gich_read_vmcr(void)
-{
-    return gich_read(GICH_VMCR);
-}
-
-static inline void gich_write_vmcr(uint32_t vmcr)
-{
-    gich_write(GICH_VMCR, vmcr);
-}
-
-static inline uint32_t gich_read_apr(void)
-{
-    return gich_read(GICH_APR);
-}
-
-static inline void gich_write_apr(uint32_t apr)
-{
-    gich_write(GICH_APR, apr);
-}
-
-static inline void gich_enable(bool on)
-{
-    gich_write(GICH_HCR, on ? GICH_HCR_EN : 0);
-}
-
-static inline uint32_t gich_ended(void)
-{
-    return gich_read(GICH_EISR0);
-}
-
-static inline gich_lr gich_pending(uint32_t intid, uint32_t priority, uint32_t group)
-{
-    return GICH_LR_PENDING | GICH_LR_EOI | GICH_LR_PRIORITY(priority) |
-           (group ? GICH_LR_GROUP1 : 0) | intid;
-}
+#define gich_read_apr()     gich_read(GICH_APR)
+#define gich_write_apr(apr) gich_write(GICH_APR, apr)

@@ -21,7 +21,6 @@
 #define ICC_SRE_EL1     s3_0_c12_c12_5
 #define ICC_IGRPEN1_EL1 s3_0_c12_c12_7
 #define ICC_SRE_EL2     s3_4_c12_c9_5
-#define ICH_VTR_EL2     s3_4_c12_c11_1
 
 #define ICC_CTLR_EOI_MODE 2u
 
@@ -44,28 +43,28 @@ uint64_t gic_registers_of(uint32_t intid)
     return intid >= GIC_SPI_BASE ? BOARD_GICD : redistributors[core] + GICR_FRAME_SIZE;
 }
 
-static void await_clear(uint64_t address, uint32_t bits)
+static void await_clear(uint64_t registers, uint32_t offset, uint32_t bits)
 {
     for (uint32_t i = 0; i < PATIENCE; i++) {
-        if ((mmio_read32(address) & bits) == 0) {
+        if ((device_read32(registers, offset) & bits) == 0) {
             return;
         }
     }
-    panic("the GIC does not answer at 0x%x", address);
+    panic("the GIC does not answer at 0x%x", registers + offset);
 }
 
 void gic_init(void)
 {
     uint32_t count = gic_intid_count();
 
-    gicd_write(GICD_CTLR, 0);
-    await_clear(BOARD_GICD + GICD_CTLR, CTLR_RWP);
+    device_write32(BOARD_GICD, GICD_CTLR, 0);
+    await_clear(BOARD_GICD, GICD_CTLR, CTLR_RWP);
     for (uint32_t intid = GIC_SPI_BASE; intid < count; intid += 32) {
-        gicd_write(bit_word(GICD_IGROUPR, intid), ~0u);
+        device_write32(BOARD_GICD, bit_word(GICD_IGROUPR, intid), ~0u);
     }
     gic_reset(BOARD_GICD, GIC_SPI_BASE, count);
-    gicd_write(GICD_CTLR, GICD_CTLR_ARE | CTLR_GROUP1);
-    await_clear(BOARD_GICD + GICD_CTLR, CTLR_RWP);
+    device_write32(BOARD_GICD, GICD_CTLR, GICD_CTLR_ARE | CTLR_GROUP1);
+    await_clear(BOARD_GICD, GICD_CTLR, CTLR_RWP);
     for (uint32_t intid = GIC_SPI_BASE; intid < count; intid++) {
         gic_set_target(intid, 0);
     }
@@ -74,7 +73,7 @@ void gic_init(void)
 /* GICR_TYPER's affinity has Aff3 beside Aff2; MPIDR_EL1 has not. */
 static uint64_t affinity_of(uint64_t frame)
 {
-    uint32_t affinity = mmio_read32(frame + GICR_TYPER + 4);
+    uint32_t affinity = device_read32(frame, GICR_TYPER + 4);
 
     return (affinity & 0xffffff) | (uint64_t)(affinity >> 24) << 32;
 }
@@ -88,7 +87,7 @@ static uint64_t find_redistributor(void)
         if (affinity_of(frame) == affinity) {
             return frame;
         }
-        if (mmio_read32(frame + GICR_TYPER) & GICR_TYPER_LAST) {
+        if (device_read32(frame, GICR_TYPER) & GICR_TYPER_LAST) {
             break;
         }
     }
@@ -99,11 +98,12 @@ static void init_private(uint64_t frame)
 {
     uint64_t interrupts = frame + GICR_FRAME_SIZE;
 
-    mmio_write32(frame + GICR_WAKER, mmio_read32(frame + GICR_WAKER) & ~GICR_WAKER_PROCESSOR_SLEEP);
-    await_clear(frame + GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP);
-    mmio_write32(interrupts + GICD_IGROUPR, ~0u);
+    device_write32(frame, GICR_WAKER,
+                   device_read32(frame, GICR_WAKER) & ~GICR_WAKER_PROCESSOR_SLEEP);
+    await_clear(frame, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP);
+    device_write32(interrupts, GICD_IGROUPR, ~0u);
     gic_reset(interrupts, 0, GIC_SPI_BASE);
-    await_clear(frame + GICR_CTLR, 1u << 3); /* RWP */
+    await_clear(frame, GICR_CTLR, 1u << 3); /* RWP */
 }
 
 static void init_interfaces(void)
@@ -125,22 +125,28 @@ void gic_init_cpu(uint32_t core)
     redistributors[core] = find_redistributor();
     init_private(redistributors[core]);
     init_interfaces();
-    gic_init_virtual((read_sysreg(ICH_VTR_EL2) & 0x1f) + 1);
+    gic_init_virtual();
 }
 
 void gic_set_target(uint32_t intid, uint32_t core)
 {
     if (intid >= GIC_SPI_BASE) {
-        uint64_t router = BOARD_GICD + GICD_IROUTER + 8ul * intid;
+        uint32_t router = GICD_IROUTER + 8 * intid;
 
-        mmio_write32(router, (uint32_t)core_ids[core]);
-        mmio_write32(router + 4, (uint32_t)(core_ids[core] >> 32));
+        device_write32(BOARD_GICD, router, (uint32_t)core_ids[core]);
+        device_write32(BOARD_GICD, router + 4, (uint32_t)(core_ids[core] >> 32));
     }
 }
 
 void gic_send_sgi(uint32_t intid, uint32_t core)
 {
-    gic_send_sgi_to(intid, core_ids[core]);
+    uint64_t affinity = core_ids[core]; /* its Aff0 is below 16 */
+    uint64_t cluster = (affinity >> 8 & 0xff) << 16 | (affinity >> 16 & 0xff) << 32 |
+                       (affinity >> 32 & 0xff) << 48;
+
+    dsb();
+    write_sysreg(ICC_SGI1R_EL1, cluster | (uint64_t)intid << 24 | 1ul << (affinity & 0xf));
+    isb();
 }
 
 #endif

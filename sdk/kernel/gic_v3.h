@@ -6,21 +6,26 @@
 
 #include "lib/gicv3.h"
 
-/* By encoding: the assembler does not know all of their names. */
+/* By encoding: the assembler does not know all of their names. GICH_x is ICH_x_EL2. */
 #define ICC_IAR1_EL1  s3_0_c12_c12_0
 #define ICC_EOIR1_EL1 s3_0_c12_c12_1
 #define ICC_DIR_EL1   s3_0_c12_c11_1
 #define ICC_SGI1R_EL1 s3_0_c12_c11_5
 #define ICH_AP0R0_EL2 s3_4_c12_c8_0
 #define ICH_AP1R0_EL2 s3_4_c12_c9_0
-#define ICH_HCR_EL2   s3_4_c12_c11_0
-#define ICH_EISR_EL2  s3_4_c12_c11_3
-#define ICH_VMCR_EL2  s3_4_c12_c11_7
+#define GICH_HCR      s3_4_c12_c11_0
+#define GICH_VTR      s3_4_c12_c11_1
+#define GICH_EISR     s3_4_c12_c11_3
+#define GICH_VMCR     s3_4_c12_c11_7
+
+#define gich_read(name)         read_sysreg(name)
+#define gich_write(name, value) write_sysreg(name, value)
 
 /* ICH_LR<n>_EL2. */
 #define GICH_FOR_EACH_LR(X) X(0) X(1) X(2) X(3)
 
-#define ICH_HCR_EN 1u
+#define GICH_HCR_EN   1u
+#define GICH_VTR_LAST 0x1fu
 
 /* ICH_LR<n>_EL2 (12.4.6) */
 typedef uint64_t gich_lr;
@@ -58,17 +63,6 @@ static inline void gic_deactivate(uint32_t intid)
     isb();
 }
 
-/* Raise an SGI on the processor with this affinity; its Aff0 is below 16. */
-static inline void gic_send_sgi_to(uint32_t intid, uint64_t affinity)
-{
-    uint64_t cluster = (affinity >> 8 & 0xff) << 16 | (affinity >> 16 & 0xff) << 32 |
-                       (affinity >> 32 & 0xff) << 48;
-
-    dsb();
-    write_sysreg(ICC_SGI1R_EL1, cluster | (uint64_t)intid << 24 | 1ul << (affinity & 0xf));
-    isb();
-}
-
 void gic_send_sgi(uint32_t intid, uint32_t core);
 
 /* The distributor, or for private interrupts this core's second frame. */
@@ -96,16 +90,6 @@ static inline void gich_write_lr(uint64_t index, gich_lr lr)
     }
 }
 
-static inline uint32_t gich_read_vmcr(void)
-{
-    return (uint32_t)read_sysreg(ICH_VMCR_EL2);
-}
-
-static inline void gich_write_vmcr(uint32_t vmcr)
-{
-    write_sysreg(ICH_VMCR_EL2, vmcr);
-}
-
 static inline gich_apr gich_read_apr(void)
 {
     return (uint32_t)read_sysreg(ICH_AP0R0_EL2) | read_sysreg(ICH_AP1R0_EL2) << 32;
@@ -115,21 +99,4 @@ static inline void gich_write_apr(gich_apr apr)
 {
     write_sysreg(ICH_AP0R0_EL2, (uint32_t)apr);
     write_sysreg(ICH_AP1R0_EL2, apr >> 32);
-}
-
-static inline void gich_enable(bool on)
-{
-    write_sysreg(ICH_HCR_EL2, on ? ICH_HCR_EN : 0);
-    isb();
-}
-
-static inline uint32_t gich_ended(void)
-{
-    return (uint32_t)read_sysreg(ICH_EISR_EL2);
-}
-
-static inline gich_lr gich_pending(uint32_t intid, uint32_t priority, uint32_t group)
-{
-    return GICH_LR_PENDING | GICH_LR_EOI | GICH_LR_PRIORITY(priority) |
-           (group ? GICH_LR_GROUP1 : 0) | intid;
 }

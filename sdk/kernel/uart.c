@@ -3,15 +3,15 @@
 #include "uart.h"
 
 #include <stdarg.h>
-#include "arch.h"
 #include "board.h"
+#include "lib/device_registers.h"
 
 void uart_init(void)
 {
 #if BOARD_UART_CHIP == UART_CADENCE /* a PL011 has been enabled by the firmware */
-    uint32_t control = mmio_read32(BOARD_UART + CADENCE_CR);
+    uint32_t control = device_read32(BOARD_UART, CADENCE_CR);
 
-    mmio_write32(BOARD_UART + CADENCE_CR, (control & ~CADENCE_CR_TXDIS) | CADENCE_CR_TXEN);
+    device_write32(BOARD_UART, CADENCE_CR, (control & ~CADENCE_CR_TXDIS) | CADENCE_CR_TXEN);
 #endif
 }
 
@@ -21,11 +21,11 @@ void uart_init(void)
 void uart_putc(char c)
 {
     for (uint32_t i = 0; i < FULL_READS; i++) {
-        if ((mmio_read32(BOARD_UART + UART_STATUS) & UART_FULL) == 0) {
+        if ((device_read32(BOARD_UART, UART_STATUS) & UART_FULL) == 0) {
             break;
         }
     }
-    mmio_write32(BOARD_UART + UART_DATA, (uint8_t)c);
+    device_write32(BOARD_UART, UART_DATA, (uint8_t)c);
 }
 
 static void put_string(const char *s)
@@ -66,9 +66,6 @@ static void print_list(const char *format, va_list list)
         switch (*++format) {
         case 's':
             put_string(va_arg(list, const char *));
-            break;
-        case 'c':
-            uart_putc((char)va_arg(list, int));
             break;
         case 'u':
             put_number(va_arg(list, uint64_t), 10, 1);

@@ -11,7 +11,7 @@ void uart_init(void);
 /* Print a character. Waits while the transmit FIFO is full. Only kprint makes CR LF of '\n'. */
 void uart_putc(char c);
 
-/* Print a format with %s, %c, %u (uint64_t), %x (uint64_t) and %p (uint64_t, 16 digits). */
+/* Print a format with %s, %u (uint64_t), %x (uint64_t) and %p (uint64_t, 16 digits). */
 void kprint(const char *format, ...);
 
 /* Print a message and where it comes from, and stop the core. */

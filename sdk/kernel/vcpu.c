@@ -168,7 +168,7 @@ static void save(struct cpu *cpu, struct vcpu *vcpu)
     write_sysreg(cntv_ctl_el0, 0); /* not before its other registers are the next one's */
     vcpu->csselr = read_sysreg(csselr_el1);
 
-    vcpu->vmcr = gich_read_vmcr();
+    vcpu->vmcr = (uint32_t)gich_read(GICH_VMCR);
     vcpu->apr = gich_read_apr();
     vcpu->lr_used = cpu->list_registers_used;
     for (uint64_t used = vcpu->lr_used; used != 0; used &= used - 1) {
@@ -185,7 +185,7 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
     RESIDENT_REGISTERS(LOAD)
     write_sysreg(csselr_el1, vcpu->csselr);
 
-    gich_write_vmcr(vcpu->vmcr);
+    gich_write(GICH_VMCR, vcpu->vmcr);
     gich_write_apr(vcpu->apr);
     for (uint64_t used = vcpu->lr_used | cpu->list_registers_used; used != 0; used &= used - 1) {
         unsigned i = (unsigned)__builtin_ctzl(used);
@@ -407,7 +407,7 @@ void vcpu_maintenance_interrupt(struct cpu *cpu)
         return;
     }
 
-    uint32_t ended = gich_ended();
+    uint32_t ended = (uint32_t)gich_read(GICH_EISR);
     if (ended != 0) {
         unsigned index = (unsigned)__builtin_ctz(ended);
 
