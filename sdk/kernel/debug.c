@@ -33,6 +33,12 @@
 #define SAVE_WATCHPOINT(n)   MOVE(n, READ, w, DEBUG_WVR)
 #define LOAD_BREAKPOINT(n)   MOVE(n, write_sysreg, b, DEBUG_BVR)
 #define LOAD_WATCHPOINT(n)   MOVE(n, write_sysreg, w, DEBUG_WVR)
+#define MOVE_ALL(shift, X)                                                                         \
+    switch (last(shift)) {                                                                         \
+        EACH_FROM_LAST(X)                                                                          \
+    default:                                                                                       \
+        break;                                                                                     \
+    }
 
 static unsigned last(unsigned shift)
 {
@@ -56,16 +62,8 @@ static void trap_accesses(bool trap)
 
 static void save(struct debug *debug)
 {
-    switch (last(BREAKPOINTS_SHIFT)) {
-        EACH_FROM_LAST(SAVE_BREAKPOINT)
-    default:
-        break;
-    }
-    switch (last(WATCHPOINTS_SHIFT)) {
-        EACH_FROM_LAST(SAVE_WATCHPOINT)
-    default:
-        break;
-    }
+    MOVE_ALL(BREAKPOINTS_SHIFT, SAVE_BREAKPOINT)
+    MOVE_ALL(WATCHPOINTS_SHIFT, SAVE_WATCHPOINT)
     write_sysreg(mdccint_el1, 0);
     trap_accesses(true);
     debug->active = is_enabled(debug->mdscr);
@@ -73,16 +71,8 @@ static void save(struct debug *debug)
 
 static void load(const struct debug *debug)
 {
-    switch (last(BREAKPOINTS_SHIFT)) {
-        EACH_FROM_LAST(LOAD_BREAKPOINT)
-    default:
-        break;
-    }
-    switch (last(WATCHPOINTS_SHIFT)) {
-        EACH_FROM_LAST(LOAD_WATCHPOINT)
-    default:
-        break;
-    }
+    MOVE_ALL(BREAKPOINTS_SHIFT, LOAD_BREAKPOINT)
+    MOVE_ALL(WATCHPOINTS_SHIFT, LOAD_WATCHPOINT)
     trap_accesses(false);
 }
 

@@ -37,21 +37,8 @@ static bool is_withheld(uint64_t esr)
     X(1, 0, 0x0f0ffffful)                            /* ID_PFR0: no RAS, AMU */                    \
     X(1, 1, 0x0ffffffful)                            /* ID_PFR1: no GIC */                         \
     X(1, 2, F(0) | F(4))                             /* ID_DFR0: CopDbg, CopSDbg */                \
-    X(1, 4, ~0ul)                                    /* ID_MMFR0 */                                \
-    X(1, 5, ~0ul)                                    /* ID_MMFR1 */                                \
-    X(1, 6, ~0ul)                                    /* ID_MMFR2 */                                \
-    X(1, 7, ~0ul)                                    /* ID_MMFR3 */                                \
-    X(2, 0, ~0ul)                                    /* ID_ISAR0 */                                \
-    X(2, 1, ~0ul)                                    /* ID_ISAR1 */                                \
-    X(2, 2, ~0ul)                                    /* ID_ISAR2 */                                \
-    X(2, 3, ~0ul)                                    /* ID_ISAR3 */                                \
-    X(2, 4, ~0ul)                                    /* ID_ISAR4 */                                \
-    X(2, 5, ~0ul)                                    /* ID_ISAR5 */                                \
     X(2, 6, F(0) | F(4) | F(8) | F(12) | F(16))      /* ID_MMFR4: no EVT */                        \
     X(2, 7, 0x0ffffffful)                            /* ID_ISAR6 */                                \
-    X(3, 0, ~0ul)                                    /* MVFR0 */                                   \
-    X(3, 1, ~0ul)                                    /* MVFR1 */                                   \
-    X(3, 2, ~0ul)                                    /* MVFR2 */                                   \
     X(3, 4, F(0) | F(4))                             /* ID_PFR2: CSV3, SSBS */                     \
     X(4, 0, 0xfffffful | F(48) | F(56) | F(60))      /* PFR0: ELs, FP, DIT, CSV2, CSV3 */          \
     X(4, 1, F(0) | F(4))                             /* PFR1: BT, SSBS */                          \
@@ -62,6 +49,11 @@ static bool is_withheld(uint64_t esr)
     X(7, 0, 0xffful | 0xfffful << 16 | F(44))        /* MMFR0: no FGT, ECV */                      \
     X(7, 1, F(0) | F(12) | F(20) | F(24) | F(36) | F(60)) /* MMFR1: no LO, VH, HCX */              \
     X(7, 2, 0xffful | F(16) | F(20) | F(28) | F(32) | F(48) | F(52) | F(60)) /* MMFR2: no NV */
+
+/* Those that a guest sees whole: ID_MMFR0 to 3, ID_ISAR0 to 5, MVFR0 to 2. */
+#define WHOLE_REGISTERS(X)                                                                         \
+    X(1, 4)                                                                                        \
+    X(1, 5) X(1, 6) X(1, 7) X(2, 0) X(2, 1) X(2, 2) X(2, 3) X(2, 4) X(2, 5) X(3, 0) X(3, 1) X(3, 2)
 
 #define DFR0_ARMV8_0 6ul /* ID_AA64DFR0_EL1.DebugVer */
 
@@ -79,7 +71,9 @@ static uint64_t id_register(unsigned crm, unsigned op2)
     case (crm) << 4 | (op2):                                                                       \
         value = read_sysreg(s3_0_c0_c##crm##_##op2) & (shown);                                     \
         break;
+#define READ_WHOLE(crm, op2) READ(crm, op2, ~0ul)
         ID_REGISTERS(READ)
+        WHOLE_REGISTERS(READ_WHOLE)
     }
     if (crm == 4 && op2 == 0) {
 #if BOARD_GIC_VERSION == 3
@@ -105,21 +99,18 @@ static bool is_set_way(uint64_t esr)
 bool sysreg_emulate(struct cpu *cpu, uint64_t esr)
 {
     struct thread *thread = cpu->current;
-    uint64_t value = 0;
+    uint64_t value = register_read(thread, ISS_RT(esr));
 
     if (is_id(esr)) {
         value = id_register(ISS_CRM(esr), ISS_OP2(esr));
     } else if (is_set_way(esr)) {
         /* Lines of other threads, too: so they are cleaned. It costs the guest a trap for each. */
-        __asm__ volatile("dc cisw, %0" : : "r"(register_read(thread, ISS_RT(esr))) : "memory");
-    } else {
-        uint64_t written = register_read(thread, ISS_RT(esr));
-
-        if (debug_access(cpu, esr, &written)) {
-            value = written;
-        } else if (!is_withheld(esr)) {
+        __asm__ volatile("dc cisw, %0" : : "r"(value) : "memory");
+    } else if (!debug_access(cpu, esr, &value)) {
+        if (!is_withheld(esr)) {
             return false;
         }
+        value = 0;
     }
     if (esr & ISS_READ) {
         register_write(thread, ISS_RT(esr), value);
