@@ -274,14 +274,8 @@ void vcpu_disable_gich(struct cpu *cpu)
 
 /* ---- For monitors; they are PDs, so no vCPU is active ---- */
 
-/* Whether vcpu_leave has saved this register: it is in `reg` although the vCPU is loaded. */
-static bool is_switched_eagerly(uint64_t reg)
-{
-    return reg == seL4_VCPUReg_SCTLR || reg == seL4_VCPUReg_CPACR ||
-           reg == seL4_VCPUReg_CNTKCTL_EL1;
-}
-
-static uint64_t read_resident(uint64_t reg)
+/* Of a loaded vCPU. vcpu_leave has saved all other registers. */
+static uint64_t read_resident(const struct vcpu *vcpu, uint64_t reg)
 {
     switch (reg) {
 #define READ(name, hardware)                                                                       \
@@ -290,7 +284,7 @@ static uint64_t read_resident(uint64_t reg)
         RESIDENT_REGISTERS(READ)
         EL2_REGISTERS(READ)
     }
-    return 0;
+    return vcpu->reg[reg];
 }
 
 static void write_resident(uint64_t reg, uint64_t value)
@@ -310,8 +304,7 @@ seL4_Error vcpu_read_register(struct cpu *cpu, struct thread *thread, uint64_t r
     if (reg >= seL4_VCPUReg_Num) {
         return seL4_InvalidArgument;
     }
-    *value = cpu->vcpu_loaded == thread && !is_switched_eagerly(reg) ? read_resident(reg)
-                                                                     : thread->vcpu.reg[reg];
+    *value = cpu->vcpu_loaded == thread ? read_resident(&thread->vcpu, reg) : thread->vcpu.reg[reg];
     return seL4_NoError;
 }
 
@@ -321,7 +314,7 @@ seL4_Error vcpu_write_register(struct cpu *cpu, struct thread *thread, uint64_t 
         return seL4_InvalidArgument;
     }
     thread->vcpu.reg[reg] = value;
-    if (cpu->vcpu_loaded == thread && !is_switched_eagerly(reg)) {
+    if (cpu->vcpu_loaded == thread) {
         write_resident(reg, value);
     }
     return seL4_NoError;
