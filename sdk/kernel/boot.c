@@ -32,12 +32,6 @@ struct cpu *cpu_of_core(uint32_t core)
     return &cores[core].cpu;
 }
 
-/* For mmu.c: the lowest page of a core's stack, or NULL if there is no such core. */
-const void *boot_stack_guard(uint32_t core)
-{
-    return core < CONFIG_MAX_NUM_NODES ? cores[core].stack : NULL;
-}
-
 static const struct system_header *check_header(void)
 {
     const struct system_header *system = (const struct system_header *)system_header_pa;

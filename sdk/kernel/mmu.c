@@ -46,8 +46,6 @@ static unsigned l3_used;
 
 extern char kernel_start[], kernel_rodata[], kernel_data[], kernel_end[];
 
-const void *boot_stack_guard(uint32_t core);
-
 static void map_page(uint64_t address, uint64_t attributes)
 {
     uint64_t *entry = &l2_kernel[address >> L2_SHIFT & (ENTRIES - 1)];
@@ -96,9 +94,11 @@ static void map_data(void)
 {
     uint64_t start = (uint64_t)kernel_data;
 
-    for (uint32_t core = 0; boot_stack_guard(core) != NULL; core++) {
-        map_pages(start, (uint64_t)boot_stack_guard(core), MAP_RW);
-        start = (uint64_t)boot_stack_guard(core) + PAGE_SIZE;
+    for (uint32_t core = 0; core < CONFIG_MAX_NUM_NODES; core++) {
+        uint64_t guard = (uint64_t)cpu_of_core(core) - CPU_STACK_SIZE;
+
+        map_pages(start, guard, MAP_RW);
+        start = guard + PAGE_SIZE;
     }
     map_pages(start, (uint64_t)kernel_end, MAP_RW);
 }
@@ -114,7 +114,7 @@ void mmu_init(uint64_t system_pa)
     map_device(BOARD_GICC);
     map_device(BOARD_GICH);
 #else
-    for (uint32_t core = 0; boot_stack_guard(core) != NULL; core++) {
+    for (uint32_t core = 0; core < CONFIG_MAX_NUM_NODES; core++) {
         map_device(BOARD_GICR + core * GICR_SIZE);
     }
 #endif
