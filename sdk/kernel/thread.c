@@ -71,14 +71,6 @@ void queue_remove(struct queue *queue, struct thread *thread)
 
 /* ---- From the boot image ---- */
 
-static void init_context(struct sched_context *sc, const struct system_thread *config)
-{
-    sc->budget = timer_ticks(config->budget_us);
-    sc->period = timer_ticks(config->period_us);
-    sc->remaining = sc->budget;
-    sc->limited = config->budget_us < config->period_us;
-}
-
 static void init_one(struct thread *thread, const struct system_thread *config)
 {
     thread->cpu = cpu_of_core(config->core);
@@ -92,7 +84,10 @@ static void init_one(struct thread *thread, const struct system_thread *config)
     thread->sc = &thread->own;
     thread->state = THREAD_STOPPED;
     thread->resume = RESUME_RUN;
-    init_context(&thread->own, config);
+    thread->own.budget = timer_ticks(config->budget_us);
+    thread->own.period = timer_ticks(config->period_us);
+    thread->own.remaining = thread->own.budget;
+    thread->own.limited = config->budget_us < config->period_us;
     if (thread->is_vcpu) {
         vcpu_init(thread);
     } else {

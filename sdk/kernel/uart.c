@@ -28,13 +28,6 @@ void uart_putc(char c)
     device_write32(BOARD_UART, UART_DATA, (uint8_t)c);
 }
 
-static void put_string(const char *s)
-{
-    while (*s) {
-        uart_putc(*s++);
-    }
-}
-
 static void put_number(uint64_t value, unsigned base, unsigned min_digits)
 {
     char digits[20];
@@ -65,7 +58,9 @@ static void print_list(const char *format, va_list list)
         }
         switch (*++format) {
         case 's':
-            put_string(va_arg(list, const char *));
+            for (const char *s = va_arg(list, const char *); *s; s++) {
+                uart_putc(*s);
+            }
             break;
         case 'u':
             put_number(va_arg(list, uint64_t), 10, 1);
