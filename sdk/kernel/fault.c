@@ -169,19 +169,12 @@ bool fault_reply(struct thread *thread, const seL4_Word *words, uint64_t info)
     /* Where in a thread's registers the words of such an answer go. */
     static const uint8_t exception_at[] = {0, 1, 2};
     static const uint8_t syscall_at[] = {3, 4, 5, 6, 7, 8, 9, 10, 0, 1, UINT8_MAX, 2};
-    const uint8_t *at;
-    uint64_t count;
+    uint64_t label = thread->message.info >> 12;
+    bool is_syscall = label == seL4_Fault_UnknownSyscall;
+    const uint8_t *at = is_syscall ? syscall_at : exception_at;
+    uint64_t count = is_syscall ? sizeof syscall_at : sizeof exception_at;
 
-    switch (thread->message.info >> 12) {
-    case seL4_Fault_UserException:
-        at = exception_at;
-        count = sizeof exception_at;
-        break;
-    case seL4_Fault_UnknownSyscall:
-        at = syscall_at;
-        count = sizeof syscall_at;
-        break;
-    default:
+    if (!is_syscall && label != seL4_Fault_UserException) {
         return true;
     }
     for (uint64_t i = 0; i < (info & 0x7f) && i < count; i++) {
