@@ -238,9 +238,7 @@ struct result sys_nbsend_recv(uint64_t source, uint64_t info, uint64_t reply, ui
         return cap_fault(source, true, (struct result){source, info}, seL4_SysNBSendRecv);
     }
     /* A failure to send is ignored: this call neither blocks nor faults for it. */
-    if (!send(cpu->current, dest, info, &woken)) {
-        woken = NULL;
-    }
+    (void)send(cpu->current, dest, info, &woken);
     return ipc_receive(cpu, cpu->current, true, woken);
 }
 
@@ -307,8 +305,8 @@ static inline void tcb_read(struct cpu *cpu, void *argument)
 struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
 {
     struct cpu *cpu = this_cpu();
-    struct thread *caller = cpu->current;
-    struct request request = {caller, find_child(caller, cap), {suspend, count}, success};
+    struct request request = {
+        cpu->current, find_child(cpu->current, cap), {suspend, count}, success};
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, suspend, seL4_SysTCBRead);
@@ -402,8 +400,7 @@ static inline void tcb_suspend(struct cpu *cpu, void *argument)
 struct result sys_tcb_suspend(uint64_t cap)
 {
     struct cpu *cpu = this_cpu();
-    struct thread *caller = cpu->current;
-    struct request request = {caller, find_child(caller, cap), {0}, success};
+    struct request request = {cpu->current, find_child(cpu->current, cap), {0}, success};
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBSuspend);
@@ -420,8 +417,7 @@ static inline void tcb_resume(struct cpu *cpu, void *argument)
 struct result sys_tcb_resume(uint64_t cap)
 {
     struct cpu *cpu = this_cpu();
-    struct thread *caller = cpu->current;
-    struct request request = {caller, find_child(caller, cap), {0}, success};
+    struct request request = {cpu->current, find_child(cpu->current, cap), {0}, success};
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, 0, seL4_SysTCBResume);
