@@ -95,6 +95,7 @@ static void init_one(struct thread *thread, const struct system_thread *config)
         thread->regs.sp = config->stack_top;
         thread->regs.spsr = thread_sanitize_spsr(thread, 0);
         thread->words = ((seL4_IPCBuffer *)config->ipc_buffer)->msg;
+        sched_ready(thread->cpu, thread);
     }
 }
 
@@ -105,11 +106,6 @@ void thread_init_all(const struct system_header *system)
     thread_count = system->thread_count;
     for (uint32_t i = 0; i < thread_count; i++) {
         init_one(&threads[i], &table[i]);
-    }
-    for (uint32_t i = 0; i < thread_count; i++) {
-        if (!threads[i].is_vcpu) {
-            sched_ready(threads[i].cpu, &threads[i]);
-        }
     }
 }
 

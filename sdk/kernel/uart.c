@@ -20,10 +20,9 @@ void uart_init(void)
 
 void uart_putc(char c)
 {
-    for (uint32_t i = 0; i < FULL_READS; i++) {
-        if ((device_read32(BOARD_UART, UART_STATUS) & UART_FULL) == 0) {
-            break;
-        }
+    uint32_t reads = 0;
+
+    while ((device_read32(BOARD_UART, UART_STATUS) & UART_FULL) && ++reads < FULL_READS) {
     }
     device_write32(BOARD_UART, UART_DATA, (uint8_t)c);
 }
