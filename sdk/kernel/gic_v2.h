@@ -36,10 +36,7 @@ static inline uint32_t gic_acknowledge(void)
     return iar;
 }
 
-static inline uint32_t gic_intid(uint32_t iar)
-{
-    return GICC_IAR_INTID(iar);
-}
+#define gic_intid(iar) GICC_IAR_INTID(iar)
 
 /* An SGI's sender is part of its number here, as in GICC_IAR. */
 static inline void gic_deactivate(uint32_t iar)

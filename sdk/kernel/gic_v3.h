@@ -52,10 +52,7 @@ static inline uint32_t gic_acknowledge(void)
     return iar;
 }
 
-static inline uint32_t gic_intid(uint32_t iar)
-{
-    return iar;
-}
+#define gic_intid(iar) (iar)
 
 static inline void gic_deactivate(uint32_t intid)
 {

@@ -146,18 +146,15 @@ void vcpu_init_cpu(struct cpu *cpu)
 static __attribute__((noinline)) void switch_untrapped(struct cpu *cpu, struct thread *from,
                                                        struct thread *to)
 {
-    if (cpu->has_disr) {
-        if (from != NULL) {
-            from->vcpu.disr = read_sysreg(VDISR_EL2);
-        }
-        write_sysreg(VDISR_EL2, to != NULL ? to->vcpu.disr : 0);
+#define SWITCH(name, hardware)                                                                     \
+    if (cpu->has_##name) {                                                                         \
+        if (from != NULL) {                                                                        \
+            from->vcpu.name = read_sysreg(hardware);                                               \
+        }                                                                                          \
+        write_sysreg(hardware, to != NULL ? to->vcpu.name : 0);                                    \
     }
-    if (cpu->has_tpidr2) {
-        if (from != NULL) {
-            from->vcpu.tpidr2 = read_sysreg(TPIDR2_EL0);
-        }
-        write_sysreg(TPIDR2_EL0, to != NULL ? to->vcpu.tpidr2 : 0);
-    }
+    SWITCH(disr, VDISR_EL2)
+    SWITCH(tpidr2, TPIDR2_EL0)
     debug_switch(cpu, from, to);
 }
 
