@@ -102,7 +102,6 @@ static void report(const struct thread *thread)
 static void send(struct cpu *cpu, struct thread *thread)
 {
     if (thread->parent != NULL) {
-        thread->message.badge = thread->fault_badge;
         thread->is_faulted = true;
         ipc_send(cpu, thread, thread->parent);
         return;
@@ -115,13 +114,8 @@ void fault_raise_slowpath(struct cpu *cpu, uint64_t info, uint64_t word0, uint64
                           uint64_t word2, uint64_t word3)
 {
     struct thread *thread = cpu->current;
-    struct message *message = &thread->message;
 
-    message->info = info;
-    message->fault[0] = word0;
-    message->fault[1] = word1;
-    message->fault[2] = word2;
-    message->fault[3] = word3;
+    thread->message = (struct message){thread->fault_badge, info, {word0, word1, word2, word3}};
     send(cpu, thread);
 }
 
@@ -130,6 +124,7 @@ void fault_raise_syscall(struct cpu *cpu)
     struct thread *thread = cpu->current;
 
     thread->regs.pc -= 4; /* at the instruction, like any fault's */
+    thread->message.badge = thread->fault_badge;
     thread->message.info = (uint64_t)seL4_Fault_UnknownSyscall << 12 | seL4_UnknownSyscall_Length;
     send(cpu, thread);
 }
