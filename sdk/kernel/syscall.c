@@ -558,17 +558,10 @@ struct result sys_debug_putchar(uint64_t c)
 struct result sys_smc(uint64_t cap)
 {
     struct thread *thread = this_cpu()->current;
-    uint64_t words[8];
 
     if (unlikely(cap != CAP_SMC || !(thread->config->flags & SYSTEM_THREAD_SMC))) {
         return bad_capability(cap, 0, seL4_SysSMC);
     }
-    for (unsigned i = 0; i < 8; i++) {
-        words[i] = thread->words[i];
-    }
-    firmware_call(words);
-    for (unsigned i = 0; i < 8; i++) {
-        thread->words[i] = words[i];
-    }
+    firmware_call(thread->words);
     return success;
 }
