@@ -29,8 +29,7 @@
 
 #define SMP_SGI 0u /* the INTID of the interrupt from core to core */
 
-/* Start the other cores of the system, after everything else is set up. Panics if one is not there.
- */
+/* Start the other cores, after everything else is set up. Panics if one is not there. */
 void smp_start(uint32_t core_count);
 
 /*

@@ -126,8 +126,7 @@ struct system_header {
     uint32_t version;
     uint32_t thread_count;
     uint32_t zero_count;
-    uint32_t
-        core_count; /* how many cores the kernel starts: the highest that has a thread, and 1 */
+    uint32_t core_count; /* that the kernel starts: the highest that has a thread, and 1 */
     uint64_t window_end; /* first address beyond the kernel window, 4 KiB aligned */
     uint64_t image_end;  /* first address beyond the image, 4 KiB aligned */
     uint64_t threads;    /* address of struct system_thread[thread_count] */
