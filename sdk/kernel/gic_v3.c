@@ -10,7 +10,6 @@
 
 #if BOARD_GIC_VERSION == 3
 
-#include <kernel/gen_config.h>
 #include "cpu.h"
 #include "smp.h"
 #include "uart.h"

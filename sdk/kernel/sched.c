@@ -2,7 +2,6 @@
 
 #include "sched.h"
 
-#include "fpu.h"
 #include "irq.h"
 #include "timer.h"
 #include "vcpu_switch.h"

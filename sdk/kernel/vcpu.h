@@ -6,7 +6,6 @@
  * another vCPU is loaded. Those that affect a PD are switched each time (vcpu_switch.h).
  */
 
-#include <kernel/gen_config.h>
 #include <sel4/constants.h>
 #include <sel4/errors.h>
 #include <stdbool.h>
