@@ -18,6 +18,9 @@
 
 #define NO_VCPU UINT8_MAX
 
+/* What has the driver wake us at one time. */
+enum alarm { ALARM_PAUSE, ALARM_CLOCK, ALARM_SILENCE, ALARM_WATCHDOG, ALARM_RESTART, ALARMS };
+
 static struct {
     microkit_channel channel;
     uint64_t offset;                  /* CNTVOFF_EL2 of all vCPUs */
@@ -29,9 +32,8 @@ static struct {
     uint64_t resumed_at;              /* when one was resumed, or timer_set_polling was called */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
     uint64_t throttle;                /* when the throttling of the machine ends, or TIMER_NEVER */
-    uint64_t pause;                   /* when its pause ends (pace.h), or TIMER_NEVER */
-    uint64_t alarm;                   /* of the machine's clock (pl031.h), or TIMER_NEVER */
-    uint64_t silence;                 /* when it has lasted (panic.h), or TIMER_NEVER */
+    uint64_t alarms[ALARMS];          /* TIMER_NEVER: not set */
+    uint64_t next_alarm;              /* the first of them: each parking looks at it */
 } timer;
 
 static void cancel_device_timers(void)
@@ -46,9 +48,10 @@ void timer_init(uint8_t channel)
     timer.channel = channel;
     timer.armed = TIMER_NEVER;
     timer.throttle = TIMER_NEVER;
-    timer.pause = TIMER_NEVER;
-    timer.alarm = TIMER_NEVER;
-    timer.silence = TIMER_NEVER;
+    for (unsigned i = 0; i < ALARMS; i++) {
+        timer.alarms[i] = TIMER_NEVER;
+    }
+    timer.next_alarm = TIMER_NEVER;
     cancel_device_timers();
 }
 
@@ -140,9 +143,8 @@ static uint64_t next_device_expiry(uint8_t parking)
 /* When the driver is to wake us, for whatever it may be. */
 static uint64_t next_event(uint8_t parking)
 {
-    uint64_t next = earlier(next_device_expiry(parking), earlier(timer.throttle, timer.pause));
+    uint64_t next = earlier(next_device_expiry(parking), earlier(timer.throttle, timer.next_alarm));
 
-    next = earlier(next, earlier(timer.alarm, timer.silence));
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (v == parking || vcpu_state(v) == VCPU_PARKED) {
             next = earlier(next, timer.deadline[v]);
@@ -204,24 +206,46 @@ void timer_set_polling(uint64_t ticks)
     arm(next_event(NO_VCPU), now);
 }
 
-void timer_pause_until(uint64_t deadline)
+static void find_next_alarm(void)
 {
-    timer.pause = deadline;
-    arm(next_event(NO_VCPU), cpu_counter());
+    timer.next_alarm = TIMER_NEVER;
+    for (unsigned i = 0; i < ALARMS; i++) {
+        timer.next_alarm = earlier(timer.next_alarm, timer.alarms[i]);
+    }
 }
 
-void timer_alarm_at(uint64_t deadline)
+static void set_alarm(enum alarm alarm, uint64_t deadline)
 {
-    if (deadline != timer.alarm) {
-        timer.alarm = deadline;
+    if (deadline != timer.alarms[alarm]) {
+        timer.alarms[alarm] = deadline;
+        find_next_alarm();
         arm(next_event(NO_VCPU), cpu_counter());
     }
 }
 
+void timer_pause_until(uint64_t deadline)
+{
+    set_alarm(ALARM_PAUSE, deadline);
+}
+
+void timer_alarm_at(uint64_t deadline)
+{
+    set_alarm(ALARM_CLOCK, deadline);
+}
+
 void timer_silence_until(uint64_t deadline)
 {
-    timer.silence = deadline;
-    arm(next_event(NO_VCPU), cpu_counter());
+    set_alarm(ALARM_SILENCE, deadline);
+}
+
+void timer_watchdog_at(uint64_t deadline)
+{
+    set_alarm(ALARM_WATCHDOG, deadline);
+}
+
+void timer_restart_at(uint64_t deadline)
+{
+    set_alarm(ALARM_RESTART, deadline);
 }
 
 void timer_resumed(void)
@@ -244,6 +268,19 @@ static bool take_device_expiry(uint64_t now)
     return true;
 }
 
+static void take_alarms(uint64_t now)
+{
+    if (timer.next_alarm > now) {
+        return;
+    }
+    for (unsigned i = 0; i < ALARMS; i++) {
+        if (timer.alarms[i] <= now) {
+            timer.alarms[i] = TIMER_NEVER;
+        }
+    }
+    find_next_alarm();
+}
+
 bool timer_notified(void)
 {
     uint64_t now = cpu_counter();
@@ -253,15 +290,7 @@ bool timer_notified(void)
     if (timer.throttle <= now) {
         timer.throttle = TIMER_NEVER;
     }
-    if (timer.pause <= now) {
-        timer.pause = TIMER_NEVER;
-    }
-    if (timer.alarm <= now) {
-        timer.alarm = TIMER_NEVER;
-    }
-    if (timer.silence <= now) {
-        timer.silence = TIMER_NEVER;
-    }
+    take_alarms(now);
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) == VCPU_PARKED && timer.deadline[v] <= now) {
             timer.deadline[v] = TIMER_NEVER;

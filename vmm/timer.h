@@ -50,6 +50,12 @@ void timer_silence_until(uint64_t deadline);
 /* The same, for when a pause ends (pace.h). */
 void timer_pause_until(uint64_t deadline);
 
+/* The same, for when the machine's watchdog expires (watchdog.h). */
+void timer_watchdog_at(uint64_t deadline);
+
+/* The same, for when a machine that has crashed is to be restarted (crash.h). */
+void timer_restart_at(uint64_t deadline);
+
 /*
  * Set the devices' coalescing timer (virtio/net_moderation.h). It expires after `ticks` of the
  * counter, or when a vCPU has been parked for `parked` ticks, for that vCPU may be waiting for just
