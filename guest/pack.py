@@ -30,10 +30,11 @@ import zlib
 
 import libraries
 
-# With what they depend on; in the order in which they are to be loaded.
-MODULES = ["virtio_mmio", "virtio_console", "virtio_net", "virtio_blk", "virtio_rng"]
-# There for the asking (`modprobe 8021q`).
-MORE_MODULES = ["8021q", "bridge", "tun", "veth"]
+# With what they depend on; in the order in which they are to be loaded. Not every kernel has a driver of
+# pvpanic.
+MODULES = ["virtio_mmio", "virtio_console", "virtio_net", "virtio_blk", "virtio_rng", "pvpanic_mmio"]
+# There for the asking (`modprobe 8021q`). The init of a machine that has a watchdog asks for its driver.
+MORE_MODULES = ["8021q", "bridge", "tun", "veth", "sp805_wdt"]
 
 PROGRAMS = ["iperf3", "ethtool"]
 # Only in the root file system, with the names that they also go by.

@@ -209,6 +209,9 @@ static void check_shares(struct system *system)
         if (vm->settings.budget.line == 0) {
             vm->settings.budget.number = vm->settings.period.number;
         }
+        if (vm->settings.on_crash.line == 0 && vm->settings.watchdog.number != 0) {
+            vm->settings.on_crash.number = VMM_ON_CRASH_RESTART;
+        }
         check_share(system, vm->where, &vm->settings.budget, &vm->settings.period);
         check_program(system, memory_format("%s: monitor", vm->where), &monitor->budget,
                       &monitor->period);

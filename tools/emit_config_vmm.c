@@ -99,6 +99,21 @@ static void emit_vm_clock(const struct layout *layout, const struct vm *vm,
     buffer_print(out, "    },\n");
 }
 
+static void emit_crash(const struct vm *vm, struct buffer *out)
+{
+    static const char *const policies[] = {"HOLD", "STOP", "RESTART"};
+    uint64_t watchdog = vm->settings.watchdog.number;
+
+    buffer_print(out,
+                 "    .on_crash = VMM_ON_CRASH_%s,\n"
+                 "    .pvpanic_gpa = 0x%llx,\n",
+                 policies[vm->settings.on_crash.number], GUEST_PVPANIC);
+    if (watchdog != 0) {
+        buffer_print(out, "    .watchdog = {.gpa = 0x%llx, .intid = %u, .seconds = %" PRIu64 "},\n",
+                     GUEST_WATCHDOG, GUEST_WATCHDOG_INTID, watchdog / 1000000);
+    }
+}
+
 static void emit_vm_interface(const struct vm_layout *place, const struct interface *interface,
                               struct buffer *out)
 {
@@ -231,6 +246,7 @@ static void emit_devices(const struct layout *layout, const struct vm *vm,
 {
     emit_vm_console(vm, place, out);
     emit_vm_clock(layout, vm, place, out);
+    emit_crash(vm, out);
     buffer_print(
         out, "    .rng = {.registers = " FIELD_POINTER ", .gpa = 0x%" PRIx64 ", .intid = %u},\n",
         place->rng.registers, place->rng.gpa, place->rng.intid);

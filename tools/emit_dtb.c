@@ -30,10 +30,10 @@
 #define IRQ_LEVEL_HIGH 4u
 #define PPI_BASE       16u
 
-#define PRIMECELL_SIZE  0x1000u
-#define PRIMECELL_CLOCK 24000000u
-#define VIRTIO_SIZE     0x200u
-#define SHARED_SIZE     0x1000u
+#define PRIMECELL_SIZE 0x1000u
+#define PVPANIC_SIZE   2u
+#define VIRTIO_SIZE    0x200u
+#define SHARED_SIZE    0x1000u
 
 /* libfdt's sequential writes fail only if the buffer is too small: a bug of this program. */
 static void must(int error)
@@ -217,7 +217,7 @@ static void add_pclk(void *fdt)
     must(fdt_begin_node(fdt, "apb-pclk"));
     text(fdt, "compatible", "fixed-clock");
     CELLS(fdt, "#clock-cells", 0);
-    CELLS(fdt, "clock-frequency", PRIMECELL_CLOCK);
+    CELLS(fdt, "clock-frequency", VMM_PRIMECELL_CLOCK);
     text(fdt, "clock-output-names", "clk24mhz");
     CELLS(fdt, "phandle", PHANDLE_CLOCK);
     must(fdt_end_node(fdt));
@@ -231,6 +231,27 @@ static void add_pl031(void *fdt)
     CELLS(fdt, "interrupts", GIC_SPI, GUEST_CLOCK_INTID - GUEST_SPI_BASE, IRQ_LEVEL_HIGH);
     CELLS(fdt, "clocks", PHANDLE_CLOCK);
     text(fdt, "clock-names", "apb_pclk");
+    must(fdt_end_node(fdt));
+}
+
+static void add_watchdog(void *fdt, uint64_t seconds)
+{
+    must(fdt_begin_node(fdt, memory_format("watchdog@%llx", GUEST_WATCHDOG)));
+    STRINGS(fdt, "compatible", "arm,sp805\0arm,primecell");
+    CELLS(fdt, "reg", HIGH(GUEST_WATCHDOG), LOW(GUEST_WATCHDOG), 0, PRIMECELL_SIZE);
+    CELLS(fdt, "interrupts", GIC_SPI, GUEST_WATCHDOG_INTID - GUEST_SPI_BASE, IRQ_LEVEL_HIGH);
+    CELLS(fdt, "clocks", PHANDLE_CLOCK, PHANDLE_CLOCK);
+    STRINGS(fdt, "clock-names", "wdog_clk\0apb_pclk");
+    CELLS(fdt, "timeout-sec", (uint32_t)seconds);
+    must(fdt_end_node(fdt));
+}
+
+/* Its driver needs nothing but the address. */
+static void add_pvpanic(void *fdt)
+{
+    must(fdt_begin_node(fdt, memory_format("pvpanic@%llx", GUEST_PVPANIC)));
+    text(fdt, "compatible", "qemu,pvpanic-mmio");
+    CELLS(fdt, "reg", HIGH(GUEST_PVPANIC), LOW(GUEST_PVPANIC), 0, PVPANIC_SIZE);
     must(fdt_end_node(fdt));
 }
 
@@ -365,6 +386,7 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
 {
     const struct vm_layout *place = &layout->vms[vm->index];
     bool is_v3 = layout->system->board.gic.version.number == 3;
+    uint64_t watchdog = vm->settings.watchdog.number;
     void *fdt = memory_new(FDT_SIZE_MAX);
 
     must(fdt_create(fdt, FDT_SIZE_MAX));
@@ -381,12 +403,16 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
     add_cpus(fdt, vm, layout->system->board.settings.cpu.text);
     add_gic(fdt, vm, is_v3);
     add_timer(fdt, vm, is_v3);
-    if (vm->settings.console.number || layout_has_clock(vm)) {
+    if (vm->settings.console.number || layout_has_clock(vm) || watchdog != 0) {
         add_pclk(fdt);
     }
     if (layout_has_clock(vm)) {
         add_pl031(fdt);
     }
+    if (watchdog != 0) {
+        add_watchdog(fdt, watchdog / 1000000);
+    }
+    add_pvpanic(fdt);
     if (vm->settings.console.number) {
         add_pl011(fdt);
         add_virtio(fdt, &place->console_device);

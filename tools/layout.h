@@ -17,23 +17,26 @@
 #define COMMAND_LINE_SIZE 2048 /* Linux, arch/arm64/include/uapi/asm/setup.h */
 
 /* The guest's addresses, which are those of QEMU's virt machine. See docs/architecture.md. */
-#define GUEST_GICD          0x08000000ULL
-#define GUEST_GICD_SIZE     0x10000ULL
-#define GUEST_GICC          0x08010000ULL
-#define GUEST_GICC_SIZE     0x2000ULL
-#define GUEST_FLASH         0x00000000ULL /* a firmware */
-#define GUEST_VARS          0x04000000ULL /* where it looks for its variables: there are none */
-#define GUEST_VARS_SIZE     (256ULL << 10)
-#define GUEST_RESET         0x08020000ULL /* the monitor's program */
-#define GUEST_GICR          0x080a0000ULL
-#define GUEST_GICR_SIZE     0x20000ULL /* for each vCPU */
-#define GUEST_PL011         0x09000000ULL
-#define GUEST_PL011_INTID   33u
-#define GUEST_CLOCK         0x09010000ULL
-#define GUEST_CLOCK_INTID   34u
-#define GUEST_VIRTIO        0x0a000000ULL
-#define GUEST_VIRTIO_STRIDE 0x1000ULL
-#define GUEST_VIRTIO_INTID  48u
+#define GUEST_GICD           0x08000000ULL
+#define GUEST_GICD_SIZE      0x10000ULL
+#define GUEST_GICC           0x08010000ULL
+#define GUEST_GICC_SIZE      0x2000ULL
+#define GUEST_FLASH          0x00000000ULL /* a firmware */
+#define GUEST_VARS           0x04000000ULL /* where it looks for its variables: there are none */
+#define GUEST_VARS_SIZE      (256ULL << 10)
+#define GUEST_RESET          0x08020000ULL /* the monitor's program */
+#define GUEST_GICR           0x080a0000ULL
+#define GUEST_GICR_SIZE      0x20000ULL /* for each vCPU */
+#define GUEST_PL011          0x09000000ULL
+#define GUEST_PL011_INTID    33u
+#define GUEST_CLOCK          0x09010000ULL
+#define GUEST_CLOCK_INTID    34u
+#define GUEST_WATCHDOG       0x09020000ULL
+#define GUEST_WATCHDOG_INTID 35u
+#define GUEST_PVPANIC        0x09060000ULL
+#define GUEST_VIRTIO         0x0a000000ULL
+#define GUEST_VIRTIO_STRIDE  0x1000ULL
+#define GUEST_VIRTIO_INTID   48u
 /* Registers of shared memory, a page for each; the memory itself: the same in all machines. */
 #define GUEST_SHARED_REGISTERS 0x0b000000ULL
 #define GUEST_SHARED_INTID     80u

@@ -213,6 +213,8 @@ struct vm_settings {
     struct setting kaslr;
     struct setting console;
     struct setting start;
+    struct setting on_crash; /* enum vmm_on_crash */
+    struct setting watchdog;
     struct setting priority;
     struct setting budget;
     struct setting period;

@@ -50,6 +50,7 @@ static const char *const path_words[] = {"isolated", "vhost", NULL};
 static const char *const trigger_words[] = {"level", "edge", NULL};
 static const char *const dma_words[] = {"none", "trusted", NULL};
 static const char *const start_words[] = {"boot", "held", NULL};
+static const char *const on_crash_words[] = {"hold", "stop", "restart", NULL}; /* vmm_on_crash */
 
 static const struct schema_key system_keys[] = {
     {.name = "description",
@@ -383,6 +384,26 @@ static const struct schema_key vm_keys[] = {
      .fallback = "boot",
      .choices = start_words,
      .purpose = "`held`: it waits to be started from the console."},
+    {.name = "on_crash",
+     .kind = VALUE_CHOICE,
+     .offset = AT(vm, on_crash),
+     .fallback = "hold",
+     .derived = "`hold`; `restart` with a `watchdog`",
+     .choices = on_crash_words,
+     .purpose = "What becomes of it when it crashes. `hold`: it stays as it is until somebody "
+                "presses Enter at its console. `stop`: the same, and if its kernel has panicked, "
+                "that does not run on. `restart`: it is restarted after 1 s, and after twice as "
+                "long each time that it crashes again before it has run for a minute; after five "
+                "times it is held."},
+    {.name = "watchdog",
+     .kind = VALUE_DURATION,
+     .offset = AT(vm, watchdog),
+     .fallback = "0 s",
+     .derived = "none",
+     .maximum = VMM_WATCHDOG_MAX * 1000000ULL,
+     .multiple = 1000000,
+     .purpose = "It has a watchdog (an SP805). Once the guest has started it, the guest may be "
+                "silent for so long; then it counts as crashed. 0: none."},
     {.name = "priority",
      .kind = VALUE_COUNT,
      .offset = AT(vm, priority),

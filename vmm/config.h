@@ -13,8 +13,10 @@
 #define VMM_SECRET_SIZE     32 /* bytes */
 #define VMM_MAX_INTERFACES  8
 #define VMM_MAX_DISKS       4
-#define VMM_MAX_FORWARDS    16 /* interrupts of devices that are handed to the machine */
-#define VMM_MAX_SHARED      8  /* regions of shared memory */
+#define VMM_PRIMECELL_CLOCK 24000000u /* Hz, of emulated PrimeCells */
+#define VMM_WATCHDOG_MAX    300u      /* seconds */
+#define VMM_MAX_FORWARDS    16        /* interrupts of devices that are handed to the machine */
+#define VMM_MAX_SHARED      8         /* regions of shared memory */
 #define VMM_MAX_SHARED_MACHINES                                                                    \
     32 /* that share one; of all regions, the others are no more than a monitor has channels for   \
         */
@@ -60,6 +62,20 @@ struct vmm_clock_config {
     uint32_t intid;
     uint32_t build_date; /* seconds since 1970; the board's clock is not believed before it */
     const void *board; /* the board's PL031, read-only; NULL: there is none, or a machine has it */
+};
+
+/* An SP805 watchdog: watchdog.h. */
+struct vmm_watchdog_config {
+    uint64_t gpa; /* where the guest sees it; 0: it has none */
+    uint32_t intid;
+    uint32_t seconds; /* how long the guest may be silent: 1 .. VMM_WATCHDOG_MAX */
+};
+
+/* What becomes of the machine when it has crashed: crash.h. */
+enum vmm_on_crash {
+    VMM_ON_CRASH_HOLD,    /* it stays as it is until somebody starts it */
+    VMM_ON_CRASH_STOP,    /* the same, and its vCPUs do not run on in a panic */
+    VMM_ON_CRASH_RESTART, /* after a delay, and not for ever */
 };
 
 struct vmm_rng_config {
@@ -142,6 +158,9 @@ struct vmm_config {
     uint8_t turn_channel; /* turn/turn.c, if has_equals */
     struct vmm_console_config console;
     struct vmm_clock_config clock;
+    enum vmm_on_crash on_crash;
+    struct vmm_watchdog_config watchdog;
+    uint64_t pvpanic_gpa; /* where the guest sees its pvpanic.h; 0: it has none */
     struct vmm_rng_config rng;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];

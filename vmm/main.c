@@ -16,6 +16,7 @@
 #include "pace.h"
 #include "pl011.h"
 #include "pl031.h"
+#include "pvpanic.h"
 #include "shared.h"
 #include "throttle.h"
 #include "timer.h"
@@ -23,6 +24,7 @@
 #include "vgic.h"
 #include "vm.h"
 #include "vmm/virtio/virtio.h"
+#include "watchdog.h"
 
 static void init_messages(void)
 {
@@ -88,6 +90,13 @@ static void init_devices(void)
         }
         attach(vmm_config.clock.gpa, PL031_SIZE, pl031_access);
     }
+    if (vmm_config.watchdog.gpa != 0) {
+        watchdog_init(&vmm_config.watchdog);
+        attach(vmm_config.watchdog.gpa, WATCHDOG_SIZE, watchdog_access);
+    }
+    if (vmm_config.pvpanic_gpa != 0) {
+        attach(vmm_config.pvpanic_gpa, PVPANIC_SIZE, pvpanic_access);
+    }
     if (vmm_config.flash != NULL) {
         attach(vmm_config.kernel.gpa, vmm_config.flash_size, ignore);
         attach(vmm_config.variables_gpa, vmm_config.variables_size, ignore);
@@ -140,7 +149,7 @@ static void dispatch(microkit_channel ch)
             virtio_timer_expired();
         }
         pl031_timer_expired();
-        vm_check_panic();
+        vm_check_crash();
         if (throttle_expired(cpu_counter())) {
             timer_resumed();
         }

@@ -21,7 +21,8 @@ struct line {
 
 static struct {
     struct line line[PANIC_SOURCES];
-    bool ended;        /* the last byte ended such a line */
+    bool told;         /* by pvpanic: nothing denies it */
+    bool ended;        /* or the last byte ended such a line */
     bool stands;       /* long enough ago */
     uint64_t deadline; /* if not: when it will be */
 } panic;
@@ -54,11 +55,12 @@ static bool follow(struct line *line, uint8_t byte)
 
 static void withdraw(void)
 {
-    if (panic.ended && !panic.stands) {
-        timer_silence_until(TIMER_NEVER);
-    } else if (panic.stands) {
+    if (panic.stands) {
         console_port_tell(CONSOLE_RUNNING);
+    } else if (panic.ended || panic.told) {
+        timer_silence_until(TIMER_NEVER);
     }
+    panic.told = false;
     panic.ended = false;
     panic.stands = false;
 }
@@ -76,7 +78,7 @@ void panic_printed(enum panic_source source, const uint8_t *bytes, uint32_t coun
     struct line *line = &panic.line[source];
     bool ended = false;
 
-    if (count == 0) {
+    if (count == 0 || panic.told) {
         return;
     }
     withdraw();
@@ -92,12 +94,26 @@ void panic_printed(enum panic_source source, const uint8_t *bytes, uint32_t coun
 
 void panic_idle(void)
 {
-    withdraw();
+    if (!panic.told) {
+        withdraw();
+    }
+}
+
+void panic_told(void)
+{
+    if (panic.told) {
+        return;
+    }
+    panic.told = true;
+    panic.deadline = cpu_counter();
+    if (!panic.stands) {
+        timer_silence_until(panic.deadline);
+    }
 }
 
 bool panic_timer_expired(void)
 {
-    if (!panic.ended || panic.stands || cpu_counter() < panic.deadline) {
+    if (!(panic.ended || panic.told) || panic.stands || cpu_counter() < panic.deadline) {
         return false;
     }
     panic.stands = true;

@@ -2,12 +2,15 @@
 
 #include "primecell.h"
 
-/* Designer 0x41 (Arm), revision 1, and what all PrimeCells end with. */
+/*
+ * The part's number of 12 bits, designer 0x41 (Arm), revision 1, and what all PrimeCells end with.
+ */
 static uint8_t id_of(const struct primecell *cell, uint32_t offset)
 {
-    static const uint8_t ids[] = {0, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
+    const uint8_t ids[] = {
+        (uint8_t)cell->part, (uint8_t)(0x10 | cell->part >> 8), 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
-    return offset == PRIMECELL_PERIPHID0 ? cell->part : ids[(offset - PRIMECELL_PERIPHID0) / 4];
+    return ids[(offset - PRIMECELL_PERIPHID0) / 4];
 }
 
 bool primecell_access(const struct primecell *cell, struct mmio_access *access)

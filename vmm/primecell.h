@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the emulated PrimeCell devices have in common (a PL011, a PL031): registers of 32 bits at
- * multiples of four, which may be read in part, and at the end of the page those by which a driver
- * knows the device.
+ * What the emulated PrimeCell devices have in common (a PL011, a PL031, an SP805): registers of 32
+ * bits at multiples of four, which may be read in part, and at the end of the page those by which a
+ * driver knows the device.
  */
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #define PRIMECELL_PERIPHID0 0xfe0u /* the first of the eight */
 
 struct primecell {
-    uint8_t part; /* the part number's low byte, as 0x11 for a PL011 */
+    uint16_t part; /* the part number, as 0x011 for a PL011 */
     uint32_t (*read)(uint32_t offset);
     void (*write)(uint32_t offset, uint32_t value);
 };

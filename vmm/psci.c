@@ -152,10 +152,10 @@ void psci_call(const struct smccc_call *call)
         vm_cpu_off(call->vcpu);
         return;
     case PSCI_SYSTEM_OFF:
-        vm_power_off();
+        vm_stop(VM_BY_GUEST);
         return;
     case PSCI_SYSTEM_RESET:
-        vm_restart();
+        vm_restart(VM_BY_GUEST);
         return;
     default:
         vcpu_resume_with(call->vcpu, call->pc, 0, (uint64_t)answer(call));

@@ -2,8 +2,10 @@
 
 #include "vm.h"
 
+#include <stdio.h>
 #include "boot.h"
 #include "console_port.h"
+#include "crash.h"
 #include "entropy.h"
 #include "exits.h"
 #include "idle.h"
@@ -20,6 +22,7 @@
 #include "vcpu.h"
 #include "vgic.h"
 #include "vmm/virtio/virtio.h"
+#include "watchdog.h"
 
 /* Loading goes on for this part of a second in an event. Its steps are short (boot.h). */
 #define PIECES_PER_SECOND 1000u
@@ -60,6 +63,7 @@ static void power_on(uint8_t vcpu, uint64_t entry, uint64_t x0)
 static void enter_kernel(void)
 {
     timer_start_clock();
+    crash_guest_begins();
     vm.state = VM_RUNNING;
     power_on(0, boot_entry(vm.config), vm.config->dtb.gpa);
 }
@@ -119,8 +123,11 @@ void vm_check_quiesced(void)
     }
 }
 
-static void start(void)
+static void start(enum vm_by by)
 {
+    if (by == VM_BY_PERSON) {
+        crash_forget();
+    }
     vm.state = VM_QUIESCING;
     console_port_tell(CONSOLE_RUNNING);
     vm_check_quiesced();
@@ -141,6 +148,7 @@ static void stop(enum console_state how)
     panic_reset();
     console_port_tell(how);
     pl031_reset();
+    watchdog_reset();
     vgic_reset();
     shared_reset();
     exits_report();
@@ -159,6 +167,7 @@ void vm_init(const struct vmm_config *config)
     vm.config = config;
     entropy_init(config->secret);
     panic_reset();
+    crash_init(config->on_crash);
     vm.state = VM_OFF;
     vm.used = 0;
     vm.memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
@@ -171,7 +180,7 @@ void vm_init(const struct vmm_config *config)
     } else if (config->start_held) {
         log_printf("held%s", hint());
     } else {
-        start();
+        start(VM_BY_PERSON);
     }
     if (vm.state == VM_OFF) {
         console_port_tell(CONSOLE_OFF);
@@ -179,25 +188,32 @@ void vm_init(const struct vmm_config *config)
     }
 }
 
-void vm_power_off(void)
+void vm_start(enum vm_by by)
+{
+    if (vm.state != VM_OFF || !vm.bootable) {
+        return;
+    }
+    if (by == VM_BY_POLICY) {
+        log_printf("restarting, %u of %u", crash_restarts(), CRASH_RESTARTS);
+    } else {
+        log_printf("starting");
+    }
+    start(by);
+}
+
+void vm_stop(enum vm_by by)
 {
     stop(CONSOLE_OFF);
-    log_printf("powered off%s", hint());
+    crash_forget();
+    log_printf(by == VM_BY_GUEST ? "powered off%s" : "stopped%s", hint());
     vm_console_input();
 }
 
-void vm_restart(void)
+void vm_restart(enum vm_by by)
 {
     stop(CONSOLE_OFF);
     log_printf("restarting");
-    start();
-}
-
-void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause)
-{
-    stop(CONSOLE_STOPPED);
-    log_printf("stopped: vCPU %u at 0x%llx: %s%s", vcpu, (unsigned long long)pc, cause, hint());
-    vm_console_input();
+    start(by);
 }
 
 void vm_cpu_on(uint8_t vcpu, uint64_t entry, uint64_t context_id)
@@ -222,7 +238,7 @@ void vm_cpu_off(uint8_t vcpu)
             return;
         }
     }
-    vm_power_off();
+    vm_stop(VM_BY_GUEST);
 }
 
 bool vm_reset_done(uint8_t vcpu)
@@ -252,6 +268,43 @@ static bool next_key(uint8_t *byte)
     return false;
 }
 
+/* What has been typed before is not an answer to a message. The guest will not read it either. */
+static void drop_keys(void)
+{
+    uint8_t byte;
+
+    while (next_key(&byte)) {
+    }
+}
+
+/* The machine has crashed, or is to count as that: stop it, and see what the policy is. */
+static void crashed(const char *cause)
+{
+    unsigned delay;
+
+    stop(CONSOLE_STOPPED);
+    drop_keys();
+    delay = crash_happened();
+    if (delay != 0) {
+        log_printf("stopped: %s; restarts in %u s%s", cause, delay,
+                   vm.config->console.present ? ", or at Enter" : "");
+    } else if (crash_restarts() != 0) {
+        log_printf("stopped: %s; held: it has been restarted %u times in a row%s", cause,
+                   crash_restarts(), hint());
+    } else {
+        log_printf("stopped: %s%s", cause, hint());
+    }
+    vm_console_input();
+}
+
+void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "vCPU %u at 0x%llx: %s", vcpu, (unsigned long long)pc, cause);
+    crashed(text);
+}
+
 bool vm_console_input(void)
 {
     uint8_t byte;
@@ -260,28 +313,37 @@ bool vm_console_input(void)
         return false;
     }
     while ((vm.state == VM_OFF || panic_stands()) && next_key(&byte)) {
-        if ((byte != '\r' && byte != '\n') || !vm.bootable) {
+        if (byte != '\r' && byte != '\n') {
             continue;
         }
-        if (vm.state != VM_OFF) {
-            vm_restart();
+        if (vm.state == VM_OFF) {
+            vm_start(VM_BY_PERSON);
         } else {
-            log_printf("starting");
-            start();
+            vm_restart(VM_BY_PERSON);
         }
     }
     return true;
 }
 
-/* What has been typed before is not an answer to the message. The guest will not read it either. */
-void vm_check_panic(void)
+static void panicked(void)
 {
-    uint8_t byte;
-
-    if (!panic_timer_expired()) {
+    if (vm.config->on_crash != VMM_ON_CRASH_HOLD) {
+        crashed("its kernel has panicked");
         return;
     }
-    while (next_key(&byte)) {
-    }
+    drop_keys();
     log_printf("panicked; press Enter to restart it");
+}
+
+void vm_check_crash(void)
+{
+    if (panic_timer_expired()) {
+        panicked();
+    }
+    if (watchdog_timer_expired()) {
+        crashed("its watchdog has expired");
+    }
+    if (crash_timer_expired()) {
+        vm_start(VM_BY_POLICY);
+    }
 }

@@ -18,6 +18,9 @@
 #include "config.h"
 #include "lib/guest_memory.h"
 
+/* Who wants what is done. */
+enum vm_by { VM_BY_GUEST, VM_BY_PERSON, VM_BY_POLICY /* for crashes: crash.h */ };
+
 /*
  * Check what is to be booted and start it, unless it is to be held. Called once, after all devices
  * are there.
@@ -27,11 +30,19 @@ void vm_init(const struct vmm_config *config);
 const struct guest_memory *vm_memory(void);
 bool vm_running(void);
 
-/* The guest has asked for these; none of its vCPUs is resumed afterwards. */
-void vm_power_off(void);
-void vm_restart(void);
+/*
+ * Start it, if it is off and can boot; power it off; both, one after the other. No vCPU is resumed
+ * after the last two, if it was the guest in an exit that wanted them.
+ */
+void vm_start(enum vm_by by);
+void vm_stop(enum vm_by by);
+void vm_restart(enum vm_by by);
 
-/* The guest cannot go on, because of `cause`. `pc` is that vCPU's. */
+/*
+ * A crash: the guest cannot go on, because of `cause`. `pc` is that vCPU's. What becomes of the
+ * machine is the policy's (crash.h). The other crashes, a panic and the watchdog, are
+ * vm_check_crash's. What a guest asks of PSCI is none.
+ */
 void vm_crash(uint8_t vcpu, uint64_t pc, const char *cause);
 
 /* PSCI CPU_ON: power a secondary on. It must be off. */
@@ -54,5 +65,8 @@ void vm_load(void);
  */
 bool vm_console_input(void);
 
-/* The timer driver has notified: tell of a panic that has lasted. */
-void vm_check_panic(void);
+/*
+ * The timer driver has notified. The kernel may have panicked for good, the watchdog may have
+ * expired, or the delay may be over with which a machine is restarted that has crashed.
+ */
+void vm_check_crash(void);

@@ -127,6 +127,20 @@ def test_a_module_of_ours(tree, tmp_path):
     assert files["etc/modules"] == b"virtio_mmio virtio_net\n"
 
 
+def test_modules_that_not_every_kernel_or_machine_has(tree, tmp_path):
+    """A driver of pvpanic is loaded wherever there is one, that of the watchdog when it is asked for."""
+    root = packages(tree())
+    for path, depends in {"misc/pvpanic/pvpanic-mmio": ["pvpanic"], "misc/pvpanic/pvpanic": [],
+                          "watchdog/sp805_wdt": ["watchdog"], "watchdog/watchdog": []}.items():
+        root.file(f"usr/lib/modules/6.12.0-arm64/kernel/drivers/{path}.ko",
+                  module(path.rsplit("/", 1)[1], depends))
+    assert run(root.root, tmp_path / "out").returncode == 0
+    files = cpio((tmp_path / "out/initramfs.img").read_bytes())
+    lines = files["lib/modules/6.12.0-arm64/modules.dep"].decode().splitlines()
+    assert {"sp805_wdt.ko: watchdog.ko", "pvpanic-mmio.ko: pvpanic.ko"} <= set(lines)
+    assert files["etc/modules"] == b"virtio_mmio virtio_net pvpanic_mmio\n"
+
+
 def test_same_input_same_bytes(tree, tmp_path):
     root = packages(tree()).root
     run(root, tmp_path / "a")

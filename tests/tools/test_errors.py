@@ -35,7 +35,7 @@ CASES = {
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, kaslr, "
-                   "console, start, priority, budget, "
+                   "console, start, on_crash, watchdog, priority, budget, "
                    "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
                    "mac, any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
@@ -319,6 +319,13 @@ CASES = {
                  ["sys.yaml:2: vm 'a': priority '100': out of range: 1 to 99"]),
     "choice": ("vms:\n  a: {start: later}\n",
                ["sys.yaml:2: vm 'a': start 'later': unknown: write 'boot' or 'held'"]),
+    "on_crash": ("vms: {a: {on_crash: reboot}}\n",
+                 ["sys.yaml:1: vm 'a': on_crash 'reboot': unknown: write 'hold' or 'stop' or 'restart'"]),
+    "watchdog": ("vms: {a: {watchdog: 1500 ms}, b: {watchdog: 301 s}, c: {watchdog: yes}}\n",
+                 ["sys.yaml:1: vm 'a': watchdog '1500 ms': not a multiple of 1 s: 2 s would be",
+                  "sys.yaml:1: vm 'b': watchdog '301 s': out of range: 0 to 300 s",
+                  "sys.yaml:1: vm 'c': watchdog 'yes': not a time: write a whole number with its unit, "
+                  "like 500 us, 2 ms or 300 s"]),
     "yes or no": ("vms:\n  a: {console: maybe}\n",
                   ["sys.yaml:2: vm 'a': console 'maybe': neither yes nor no"]),
     "defaults": ("defaults: {ip: 10.0.0.1/8}\nvms: [a]\n",
@@ -340,8 +347,8 @@ CASES = {
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, "
                 "firmware, kernel, "
-                "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, start, priority, "
-                "budget, "
+                "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, start, "
+                "on_crash, watchdog, priority, budget, "
                 "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
                 "trunk, path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",

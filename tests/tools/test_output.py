@@ -277,6 +277,26 @@ def test_clock_of_one_machine(generate):
     check_system(system_of(result))
 
 
+def test_crashes(generate):
+    """A watchdog is only where the file says so, and means that the machine is restarted."""
+    result = generate("defaults: {watchdog: 10 s}\n"
+                      "vms: {a: , b: {watchdog: 300 s, on_crash: stop}, c: {watchdog: 0},\n"
+                      "      d: {watchdog: 0, on_crash: restart}}\n")
+    for vm, seconds, policy in (("a", 10, "RESTART"), ("b", 300, "STOP"), ("c", 0, "HOLD"),
+                                ("d", 0, "RESTART")):
+        values, tree = config_values(result, f"vmm_{vm}"), dts_of(result, vm)
+        assert values["on_crash"] == f"VMM_ON_CRASH_{policy}"
+        assert number(values["pvpanic_gpa"]) == 0x9060000
+        assert 'pvpanic@9060000 {\n\t\tcompatible = "qemu,pvpanic-mmio"' in tree
+        assert ("watchdog@9020000" in tree) == (seconds != 0)
+        found = re.search(r"\.watchdog = {\.gpa = 0x9020000, \.intid = 35, \.seconds = (\d+)}",
+                          result.read(f"config/vmm_{vm}.c"))
+        assert (int(found[1]) if found else 0) == seconds
+    tree = dts_of(result, "b")
+    assert 'compatible = "arm,sp805\\0arm,primecell"' in tree and "timeout-sec = <0x12c>" in tree
+    check_system(system_of(result))
+
+
 def test_date_of_the_build(generate, monkeypatch):
     """Where the board has no clock: what was changed last, or what the environment says."""
     generate.board = generate.directory / "board.yaml"

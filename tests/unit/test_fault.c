@@ -3,7 +3,7 @@
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/pl031.c vmm/psci.c
  * SOURCES: vmm/panic.c vmm/primecell.c vmm/shared.c vmm/smccc.c vmm/throttle.c
- * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
+ * SOURCES: vmm/crash.c vmm/pvpanic.c vmm/watchdog.c vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
@@ -435,7 +435,7 @@ static void a_fault_of_an_unknown_kind_stops_the_vm(void **state)
 static void faults_of_a_vcpu_that_is_off_are_ignored(void **state)
 {
     (void)state;
-    vm_power_off();
+    vm_stop(VM_BY_GUEST);
     assert_false(fake_vm_data_abort(0, FAKE_VM_DEVICE_GPA, ISV | SAS(2u) | WNR | PERMISSION_L3));
     assert_false(v0->running);
     assert_int_equal(fake_vm.device_writes, 0);

@@ -3,7 +3,7 @@
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/pl031.c vmm/psci.c
  * SOURCES: vmm/panic.c vmm/primecell.c vmm/shared.c vmm/smccc.c vmm/throttle.c
- * SOURCES: vmm/timer.c vmm/vcpu.c vmm/vm.c
+ * SOURCES: vmm/crash.c vmm/pvpanic.c vmm/watchdog.c vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
@@ -20,6 +20,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -351,7 +352,7 @@ static void a_vm_that_is_loading_can_be_switched_off(void **state)
     (void)state;
     fake_vm_start_without_equals(1, false);
     restart_and_load();
-    vm_power_off();
+    vm_stop(VM_BY_GUEST);
     next_piece(&piece);
     assert_int_equal(piece, 0);
     assert_false(vm_running());
@@ -552,6 +553,278 @@ static void a_panicked_vm_is_restarted_by_enter(void **state)
     assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
     a_second_passes();
     assert_string_equal(fake_vm_output(), "");
+}
+
+/* ---- What becomes of a machine that has crashed ---- */
+
+static void write_word(uint64_t gpa, uint8_t width, uint64_t value)
+{
+    struct mmio_access access = {.width = width, .write = true, .value = value};
+
+    assert_true(mmio_route(gpa, &access));
+}
+
+/* By an exit, as all that a guest does: it is a store of WZR. */
+static bool feed_watchdog(uint8_t vcpu, uint32_t offset)
+{
+    return fake_vm_data_abort(vcpu, FAKE_VM_WATCHDOG_GPA + offset,
+                              1u << 24 | 2u << 22 | 31u << 16 | 1u << 6 | 7);
+}
+
+static void start_watchdog(void)
+{
+    write_word(FAKE_VM_WATCHDOG_GPA + 8, 4, 3);
+}
+
+/* Let time pass, with all notifications that are asked for. */
+static void much_time_passes(uint64_t tenths)
+{
+    uint64_t end = fake.counter + tenths * fake.frequency / 10;
+
+    while (fake_vm.timer_deadline <= end) {
+        fake.counter =
+            fake_vm.timer_deadline > fake.counter ? fake_vm.timer_deadline : fake.counter;
+        fake_vm.timer_deadline = UINT64_MAX;
+        notified(FAKE_VM_TIMER_CHANNEL);
+    }
+    fake.counter = end;
+}
+
+static void a_crashed_vm_is_restarted_five_times(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    for (unsigned i = 0; i < 5; i++) {
+        char text[80];
+
+        vm_crash(0, 0x1234, "it fell over");
+        assert_int_equal(fake_vm_console_state(), CONSOLE_STOPPED);
+        snprintf(text, sizeof(text),
+                 "vm7: stopped: vCPU 0 at 0x1234: it fell over; restarts in %u s, or at Enter\n",
+                 1u << i);
+        said(text);
+        much_time_passes(10u * (1u << i) - 1);
+        assert_false(fake.vcpu[0].running);
+        much_time_passes(1);
+        snprintf(text, sizeof(text), "vmm vm7: restarting, %u of 5\n", i + 1);
+        said(text);
+        reset_done(0);
+        booted_as_linux_wants_it(0);
+        assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    }
+    vm_crash(0, 0x1234, "it fell over");
+    said("it fell over; held: it has been restarted 5 times in a row; press Enter to start it\n");
+    much_time_passes(10000);
+    assert_false(fake.vcpu[0].running);
+    fake_vm_type("\r");
+    reset_done(0);
+    assert_true(vm_running());
+    vm_crash(0, 0x1234, "it fell over");
+    said("restarts in 1 s"); /* somebody cares for it */
+}
+
+static void enter_does_not_wait(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    fake_vm_type("\r"); /* for the guest, which does not read it: no answer to what comes */
+    vm_crash(0, 0x1234, "it fell over");
+    assert_false(fake.vcpu[0].running);
+    fake_vm_type("\r");
+    said("starting");
+    reset_done(0);
+    assert_true(vm_running());
+    much_time_passes(100);
+    assert_true(vm_running());
+    assert_string_equal(fake_vm_output(), "");
+    assert_int_equal(fake_vm.virtio_resets, 1);
+}
+
+static void what_a_guest_asks_for_is_no_crash(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    for (unsigned i = 0; i < 10; i++) {
+        fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+        reset_done(0);
+        assert_true(vm_running());
+    }
+    fake_vm_smc(0, SYSTEM_OFF, 0, 0, 0);
+    said("powered off");
+    much_time_passes(1000);
+    assert_false(vm_running());
+}
+
+static void a_panic_is_a_crash(void **state)
+{
+    (void)state;
+    fake_vm_start_with(2, VMM_ON_CRASH_RESTART);
+    prints(LAST_WORDS);
+    much_time_passes(10);
+    said("vmm vm7: stopped: its kernel has panicked; restarts in 1 s");
+    assert_false(fake.vcpu[0].running);
+    much_time_passes(10);
+    reset_done(0);
+    booted_as_linux_wants_it(0);
+    fake_vm_start_with(1, VMM_ON_CRASH_STOP);
+    prints(LAST_WORDS);
+    much_time_passes(10);
+    said("vmm vm7: stopped: its kernel has panicked; press Enter to start it\n");
+    much_time_passes(1000);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_STOPPED);
+}
+
+/* The exit that tells it is answered as any other: the machine is stopped by what comes after it.
+ */
+static void pvpanic_tells_at_once(void **state)
+{
+    struct mmio_access access = {.width = 1};
+
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    assert_true(mmio_route(FAKE_VM_PVPANIC_GPA, &access));
+    assert_int_equal(access.value, 3);
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 0xfc);
+    much_time_passes(100);
+    assert_string_equal(fake_vm_output(), "");
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 2);
+    said("panicked; its crash kernel takes over");
+    much_time_passes(100);
+    assert_true(vm_running());
+    write_word(FAKE_VM_PVPANIC_GPA + 1, 1, 1); /* there is nothing */
+    much_time_passes(100);
+    assert_true(vm_running());
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 1);
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 1);
+    assert_true(vm_running());
+    prints("what else it has to say\n");
+    time_passes(0);
+    assert_false(vm_running());
+    said("vmm vm7: stopped: its kernel has panicked; restarts in 1 s");
+    assert_int_equal(fake_vm.virtio_resets, 1);
+}
+
+static void what_pvpanic_tells_is_not_denied(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 1);
+    much_time_passes(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PANICKED);
+    said("vmm vm7: panicked; press Enter to restart it\n");
+    prints("Kernel Offset: disabled\n");
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PANICKED);
+    prints(LAST_WORDS);
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 1);
+    much_time_passes(100);
+    wfi(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PANICKED);
+    fake_vm_output();
+    fake_vm_type("\r");
+    said("restarting");
+    reset_done(0);
+    booted_as_linux_wants_it(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    much_time_passes(100);
+    assert_string_equal(fake_vm_output(), "");
+}
+
+static void a_panic_that_is_told_ends_with_the_machine(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    write_word(FAKE_VM_PVPANIC_GPA, 1, 1);
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0); /* before anybody has heard of it */
+    reset_done(0);
+    much_time_passes(100);
+    assert_true(vm_running());
+    assert_int_equal(fake_vm.virtio_resets, 1);
+}
+
+static void a_silent_guest_is_restarted_by_its_watchdog(void **state)
+{
+    (void)state;
+    fake_vm_start_with(2, VMM_ON_CRASH_RESTART);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    much_time_passes(1000);
+    assert_true(vm_running()); /* it has not started it */
+    start_watchdog();
+    wfi(0);
+    for (unsigned i = 0; i < 10; i++) {
+        much_time_passes(98);
+        assert_true(feed_watchdog(1, 0x00c));
+    }
+    assert_true(vm_running());
+    much_time_passes(99);
+    assert_true(fake.vcpu[1].running);
+    much_time_passes(2);
+    assert_false(vm_running());
+    assert_false(fake.vcpu[0].running || fake.vcpu[1].running);
+    said("vmm vm7: stopped: its watchdog has expired; restarts in 1 s, or at Enter\n");
+    much_time_passes(10);
+    reset_done(0);
+    reset_done(1);
+    booted_as_linux_wants_it(0);
+    much_time_passes(1000); /* off, until it is started */
+    assert_true(vm_running());
+}
+
+static void who_restarts_a_vm_stops_its_watchdog(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_HOLD);
+    start_watchdog();
+    feed_watchdog(0, 0x00c);
+    prints(LAST_WORDS);
+    much_time_passes(15);
+    said("panicked");
+    fake_vm_type("\r");
+    reset_done(0);
+    said("restarting");
+    much_time_passes(1000);
+    assert_true(vm_running());
+    start_watchdog();
+    fake_vm_smc(0, SYSTEM_RESET, 0, 0, 0);
+    reset_done(0);
+    much_time_passes(1000);
+    assert_true(vm_running());
+    start_watchdog();
+    much_time_passes(101);
+    assert_false(fake.vcpu[0].running);
+    said("vmm vm7: stopped: its watchdog has expired; press Enter to start it\n");
+}
+
+static void a_throttled_vm_is_restarted_too(void **state)
+{
+    (void)state;
+    fake_vm_start_limited(1, 1000, 10000);
+    start_watchdog();
+    fake_vm.device_cost = 3 * millisecond();
+    fake_vm_data_abort(0, FAKE_VM_DEVICE_GPA, 1u << 24 | 2u << 22 | 31u << 16 | 1u << 6 | 7);
+    assert_int_equal(vcpu_state(0), VCPU_THROTTLED);
+    fake.counter += 11 * fake.frequency; /* the monitor has not run either */
+    notified(FAKE_VM_TIMER_CHANNEL);
+    assert_int_equal(vcpu_state(0), VCPU_OFF);
+    assert_false(fake.vcpu[0].running);
+    said("its watchdog has expired");
+}
+
+static void a_vm_that_waits_can_be_stopped(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    vm_crash(0, 0x1234, "it fell over");
+    vm_stop(VM_BY_PERSON);
+    said("vmm vm7: stopped; press Enter to start it\n");
+    much_time_passes(1000);
+    assert_false(fake.vcpu[0].running);
+    vm_start(VM_BY_PERSON);
+    reset_done(0);
+    assert_true(vm_running());
+    vm_start(VM_BY_PERSON); /* it is on already */
+    assert_true(vm_running());
+    assert_int_equal(fake.vcpu[0].context.pc, FAKE_VM_KERNEL_GPA);
 }
 
 static void the_line_comes_in_any_pieces(void **state)
@@ -1069,7 +1342,7 @@ static void all_vcpus_of_a_machine_are_held_together(void **state)
     while (fake.vcpu[1].running) {
         store(1, 0);
     }
-    vm_power_off(); /* held ones, too */
+    vm_stop(VM_BY_GUEST); /* held ones, too */
     turn_passes(2 * millisecond);
     time_passes(1000 * millisecond);
     assert_false(fake.vcpu[0].running);
@@ -1218,7 +1491,7 @@ static void a_parked_vm_can_be_reset_and_stopped(void **state)
     enable_interrupts(2);
     set_timer(0, 1, 500);
     wfi(0);
-    vm_power_off();
+    vm_stop(VM_BY_GUEST);
     time_passes(1000);
     raise_line(SPI);
     assert_false(fake.vcpu[0].running);
@@ -1261,7 +1534,7 @@ static void a_device_interrupts_a_machine_that_is_off_once(void **state)
     enable_interrupts(1); /* the driver that has set the device up looks whether it interrupts */
     assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 1);
     notified(FAKE_VM_FORWARD_CHANNEL);
-    vm_restart();
+    vm_restart(VM_BY_GUEST);
     assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 2);
     notified(FAKE_VM_FORWARD_CHANNEL);
     assert_int_equal(fake.irq_acks[FAKE_VM_FORWARD_CHANNEL], 2);
@@ -1325,6 +1598,17 @@ int main(void)
         cmocka_unit_test(off_and_on_again),
         cmocka_unit_test(a_crashed_vm_can_be_started_again),
         cmocka_unit_test(a_panicked_vm_is_restarted_by_enter),
+        cmocka_unit_test(a_crashed_vm_is_restarted_five_times),
+        cmocka_unit_test(enter_does_not_wait),
+        cmocka_unit_test(what_a_guest_asks_for_is_no_crash),
+        cmocka_unit_test(a_panic_is_a_crash),
+        cmocka_unit_test(pvpanic_tells_at_once),
+        cmocka_unit_test(what_pvpanic_tells_is_not_denied),
+        cmocka_unit_test(a_panic_that_is_told_ends_with_the_machine),
+        cmocka_unit_test(a_silent_guest_is_restarted_by_its_watchdog),
+        cmocka_unit_test(who_restarts_a_vm_stops_its_watchdog),
+        cmocka_unit_test(a_throttled_vm_is_restarted_too),
+        cmocka_unit_test(a_vm_that_waits_can_be_stopped),
         cmocka_unit_test(the_line_comes_in_any_pieces),
         cmocka_unit_test(only_the_line_is_the_line),
         cmocka_unit_test(any_text_is_survived),

@@ -24,6 +24,7 @@
 #include "vmm/vgic.h"
 #include "vmm/virtio/virtio.h"
 #include "vmm/vm.h"
+#include "vmm/watchdog.h"
 
 #define RING_SIZE 4096u
 
@@ -54,6 +55,10 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
     .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,            \
     .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL, .forward_count = 1,              \
     .forwards = {{.channel = FAKE_VM_FORWARD_CHANNEL, .intid = FAKE_VM_FORWARD_INTID}},            \
+    .pvpanic_gpa = FAKE_VM_PVPANIC_GPA,                                                            \
+    .watchdog = {.gpa = FAKE_VM_WATCHDOG_GPA,                                                      \
+                 .intid = FAKE_VM_WATCHDOG_INTID,                                                  \
+                 .seconds = FAKE_VM_WATCHDOG},                                                     \
     .console = {                                                                                   \
         .present = true,                                                                           \
         .channel = FAKE_VM_CONSOLE_CHANNEL,                                                        \
@@ -184,6 +189,7 @@ static void start(struct vmm_config wanted)
     pace_init(true, config.has_equals);
     pace_begin(fake.counter);
     pl011_init(config.console.pl011_intid);
+    watchdog_init(&config.watchdog);
     vm_init(&config);
 }
 
@@ -198,6 +204,14 @@ void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_u
 
     config.budget_us = budget_us;
     config.period_us = period_us;
+    start(config);
+}
+
+void fake_vm_start_with(uint32_t vcpus, enum vmm_on_crash policy)
+{
+    struct vmm_config config = {CONFIG(true, vcpus, false)};
+
+    config.on_crash = policy;
     start(config);
 }
 

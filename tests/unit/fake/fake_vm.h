@@ -10,21 +10,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "vmm/config.h"
 
-#define FAKE_VM_RAM_GPA    0x40000000u
-#define FAKE_VM_RAM_SIZE   0x400000u
-#define FAKE_VM_KERNEL_GPA 0x40200000u
-#define FAKE_VM_DTB_GPA    0x40300000u
-#define FAKE_VM_GICD_GPA   0x08000000u
-#define FAKE_VM_RESET_GPA  0x08020000u
-#define FAKE_VM_PL011_GPA  0x09000000u
-#define FAKE_VM_DEVICE_GPA 0x0a000000u /* remembers what is written to it */
+#define FAKE_VM_RAM_GPA      0x40000000u
+#define FAKE_VM_RAM_SIZE     0x400000u
+#define FAKE_VM_KERNEL_GPA   0x40200000u
+#define FAKE_VM_DTB_GPA      0x40300000u
+#define FAKE_VM_GICD_GPA     0x08000000u
+#define FAKE_VM_RESET_GPA    0x08020000u
+#define FAKE_VM_PL011_GPA    0x09000000u
+#define FAKE_VM_WATCHDOG_GPA 0x09020000u
+#define FAKE_VM_PVPANIC_GPA  0x09060000u
+#define FAKE_VM_DEVICE_GPA   0x0a000000u /* remembers what is written to it */
 
 #define FAKE_VM_TIMER_CHANNEL   3u
 #define FAKE_VM_CONSOLE_CHANNEL 4u
 #define FAKE_VM_TURN_CHANNEL    5u
 #define FAKE_VM_FORWARD_CHANNEL 6u
 #define FAKE_VM_FORWARD_INTID   50u /* level-sensitive */
+#define FAKE_VM_WATCHDOG_INTID  35u
+#define FAKE_VM_WATCHDOG        10u /* seconds */
 
 struct fake_vm {
     uint8_t *ram;
@@ -51,6 +56,9 @@ void fake_vm_start(uint32_t vcpus, bool held);
 
 /* The same, of a machine that has so many microseconds in each period. */
 void fake_vm_start_limited(uint32_t vcpus, uint32_t budget_us, uint32_t period_us);
+
+/* The same with that policy for crashes. */
+void fake_vm_start_with(uint32_t vcpus, enum vmm_on_crash policy);
 
 /* The same among machines of other priorities. */
 void fake_vm_start_without_equals(uint32_t vcpus, bool held);
