@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The link under the control channel (docs/control.md, "Frames"): messages, whole and in order, over
- * a serial line that loses and damages bytes. Both ends are this file: the console PD and the host's
- * `braid`. It keeps no clock and moves no bytes: its owner brings both. Times are in microseconds, from
- * any beginning.
+ * The link under the control channel (docs/control.md, "Frames"): messages, whole and in order,
+ * over a serial line that loses and damages bytes. Both ends are this file: the console PD and the
+ * host's `braid`. It keeps no clock and moves no bytes: its owner brings both. Times are in
+ * microseconds, from any beginning.
  *
  * What the line brings is hostile. An end takes what has a right checksum under the session's
  * token, and nothing else of it changes anything.
@@ -30,38 +30,53 @@
 
 enum link_end { LINK_HOST, LINK_BOARD };
 
+enum link_state {
+    LINK_WAITING, /* to be sent, or to be sent again */
+    LINK_SENT,    /* under way */
+    LINK_ARRIVED, /* at the other end, which has not got to it yet */
+};
+
 struct link_message {
-    uint64_t sent_at; /* when its last byte was given to the line; 0: not yet, or to be sent again */
-    uint32_t order;   /* counts transmissions: of the last one of this message */
-    uint8_t length;   /* 1 .. LINK_MESSAGE_MAX; 0: free */
-    bool arrived;
+    uint8_t length; /* 1 .. LINK_MESSAGE_MAX; 0: nothing has arrived */
     uint8_t bytes[LINK_MESSAGE_MAX];
+};
+
+struct link_sending {
+    struct link_message message;
+    uint8_t state;    /* enum link_state */
+    bool repeated;    /* it was sent more than once */
+    uint64_t order;   /* counts transmissions: which one its last was */
+    uint64_t sent_at; /* when the last byte of that was given to the line */
 };
 
 struct link {
     uint32_t seed_in, seed_out; /* of the checksums: the token's, and of one direction */
 
-    /* Sending. Sequence numbers count modulo 256; a message's slot is its number modulo LINK_WINDOW. */
-    struct link_message out[LINK_WINDOW];
-    uint8_t out_first, out_end; /* not acknowledged, not yet given away */
-    uint32_t order;
+    /* Sending. Sequence numbers count modulo 256; a message's slot is its number modulo
+     * LINK_WINDOW. */
+    struct link_sending out[LINK_WINDOW];
+    uint8_t out_first, out_new, out_end; /* not acknowledged, never sent, not committed */
+    uint64_t order;
     uint32_t timeout_us;
-    uint32_t size; /* link_size_wanted() */
-    uint32_t good; /* messages acknowledged since `size` was changed */
-    uint8_t frame[LINK_FRAME_MAX];
-    uint32_t frame_length, frame_sent; /* the one that the line is being given */
+    uint32_t round_trip_us, deviation_us; /* smoothed; 0: not known */
+    uint32_t size;                        /* link_size_wanted() */
+    bool answer;                          /* the other end waits for an acknowledgement */
+
+    /* The frame that the line is being given: a zero, which not each one needs, and the frame. */
+    uint8_t frame[1 + LINK_FRAME_MAX];
+    uint32_t frame_length, frame_given;
     uint8_t frame_seq;
     bool frame_is_message;
-    bool answer; /* the other end waits for an acknowledgement */
 
     /* Receiving. */
     struct link_message in[LINK_WINDOW];
-    uint8_t in_first; /* the next one in order */
+    uint8_t in_first; /* the one to be released next */
     uint8_t partial[LINK_FRAME_MAX];
-    uint32_t partial_length; /* more than LINK_FRAME_MAX: too long, thrown away up to its end */
+    uint32_t partial_length; /* LINK_FRAME_MAX: too long, thrown away up to its end */
 
     uint64_t heard_at, spoken_at;
-    uint32_t damaged, repeated; /* frames that had to be thrown away, messages sent again: for people */
+    uint32_t damaged,
+        repeated; /* frames that had to be thrown away, messages sent again: for people */
 };
 
 /* Begin a session. All of `link` is written. */
@@ -86,18 +101,23 @@ uint8_t *link_reserve(struct link *link);
 void link_commit(struct link *link, uint32_t length);
 
 /*
- * How long a message had better be, LINK_MESSAGE_MIN .. LINK_MESSAGE_MAX: on a line that damages many
- * bytes, short ones arrive sooner. For streams, which can be cut anywhere.
+ * How long a message had better be, LINK_MESSAGE_MIN .. LINK_MESSAGE_MAX: on a line that damages
+ * many bytes, short ones arrive sooner. For streams, which can be cut anywhere.
  */
 uint32_t link_size_wanted(const struct link *link);
 
 /*
- * Fill `bytes` with at most `room` bytes for the line; returns how many. 0: nothing to say now. What
- * is returned counts as given to the line at `now`.
+ * Fill `bytes` with at most `room` bytes for the line; returns how many. 0: nothing to say now.
+ * What is returned counts as given to the line at `now`. Whoever gives it to a queue keeps that
+ * short: about 100 bytes. What is behind a long one arrives late, and sixteen messages are soon
+ * under way.
  */
 uint32_t link_transmit(struct link *link, uint8_t *bytes, uint32_t room, uint64_t now);
 
-/* When link_transmit() may have something to say though nothing happens until then. */
+/*
+ * When link_transmit() may have something to say though nothing happens until then. It may have
+ * passed: call link_transmit() first, and wait for the line instead while that has no room.
+ */
 uint64_t link_deadline(const struct link *link);
 
 /* Whether the other end has been heard within LINK_SILENCE_US. */
