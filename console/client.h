@@ -33,7 +33,8 @@ struct client {
     struct escape line_escape;
     bool interrupted;
 
-    bool stalled; /* it has read no input until the timeout: nobody waits for it any more */
+    uint32_t commands; /* given to its monitor */
+    bool stalled;      /* it has read no input until the timeout: nobody waits for it any more */
 };
 
 void client_init(struct client *client, const struct console_client *config);

@@ -2,7 +2,8 @@
 
 /*
  * The serial multiplexer: one terminal, the consoles of all machines, and the messages of PDs. This
- * file moves bytes and executes commands; what the terminal shows is decided in view.c.
+ * file moves bytes and executes commands; what the terminal shows is decided in view.c. In place of
+ * a terminal there may be a program on the host, with which session.c speaks.
  *
  * A client's output stays in its ring while the UART is busy. Input stays in the UART's ring while
  * the client that has the keys has no room, so that much can be pasted. It does not stay for long,
@@ -20,6 +21,8 @@
 #include "lib/console_state.h"
 #include "lib/cpu.h"
 #include "lib/ring.h"
+#include "power.h"
+#include "session.h"
 #include "view.h"
 
 /* An incomplete line is shown after this silence. */
@@ -120,6 +123,8 @@ static void help(void)
         "Ctrl-] l      list the machines",
         "Ctrl-] c      colours on or off",
         "Ctrl-] s      let the switches print their counters",
+        "Ctrl-] u o k  of the machine that has the keys: start, stop by its power button, kill",
+        "Ctrl-] r p g  restart, pause, resume it",
         "Ctrl-] Ctrl-] send Ctrl-] to the machine",
         "Ctrl-] ?      this help",
     };
@@ -129,18 +134,32 @@ static void help(void)
     }
 }
 
-/* What the machine's monitor says of it. */
+/* In words; NULL if nothing is said of it. */
 static const char *state_of(const struct client *client)
 {
     static const char *const texts[] = {
-        [CONSOLE_OFF] = ", off",
-        [CONSOLE_STOPPED] = ", stopped",
-        [CONSOLE_PANICKED] = ", panicked",
+        [CONSOLE_RUNNING] = "running",   [CONSOLE_OFF] = "off",       [CONSOLE_STOPPED] = "stopped",
+        [CONSOLE_PANICKED] = "panicked", [CONSOLE_PAUSED] = "paused",
     };
-    const uint8_t *word = (const uint8_t *)client->config->output + CONSOLE_STATE_OFFSET;
-    uint32_t state = __atomic_load_n((const uint32_t *)(const void *)word, __ATOMIC_RELAXED);
 
-    return state < sizeof(texts) / sizeof(texts[0]) && texts[state] != NULL ? texts[state] : "";
+    return texts[power_state(client)];
+}
+
+/* Power over the machine that has the keys. */
+static void power(uint8_t verb)
+{
+    static const char *const names[] = {
+        [CONTROL_START] = "start",     [CONTROL_STOP] = "stop",   [CONTROL_KILL] = "kill",
+        [CONTROL_RESTART] = "restart", [CONTROL_PAUSE] = "pause", [CONTROL_RESUME] = "resume",
+    };
+
+    if (target == NULL) {
+        view_message("[no machine has the keys]");
+    } else if (power_command(target, verb) != CONTROL_OK) {
+        view_message("[%s is %s: no %s]", target->config->name, state_of(target), names[verb]);
+    } else {
+        view_message("[%s: %s]", target->config->name, names[verb]);
+    }
 }
 
 static void list(void)
@@ -156,9 +175,12 @@ static void list(void)
             view_message("  -  %-16s messages%s", client->config->name, broken ? ", broken" : "");
             continue;
         }
-        view_message("%3u  %-16s %s%s%s%s, %llu bytes unseen", number++, client->config->name,
-                     view_focused() == client ? "alone" : "console", state_of(client),
-                     target == client ? ", has the keys" : "", broken ? ", broken" : "",
+        const char *state = state_of(client);
+        bool usual = state == NULL || power_state(client) == CONSOLE_RUNNING;
+        view_message("%3u  %-16s %s%s%s%s%s, %llu bytes unseen", number++, client->config->name,
+                     view_focused() == client ? "alone" : "console", usual ? "" : ", ",
+                     usual ? "" : state, target == client ? ", has the keys" : "",
+                     broken ? ", broken" : "",
                      (unsigned long long)(client->skipped + client_unseen(client)));
     }
 }
@@ -234,6 +256,22 @@ static void focus_or_report(struct client *client, const char *name)
     }
 }
 
+/* What was typed behind the hello is the session's. It needs a timer, to send what got lost again.
+ */
+static void begin_session(void)
+{
+    uint64_t now = cpu_counter();
+
+    if (!console_config.has_timer) {
+        view_message("[no control channel without a timer]");
+        return;
+    }
+    session_begin(keys.hello.token, now);
+    session_take(typed + typed_first, typed_count, now);
+    typed_first = 0;
+    typed_count = 0;
+}
+
 static void execute(enum key key)
 {
     char digit[2] = {(char)('0' + keys.value % 10), '\0'};
@@ -269,6 +307,12 @@ static void execute(enum key key)
         return;
     case KEY_STATISTICS:
         ask_for_statistics();
+        return;
+    case KEY_POWER:
+        power(keys.value);
+        return;
+    case KEY_CONTROL:
+        begin_session();
         return;
     case KEY_UNKNOWN:
         view_message("[no such command; Ctrl-] ? helps]");
@@ -322,7 +366,7 @@ static bool take_input(uint64_t now)
     if (held) {
         held = !pass_on(keys.value, now);
     }
-    while (!held && typed_count > 0) {
+    while (!held && typed_count > 0 && !session_active()) {
         take_key(now);
     }
     if (target != NULL) {
@@ -352,7 +396,7 @@ static bool show_clients(uint64_t now)
 /* Ask the timer driver for a notification when something that is held back becomes due. */
 static void set_timer(void)
 {
-    uint64_t deadline = view_take_deadline();
+    uint64_t deadline = session_active() ? session_deadline() : view_take_deadline();
 
     if (held && input_deadline < deadline) {
         deadline = input_deadline;
@@ -372,6 +416,44 @@ static bool has_room_again(void)
            ring_await_space(&uart_transmit, console_config.uart_ring_size / 2);
 }
 
+/* As at start: the terminal shows all machines, and the first one has the keys. */
+static void begin_text(void)
+{
+    uint64_t pause = console_config.has_timer ? cpu_counter_frequency() * PAUSE_MS / 1000 : 0;
+
+    memset(&keys, 0, sizeof(keys));
+    typed_first = 0;
+    typed_count = 0;
+    held = false;
+    input_deadline = UINT64_MAX;
+    next_shown = 0;
+    view_init(&uart_transmit, clients, client_count, !console_config.monochrome, pause);
+    target = client_of_number(0);
+}
+
+static bool serve_session(uint64_t now)
+{
+    bool progress = session_serve(now);
+
+    if (!session_active()) {
+        begin_text();
+        view_message("[the control session is over; Ctrl-] ? helps]");
+    }
+    return progress;
+}
+
+static bool serve_terminal(uint64_t now)
+{
+    bool progress = take_input(now);
+
+    if (session_active()) {
+        return true;
+    }
+    progress |= view_flush();
+    progress |= show_clients(now);
+    return progress;
+}
+
 static void serve(void)
 {
     bool progress;
@@ -382,13 +464,11 @@ static void serve(void)
         if (wake_at <= now) {
             wake_at = UINT64_MAX;
         }
-        progress = take_input(now);
-        progress |= view_flush();
-        progress |= show_clients(now);
+        progress = session_active() ? serve_session(now) : serve_terminal(now);
         if (ring_take_data_wanted(&uart_transmit)) {
             microkit_notify(console_config.uart_channel);
         }
-    } while (progress || has_room_again());
+    } while (progress || (!session_active() && has_room_again()));
     set_timer();
 }
 
@@ -404,14 +484,6 @@ static uint32_t machine_count(void)
 
 void init(void)
 {
-    uint64_t pause = console_config.has_timer ? cpu_counter_frequency() * PAUSE_MS / 1000 : 0;
-
-    memset(&keys, 0, sizeof(keys));
-    typed_first = 0;
-    typed_count = 0;
-    held = false;
-    input_deadline = UINT64_MAX;
-    next_shown = 0;
     wake_at = UINT64_MAX;
     ring_init(&uart_transmit, console_config.uart_transmit, console_config.uart_ring_size);
     ring_init(&uart_receive, console_config.uart_receive, console_config.uart_ring_size);
@@ -420,8 +492,8 @@ void init(void)
     for (uint32_t i = 0; i < client_count; i++) {
         client_init(&clients[i], &console_config.clients[i]);
     }
-    view_init(&uart_transmit, clients, client_count, !console_config.monochrome, pause);
-    target = client_of_number(0);
+    session_init(&uart_transmit, &uart_receive, clients, client_count);
+    begin_text();
     view_message("Braid: %u machines on this console. Ctrl-] ? helps.", machine_count());
     serve();
 }

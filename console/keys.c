@@ -2,9 +2,12 @@
 
 #include "keys.h"
 
+#include "lib/control.h"
+
 #define BS     0x08u
 #define LF     0x0au
 #define CR     0x0du
+#define CTRL_B 0x02u
 #define CTRL_C 0x03u
 #define ESC    0x1bu
 #define DEL    0x7fu
@@ -13,7 +16,35 @@ enum {
     PLAIN = 0,
     PREFIXED,
     NAMING,
+    GREETED, /* in a hello */
 };
+
+/* The keys for power over a machine. */
+static uint8_t verb_of(uint8_t byte)
+{
+    switch (byte) {
+    case 'u':
+        return CONTROL_START;
+    case 'o':
+        return CONTROL_STOP;
+    case 'k':
+        return CONTROL_KILL;
+    case 'r':
+        return CONTROL_RESTART;
+    case 'p':
+        return CONTROL_PAUSE;
+    case 'g':
+        return CONTROL_RESUME;
+    default:
+        return 0;
+    }
+}
+
+static enum key other_command(struct keys *keys, uint8_t byte)
+{
+    keys->value = verb_of(byte);
+    return keys->value != 0 ? KEY_POWER : KEY_UNKNOWN;
+}
 
 static enum key command(struct keys *keys, uint8_t byte)
 {
@@ -39,12 +70,29 @@ static enum key command(struct keys *keys, uint8_t byte)
         return KEY_NAME;
     case 's':
         return KEY_STATISTICS;
+    case CTRL_B:
+        keys->state = GREETED;
+        control_hello_start(&keys->hello);
+        control_hello_take(&keys->hello, KEYS_PREFIX);
+        control_hello_take(&keys->hello, CTRL_B);
+        return KEY_NOTHING;
     case '?':
     case 'h':
         return KEY_HELP;
     default:
-        return KEY_UNKNOWN;
+        return other_command(keys, byte);
     }
+}
+
+static enum key greeted(struct keys *keys, uint8_t byte)
+{
+    enum control_hello_state state = control_hello_take(&keys->hello, byte);
+
+    if (state == CONTROL_HELLO_PART) {
+        return KEY_NOTHING;
+    }
+    keys->state = PLAIN;
+    return state == CONTROL_HELLO_WHOLE ? KEY_CONTROL : KEY_UNKNOWN;
 }
 
 static enum key naming(struct keys *keys, uint8_t byte)
@@ -82,6 +130,8 @@ enum key keys_take(struct keys *keys, uint8_t byte)
         return command(keys, byte);
     case NAMING:
         return naming(keys, byte);
+    case GREETED:
+        return greeted(keys, byte);
     default:
         if (byte == KEYS_PREFIX) {
             keys->state = PREFIXED;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
- * SOURCES: console/view_raw.c console/keys.c console/escape.c
+ * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
+ * SOURCES: lib/control_hello.c lib/control_link.c
  * SOURCES: lib/ring.c tests/unit/fake/fake_microkit.c
  *
  * The serial multiplexer from outside: what clients say and what is typed goes in, what the
@@ -869,7 +870,9 @@ static void the_list_says_how_machines_are(void **state)
     assert_non_null(strstr(line_of("vm1 "), "console, stopped, 0 bytes unseen"));
     tell_state(1, CONSOLE_PANICKED);
     assert_non_null(strstr(line_of("vm1 "), "console, panicked, 0 bytes unseen"));
-    tell_state(1, CONSOLE_PANICKED + 1);
+    tell_state(1, CONSOLE_PAUSED);
+    assert_non_null(strstr(line_of("vm1 "), "console, paused, 0 bytes unseen"));
+    tell_state(1, CONSOLE_PAUSED + 1);
     assert_non_null(strstr(line_of("vm1 "), "console, 0 bytes unseen"));
     tell_state(1, UINT32_MAX);
     assert_non_null(strstr(line_of("vm1 "), "console, 0 bytes unseen"));
