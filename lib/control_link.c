@@ -11,10 +11,15 @@
 /* Behind a line that was quiet for so long there may be noise: a zero ends it. */
 #define QUIET_US 20000u
 
-/* How long an acknowledgement may take: at first, at least, at most. */
+/* How long an acknowledgement may take: at first, at least, at most; and up to where it grows
+ * slowly. */
 #define TIMEOUT_FIRST_US 500000u
-#define TIMEOUT_MIN_US   50000u
+#define TIMEOUT_MIN_US   30000u
 #define TIMEOUT_MAX_US   2000000u
+#define TIMEOUT_GROWN_US 200000u
+
+/* Who has not even said for so long that there is nothing to say may be gone. */
+#define DEAF_US 3000000u
 
 /*
  * A message that is lost makes streams' messages shorter by a quarter of their size s, one that
@@ -23,6 +28,8 @@
  * message, 10 bytes.
  */
 #define SIZE_STEP 3u
+/* The line is not known at first, and a message is not cut any more once it is committed. */
+#define SIZE_FIRST 60u
 
 /* ---- Numbers ---- */
 
@@ -136,32 +143,44 @@ bool link_idle(const struct link *link)
     return link->out_first == link->out_end;
 }
 
-/* A message has not arrived, or it seems so: send it again. */
-static void lose(struct link *link, struct link_sending *out)
+/* A message has not arrived, or it seems so. */
+static void send_again(struct link *link, struct link_sending *out)
 {
-    uint32_t size = link->size - link->size / 4;
-
-    link->size = size > LINK_MESSAGE_MIN ? size : LINK_MESSAGE_MIN;
     link->repeated++;
     out->state = LINK_WAITING;
     out->repeated = true;
 }
 
 /*
- * If a message is not acknowledged in time, send it again. It is enough to send one: when that
- * arrives, it shows which others have not.
+ * A serial line is nobody else's: repetitions take no room from others, and waiting longer each
+ * time would leave the line unused. So the timeout grows slowly, in case that answers have become
+ * slower, and at once only if the other end seems to be gone.
  */
+static void grow_timeout(struct link *link, uint64_t now)
+{
+    if (since(link->heard_at, now) >= DEAF_US) {
+        link->timeout_us =
+            link->timeout_us < TIMEOUT_MAX_US / 2 ? 2 * link->timeout_us : TIMEOUT_MAX_US;
+    } else if (link->timeout_us < TIMEOUT_GROWN_US) {
+        link->timeout_us += link->timeout_us / 16;
+    }
+}
+
+/* Send again what has not been acknowledged in time. */
 static void expire(struct link *link, uint64_t now)
 {
+    bool any = false;
+
     for (uint8_t seq = link->out_first; seq != link->out_new; seq++) {
         struct link_sending *out = sending(link, seq);
 
         if (out->state == LINK_SENT && since(out->sent_at, now) >= link->timeout_us) {
-            lose(link, out);
-            link->timeout_us =
-                link->timeout_us < TIMEOUT_MAX_US / 2 ? 2 * link->timeout_us : TIMEOUT_MAX_US;
-            return;
+            send_again(link, out);
+            any = true;
         }
+    }
+    if (any) {
+        grow_timeout(link, now);
     }
 }
 
@@ -273,6 +292,17 @@ uint64_t link_deadline(const struct link *link)
 
 /* ---- What the other end has got ---- */
 
+static void set_timeout(struct link *link)
+{
+    uint32_t timeout = link->round_trip_us + 4 * link->deviation_us;
+
+    if (link->round_trip_us == 0) {
+        timeout = TIMEOUT_FIRST_US;
+    }
+    timeout = timeout > TIMEOUT_MIN_US ? timeout : TIMEOUT_MIN_US;
+    link->timeout_us = timeout < TIMEOUT_MAX_US ? timeout : TIMEOUT_MAX_US;
+}
+
 /* How long acknowledgements take: RFC 6298, 2. */
 static void measure(struct link *link, uint64_t round_trip)
 {
@@ -288,32 +318,32 @@ static void measure(struct link *link, uint64_t round_trip)
         link->deviation_us = (3 * link->deviation_us + error) / 4;
         link->round_trip_us = (7 * smooth + sample) / 8;
     }
-    uint32_t timeout = link->round_trip_us + 4 * link->deviation_us;
-    timeout = timeout > TIMEOUT_MIN_US ? timeout : TIMEOUT_MIN_US;
-    link->timeout_us = timeout < TIMEOUT_MAX_US ? timeout : TIMEOUT_MAX_US;
+    set_timeout(link);
 }
 
-static void arrive(struct link *link, struct link_sending *out, uint64_t now)
+static void arrive(struct link *link, struct link_sending *out)
 {
     uint32_t size = link->size + SIZE_STEP;
 
     link->size = size < LINK_MESSAGE_MAX ? size : LINK_MESSAGE_MAX;
-    /* Of one that was sent twice, nobody knows which has arrived. */
-    if (!out->repeated) {
-        measure(link, since(out->sent_at, now));
-    }
     out->state = LINK_ARRIVED;
 }
 
-/* The line keeps the order: what was sent before one that has arrived, and has not arrived, never
- * will. */
+/*
+ * The line keeps the order: of what was sent before a message that has arrived, what has not
+ * arrived never will. That the line has damaged it is certain here, other than where an
+ * acknowledgement is late.
+ */
 static void lose_overtaken(struct link *link, uint64_t order)
 {
     for (uint8_t seq = link->out_first; seq != link->out_new; seq++) {
         struct link_sending *out = sending(link, seq);
 
         if (out->state == LINK_SENT && out->order < order) {
-            lose(link, out);
+            uint32_t size = link->size - link->size / 4;
+
+            link->size = size > LINK_MESSAGE_MIN ? size : LINK_MESSAGE_MIN;
+            send_again(link, out);
         }
     }
 }
@@ -321,7 +351,7 @@ static void lose_overtaken(struct link *link, uint64_t order)
 static void take_acknowledgement(struct link *link, uint8_t ack, uint32_t more, uint64_t now)
 {
     uint32_t taken = distance(link->out_first, ack);
-    uint64_t order = 0;
+    const struct link_sending *newest = NULL; /* the one that has caused the acknowledgement */
 
     for (uint8_t seq = link->out_first; seq != link->out_new; seq++) {
         struct link_sending *out = sending(link, seq);
@@ -329,16 +359,22 @@ static void take_acknowledgement(struct link *link, uint8_t ack, uint32_t more, 
             distance(link->out_first, seq) < taken || (more >> distance(ack, seq) & 1) != 0;
 
         if (there && out->state != LINK_ARRIVED) {
-            arrive(link, out, now);
-            order = out->order > order ? out->order : order;
+            arrive(link, out);
+            newest = newest == NULL || out->order > newest->order ? out : newest;
         }
     }
     link->out_first = ack;
-    lose_overtaken(link, order);
+    if (newest == NULL) {
+        return;
+    }
+    /* Of one that was sent twice, nobody knows which has arrived. */
+    if (!newest->repeated) {
+        measure(link, since(newest->sent_at, now));
+    }
+    lose_overtaken(link, newest->order);
 }
 
-/* Whether a well-meaning other end could say so: it has no more than was sent, and does not unsay.
- */
+/* Whether it makes sense: nothing has arrived that was not sent, and what was taken stays so. */
 static bool acknowledgement_valid(const struct link *link, uint8_t ack, uint32_t more)
 {
     uint32_t sent = distance(link->out_first, link->out_new);
@@ -388,6 +424,9 @@ static bool take_content(struct link *link, const uint8_t *content, uint32_t cou
     if (get32(content + checked) != ~crc32_add(link->seed_in, content, checked) ||
         !number_valid(link, seq, length) || !acknowledgement_valid(link, ack, more)) {
         return false;
+    }
+    if (since(link->heard_at, now) >= DEAF_US) {
+        set_timeout(link);
     }
     link->heard_at = now;
     take_acknowledgement(link, ack, more, now);
@@ -457,7 +496,7 @@ void link_start(struct link *link, enum link_end end, const uint8_t token[LINK_T
     link->seed_out = end == LINK_HOST ? seed : ~seed;
     link->seed_in = ~link->seed_out;
     link->timeout_us = TIMEOUT_FIRST_US;
-    link->size = LINK_MESSAGE_MAX;
+    link->size = SIZE_FIRST;
     link->heard_at = now;
     link->spoken_at = now;
 }
