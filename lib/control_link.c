@@ -445,7 +445,7 @@ static void take_frame(struct link *link, uint64_t now)
     if (length == 0) {
         return;
     }
-    if (length == LINK_FRAME_MAX || !unstuff(link->partial, length) ||
+    if (!unstuff(link->partial, length) ||
         !take_content(link, link->partial + 1, length - 1, now)) {
         link->damaged++;
     }

@@ -23,7 +23,7 @@
 #define BYTE_NS    86806u /* 10 bits at 115,200 baud */
 #define LATENCY_US 1000u
 #define QUEUE      128u  /* bytes that an owner gives to its UART in advance */
-#define FLIGHT     4096u /* bytes, more than LATENCY_US holds */
+#define FLIGHT     4096u /* bytes, more than the latency holds */
 #define SERVE      8u    /* bytes' time between two looks at an end */
 #define KIB        1024u
 
@@ -67,6 +67,7 @@ struct end {
 struct line {
     struct end ends[2];
     uint64_t ticks;
+    uint32_t latency_us;
     bool echo; /* what the host sends comes back to it */
 };
 
@@ -88,6 +89,7 @@ static uint8_t content(uint32_t end, uint32_t message, uint32_t index)
 static void open_line(uint32_t damage)
 {
     memset(&line, 0, sizeof(line));
+    line.latency_us = LATENCY_US;
     for (uint32_t i = 0; i < 2; i++) {
         link_start(&line.ends[i].link, i == 0 ? LINK_HOST : LINK_BOARD, token, 0);
         line.ends[i].out.damage = damage;
@@ -136,7 +138,7 @@ static void take_messages(uint32_t which)
 static void launch(struct wire *wire, uint8_t byte)
 {
     wire->flight[wire->launched % FLIGHT].byte = byte;
-    wire->flight[wire->launched % FLIGHT].due = now_us() + LATENCY_US;
+    wire->flight[wire->launched % FLIGHT].due = now_us() + line.latency_us;
     wire->launched++;
     assert_true(wire->launched - wire->landed <= FLIGHT);
 }
@@ -430,6 +432,28 @@ static void deadline_is_when_there_is_something_to_say(void **state)
         assert_true(link_transmit(&link, bytes, sizeof(bytes), now) > 0);
     }
     assert_int_equal(link.repeated, 10);
+}
+
+/* The end learns it, though each message is sent again before its acknowledgement comes. */
+static void answers_become_slow(void **state)
+{
+    uint32_t repeated = 0;
+
+    (void)state;
+    open_line(0);
+    for (uint32_t i = 0; i < 60; i++) {
+        line.ends[0].to_send += 10;
+        run_for(300000);
+        if (i == 20) {
+            line.latency_us = 70000;
+        }
+        if (i == 40) {
+            repeated = line.ends[0].link.repeated;
+            assert_true(repeated > 0);
+        }
+    }
+    assert_int_equal(line.ends[0].link.repeated, repeated);
+    assert_true(all_received());
 }
 
 static void dead_line_is_noticed_and_left_quiet(void **state)
@@ -761,6 +785,62 @@ static void acknowledged_while_it_is_sent_again(void **state)
     assert_int_equal(link.out_new, LINK_WINDOW + 1);
 }
 
+/* The same for one that waits at the other end for those before it. */
+static void arrived_while_it_is_sent_again(void **state)
+{
+    uint8_t bytes[LINK_FRAME_MAX];
+    struct link link;
+
+    (void)state;
+    open_end(&link, 0, LINK_WINDOW, 0);
+    assert_int_equal(link_transmit(&link, bytes, 3, 600000), 3);
+    assert_int_equal(link.repeated, LINK_WINDOW);
+    receive_frame(&link, 0, 0, 0xffff, (const uint8_t *)"", 0, 600000);
+    assert_int_equal(link_transmit(&link, bytes, sizeof(bytes), 600000), 12);  /* its rest */
+    assert_int_equal(link_transmit(&link, bytes, sizeof(bytes), 9000000), 11); /* still here */
+    assert_int_equal(link.repeated, LINK_WINDOW);
+    assert_false(link_idle(&link));
+}
+
+/* Of a message that was sent twice, nobody knows which has arrived: it says nothing of the round
+ * trip. */
+static void repetition_is_not_measured(void **state)
+{
+    uint8_t bytes[LINK_FRAME_MAX];
+    struct link link;
+
+    (void)state;
+    open_end(&link, 0, LINK_WINDOW, 0);
+    for (uint32_t i = 0; i < LINK_WINDOW; i++) {
+        assert_true(link_transmit(&link, bytes, 14, 600000) > 0);
+    }
+    receive_frame(&link, 0, LINK_WINDOW, 0, (const uint8_t *)"", 0, 601000);
+    assert_int_equal(link.round_trip_us, 0);
+    memset(link_reserve(&link), 9, 9);
+    link_commit(&link, 9);
+    assert_true(link_transmit(&link, bytes, sizeof(bytes), 602000) > 0);
+    receive_frame(&link, 0, LINK_WINDOW + 1, 0, (const uint8_t *)"", 0, 642000);
+    assert_in_range(link.round_trip_us, 40000, 40001);
+    assert_in_range(link.timeout_us, 120000, 120010); /* RFC 6298, 2.2 */
+}
+
+/* A frame has one form: the last distance is to its end. */
+static void frame_that_points_beyond_its_end_is_none(void **state)
+{
+    uint8_t bytes[sizeof(from_host)];
+    struct link link;
+
+    (void)state;
+    memcpy(bytes, from_host, sizeof(bytes));
+    assert_int_equal(bytes[7], 6);
+    for (bytes[7] = 7; bytes[7] != 6; bytes[7] += bytes[7] == 255 ? 2 : 1) {
+        link_start(&link, LINK_BOARD, token, 0);
+        link_receive(&link, bytes, sizeof(bytes), 1);
+        assert_int_equal(link.damaged, 1);
+        assert_int_equal(link.heard_at, 0);
+    }
+}
+
 static void noise_is_never_a_frame(void **state)
 {
     struct link link;
@@ -870,6 +950,7 @@ int main(void)
         cmocka_unit_test(lone_message_is_acknowledged_at_once),
         cmocka_unit_test(quiet_ends_keep_each_other_alive),
         cmocka_unit_test(deadline_is_when_there_is_something_to_say),
+        cmocka_unit_test(answers_become_slow),
         cmocka_unit_test(dead_line_is_noticed_and_left_quiet),
         cmocka_unit_test(line_that_comes_back_goes_on),
         cmocka_unit_test(half_open_line),
@@ -882,6 +963,9 @@ int main(void)
         cmocka_unit_test(numbers_at_the_edges_are_taken),
         cmocka_unit_test(second_copy_changes_nothing),
         cmocka_unit_test(acknowledged_while_it_is_sent_again),
+        cmocka_unit_test(arrived_while_it_is_sent_again),
+        cmocka_unit_test(repetition_is_not_measured),
+        cmocka_unit_test(frame_that_points_beyond_its_end_is_none),
         cmocka_unit_test(noise_is_never_a_frame),
         cmocka_unit_test(hello_is_as_documented),
         cmocka_unit_test(hello_is_recognised),
