@@ -11,7 +11,7 @@
 
 _Static_assert(TOKEN_END + 8 == CONTROL_HELLO_SIZE, "8 digits are left for the check");
 
-static const char digits[] = "0123456789abcdef";
+static const uint8_t digits[] = "0123456789abcdef";
 
 /* A hexadecimal digit's value, or 16 for all that is none. Capitals are none: a hello has one form.
  */
@@ -28,15 +28,15 @@ static uint32_t value_of(uint8_t digit)
 /* The check's digit number `index`, the most significant one first. */
 static uint8_t check_digit(uint32_t check, uint32_t index)
 {
-    return (uint8_t)digits[~check >> (28 - 4 * index) & 15];
+    return digits[~check >> (28 - 4 * index) & 15];
 }
 
 void control_hello_write(uint8_t hello[CONTROL_HELLO_SIZE], const uint8_t token[LINK_TOKEN_SIZE])
 {
     memcpy(hello, CONTROL_HELLO_PREFIX, PREFIX_SIZE);
     for (uint32_t i = 0; i < LINK_TOKEN_SIZE; i++) {
-        hello[PREFIX_SIZE + 2 * i] = (uint8_t)digits[token[i] >> 4];
-        hello[PREFIX_SIZE + 2 * i + 1] = (uint8_t)digits[token[i] & 15];
+        hello[PREFIX_SIZE + 2 * i] = digits[token[i] >> 4];
+        hello[PREFIX_SIZE + 2 * i + 1] = digits[token[i] & 15];
     }
     uint32_t check = crc32_add(UINT32_MAX, hello + PREFIX_SIZE, 2 * LINK_TOKEN_SIZE);
     for (uint32_t i = 0; i < 8; i++) {
