@@ -9,11 +9,13 @@ static const struct vmm_console_config *port;
 static bool has_output; /* a machine without a console has it for its monitor's messages */
 static struct ring output;
 static struct ring input;
+static enum console_state told;
 
 void console_port_init(const struct vmm_console_config *config)
 {
     port = config->present ? config : NULL;
     has_output = config->output != NULL;
+    told = CONSOLE_UNTOLD;
     if (has_output) {
         ring_init(&output, config->output, config->output_size);
     }
@@ -22,13 +24,34 @@ void console_port_init(const struct vmm_console_config *config)
     }
 }
 
+static uint32_t *word(void *region, uint32_t offset)
+{
+    return (uint32_t *)(void *)((uint8_t *)region + offset);
+}
+
 void console_port_tell(enum console_state state)
 {
-    if (port != NULL) {
-        uint8_t *word = (uint8_t *)port->output + CONSOLE_STATE_OFFSET;
-
-        __atomic_store_n((uint32_t *)(void *)word, (uint32_t)state, __ATOMIC_RELAXED);
+    if (port != NULL && state != told) {
+        told = state;
+        __atomic_store_n(word(port->output, CONSOLE_STATE_OFFSET), (uint32_t)state,
+                         __ATOMIC_RELEASE);
+        microkit_notify(port->channel);
     }
+}
+
+static uint32_t input_word(uint32_t offset)
+{
+    return port == NULL ? 0 : __atomic_load_n(word(port->input, offset), __ATOMIC_ACQUIRE);
+}
+
+uint32_t console_port_command(void)
+{
+    return input_word(CONSOLE_COMMAND_OFFSET);
+}
+
+uint32_t console_port_size(void)
+{
+    return input_word(CONSOLE_SIZE_OFFSET);
 }
 
 struct ring *console_port_output(void)

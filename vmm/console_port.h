@@ -17,8 +17,15 @@
 /* Attach to the rings of `config`, which is kept; without a console the guest's output vanishes. */
 void console_port_init(const struct vmm_console_config *config);
 
-/* How the machine is, for the console's list. */
+/* How the machine is, for who looks at the console. Notifies the multiplexer of what is new. */
 void console_port_tell(enum console_state state);
+
+/*
+ * What the multiplexer has written last (lib/console_state.h): a command, and the terminal's size.
+ * 0 without a console.
+ */
+uint32_t console_port_command(void);
+uint32_t console_port_size(void);
 
 /* The output ring, for lib/log.h; NULL if there is none. */
 struct ring *console_port_output(void);

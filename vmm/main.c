@@ -4,9 +4,11 @@
 
 #include <microkit.h>
 #include <stdio.h>
+#include "command.h"
 #include "config.h"
 #include "console_port.h"
 #include "fault.h"
+#include "freeze.h"
 #include "idle.h"
 #include "lib/cpu.h"
 #include "lib/gicv3.h"
@@ -121,12 +123,14 @@ void init(void)
     vgic_init(vmm_config.gic_version, vmm_config.vcpu_count);
     timer_init(vmm_config.timer_channel);
     throttle_init(&vmm_config);
+    command_init();
     init_devices();
     vm_init(&vmm_config);
 }
 
 static void console_notified(microkit_channel ch)
 {
+    command_check();
     vm_console_input();
     /* There may be room for output again, also where a kernel that has panicked has no keys. */
     if (vm_running()) {
@@ -137,7 +141,7 @@ static void console_notified(microkit_channel ch)
 
 static void start_woken(void)
 {
-    if (!throttle_active() && vcpu_start_woken()) {
+    if (!throttle_active() && !freeze_active() && vcpu_start_woken()) {
         timer_resumed();
     }
 }
@@ -150,6 +154,7 @@ static void dispatch(microkit_channel ch)
         }
         pl031_timer_expired();
         vm_check_crash();
+        freeze_timer_expired(cpu_counter());
         if (throttle_expired(cpu_counter())) {
             timer_resumed();
         }
@@ -196,6 +201,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
     answer = throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, cpu_counter());
+    answer = freeze_exit_ends(vcpu, answer);
     if (answer) {
         notify_before_answer();
     }

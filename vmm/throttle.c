@@ -4,6 +4,7 @@
 
 #include <microkit.h>
 #include "drivers/timer/protocol.h"
+#include "freeze.h"
 #include "lib/cpu.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -95,9 +96,13 @@ static bool owes_a_turn(void)
     return throttle.debt >= throttle.turn;
 }
 
+/* A machine that is frozen goes on when it is thawed. */
 static void unthrottle(void)
 {
     throttle.active = false;
+    if (freeze_active()) {
+        return;
+    }
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         vcpu_unthrottle(v);
     }

@@ -19,7 +19,15 @@
 #define NO_VCPU UINT8_MAX
 
 /* What has the driver wake us at one time. */
-enum alarm { ALARM_PAUSE, ALARM_CLOCK, ALARM_SILENCE, ALARM_WATCHDOG, ALARM_RESTART, ALARMS };
+enum alarm {
+    ALARM_PAUSE,
+    ALARM_CLOCK,
+    ALARM_SILENCE,
+    ALARM_WATCHDOG,
+    ALARM_RESTART,
+    ALARM_FREEZE,
+    ALARMS
+};
 
 static struct {
     microkit_channel channel;
@@ -58,6 +66,12 @@ void timer_init(uint8_t channel)
 uint64_t timer_start_clock(void)
 {
     timer.offset = cpu_counter();
+    return timer.offset;
+}
+
+uint64_t timer_delay_clock(uint64_t ticks)
+{
+    timer.offset += ticks;
     return timer.offset;
 }
 
@@ -246,6 +260,11 @@ void timer_watchdog_at(uint64_t deadline)
 void timer_restart_at(uint64_t deadline)
 {
     set_alarm(ALARM_RESTART, deadline);
+}
+
+void timer_freeze_at(uint64_t deadline)
+{
+    set_alarm(ALARM_FREEZE, deadline);
 }
 
 void timer_resumed(void)

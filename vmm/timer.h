@@ -16,6 +16,9 @@ void timer_init(uint8_t channel);
 /* All guest time starts now. Returns the offset for vcpu_power_on. */
 uint64_t timer_start_clock(void);
 
+/* Guest time has stood still for `ticks` (freeze.h). Returns the offset from now on. */
+uint64_t timer_delay_clock(uint64_t ticks);
+
 /* That offset again, for a vCPU that is powered on later. */
 uint64_t timer_clock_offset(void);
 
@@ -55,6 +58,9 @@ void timer_watchdog_at(uint64_t deadline);
 
 /* The same, for when a machine that has crashed is to be restarted (crash.h). */
 void timer_restart_at(uint64_t deadline);
+
+/* ... for when a vCPU that does not exit is to be stopped (freeze.h). */
+void timer_freeze_at(uint64_t deadline);
 
 /*
  * Set the devices' coalescing timer (virtio/net_moderation.h). It expires after `ticks` of the

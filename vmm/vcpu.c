@@ -121,6 +121,11 @@ static void stop(uint8_t vcpu, enum vcpu_state state)
     }
 }
 
+void vcpu_set_counter_offset(uint8_t vcpu, uint64_t counter_offset)
+{
+    microkit_vcpu_arm_write_reg(vcpu, seL4_VCPUReg_CNTVOFF, counter_offset);
+}
+
 void vcpu_power_off(uint8_t vcpu)
 {
     stop(vcpu, VCPU_OFF);

@@ -57,6 +57,9 @@ enum vcpu_state vcpu_state(uint8_t vcpu);
 void vcpu_power_on(uint8_t vcpu, uint64_t entry, uint64_t x0, uint64_t counter_offset);
 void vcpu_power_off(uint8_t vcpu);
 
+/* The virtual counter of a vCPU that does not run reads CNTPCT - `counter_offset` from now on. */
+void vcpu_set_counter_offset(uint8_t vcpu, uint64_t counter_offset);
+
 /* Power on likewise, but for the program that is to run before the guest's. */
 void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0);
 

@@ -8,6 +8,7 @@
 #include "crash.h"
 #include "entropy.h"
 #include "exits.h"
+#include "freeze.h"
 #include "idle.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
@@ -143,6 +144,7 @@ static void stop(enum console_state how)
     }
     vm.state = VM_OFF;
     vm.resetting = 0;
+    freeze_reset();
     virtio_reset();
     pl011_reset();
     panic_reset();
@@ -214,6 +216,27 @@ void vm_restart(enum vm_by by)
     stop(CONSOLE_OFF);
     log_printf("restarting");
     start(by);
+}
+
+void vm_pause(void)
+{
+    if (!vm_running() || freeze_active()) {
+        return;
+    }
+    freeze_begin();
+    console_port_tell(CONSOLE_PAUSED);
+    log_printf("paused");
+}
+
+void vm_resume(void)
+{
+    if (!freeze_active()) {
+        return;
+    }
+    log_printf("goes on");
+    console_port_tell(panic_stands() ? CONSOLE_PANICKED : CONSOLE_RUNNING);
+    freeze_end();
+    vm_check_crash(); /* its watchdog stood still, too */
 }
 
 void vm_cpu_on(uint8_t vcpu, uint64_t entry, uint64_t context_id)
@@ -337,6 +360,9 @@ static void panicked(void)
 
 void vm_check_crash(void)
 {
+    if (freeze_active()) {
+        return;
+    }
     if (panic_timer_expired()) {
         panicked();
     }

@@ -39,6 +39,13 @@ void vm_stop(enum vm_by by);
 void vm_restart(enum vm_by by);
 
 /*
+ * Pause a machine that runs: its vCPUs stop, and its time stands still (freeze.h). Let one go on
+ * that is paused. It may also be stopped or restarted.
+ */
+void vm_pause(void);
+void vm_resume(void);
+
+/*
  * A crash: the guest cannot go on, because of `cause`. `pc` is that vCPU's. What becomes of the
  * machine is the policy's (crash.h). The other crashes, a panic and the watchdog, are
  * vm_check_crash's. What a guest asks of PSCI is none.

@@ -3,6 +3,7 @@
  * SOURCES: vmm/main.c vmm/fault.c vmm/abort.c vmm/boot.c vmm/console_port.c vmm/reset_program.c
  * SOURCES: vmm/entropy.c vmm/idle.c vmm/mmio.c vmm/pace.c vmm/pl011.c vmm/pl031.c vmm/psci.c
  * SOURCES: vmm/panic.c vmm/primecell.c vmm/shared.c vmm/smccc.c vmm/throttle.c
+ * SOURCES: vmm/command.c vmm/freeze.c
  * SOURCES: vmm/crash.c vmm/pvpanic.c vmm/watchdog.c vmm/timer.c vmm/vcpu.c vmm/vm.c
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vgic_forward.c
@@ -26,7 +27,9 @@
 #include <cmocka.h>
 #include "drivers/timer/protocol.h"
 #include "lib/console_state.h"
+#include "lib/control.h"
 #include "tests/unit/fake/fake_vm.h"
+#include "vmm/freeze.h"
 #include "vmm/panic.h"
 #include "vmm/pl011.h"
 #include "vmm/timer.h"
@@ -958,6 +961,231 @@ static void the_console_learns_how_the_vm_is(void **state)
     assert_int_equal(fake_vm_console_state(), CONSOLE_OFF);
 }
 
+/* ---- What a person asks for ---- */
+
+static void touch_device(uint8_t vcpu)
+{
+    fake_vm_data_abort(vcpu, FAKE_VM_DEVICE_GPA, 1u << 24 | 2u << 22 | 31u << 16 | 1u << 6 | 7);
+}
+
+static void a_person_has_power_over_a_vm(void **state)
+{
+    (void)state;
+    fake_vm_start(1, true);
+    fake_vm_command(CONTROL_START);
+    said("starting");
+    booted_as_linux_wants_it(0);
+    fake_vm_command(CONTROL_START); /* it runs already */
+    assert_string_equal(fake_vm_output(), "");
+    fake_vm_command(CONTROL_RESTART);
+    reset_done(0);
+    said("restarting");
+    booted_as_linux_wants_it(0);
+    fake_vm_command(CONTROL_KILL);
+    said("stopped; press Enter to start it");
+    assert_int_equal(fake_vm_console_state(), CONSOLE_OFF);
+    assert_false(fake.vcpu[0].running);
+    fake_vm_command(CONTROL_RESTART); /* of one that is off: a start */
+    reset_done(0);
+    booted_as_linux_wants_it(0);
+    vm_crash(0, 0x1234, "it fell over");
+    fake_vm_command(CONTROL_START);
+    reset_done(0);
+    assert_true(vm_running());
+    fake_vm_command(0);
+    fake_vm_command(99);
+    fake_vm_command(255);
+    notified(FAKE_VM_CONSOLE_CHANNEL); /* nothing new */
+    assert_true(vm_running());
+}
+
+static void commands_come_while_a_vm_starts(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    for (uint8_t verb = CONTROL_START; verb <= CONTROL_RESUME; verb++) {
+        fake_vm_command(CONTROL_RESTART);
+        fake_vm_command(verb); /* while it resets */
+        if (vcpu_state(0) == VCPU_RESETTING) {
+            reset_done(0);
+        }
+        fake_vm_command(CONTROL_RESTART);
+        reset_done(0);
+        assert_true(vm_running());
+        assert_false(freeze_active());
+    }
+}
+
+static void a_paused_vm_stands_still(void **state)
+{
+    uint64_t offset, next;
+
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    enable_interrupts(2);
+    offset = fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF];
+    set_timer(0, 1, 100 * millisecond());
+    wfi(0);
+    next = fake_vm.timer_deadline;
+    fake_vm_command(CONTROL_PAUSE);
+    said("vmm vm7: paused\n");
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PAUSED);
+    assert_true(fake.vcpu[1].running); /* until it exits */
+    touch_device(1);
+    assert_false(fake.vcpu[1].running);
+    fake.counter += 60 * fake.frequency;
+    notified(FAKE_VM_TIMER_CHANNEL); /* its timer's time has come, but for the pause */
+    vgic_set_level(40, true);
+    notified(FAKE_VM_FORWARD_CHANNEL);
+    assert_false(fake.vcpu[0].running || fake.vcpu[1].running);
+    fake_vm_command(CONTROL_PAUSE); /* once is enough */
+    fake_vm_command(CONTROL_RESUME);
+    said("vmm vm7: goes on\n");
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    for (uint8_t v = 0; v < 2; v++) {
+        assert_true(fake.vcpu[v].running);
+        assert_int_equal(fake.vcpu[v].reg[seL4_VCPUReg_CNTVOFF], offset + 60 * fake.frequency);
+    }
+    fake_vm_command(CONTROL_RESUME);
+    assert_string_equal(fake_vm_output(), "");
+    assert_true(next < fake.counter);
+}
+
+static void the_timer_of_a_vm_that_was_paused_expires_later(void **state)
+{
+    uint64_t next;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    set_timer(0, 1, 100 * millisecond());
+    wfi(0);
+    next = fake_vm.timer_deadline;
+    fake_vm_command(CONTROL_PAUSE);
+    fake.counter += fake.frequency;
+    notified(FAKE_VM_TIMER_CHANNEL);
+    fake_vm_command(CONTROL_RESUME);
+    assert_true(fake.vcpu[0].running);
+    wfi(0);
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.timer_deadline, next + fake.frequency);
+}
+
+static void a_vcpu_without_exits_is_paused_all_the_same(void **state)
+{
+    uint64_t offset;
+
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    offset = fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF];
+    fake_vm_command(CONTROL_PAUSE);
+    time_passes(19 * millisecond());
+    assert_true(fake.vcpu[0].running && fake.vcpu[1].running);
+    touch_device(1);
+    assert_false(fake.vcpu[1].running);
+    time_passes(2 * millisecond());
+    assert_false(fake.vcpu[0].running);
+    time_passes(1000 * millisecond());
+    fake_vm_command(CONTROL_RESUME);
+    assert_true(fake.vcpu[0].running && fake.vcpu[1].running);
+    assert_int_equal(fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF], offset + 1000 * millisecond());
+}
+
+static void a_pause_that_is_taken_back_at_once_is_none(void **state)
+{
+    uint64_t offset;
+
+    (void)state;
+    fake_vm_start(1, false);
+    offset = fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF];
+    fake_vm_command(CONTROL_PAUSE);
+    time_passes(millisecond());
+    fake_vm_command(CONTROL_RESUME);
+    time_passes(100 * millisecond());
+    assert_true(fake.vcpu[0].running);
+    assert_int_equal(fake.vcpu[0].reg[seL4_VCPUReg_CNTVOFF], offset);
+    touch_device(0);
+    assert_true(fake.vcpu[0].running);
+}
+
+static void a_throttled_vm_that_is_paused_waits_for_both(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        fake_vm_start_limited(1, 1000, 10000);
+        fake_vm.device_cost = 3 * millisecond();
+        touch_device(0);
+        assert_int_equal(vcpu_state(0), VCPU_THROTTLED);
+        fake_vm_command(CONTROL_PAUSE);
+        if (first == 0) {
+            time_passes(100 * millisecond());
+            time_passes(100 * millisecond());
+            assert_false(fake.vcpu[0].running);
+            fake_vm_command(CONTROL_RESUME);
+        } else {
+            fake_vm_command(CONTROL_RESUME);
+            assert_false(fake.vcpu[0].running);
+            time_passes(100 * millisecond());
+            time_passes(100 * millisecond());
+        }
+        assert_true(fake.vcpu[0].running);
+    }
+}
+
+static void a_paused_vm_can_be_stopped_and_restarted(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    wfi(0);
+    fake_vm_command(CONTROL_PAUSE);
+    fake_vm_command(CONTROL_RESTART);
+    reset_done(0);
+    booted_as_linux_wants_it(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_RUNNING);
+    fake_vm_command(CONTROL_PAUSE);
+    fake_vm_command(CONTROL_KILL);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_OFF);
+    fake_vm_command(CONTROL_PAUSE); /* it does not run */
+    fake_vm_command(CONTROL_RESUME);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_OFF);
+    fake_vm_command(CONTROL_START);
+    reset_done(0);
+    touch_device(0);
+    assert_true(fake.vcpu[0].running);
+}
+
+static void a_vcpu_that_is_switched_on_meanwhile_is_paused_too(void **state)
+{
+    (void)state;
+    fake_vm_start(2, false);
+    fake_vm_command(CONTROL_PAUSE);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    assert_false(fake.vcpu[0].running);
+    time_passes(25 * millisecond());
+    time_passes(25 * millisecond());
+    assert_false(fake.vcpu[1].running);
+    fake_vm_command(CONTROL_RESUME);
+    assert_true(fake.vcpu[0].running && fake.vcpu[1].running);
+}
+
+static void the_watchdog_of_a_paused_vm_stands_still(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    start_watchdog(); /* 10 s */
+    much_time_passes(50);
+    wfi(0);
+    fake_vm_command(CONTROL_PAUSE);
+    much_time_passes(1000);
+    fake_vm_command(CONTROL_RESUME);
+    much_time_passes(49);
+    assert_true(vm_running());
+    much_time_passes(2);
+    said("its watchdog has expired");
+}
+
 static void a_resetting_vm_that_cannot_is_stopped(void **state)
 {
     (void)state;
@@ -1615,6 +1843,16 @@ int main(void)
         cmocka_unit_test(what_is_printed_afterwards_denies_a_panic),
         cmocka_unit_test(a_vm_that_waits_has_not_panicked),
         cmocka_unit_test(the_console_learns_how_the_vm_is),
+        cmocka_unit_test(a_person_has_power_over_a_vm),
+        cmocka_unit_test(commands_come_while_a_vm_starts),
+        cmocka_unit_test(a_paused_vm_stands_still),
+        cmocka_unit_test(the_timer_of_a_vm_that_was_paused_expires_later),
+        cmocka_unit_test(a_vcpu_without_exits_is_paused_all_the_same),
+        cmocka_unit_test(a_pause_that_is_taken_back_at_once_is_none),
+        cmocka_unit_test(a_throttled_vm_that_is_paused_waits_for_both),
+        cmocka_unit_test(a_paused_vm_can_be_stopped_and_restarted),
+        cmocka_unit_test(a_vcpu_that_is_switched_on_meanwhile_is_paused_too),
+        cmocka_unit_test(the_watchdog_of_a_paused_vm_stands_still),
         cmocka_unit_test(a_resetting_vm_that_cannot_is_stopped),
         cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),
         cmocka_unit_test(a_running_vm_gets_its_keys),

@@ -27,6 +27,7 @@ static struct {
     struct virtio_device device;
     uint32_t sent; /* bytes of the oldest chain to send that are through already */
     bool tx_waits; /* for room in the ring to the console */
+    uint32_t size; /* of the terminal, as the driver was told (lib/console_state.h) */
 } console;
 
 static struct virtqueue_segment segments[VIRTQUEUE_SIZE_MAX];
@@ -160,8 +161,28 @@ static uint32_t console_work(struct virtio_device *device, uint32_t pending)
     return left;
 }
 
+/* The terminal's size (virtio 1.2, 5.3.4). */
+static void show_size(struct virtio_device *device)
+{
+    const uint16_t size[2] = {(uint16_t)(console.size >> 16), (uint16_t)console.size};
+
+    _Static_assert(offsetof(struct virtio_console_config, cols) == 0 &&
+                       offsetof(struct virtio_console_config, rows) == 2,
+                   "in this order");
+    virtio_device_set_config(device, 0, size, sizeof(size));
+}
+
+static void console_reset(struct virtio_device *device)
+{
+    console.size = console_port_size();
+    show_size(device);
+}
+
 static void console_notified(struct virtio_device *device)
 {
+    if (console_port_size() != console.size) {
+        console_reset(device);
+    }
     if (virtio_device_running(device)) {
         virtio_device_schedule(device, 1u << RX | (console.tx_waits ? 1u << TX : 0));
     }
@@ -201,6 +222,7 @@ static const struct virtio_device_ops console_ops = {
     .queue_count = QUEUES,
     .queue_size_max = {[RX] = QUEUE_SIZE, [TX] = QUEUE_SIZE},
     .stop = console_stop,
+    .reset = console_reset,
     .queue_stopped = console_queue_stopped,
     .work = console_work,
     .notified = console_notified,
@@ -219,7 +241,8 @@ struct virtio_device *virtio_console_init(const struct vmm_console_config *confi
     console.device.name = "console";
     console.device.features =
         VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_RING_F_INDIRECT_DESC) |
-        VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_CONSOLE_F_EMERG_WRITE);
+        VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_CONSOLE_F_EMERG_WRITE) |
+        VIRTIO_FEATURE(VIRTIO_CONSOLE_F_SIZE);
     virtio_device_init(&console.device, memory, config->registers, config->gpa, config->intid);
     return &console.device;
 }

@@ -250,6 +250,14 @@ uint32_t fake_vm_console_state(void)
     return *(uint32_t *)(void *)(output_region + CONSOLE_STATE_OFFSET);
 }
 
+void fake_vm_command(uint8_t verb)
+{
+    uint32_t *word = (uint32_t *)(void *)(input_region + CONSOLE_COMMAND_OFFSET);
+
+    *word = ((*word >> 8) + 1) << 8 | verb;
+    notified(FAKE_VM_CONSOLE_CHANNEL);
+}
+
 void fake_vm_type(const char *keys)
 {
     ring_write(&console_writes, keys, (uint32_t)strlen(keys));

@@ -75,6 +75,9 @@ const char *fake_vm_output(void);
 /* What the monitor has told the console of the machine: lib/console_state.h. */
 uint32_t fake_vm_console_state(void);
 
+/* The console multiplexer gives a command (enum control_verb), and notifies. */
+void fake_vm_command(uint8_t verb);
+
 /* Keys for the VM's console, and the notification of it. */
 void fake_vm_type(const char *keys);
 
