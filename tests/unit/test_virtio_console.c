@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "lib/console_state.h"
 #include "lib/ring.h"
 #include "tests/unit/fake/virtio_bus.h"
 #include "vmm/console_port.h"
@@ -369,6 +370,39 @@ static void test_emergency_write(void **state)
     assert_true(bus_said("configuration space"));
 }
 
+static void tell_size(uint32_t columns, uint32_t rows)
+{
+    *(uint32_t *)(void *)(input_region + CONSOLE_SIZE_OFFSET) = columns << 16 | rows;
+    virtio_notified(CHANNEL);
+}
+
+static uint64_t size_seen(void)
+{
+    return bus_read(DEVICE + VIRTIO_MMIO_CONFIG, 2) << 16 |
+           bus_read(DEVICE + VIRTIO_MMIO_CONFIG + 2, 2);
+}
+
+static void test_size_of_the_terminal(void **state)
+{
+    (void)state;
+    assert_int_equal(size_seen(), 0); /* nobody knows */
+    begin(PLAIN | VIRTIO_FEATURE(VIRTIO_CONSOLE_F_SIZE));
+    bus_acknowledge(DEVICE);
+    tell_size(132, 43);
+    assert_int_equal(size_seen(), 132 << 16 | 43);
+    assert_int_equal(bus_acknowledge(DEVICE), VIRTIO_MMIO_INT_CONFIG);
+    tell_size(132, 43); /* as before */
+    assert_int_equal(bus_acknowledge(DEVICE), 0);
+    bus_write(DEVICE + VIRTIO_MMIO_CONFIG, 80);
+    assert_int_equal(size_seen(), 132 << 16 | 43);
+    tell_size(0xffff, 0xffff);
+    assert_int_equal(size_seen(), 0xffffffff);
+    virtio_reset();
+    assert_int_equal(size_seen(), 0xffffffff);
+    tell_size(0, 0);
+    assert_int_equal(size_seen(), 0);
+}
+
 static void test_channels(void **state)
 {
     (void)state;
@@ -393,6 +427,7 @@ int main(void)
         TEST(test_turn_is_bounded),
         TEST(test_hostile_guest),
         TEST(test_emergency_write),
+        TEST(test_size_of_the_terminal),
         TEST(test_channels),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
