@@ -2,11 +2,15 @@
 """Reboot and power-off from inside a guest are that guest's business alone."""
 
 import re
+import time
 
 import pytest
 
 import conftest
 import machine
+
+
+VIRTUAL = ("-icount", "shift=1,sleep=off")
 
 
 def begin(booter):
@@ -117,6 +121,65 @@ def test_a_panic_is_told_and_ended_by_enter(three_vms):
     system.login(2)
     system.command("l")
     system.expect(r"2 +vm2 +alone, has the keys, \d+ bytes unseen")
+
+
+def test_a_person_restarts_a_machine_whatever_its_guest_does(three_vms):
+    """By keys; the neighbours lose no ping."""
+    system = three_vms
+    system.login(2)
+    system.keep_pinging(0, "192.168.1.2")
+    for offence in ("echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger",
+                    "echo freeze >/sys/power/state", "exec sh -c 'kill -STOP $$'"):
+        system.focus(2)
+        system.send(offence + "\r")
+        time.sleep(2)
+        system.command("r")
+        system.expect(r"\[vm2: restart\]")
+        system.expect("vm2 is ready")
+        system.login(2)
+    system.command("k")
+    system.expect("vmm vm2: stopped; press Enter to start it")
+    system.command("k")
+    system.expect(r"\[vm2 is off: no kill\]")
+    system.command("l")
+    system.expect(r"2 +vm2 +alone, off")
+    system.command("u")
+    system.expect("vm2 is ready")
+    system.login(2)
+    sent, received = system.stop_pinging(0)
+    assert sent == received > 10
+
+
+def test_a_paused_machine_has_not_noticed(boot):
+    """60 s; its TCP connection goes on, and its clocks have stood still."""
+    system = boot("virtio_demo", VIRTUAL)
+    for number in (0, 1):
+        system.login(number)
+    system.output(1, "ifconfig eth0 192.168.1.2")
+    system.listen(0, 5000, "nc -l -p 5000 >/tmp/got & got=$!")
+    system.output(1, "(for i in $(seq 100); do echo line $i; usleep 100000; done | nc 192.168.1.1 5000) & sent=$!")
+
+    def uptime():
+        return float(system.output(1, "cat /proc/uptime").split()[0])
+
+    before = uptime()
+    host = float(system.output(0, "cat /proc/uptime").split()[0])
+    system.focus(1)
+    system.command("p")
+    system.expect("vmm vm1: paused")
+    lines = int(system.output(0, "sleep 1; wc -l </tmp/got"))
+    assert int(system.output(0, "sleep 60; wc -l </tmp/got")) == lines < 100
+    assert system.run(0, "ping -c 1 -W 1 192.168.1.2")[0] == 1
+    system.focus(1)
+    system.send("echo typed meanwhile\r")
+    system.command("g")
+    system.expect("vmm vm1: goes on")
+    system.expect("\ntyped meanwhile")
+    assert uptime() - before < 10
+    assert float(system.output(0, "cat /proc/uptime").split()[0]) - host > 61
+    system.output(1, "wait $sent")
+    assert system.output(0, "wait $got; md5sum </tmp/got") == system.output(
+        1, "for i in $(seq 100); do echo line $i; done | md5sum")
 
 
 def test_exits_are_counted_on_demand(boot):
