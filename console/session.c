@@ -13,11 +13,12 @@
 
 #define RECEIVED_MAX 512u /* bytes from the UART at once */
 /* Bytes that wait for the UART. More would only make a machine's echo wait behind them. */
-#define QUEUED_MAX  512u
+#define QUEUED_MAX  128u
 #define CREDIT_STEP 256u /* bytes: smaller news of room are not worth a message */
 
 #define OUTPUT_HEADER 2u  /* kind, client */
 #define LINE_HEADER   10u /* kind, time, client */
+#define ANSWER_HEADER 3u  /* kind, id */
 
 #define NO_CLIENT UINT32_MAX
 
@@ -33,6 +34,7 @@ static struct {
     struct link link;
     struct control_hello hello;
     bool at_start; /* the last byte was a zero: a hello may begin */
+    bool blocked;  /* the UART will notify when it has room */
     uint8_t token[LINK_TOKEN_SIZE];
     uint32_t next; /* round robin: the client whose output is sent next */
     struct peer peers[CONSOLE_MAX_CLIENTS];
@@ -61,7 +63,10 @@ static uint64_t to_ns(uint64_t ticks)
 
 uint64_t session_deadline(void)
 {
-    return scale(link_deadline(&session.link), 1000000, cpu_counter_frequency()) + 1;
+    uint64_t silence = session.link.heard_at + LINK_SILENCE_US;
+    uint64_t deadline = session.blocked ? silence : link_deadline(&session.link);
+
+    return scale(deadline, 1000000, cpu_counter_frequency()) + 1;
 }
 
 /* ---- Messages ---- */
@@ -316,14 +321,19 @@ static void take_input(const uint8_t *message, uint32_t length)
     client_wake(&clients[index]);
 }
 
-/* As many clients as fit, from the one that is asked for on. */
-static uint8_t *list(uint8_t *at, const uint8_t *end, uint32_t first)
+/*
+ * As many clients as fit before `wanted`, from the one that is asked for on; one at least, if it
+ * fits before `end`.
+ */
+static uint8_t *list(uint8_t *at, const uint8_t *wanted, const uint8_t *end, uint32_t first)
 {
     for (uint32_t i = first; i < client_count; i++) {
         const struct console_client *config = clients[i].config;
         size_t length = strlen(config->name);
 
-        if (length > UINT8_MAX || (size_t)(end - at) < length + 4) {
+        const uint8_t *limit = i == first ? end : wanted;
+
+        if (length > UINT8_MAX || at + length + 4 > limit) {
             break;
         }
         at = put(at, i, 1);
@@ -336,9 +346,10 @@ static uint8_t *list(uint8_t *at, const uint8_t *end, uint32_t first)
     return at;
 }
 
-/* `answer` has its id already; returns its end. */
-static uint8_t *fulfil(uint8_t *answer, const uint8_t *end, const uint8_t *request, uint32_t length)
+/* `message` is an answer that has its id already; returns its end. */
+static uint8_t *fulfil(uint8_t *message, const uint8_t *request, uint32_t length)
 {
+    uint8_t *answer = message + ANSWER_HEADER;
     uint8_t *status = answer;
     uint8_t what = request[3];
     uint8_t client = request[4];
@@ -346,7 +357,8 @@ static uint8_t *fulfil(uint8_t *answer, const uint8_t *end, const uint8_t *reque
 
     answer = put(answer, CONTROL_OK, 1);
     if (what == CONTROL_LIST && length == 5) {
-        return list(answer, end, client);
+        return list(answer, message + link_size_wanted(&session.link), message + LINK_MESSAGE_MAX,
+                    client);
     }
     if ((what != CONTROL_POWER || length != 6) && (what != CONTROL_SIZE || length != 9)) {
         *status = CONTROL_UNKNOWN;
@@ -371,8 +383,8 @@ static bool take_request(const uint8_t *request, uint32_t length)
     if (answer == NULL) {
         return false;
     }
-    uint8_t *at = put(put(answer, CONTROL_ANSWER, 1), get16(request + 1), 2);
-    commit(answer, fulfil(at, answer + LINK_MESSAGE_MAX, request, length));
+    put(put(answer, CONTROL_ANSWER, 1), get16(request + 1), 2);
+    commit(answer, fulfil(answer, request, length));
     return true;
 }
 
@@ -422,10 +434,14 @@ void session_take(const uint8_t *bytes, uint32_t count, uint64_t now)
     uint32_t first = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (completes_hello(bytes[i])) {
-            uint8_t token[LINK_TOKEN_SIZE];
+        uint8_t token[LINK_TOKEN_SIZE];
 
-            memcpy(token, session.hello.token, sizeof(token));
+        if (!completes_hello(bytes[i])) {
+            continue;
+        }
+        memcpy(token, session.hello.token, sizeof(token));
+        /* The host repeats its hello until it has an answer. */
+        if (memcmp(token, session.token, sizeof(token)) != 0) {
             session_begin(token, now);
             first = i + 1;
         }
@@ -452,13 +468,16 @@ static bool transmit(uint64_t now)
 {
     bool progress = false;
 
+    session.blocked = false;
     for (;;) {
         uint8_t bytes[LINK_FRAME_MAX];
         uint32_t space = ring_space(uart_transmit);
         uint32_t room = uart_transmit->size - space < QUEUED_MAX ? sizeof(bytes) : 0;
 
         if (room == 0) {
-            if (!ring_await_space(uart_transmit, uart_transmit->size - QUEUED_MAX / 2)) {
+            session.blocked =
+                !ring_await_space(uart_transmit, uart_transmit->size - QUEUED_MAX / 2);
+            if (session.blocked) {
                 return progress;
             }
             continue;

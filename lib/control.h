@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The messages of the control channel, and its handshake: docs/control.md says what they mean. They travel
- * over lib/control_link.h, a message each. Numbers are little-endian and not aligned.
+ * The messages of the control channel, and its handshake: docs/control.md says what they mean. They
+ * travel over lib/control_link.h, a message each. Numbers are little-endian and not aligned.
  */
 
 #include <stdint.h>
@@ -11,8 +11,10 @@
 #define CONTROL_VERSION 1u
 
 /* The hello: 0x1d 0x02 "braid1", the token and its CRC-32 as lower-case hexadecimal digits. */
-#define CONTROL_HELLO_PREFIX "\x1d\x02" "braid1"
-#define CONTROL_HELLO_SIZE   32u
+#define CONTROL_HELLO_PREFIX                                                                       \
+    "\x1d\x02"                                                                                     \
+    "braid1"
+#define CONTROL_HELLO_SIZE 32u
 
 enum control_message {
     CONTROL_WELCOME = 1,

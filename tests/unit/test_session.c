@@ -338,7 +338,9 @@ static void send_input(uint8_t client, const char *text)
 static int request(const uint8_t *what, uint32_t length)
 {
     static uint16_t id = 0x1234;
-    uint8_t message[LINK_MESSAGE_MAX] = {CONTROL_REQUEST, (uint8_t)++id, (uint8_t)(id >> 8)};
+
+    id++;
+    uint8_t message[LINK_MESSAGE_MAX] = {CONTROL_REQUEST, (uint8_t)id, (uint8_t)(id >> 8)};
 
     memcpy(message + 3, what, length);
     answer_length = 0;
@@ -423,6 +425,23 @@ static void the_newest_hello_counts(void **state)
     say(0, "hi");
     settle();
     assert_string_equal(output[0], "hi");
+}
+
+static void a_hello_that_is_repeated_changes_nothing(void **state)
+{
+    uint8_t hello[1 + CONTROL_HELLO_SIZE] = {0};
+
+    (void)state;
+    control_hello_write(hello + 1, token);
+    for (unsigned i = 0; i < 3; i++) {
+        say(0, "hi");
+        send_input(1, "x");
+        to_board(hello, sizeof(hello));
+        settle();
+    }
+    pass(1000);
+    assert_string_equal(output[0], "hihihi");
+    assert_string_equal(heard(1), "xxx");
 }
 
 static void a_hello_in_what_is_typed_is_text(void **state)
@@ -780,6 +799,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_hello_is_no_command, setup),
         cmocka_unit_test_setup(machines_do_not_see_the_token, setup),
         cmocka_unit_test_setup(the_newest_hello_counts, setup_session),
+        cmocka_unit_test_setup(a_hello_that_is_repeated_changes_nothing, setup_session),
         cmocka_unit_test_setup(a_hello_in_what_is_typed_is_text, setup_session),
         cmocka_unit_test_setup(bye_brings_the_terminal_back, setup_session),
         cmocka_unit_test_setup(silence_brings_the_terminal_back, setup_session),
