@@ -15,9 +15,8 @@
 #include "lib/control_link.h"
 #include "lib/ring.h"
 
-/* The UART's rings and the clients; all are kept. */
-void session_init(struct ring *transmit, struct ring *receive, struct client *clients,
-                  uint32_t client_count);
+/* The UART's rings, and all clients, `count` of them; all are kept. */
+void session_init(struct ring *transmit, struct ring *receive, struct client *all, uint32_t count);
 
 /* Begin one, in place of the one that there may be. `now` is in ticks, here and below. */
 void session_begin(const uint8_t token[LINK_TOKEN_SIZE], uint64_t now);

@@ -86,9 +86,9 @@ microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count)
     return (microkit_msginfo){0};
 }
 
-void microkit_mr_set(seL4_Uint8 index, seL4_Word value)
+void microkit_mr_set(seL4_Uint8 mr, seL4_Word value)
 {
-    (void)index;
+    (void)mr;
     (void)value;
 }
 

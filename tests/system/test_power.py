@@ -157,7 +157,8 @@ def test_a_paused_machine_has_not_noticed(boot):
         system.login(number)
     system.output(1, "ifconfig eth0 192.168.1.2")
     system.listen(0, 5000, "nc -l -p 5000 </dev/null >/tmp/got & got=$!")
-    system.output(1, "(for i in $(seq 100); do echo line $i; usleep 100000; done | nc 192.168.1.1 5000) & sent=$!")
+    system.output(1, "(for i in $(seq 100); do echo line $i; usleep 100000; done | nc 192.168.1.1 5000) & "
+                     "sent=$!")
 
     def uptime():
         return float(system.output(1, "cat /proc/uptime").split()[0])
