@@ -35,6 +35,8 @@ import libraries
 MODULES = ["virtio_mmio", "virtio_console", "virtio_net", "virtio_blk", "virtio_rng", "pvpanic_mmio"]
 # There for the asking (`modprobe 8021q`). The init of a machine that has a watchdog asks for its driver.
 MORE_MODULES = ["8021q", "bridge", "tun", "veth", "sp805_wdt"]
+# For machines with a power button, once they are up.
+BUTTON_MODULES = ["evdev", "virtio_input"]
 
 PROGRAMS = ["iperf3", "ethtool"]
 # Only in the root file system, with the names that they also go by.
@@ -46,6 +48,7 @@ FILES = {  # where in the archive: (which file of FILES, mode)
     "etc/fstab": ("fstab", 0o644),
     "etc/hosts": ("hosts", 0o644),
     "etc/dhcp.script": ("dhcp.script", 0o755),
+    "etc/acpi/power_button": ("power_button", 0o755),
     "usr/bin/resize": ("resize", 0o755),
 }
 
@@ -234,7 +237,7 @@ def add_modules(archive, root, more):
     """The modules and the modules.dep that modprobe reads. All go into one directory: this is the
     order of a hundred entries less for the guest to create."""
     modules = Modules(root, more)
-    loaded = modules.load(MODULES + MORE_MODULES + [modules.name(path) for path in more])
+    loaded = modules.load(MODULES + MORE_MODULES + BUTTON_MODULES + [modules.name(path) for path in more])
 
     def closure(name):
         needed = set(loaded[name][2])
@@ -271,6 +274,7 @@ def main():
     for path in DIRECTORIES:
         archive.directory(path)
     archive.device("dev/console", 5, 1)  # what the kernel opens for /init
+    archive.link("etc/acpi/PWRF/00000080", "../power_button")  # busybox's acpid runs this
     archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     archive.file("etc/group", b"root:x:0:\n")
     for path, (name, mode) in FILES.items():

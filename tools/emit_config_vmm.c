@@ -250,6 +250,12 @@ static void emit_devices(const struct layout *layout, const struct vm *vm,
     buffer_print(
         out, "    .rng = {.registers = " FIELD_POINTER ", .gpa = 0x%" PRIx64 ", .intid = %u},\n",
         place->rng.registers, place->rng.gpa, place->rng.intid);
+    if (vm->settings.power_button.number) {
+        buffer_print(out,
+                     "    .button = {.registers = " FIELD_POINTER ", .gpa = 0x%" PRIx64
+                     ", .intid = %u},\n",
+                     place->button.registers, place->button.gpa, place->button.intid);
+    }
     buffer_print(out, "    .interface_count = %u,\n    .interfaces = {\n", vm->interface_count);
     for (unsigned i = 0; i < vm->interface_count; i++) {
         emit_vm_interface(place, &vm->interfaces[i], out);

@@ -424,6 +424,9 @@ void emit_dtb(const struct layout *layout, const struct vm *vm, struct buffer *o
         add_virtio(fdt, &place->slice_devices[i]);
     }
     add_virtio(fdt, &place->rng);
+    if (vm->settings.power_button.number) {
+        add_virtio(fdt, &place->button);
+    }
     for (unsigned i = 0; i < vm->shared_count; i++) {
         add_shared(fdt, vm->shared[i], &place->shared[i]);
     }

@@ -49,6 +49,8 @@
 #define SLOT_INTERFACE 1u
 #define SLOT_DISK      16u
 #define SLOT_RNG       (SLOT_DISK + VMM_MAX_DISKS)
+#define SLOT_BUTTON    (SLOT_RNG + 1u)
+#define SLOTS          (SLOT_BUTTON + 1u)
 
 /* Of all that a machine shares, the other machines, each counted as often as it has a part. */
 #define SHARED_OTHERS_MAX 31
@@ -149,6 +151,7 @@ struct vm_layout {
     struct link console;
     struct device console_device;
     struct device rng;
+    struct device button; /* the power button; all zero: there is none */
     struct link interfaces[VMM_MAX_INTERFACES];
     struct device interface_devices[VMM_MAX_INTERFACES];
     uint64_t switch_ram[VMM_MAX_INTERFACES]; /* vhost: the RAM in the switch */

@@ -42,7 +42,7 @@ bool layout_guest_has(const struct vm *vm, uint64_t gpa, uint64_t size)
                {layout_has_clock(vm) ? GUEST_CLOCK : 0, layout_has_clock(vm) ? PAGE : 0},
                {GUEST_WATCHDOG, vm->settings.watchdog.number != 0 ? PAGE : 0},
                {GUEST_PVPANIC, PAGE},
-               {GUEST_VIRTIO, (SLOT_RNG + 1) * GUEST_VIRTIO_STRIDE},
+               {GUEST_VIRTIO, SLOTS * GUEST_VIRTIO_STRIDE},
                {vm->shared_count != 0 ? GUEST_SHARED_REGISTERS : 0, vm->shared_count * PAGE}};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {

@@ -154,7 +154,7 @@ uint64_t layout_overhead(const struct system *system)
     sum += system->disk.slice_count *
            (2ull * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
     sum += system->vms.count *
-           (2ull * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + 2 * PAGE);
+           (2ull * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + 3 * PAGE);
     for (size_t i = 0; i < system->shared.count; i++) {
         const struct shared *shared = system->shared.items[i];
         sum += shared->settings.size.number + shared->machine_count * PAGE;

@@ -67,6 +67,7 @@ _Static_assert(MONITOR_SHARED_CHANNEL + SHARED_OTHERS_MAX <= 62, "a monitor's ch
 _Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
 _Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
 _Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
+_Static_assert(GUEST_VIRTIO_INTID + SLOTS <= GUEST_SHARED_INTID, "interrupts of the guest's bus");
 _Static_assert(MEMBERS_MAX + 3 <= CONSOLE_MAX_CLIENTS, "logs of the disk and of the card");
 _Static_assert(MEMBERS_MAX + PROGRAMS_ALWAYS + TURNS_MAX <= PROGRAMS_MAX, "programs on one core");
 _Static_assert(PROGRAMS_MAX - PROGRAMS_ALWAYS + 1 <= TIMER_IRQ_CHANNEL, "the timer's channel ids");

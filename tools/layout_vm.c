@@ -246,4 +246,8 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
     }
     place->rng =
         lay_out_device(layout, pd, place, memory_format("%s_rng_registers", vm->name), SLOT_RNG);
+    if (vm->settings.power_button.number) {
+        place->button = lay_out_device(layout, pd, place,
+                                       memory_format("%s_button_registers", vm->name), SLOT_BUTTON);
+    }
 }

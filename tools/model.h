@@ -212,6 +212,7 @@ struct vm_settings {
     struct setting router;
     struct setting kaslr;
     struct setting console;
+    struct setting power_button;
     struct setting start;
     struct setting on_crash; /* enum vmm_on_crash */
     struct setting watchdog;

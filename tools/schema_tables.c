@@ -378,6 +378,12 @@ static const struct schema_key vm_keys[] = {
      .offset = AT(vm, console),
      .fallback = "yes",
      .purpose = "Whether the machine has a console (`hvc0`)."},
+    {.name = "power_button",
+     .kind = VALUE_SWITCHED,
+     .offset = AT(vm, power_button),
+     .fallback = "yes",
+     .purpose = "Whether the machine has a power button, by which its guest can be asked to shut "
+                "down."},
     {.name = "start",
      .kind = VALUE_CHOICE,
      .offset = AT(vm, start),

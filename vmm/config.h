@@ -84,6 +84,13 @@ struct vmm_rng_config {
     uint32_t intid;  /* SPI: 32.. */
 };
 
+/* The power button. */
+struct vmm_button_config {
+    void *registers; /* this device's register page, seen read-only by the guest */
+    uint64_t gpa;    /* where the guest sees it; 0: it has none */
+    uint32_t intid;  /* SPI: 32.. */
+};
+
 struct vmm_disk_config {
     uint8_t channel; /* the disk multiplexer */
     const char *id;  /* the disk's answer to VIRTIO_BLK_T_GET_ID; the first 20 bytes count */
@@ -162,6 +169,7 @@ struct vmm_config {
     struct vmm_watchdog_config watchdog;
     uint64_t pvpanic_gpa; /* where the guest sees its pvpanic.h; 0: it has none */
     struct vmm_rng_config rng;
+    struct vmm_button_config button;
     uint32_t interface_count;
     struct vmm_interface_config interfaces[VMM_MAX_INTERFACES];
     uint32_t disk_count;

@@ -39,10 +39,11 @@ typedef bool (*mmio_handler)(void *device, struct mmio_access *access);
 
 /*
  * All that a machine can have: of a GICv3 the distributor and the redistributors; two consoles, a
- * PL011 and a virtio one; a clock, a watchdog, a pvpanic; random bytes; firmware and its variables;
- * cards, disks and shared memory, of which the generator allows no more.
+ * PL011 and a virtio one; a clock, a watchdog, a pvpanic; random bytes; a power button; firmware
+ * and its variables; cards, disks and shared memory, of which the generator allows no more.
  */
-#define MMIO_MAX_DEVICES (2 + 2 + 3 + 1 + 2 + VMM_MAX_INTERFACES + VMM_MAX_DISKS + VMM_MAX_SHARED)
+#define MMIO_MAX_DEVICES                                                                           \
+    (2 + 2 + 3 + 1 + 1 + 2 + VMM_MAX_INTERFACES + VMM_MAX_DISKS + VMM_MAX_SHARED)
 
 /*
  * Put a device on the bus: `size` bytes from guest-physical `gpa`. Called at init only. Returns

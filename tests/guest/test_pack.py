@@ -42,6 +42,7 @@ def packages(tree, suffix="", usr="usr/"):
                           "net/core/net_failover": ["failover"], "net/core/failover": [],
                           "net/llc/llc": [], "net/802/stp": ["llc"],
                           "net/bridge/bridge": ["llc", "stp"],
+                          "drivers/input/evdev": [], "drivers/virtio/virtio_input": ["virtio-ring"],
                           "drivers/block/unwanted": []}.items():
         data = module(path.rsplit("/", 1)[1], depends)
         tree.file(f"{place}/kernel/{path}.ko{suffix}", compress(data))
@@ -92,6 +93,9 @@ def test_packages_of_any_distribution(tree, tmp_path, suffix, usr):
     lines = files[f"{place}/modules.dep"].decode().splitlines()
     assert "virtio_net.ko: net_failover.ko failover.ko virtio-ring.ko" in lines
     assert "virtio_mmio.ko: virtio-ring.ko" in lines
+    assert files["etc/acpi/PWRF/00000080"] == b"../power_button"  # a link to what starts those two:
+    assert b"modprobe -a -q evdev virtio_input\n" in files["etc/acpi/power_button"]
+    assert {"evdev.ko:", "virtio_input.ko: virtio-ring.ko"} <= set(lines)
     with tarfile.open(fileobj=io.BytesIO((tmp_path / "out/rootfs.tar").read_bytes())) as archive:
         assert archive.extractfile("sbin/mke2fs").read()[:4] == b"\x7fELF"
         assert archive.getmember("sbin/mkfs.ext4").linkname == "mke2fs"

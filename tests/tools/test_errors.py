@@ -35,7 +35,7 @@ CASES = {
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, kaslr, "
-                   "console, start, on_crash, watchdog, priority, budget, "
+                  "console, power_button, start, on_crash, watchdog, priority, budget, "
                    "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
                    "mac, any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
@@ -347,8 +347,8 @@ CASES = {
     "itself": ("vms: &all {a: *all}\n",
                ["sys.yaml:1: vm 'a': unknown key 'a': known are name, count, memory, vcpus, cpu, "
                 "firmware, kernel, "
-                "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, start, "
-                "on_crash, watchdog, priority, budget, "
+                "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, power_button, "
+                "start, on_crash, watchdog, priority, budget, "
                 "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
                 "trunk, path"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",

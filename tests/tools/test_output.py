@@ -236,14 +236,26 @@ def test_device_tree(generate):
     assert 'method = "smc"' in a
     assert re.findall(r"cpu@(\d)", a) == ["0", "1", "2"]
     assert "reg = <0x00 0x40000000 0x00 0x8000000>" in a
-    assert re.findall(r"virtio_mmio@(\w+)", a) == ["a000000", "a001000", "a002000", "a014000"]
+    assert re.findall(r"virtio_mmio@(\w+)", a) == [
+        "a000000", "a001000", "a002000", "a014000", "a015000"]
     assert re.findall(r"interrupts = <0x00 (\w+) 0x04>", a) == [
-        "0x02", "0x01", "0x10", "0x11", "0x12", "0x24"]
+        "0x02", "0x01", "0x10", "0x11", "0x12", "0x24", "0x25"]
     assert "0x01 0x0b 0x704" in a
     assert 'stdout-path = "/pl011@9000000"' in a
-    assert re.findall(r"virtio_mmio@(\w+)", b) == ["a014000"]  # random bytes alone
+    assert re.findall(r"virtio_mmio@(\w+)", b) == ["a014000", "a015000"]  # random bytes, a power button
     for absent in ("pl011", "stdout-path", "initrd"):
         assert absent not in b
+
+
+def test_power_button(generate):
+    """Each machine has one unless the file says that it has none."""
+    result = generate("defaults: {power_button: no}\nvms: {a: , b: {power_button: yes}}\n")
+    assert "virtio_mmio@a015000" not in dts_of(result, "a") and "virtio_mmio@a015000" in dts_of(result, "b")
+    a, b = (result.read(f"config/vmm_{vm}.c") for vm in "ab")
+    assert ".button" not in a
+    assert re.search(r"\.button = \{\.registers = \(void \*\)0x\w+, \.gpa = 0xa015000, \.intid = 69\}", b)
+    regions = {region.get("name") for region in system_of(result).iter("memory_region")}
+    assert "b_button_registers" in regions and "a_button_registers" not in regions
 
 
 def clock_maps(result):

@@ -2,7 +2,8 @@
 /*
  * SOURCES: vmm/virtio/console.c vmm/virtio/virtio.c vmm/virtio/net.c lib/net_filter.c
  * SOURCES: vmm/virtio/block.c vmm/virtio/block_chain.c vmm/virtio/device.c
- * SOURCES: vmm/virtio/block_dma.c vmm/virtio/mmio.c vmm/virtio/rng.c vmm/console_port.c vmm/panic.c
+ * SOURCES: vmm/virtio/block_dma.c vmm/virtio/mmio.c vmm/virtio/rng.c vmm/virtio/input.c
+ * SOURCES: vmm/console_port.c vmm/panic.c
  * SOURCES: vmm/entropy.c lib/chacha20.c
  * SOURCES: lib/virtqueue.c
  * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_isolated.c

@@ -6,6 +6,7 @@
 #include "block.h"
 #include "console.h"
 #include "device.h"
+#include "input.h"
 #include "net.h"
 #include "rng.h"
 
@@ -38,6 +39,9 @@ void virtio_init(const struct vmm_config *config, const struct guest_memory *mem
     }
     if (config->rng.gpa != 0) {
         virtio_rng_init(&config->rng, memory);
+    }
+    if (config->button.gpa != 0) {
+        virtio_input_init(&config->button, config->name, memory);
     }
 }
 
