@@ -123,7 +123,7 @@ static void help(void)
         "Ctrl-] l      list the machines",
         "Ctrl-] c      colours on or off",
         "Ctrl-] s      let the switches print their counters",
-        "Ctrl-] u o k  of the machine that has the keys: start, stop, kill",
+        "Ctrl-] u o k  of the machine that has the keys: start, stop by its button, kill",
         "Ctrl-] r p g  restart, pause, resume it",
         "Ctrl-] Ctrl-] send Ctrl-] to the machine",
         "Ctrl-] ?      this help",

@@ -2,25 +2,69 @@
 
 #include "command.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "console_port.h"
+#include "drivers/timer/protocol.h"
 #include "lib/control.h"
+#include "lib/cpu.h"
+#include "lib/log.h"
+#include "timer.h"
 #include "vm.h"
+#include "vmm/virtio/input.h"
 
-static uint32_t seen; /* the word that was done last */
+/* How long a guest may take to shut down, after its power button was pressed. */
+#define STOP_SECONDS 30u
+
+static struct {
+    uint32_t seen;
+    bool stopping;
+    uint64_t stop_at; /* in ticks of the counter */
+} command;
 
 void command_init(void)
 {
-    seen = console_port_command();
+    command.seen = console_port_command();
+    command.stopping = false;
 }
 
-static void execute(uint8_t verb)
+void command_reset(void)
 {
-    switch (verb) {
+    if (command.stopping) {
+        command.stopping = false;
+        timer_stop_at(TIMER_NEVER);
+    }
+}
+
+/* A guest that does not listen to its button, or does not run, is powered off at once. */
+static void stop(void)
+{
+    if (!vm_running() || !virtio_input_press_power_button()) {
+        vm_stop(VM_BY_PERSON);
+        return;
+    }
+    log_printf("its power button was pressed; it has %u s", STOP_SECONDS);
+    command.stopping = true;
+    command.stop_at = cpu_counter() + STOP_SECONDS * cpu_counter_frequency();
+    timer_stop_at(command.stop_at);
+}
+
+void command_check(void)
+{
+    uint32_t word = console_port_command();
+
+    if (word == command.seen) {
+        return;
+    }
+    command.seen = word;
+    command_reset();
+    switch (word & 0xffu) {
     case CONTROL_START:
         vm_start(VM_BY_PERSON);
         break;
     case CONTROL_STOP:
+        stop();
+        break;
     case CONTROL_KILL:
         vm_stop(VM_BY_PERSON);
         break;
@@ -38,12 +82,13 @@ static void execute(uint8_t verb)
     }
 }
 
-void command_check(void)
+void command_timer_expired(void)
 {
-    uint32_t word = console_port_command();
-
-    if (word != seen) {
-        seen = word;
-        execute((uint8_t)word);
+    if (command.stopping && cpu_counter() >= command.stop_at) {
+        command.stopping = false;
+        if (vm_running()) {
+            log_printf("it has not shut down in %u s", STOP_SECONDS);
+            vm_stop(VM_BY_PERSON);
+        }
     }
 }

@@ -12,3 +12,9 @@ void command_init(void);
 
 /* The console multiplexer has notified: do what is new. */
 void command_check(void);
+
+/* The machine stops or restarts, for whatever reason: it needs not be powered off any more. */
+void command_reset(void);
+
+/* The timer driver has notified: a guest that was asked to stop may have had its time. */
+void command_timer_expired(void);

@@ -155,6 +155,7 @@ static void dispatch(microkit_channel ch)
         pl031_timer_expired();
         vm_check_crash();
         freeze_timer_expired(cpu_counter());
+        command_timer_expired();
         if (throttle_expired(cpu_counter())) {
             timer_resumed();
         }

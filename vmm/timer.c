@@ -26,6 +26,7 @@ enum alarm {
     ALARM_WATCHDOG,
     ALARM_RESTART,
     ALARM_FREEZE,
+    ALARM_STOP,
     ALARMS
 };
 
@@ -265,6 +266,11 @@ void timer_restart_at(uint64_t deadline)
 void timer_freeze_at(uint64_t deadline)
 {
     set_alarm(ALARM_FREEZE, deadline);
+}
+
+void timer_stop_at(uint64_t deadline)
+{
+    set_alarm(ALARM_STOP, deadline);
 }
 
 void timer_resumed(void)

@@ -62,6 +62,9 @@ void timer_restart_at(uint64_t deadline);
 /* ... for when a vCPU that does not exit is to be stopped (freeze.h). */
 void timer_freeze_at(uint64_t deadline);
 
+/* ... for when a guest that was asked to shut down has had its time (command.h). */
+void timer_stop_at(uint64_t deadline);
+
 /*
  * Set the devices' coalescing timer (virtio/net_moderation.h). It expires after `ticks` of the
  * counter, or when a vCPU has been parked for `parked` ticks, for that vCPU may be waiting for just

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include "boot.h"
+#include "command.h"
 #include "console_port.h"
 #include "crash.h"
 #include "entropy.h"
@@ -145,6 +146,7 @@ static void stop(enum console_state how)
     vm.state = VM_OFF;
     vm.resetting = 0;
     freeze_reset();
+    command_reset();
     virtio_reset();
     pl011_reset();
     panic_reset();

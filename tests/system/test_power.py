@@ -150,6 +150,21 @@ def test_a_person_restarts_a_machine_whatever_its_guest_does(three_vms):
     assert sent == received > 10
 
 
+def test_power_button(three_vms):
+    """A request to shut down in order, which is that machine's business alone."""
+    system = three_vms
+    system.login(1)
+    system.output(1, "until pidof acpid; do usleep 200000; done")
+    system.command("o")
+    system.expect("its power button was pressed; it has 30 s")
+    system.expect("vm1: powered off")
+    system.login(0)
+    system.focus(1)
+    system.send("\r")
+    system.expect("vm1 is ready")
+    system.login(1)
+
+
 def test_a_paused_machine_has_not_noticed(boot):
     """60 s; its TCP connection goes on, and its clocks have stood still."""
     system = boot("virtio_demo", VIRTUAL)

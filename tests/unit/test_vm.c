@@ -999,6 +999,42 @@ static void a_person_has_power_over_a_vm(void **state)
     assert_true(vm_running());
 }
 
+static void stop_presses_the_button_and_waits(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    fake_vm_command(CONTROL_STOP); /* it has no driver for it */
+    said("stopped; press Enter to start it");
+    assert_int_equal(fake_vm.presses, 0);
+    fake_vm_command(CONTROL_START);
+    reset_done(0);
+    fake_vm.button_ready = true;
+    fake_vm_command(CONTROL_STOP);
+    said("vmm vm7: its power button was pressed; it has 30 s\n");
+    much_time_passes(299);
+    assert_true(vm_running());
+    much_time_passes(2);
+    said("vmm vm7: it has not shut down in 30 s\n");
+    assert_false(fake.vcpu[0].running);
+    assert_int_equal(fake_vm.presses, 1);
+    fake_vm_command(CONTROL_START);
+    reset_done(0);
+    fake_vm_command(CONTROL_STOP);
+    much_time_passes(100);
+    fake_vm_smc(0, SYSTEM_OFF, 0, 0, 0); /* as it should */
+    said("powered off");
+    fake_vm_command(CONTROL_START);
+    reset_done(0);
+    much_time_passes(400);
+    assert_true(vm_running());
+    fake_vm_command(CONTROL_STOP);
+    fake_vm_command(CONTROL_PAUSE); /* a new command takes the last one's place */
+    fake_vm_command(CONTROL_RESUME);
+    much_time_passes(400);
+    assert_true(vm_running());
+    assert_int_equal(fake_vm.presses, 3);
+}
+
 static void commands_come_while_a_vm_starts(void **state)
 {
     (void)state;
@@ -1844,6 +1880,7 @@ int main(void)
         cmocka_unit_test(a_vm_that_waits_has_not_panicked),
         cmocka_unit_test(the_console_learns_how_the_vm_is),
         cmocka_unit_test(a_person_has_power_over_a_vm),
+        cmocka_unit_test(stop_presses_the_button_and_waits),
         cmocka_unit_test(commands_come_while_a_vm_starts),
         cmocka_unit_test(a_paused_vm_stands_still),
         cmocka_unit_test(the_timer_of_a_vm_that_was_paused_expires_later),

@@ -122,6 +122,12 @@ void virtio_timer_expired(void)
     fake_vm.timer_expiries++;
 }
 
+bool virtio_input_press_power_button(void)
+{
+    fake_vm.presses += fake_vm.button_ready;
+    return fake_vm.button_ready;
+}
+
 void virtio_idle(void)
 {
     fake_vm.idled++;

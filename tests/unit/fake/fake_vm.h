@@ -38,6 +38,8 @@ struct fake_vm {
     unsigned resumed;
     unsigned timer_expiries;
     unsigned idled;
+    bool button_ready;       /* whether the guest listens to its power button, */
+    unsigned presses;        /* and how often it was pressed then */
     bool console_ready;      /* what virtio_console_ready says, */
     bool busy;               /* and what virtio_quiesced denies */
     uint64_t device_written; /* the last value written to the device, */
