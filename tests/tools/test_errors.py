@@ -35,7 +35,7 @@ CASES = {
     "merge key": ("vms:\n  a: {<<: {memory: 1 GiB}}\n",
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, kaslr, "
-                  "console, power_button, start, on_crash, watchdog, priority, budget, "
+                   "console, power_button, start, on_crash, watchdog, priority, budget, "
                    "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
                    "mac, any_mac, vlan, trunk, path"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
