@@ -74,7 +74,7 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 .PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-picture packages-sdcard sdk guest \
-        sdk-there generator kernels image directory demo run check storm lint coverage bench plot systems boards picture clean
+        sdk-there generator install kernels image directory demo run check storm lint coverage bench plot systems boards picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -97,6 +97,7 @@ help:
 	@echo "  make sdcard    make the image of an SD card that the board boots a system from; docs/boards.md"
 	@echo "  make picture   draw a system (SVG)"
 	@echo "  make sdk       build the bundled Microkit SDK"
+	@echo "  make install   install the command braid, which starts systems and uses their machines (PREFIX=/usr/local)"
 	@echo "  make clean     remove what was built, keep the packages that were fetched"
 	@echo
 	@echo "  SYSTEM=NAME            a file of systems/, or a path to one ($(SYSTEM))"
@@ -213,6 +214,12 @@ $(BUILD)/guest/packages/u-boot-qemu/u-boot.bin: $(ROOT)/guest/fetch.sh
 
 generator: packages
 	$(Q)$(MAKE) $(if $(V),,-s) $(PARALLEL) -C $(ROOT)/tools BUILD='$(BUILD)/tools' V='$(V)'
+	$(Q)$(MAKE) $(if $(V),,-s) $(PARALLEL) -C $(ROOT)/tools/braid BUILD='$(BUILD)/tools' V='$(V)'
+
+# The command `braid`. It builds systems here, so the tree stays where it is.
+install: generator
+	$(Q)$(MAKE) $(if $(V),,-s) -C $(ROOT)/tools/braid BUILD='$(BUILD)/tools' PREFIX='$(or $(PREFIX),/usr/local)' \
+	    DESTDIR='$(DESTDIR)' V='$(V)' install
 
 # The kernels that the system names by their packages.
 kernels: packages generator

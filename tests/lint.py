@@ -110,7 +110,7 @@ def flags(kind, config):
 KINDS = (("unit", ("tests/unit/*", "tests/fuzz/*")),
          ("pd", ("tests/system/hostile/*", "tests/system/bare/*")),
          ("linux", ("bench/guest/*", "tests/system/*")),
-         ("host", ("tools/*", "sdk/tool/*")),
+         ("host", ("tools/*", "sdk/tool/*", "tests/tools/*")),
          ("kernel", ("sdk/kernel/*",)),
          ("sdk", ("sdk/*",)),
          ("pd", ("*",)))

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A board for tests of the command `braid`: the board's end of the control channel on a Unix
+ * socket, with noise around, and damage if asked for.
+ *
+ *     fake_board SOCKET [DAMAGED]     DAMAGED bytes of 1000 are changed on the way, both ways
+ *
+ * Machine 0, `vm0`, echoes its keys. Machine 1, `deaf`, reads nothing. Machine 2 has a name that
+ * would control a terminal. `flood` writes all the time once it has got a key. `switch` writes
+ * messages. It prints what it is told.
+ */
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/console_state.h"
+#include "lib/control.h"
+#include "lib/control_hello.h"
+#include "lib/control_link.h"
+
+#define CLIENTS    5u
+#define ECHO_SIZE  2048u
+#define FLOODING   3u
+#define PROGRAM    4u
+#define LINE_BYTES 256
+
+static struct {
+    struct link link;
+    struct control_hello hello;
+    bool active;
+    uint8_t states[CLIENTS];
+    uint8_t told[CLIENTS];
+    uint8_t echo[ECHO_SIZE];
+    uint32_t echo_first, echo_count, received, credit;
+    bool flooding;
+    bool line_sent, text_sent;
+} board;
+
+static const char *const names[CLIENTS] = {"vm0", "deaf", "odd\x1b[31m\n", "flood", "switch"};
+static unsigned damaged;
+static uint8_t previous;
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint8_t *put(uint8_t *at, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        at[i] = (uint8_t)(value >> (8 * i));
+    }
+    return at + bytes;
+}
+
+static void damage(uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((unsigned)rand() % 1000 < damaged) {
+            bytes[i] ^= (uint8_t)(1 + rand() % 255);
+        }
+    }
+}
+
+static void begin(const uint8_t *token)
+{
+    memset(board.told, 0, sizeof(board.told));
+    board.active = true;
+    board.echo_first = board.echo_count = board.received = board.credit = 0;
+    board.line_sent = board.text_sent = false;
+    link_start(&board.link, LINK_BOARD, token, now_us());
+    uint8_t *message = link_reserve(&board.link);
+    uint8_t *at = put(message, CONTROL_WELCOME, 1);
+    memcpy(at, token, LINK_TOKEN_SIZE);
+    at = put(at + LINK_TOKEN_SIZE, CONTROL_VERSION, 2);
+    link_commit(&board.link, (uint32_t)(put(at, CLIENTS, 2) - message));
+    puts("session");
+}
+
+/* ---- From the host ---- */
+
+static void take_input(const uint8_t *message, uint32_t length)
+{
+    if (message[1] == FLOODING) {
+        board.flooding = true;
+    }
+    if (message[1] != 0) {
+        return;
+    }
+    for (uint32_t i = 2; i < length; i++) {
+        if (board.received == board.credit) {
+            puts("beyond the credit");
+            return;
+        }
+        board.received++;
+        board.echo[(board.echo_first + board.echo_count++) % ECHO_SIZE] = message[i];
+    }
+}
+
+static uint8_t *list(uint8_t *at, const uint8_t *end, unsigned first)
+{
+    for (unsigned i = first; i < CLIENTS && i < first + 2; i++) {
+        size_t length = strlen(names[i]);
+
+        if ((size_t)(end - at) < length + 4) {
+            break;
+        }
+        at = put(at, i, 1);
+        at = put(at, i == PROGRAM ? CONTROL_LOG : CONTROL_MACHINE, 1);
+        at = put(put(at, board.states[i], 1), length, 1);
+        memcpy(at, names[i], length);
+        at += length;
+    }
+    return at;
+}
+
+static uint8_t power(uint8_t client, uint8_t verb)
+{
+    static const uint8_t states[] = {
+        [CONTROL_START] = CONSOLE_RUNNING, [CONTROL_STOP] = CONSOLE_OFF,
+        [CONTROL_KILL] = CONSOLE_OFF,      [CONTROL_RESTART] = CONSOLE_RUNNING,
+        [CONTROL_PAUSE] = CONSOLE_PAUSED,  [CONTROL_RESUME] = CONSOLE_RUNNING};
+
+    printf("power %u %u\n", client, verb);
+    if (verb == CONTROL_RESUME && board.states[client] != CONSOLE_PAUSED) {
+        return CONTROL_NOT_NOW;
+    }
+    board.states[client] = states[verb];
+    return CONTROL_OK;
+}
+
+static bool take_request(const uint8_t *request, uint32_t length)
+{
+    uint8_t *answer = link_reserve(&board.link);
+
+    if (answer == NULL) {
+        return false;
+    }
+    uint8_t *status =
+        put(put(answer, CONTROL_ANSWER, 1), (uint64_t)request[1] | request[2] << 8, 2);
+    uint8_t *at = put(status, CONTROL_OK, 1);
+    uint8_t client = request[4];
+    if (request[3] == CONTROL_LIST && length == 5) {
+        at = list(at, answer + LINK_MESSAGE_MAX, client);
+    } else if (client >= PROGRAM) {
+        *status = CONTROL_NO_CLIENT;
+    } else if (request[3] == CONTROL_POWER && length == 6) {
+        *status = power(client, request[5]);
+        at = put(at, board.states[client], 1);
+    } else if (request[3] == CONTROL_SIZE && length == 9) {
+        printf("size %d %dx%d\n", client, request[5] | request[6] << 8,
+               request[7] | request[8] << 8);
+    } else {
+        *status = CONTROL_UNKNOWN;
+    }
+    link_commit(&board.link, (uint32_t)(at - answer));
+    return true;
+}
+
+static void take_messages(void)
+{
+    const uint8_t *message;
+    uint32_t length;
+
+    while (board.active && (message = link_peek(&board.link, &length)) != NULL) {
+        if (message[0] == CONTROL_BYE) {
+            board.active = false;
+            puts("bye");
+        } else if (message[0] == CONTROL_INPUT) {
+            take_input(message, length);
+        } else if (message[0] == CONTROL_REQUEST && !take_request(message, length)) {
+            return;
+        }
+        link_release(&board.link);
+    }
+}
+
+static void take_bytes(const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (previous == 0 || !board.active) {
+            if (previous == 0 || bytes[i] == 0x1d) {
+                control_hello_start(&board.hello);
+            }
+        }
+        previous = bytes[i];
+        if (control_hello_take(&board.hello, bytes[i]) == CONTROL_HELLO_WHOLE) {
+            begin(board.hello.token);
+        } else if (board.active) {
+            link_receive(&board.link, &bytes[i], 1, now_us());
+        }
+    }
+    take_messages();
+}
+
+/* ---- To the host ---- */
+
+static void send_text(uint8_t client, const char *text)
+{
+    uint8_t *message = link_reserve(&board.link);
+
+    if (message != NULL) {
+        uint8_t *at = put(put(message, CONTROL_OUTPUT, 1), client, 1);
+
+        memcpy(at, text, strlen(text));
+        link_commit(&board.link, (uint32_t)(2 + strlen(text)));
+    }
+}
+
+static void send_echo(void)
+{
+    uint32_t size = link_size_wanted(&board.link) - 2;
+    uint8_t *message = board.echo_count == 0 ? NULL : link_reserve(&board.link);
+
+    if (message == NULL) {
+        return;
+    }
+    size = size < board.echo_count ? size : board.echo_count;
+    uint8_t *at = put(put(message, CONTROL_OUTPUT, 1), 0, 1);
+    for (uint32_t i = 0; i < size; i++) {
+        *at++ = board.echo[board.echo_first];
+        board.echo_first = (board.echo_first + 1) % ECHO_SIZE;
+    }
+    board.echo_count -= size;
+    link_commit(&board.link, (uint32_t)(at - message));
+}
+
+static void send_news(void)
+{
+    for (uint8_t i = 0; i < PROGRAM; i++) {
+        uint8_t *message = board.told[i] == board.states[i] ? NULL : link_reserve(&board.link);
+
+        if (message != NULL) {
+            uint8_t *at = put(put(message, CONTROL_EVENT, 1), now_us() * 1000, 8);
+
+            board.told[i] = board.states[i];
+            link_commit(&board.link, (uint32_t)(put(put(at, i, 1), board.told[i], 1) - message));
+        }
+    }
+    uint32_t credit = board.received + ECHO_SIZE - board.echo_count;
+    uint8_t *message = credit - board.credit < ECHO_SIZE / 4 ? NULL : link_reserve(&board.link);
+    if (message != NULL) {
+        board.credit = credit;
+        uint8_t *at = put(put(message, CONTROL_CREDIT, 1), 0, 1);
+        link_commit(&board.link, (uint32_t)(put(at, credit, 4) - message));
+    }
+    message = board.told[FLOODING] == 0 || board.line_sent ? NULL : link_reserve(&board.link);
+    if (message != NULL) {
+        uint8_t *at = put(put(message, CONTROL_LINE, 1), 1000, 8);
+
+        at = put(at, PROGRAM, 1);
+        memcpy(at, "port 3\x1b[2J is up", 16);
+        link_commit(&board.link, (uint32_t)(at + 16 - message));
+        /* One key is enough for `flood`. */
+        message = link_reserve(&board.link);
+        if (message != NULL) {
+            at = put(put(message, CONTROL_CREDIT, 1), FLOODING, 1);
+            link_commit(&board.link, (uint32_t)(put(at, 1, 4) - message));
+        }
+        board.line_sent = true;
+    }
+}
+
+static void send_all(void)
+{
+    send_news();
+    if (!board.text_sent) {
+        send_text(0, "Linux\r\n\x1b[1mvm0\x1b[0m login: \r\n");
+        board.text_sent = true;
+    }
+    send_echo();
+    if (board.flooding) {
+        send_text(FLOODING, "flood flood flood flood flood flood flood flood flood flood\r\n");
+    }
+}
+
+static void transmit(int fd)
+{
+    uint8_t bytes[LINE_BYTES];
+    uint32_t count;
+
+    for (unsigned i = 0;
+         i < 64 && (count = link_transmit(&board.link, bytes, sizeof(bytes), now_us())) > 0; i++) {
+        damage(bytes, count);
+        if (write(fd, bytes, count) != (ssize_t)count) {
+            exit(0);
+        }
+        send_all();
+    }
+}
+
+static void serve(int fd)
+{
+    uint8_t bytes[LINE_BYTES];
+
+    for (;;) {
+        poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 2);
+        ssize_t count = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (count == 0) {
+            puts("closed");
+            return;
+        }
+        if (count > 0) {
+            damage(bytes, (size_t)count);
+            take_bytes(bytes, (size_t)count);
+        }
+        if (board.active) {
+            send_all();
+            transmit(fd);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const char noise[] = "U-Boot 2023\r\n\0\x05\xff\0noise that\0is no frame\r\n";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (argc < 2 || strlen(argv[1]) >= sizeof(address.sun_path)) {
+        return 2;
+    }
+    damaged = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    memset(board.states, CONSOLE_RUNNING, sizeof(board.states));
+    strcpy(address.sun_path, argv[1]);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(listener, 1) != 0) {
+        return 1;
+    }
+    puts("ready");
+    int fd = accept(listener, NULL, NULL);
+    if (write(fd, noise, sizeof(noise)) < 0) {
+        return 1;
+    }
+    serve(fd);
+    return 0;
+}

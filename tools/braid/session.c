@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include "clients.h"
+#include "lib/control.h"
+#include "lib/control_hello.h"
+#include "lib/control_link.h"
+#include "machines.h"
+
+#define HELLO_EACH_US 1000000u
+#define REQUESTS      32u
+#define REQUEST_MAX   16u /* bytes */
+
+struct request {
+    uint16_t id; /* 0: free */
+    bool sent;
+    bool is_list; /* the answer is not a client's */
+    uint8_t length;
+    uint8_t bytes[REQUEST_MAX];
+};
+
+static struct {
+    struct link link;
+    uint8_t token[LINK_TOKEN_SIZE];
+    uint64_t begun_at, hello_at; /* when the next hello is due */
+    uint32_t hellos;
+    uint8_t hello[1 + CONTROL_HELLO_SIZE]; /* the one that is being sent, with a zero in front */
+    uint32_t hello_given;                  /* of it */
+    bool welcome, open, ended;
+    struct request requests[REQUESTS];
+    uint16_t last_id;
+} session;
+
+static uint32_t get16(const uint8_t *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8;
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return get16(at) | get16(at + 2) << 16;
+}
+
+static uint64_t get64(const uint8_t *at)
+{
+    return get32(at) | (uint64_t)get32(at + 4) << 32;
+}
+
+void session_begin(uint64_t now)
+{
+    uint16_t last_id = session.last_id;
+
+    memset(&session, 0, sizeof(session));
+    session.last_id = last_id;
+    while (getrandom(session.token, sizeof(session.token), 0) != sizeof(session.token)) {
+    }
+    session.begun_at = now;
+    session.hello_at = now;
+    session.hello_given = sizeof(session.hello);
+    link_start(&session.link, LINK_HOST, session.token, now);
+}
+
+bool session_open(void)
+{
+    return session.open;
+}
+
+/* Whether any frame of this session has come. */
+static bool is_heard(void)
+{
+    return session.link.heard_at != session.begun_at;
+}
+
+/* ---- Requests ---- */
+
+static struct request *find_request(uint16_t id)
+{
+    for (uint32_t i = 0; i < REQUESTS; i++) {
+        if (session.requests[i].id == id) {
+            return &session.requests[i];
+        }
+    }
+    return NULL;
+}
+
+uint16_t session_request(uint8_t what, uint8_t client, const uint8_t *arguments, size_t length)
+{
+    struct request *request = find_request(0);
+
+    if (request == NULL || length > REQUEST_MAX - 5 || !session.welcome) {
+        return 0;
+    }
+    do {
+        session.last_id++;
+    } while (session.last_id == 0 || find_request(session.last_id) != NULL);
+    memset(request, 0, sizeof(*request));
+    request->id = session.last_id;
+    request->bytes[0] = CONTROL_REQUEST;
+    request->bytes[1] = (uint8_t)request->id;
+    request->bytes[2] = (uint8_t)(request->id >> 8);
+    request->bytes[3] = what;
+    request->bytes[4] = client;
+    if (length > 0) {
+        memcpy(request->bytes + 5, arguments, length);
+    }
+    request->length = (uint8_t)(5 + length);
+    return request->id;
+}
+
+static void ask_list(uint32_t first)
+{
+    struct request *request = find_request(session_request(CONTROL_LIST, (uint8_t)first, NULL, 0));
+
+    if (request != NULL) {
+        request->is_list = true;
+    }
+}
+
+static void send_requests(void)
+{
+    for (uint32_t i = 0; i < REQUESTS; i++) {
+        struct request *request = &session.requests[i];
+        uint8_t *message = NULL;
+
+        if (request->id != 0 && !request->sent) {
+            message = link_reserve(&session.link);
+        }
+        if (message != NULL) {
+            memcpy(message, request->bytes, request->length);
+            link_commit(&session.link, request->length);
+            request->sent = true;
+        }
+    }
+}
+
+static void become_open(void)
+{
+    session.open = true;
+    machines_note("connected");
+    clients_connected();
+}
+
+/* All are named if the list goes on to the last one, or has no more. */
+static void take_list(const uint8_t *data, size_t length)
+{
+    uint32_t next = 0;
+
+    while (length >= 4 && length >= 4u + data[3]) {
+        size_t size = 4u + data[3];
+
+        if (data[0] < next) {
+            break;
+        }
+        machines_name(data[0], data[1], data[2], data + 4, data[3]);
+        next = data[0] + 1u;
+        data += size;
+        length -= size;
+    }
+    if (next > 0 && next < machines_count()) {
+        ask_list(next);
+    } else if (!session.open) {
+        become_open();
+    }
+}
+
+static void take_answer(const uint8_t *message, uint32_t length)
+{
+    struct request *request = length < 4 ? NULL : find_request((uint16_t)get16(message + 1));
+
+    if (request == NULL || request->id == 0 || !request->sent) {
+        return;
+    }
+    uint16_t id = request->id;
+    request->id = 0;
+    if (request->is_list) {
+        take_list(message + 4, length - 4);
+    } else {
+        clients_answer(id, message[3]);
+    }
+}
+
+/* ---- Messages ---- */
+
+/* The session begins with the token, or it is not this one. */
+static bool take_welcome(const uint8_t *message, uint32_t length)
+{
+    if (message[0] != CONTROL_WELCOME || length < 13 ||
+        memcmp(message + 1, session.token, LINK_TOKEN_SIZE) != 0) {
+        return false;
+    }
+    if (get16(message + 9) != CONTROL_VERSION) {
+        clients_fail("the board speaks another version of the control channel than this braid: "
+                     "build both from the same sources\n");
+        return false;
+    }
+    session.welcome = true;
+    machines_session(get16(message + 11));
+    ask_list(0);
+    return true;
+}
+
+static void take_stream(const uint8_t *message, uint32_t length, uint64_t now)
+{
+    switch (message[0]) {
+    case CONTROL_OUTPUT:
+        if (length > 2) {
+            machines_output(message[1], message + 2, length - 2, now);
+        }
+        break;
+    case CONTROL_LOST:
+        if (length == 6) {
+            machines_lost(message[1], get32(message + 2));
+        }
+        break;
+    case CONTROL_EVENT:
+        if (length == 11) {
+            machines_event(message[9], get64(message + 1), message[10]);
+        }
+        break;
+    case CONTROL_LINE:
+        if (length >= 10) {
+            machines_line(message[9], get64(message + 1), message + 10, length - 10);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_credit(const uint8_t *message, uint32_t length)
+{
+    struct machine *machine = length == 6 ? machines_get(message[1]) : NULL;
+
+    if (machine != NULL) {
+        machine->credit = get32(message + 2);
+    }
+}
+
+/* Returns false if the session is over. */
+static bool take_message(const uint8_t *message, uint32_t length, uint64_t now)
+{
+    if (!session.welcome) {
+        return take_welcome(message, length);
+    }
+    switch (message[0]) {
+    case CONTROL_BYE:
+        return false;
+    case CONTROL_CREDIT:
+        take_credit(message, length);
+        break;
+    case CONTROL_ANSWER:
+        take_answer(message, length);
+        break;
+    default:
+        take_stream(message, length, now);
+        break;
+    }
+    return true;
+}
+
+static void begin_again(uint64_t now)
+{
+    if (session.open) {
+        machines_note("lost");
+    }
+    session_begin(now);
+    clients_disconnected();
+}
+
+void session_take(const uint8_t *bytes, size_t count, uint64_t now)
+{
+    const uint8_t *message;
+    uint32_t length;
+
+    link_receive(&session.link, bytes, (uint32_t)count, now);
+    while ((message = link_peek(&session.link, &length)) != NULL) {
+        if (!take_message(message, length, now)) {
+            begin_again(now);
+            /* The board has to forget the old session first. */
+            session.hello_at = now + HELLO_EACH_US;
+            return;
+        }
+        link_release(&session.link);
+    }
+}
+
+/* ---- To the board ---- */
+
+static void send_input(uint32_t index, struct machine *machine)
+{
+    uint32_t allowed = machine->credit - machine->sent;
+    uint8_t *message;
+
+    if (allowed > INT32_MAX) {
+        return; /* a board that takes back what it has granted */
+    }
+    while (allowed > 0 && machine->input.count > 0 &&
+           (message = link_reserve(&session.link)) != NULL) {
+        uint32_t size = link_size_wanted(&session.link) - 2;
+
+        size = size < allowed ? size : allowed;
+        size = size < machine->input.count ? size : (uint32_t)machine->input.count;
+        message[0] = CONTROL_INPUT;
+        message[1] = (uint8_t)index;
+        memcpy(message + 2, machine->input.data, size);
+        link_commit(&session.link, size + 2);
+        bytes_take(&machine->input, size);
+        machine->sent += size;
+        allowed -= size;
+    }
+}
+
+bool session_delivered(uint32_t index)
+{
+    const struct machine *machine = machines_get(index);
+
+    return machine == NULL || (machine->input.count == 0 && link_idle(&session.link));
+}
+
+void session_step(uint64_t now)
+{
+    if (session.ended) {
+        return;
+    }
+    if (is_heard() && !link_alive(&session.link, now)) {
+        begin_again(now);
+    }
+    send_requests();
+    for (uint32_t i = 0; session.open && i < machines_count(); i++) {
+        send_input(i, machines_get(i));
+    }
+}
+
+/* A hello, every other time with a zero in front. */
+static void write_hello(uint64_t now)
+{
+    session.hello[0] = 0;
+    control_hello_write(session.hello + 1, session.token);
+    session.hello_given = session.hellos++ % 2 == 0 ? 1 : 0;
+    session.hello_at = now + HELLO_EACH_US;
+}
+
+size_t session_transmit(uint8_t *bytes, size_t room, uint64_t now)
+{
+    if (session.hello_given == sizeof(session.hello) && !is_heard() && now >= session.hello_at) {
+        write_hello(now);
+    }
+    /* One that has begun is sent to its end: a part of it would be keys. */
+    if (session.hello_given < sizeof(session.hello)) {
+        size_t count = sizeof(session.hello) - session.hello_given;
+
+        count = count < room ? count : room;
+        memcpy(bytes, session.hello + session.hello_given, count);
+        session.hello_given += (uint32_t)count;
+        return count;
+    }
+    return is_heard() ? link_transmit(&session.link, bytes, (uint32_t)room, now) : 0;
+}
+
+uint64_t session_deadline(void)
+{
+    return is_heard() ? link_deadline(&session.link) : session.hello_at;
+}
+
+void session_end(void)
+{
+    uint8_t *message = session.welcome ? link_reserve(&session.link) : NULL;
+
+    session.ended = true;
+    if (message != NULL) {
+        message[0] = CONTROL_BYE;
+        link_commit(&session.link, 1);
+    }
+}
