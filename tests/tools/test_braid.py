@@ -59,7 +59,8 @@ class Braid:
     def board(self, name="sys", damaged=0):
         """Start a board. Returns its socket's port."""
         path = self.directory / f"{name}.sock"
-        process = subprocess.Popen([self.board_program, path, str(damaged)], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([self.board_program, path, str(damaged)], stdout=subprocess.PIPE,
+                                   text=True)
         assert process.stdout.readline() == "ready\n"
         self.boards.append(process)
         return f"unix:{path}"
@@ -170,7 +171,7 @@ def test_power(braid):
                         ("kill", "off"), ("restart", "running")):
         braid(verb, "vm0")
         braid.until(lambda: braid.states()["vm0"] == state)
-    assert b"braid ps" in braid("resume", "vm0", status=1).stderr
+    assert b"vm0 is running" in braid("resume", "vm0", status=1).stderr
     events = [json.loads(line) for line in braid("events", "--json").stdout.splitlines()]
     assert [event["state"] for event in events if event["name"] == "vm0"] == [
         "running", "paused", "running", "off", "running", "off", "running"]

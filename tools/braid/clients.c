@@ -36,6 +36,7 @@ struct client {
     uint64_t linger_us, ended_at;
 
     uint16_t request; /* that it waits for; 0: none */
+    int asked;        /* the machine that it is about */
 };
 
 static struct client clients[CLIENTS_MAX];
@@ -188,12 +189,26 @@ void clients_fail(const char *message)
     }
 }
 
+/* The machine is in no state for what was asked for. */
+static void refuse_state(struct client *client)
+{
+    const struct machine *machine = machines_get((uint32_t)client->asked);
+    struct bytes text = {0};
+
+    if (machine != NULL && machine->present) {
+        bytes_print(&text, "braid: %s is %s: this cannot be done to it now\n", machine->name,
+                    machines_state_name(machine->state));
+        tell(client, WIRE_ERROR, &text);
+        bytes_free(&text);
+    }
+    finish(client, 1);
+}
+
 void clients_answer(uint16_t request, uint8_t status)
 {
     static const char *const texts[] = {
         "the board does not know this request: it is older or newer than this braid\n",
         "the board says that it has no such machine\n",
-        "the machine is in no state for this: `braid ps` says in which one it is\n",
     };
 
     for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
@@ -204,8 +219,10 @@ void clients_answer(uint16_t request, uint8_t status)
         }
         if (status == CONTROL_OK) {
             finish(client, 0);
+        } else if (status == CONTROL_NOT_NOW) {
+            refuse_state(client);
         } else {
-            refuse(client, texts[status <= CONTROL_NOT_NOW ? status - 1 : 0]);
+            refuse(client, texts[status == CONTROL_NO_CLIENT]);
         }
     }
 }
@@ -274,6 +291,7 @@ static void command_power(struct client *client, const char *verb, const char *n
                 return;
             }
             client->request = session_request(CONTROL_POWER, (uint8_t)index, &number, 1);
+            client->asked = index;
             client->give_up_at = now + ANSWER_US;
             if (client->request == 0) {
                 refuse(client, "the board does not answer at the moment\n");

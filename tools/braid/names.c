@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "names.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define LENGTH_MAX 64u
@@ -10,7 +11,12 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's distance; of long names only their beginnings. */
+static int lower(char c)
+{
+    return tolower((unsigned char)c);
+}
+
+/* Levenshtein's distance, without regard to case; of long names only their beginnings. */
 static unsigned distance(const char *a, const char *b)
 {
     unsigned row[LENGTH_MAX + 1];
@@ -24,7 +30,7 @@ static unsigned distance(const char *a, const char *b)
 
         row[0] = i + 1;
         for (unsigned j = 0; j < width; j++) {
-            unsigned changed = diagonal + (a[i] != b[j]);
+            unsigned changed = diagonal + (lower(a[i]) != lower(b[j]));
 
             diagonal = row[j + 1];
             row[j + 1] = least(changed, least(row[j], diagonal) + 1);
