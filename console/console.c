@@ -378,10 +378,11 @@ static bool take_input(uint64_t now)
 /* Show a piece of each client's output, round robin. Returns whether there was something. */
 static bool show_clients(uint64_t now)
 {
+    uint32_t first = next_shown;
     bool progress = false;
 
     for (uint32_t i = 0; i < client_count; i++) {
-        uint32_t index = (next_shown + i) % client_count;
+        uint32_t index = (first + i) % client_count;
         struct client *client = &clients[index];
 
         progress |= client_fetch(client, view_is_lossy(client), now);

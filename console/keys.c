@@ -16,7 +16,9 @@ enum {
     PLAIN = 0,
     PREFIXED,
     NAMING,
-    GREETED, /* in a hello */
+    DOUBLED,    /* behind Ctrl-] Ctrl-]: the second one may be a hello's first byte */
+    GREETED,    /* in a hello */
+    SWALLOWING, /* in what was to be one */
 };
 
 /* The keys for power over a machine. */
@@ -46,6 +48,15 @@ static enum key other_command(struct keys *keys, uint8_t byte)
     return keys->value != 0 ? KEY_POWER : KEY_UNKNOWN;
 }
 
+static enum key start_hello(struct keys *keys)
+{
+    keys->state = GREETED;
+    control_hello_start(&keys->hello);
+    control_hello_take(&keys->hello, KEYS_PREFIX);
+    control_hello_take(&keys->hello, CTRL_B);
+    return KEY_NOTHING;
+}
+
 static enum key command(struct keys *keys, uint8_t byte)
 {
     keys->state = PLAIN;
@@ -56,6 +67,7 @@ static enum key command(struct keys *keys, uint8_t byte)
     }
     switch (byte) {
     case KEYS_PREFIX:
+        keys->state = DOUBLED;
         return KEY_BYTE;
     case 'a':
         return KEY_ALL;
@@ -71,11 +83,7 @@ static enum key command(struct keys *keys, uint8_t byte)
     case 's':
         return KEY_STATISTICS;
     case CTRL_B:
-        keys->state = GREETED;
-        control_hello_start(&keys->hello);
-        control_hello_take(&keys->hello, KEYS_PREFIX);
-        control_hello_take(&keys->hello, CTRL_B);
-        return KEY_NOTHING;
+        return start_hello(keys);
     case '?':
     case 'h':
         return KEY_HELP;
@@ -92,7 +100,29 @@ static enum key greeted(struct keys *keys, uint8_t byte)
         return KEY_NOTHING;
     }
     keys->state = PLAIN;
-    return state == CONTROL_HELLO_WHOLE ? KEY_CONTROL : KEY_UNKNOWN;
+    if (state == CONTROL_HELLO_WHOLE) {
+        return KEY_CONTROL;
+    }
+    if (byte == KEYS_PREFIX) {
+        keys->state = PREFIXED;
+    } else if (byte != CR && byte != LF && keys->hello.taken + 1u < CONTROL_HELLO_SIZE) {
+        keys->state = SWALLOWING;
+        keys->length = (uint8_t)(keys->hello.taken + 1);
+    }
+    return KEY_UNKNOWN;
+}
+
+/* The rest of a damaged hello has a token, which no machine is to see. A person has not typed so
+ * much. */
+static enum key swallowing(struct keys *keys, uint8_t byte)
+{
+    keys->length++;
+    if (byte == KEYS_PREFIX) {
+        keys->state = PREFIXED;
+    } else if (byte == CR || byte == LF || keys->length >= CONTROL_HELLO_SIZE) {
+        keys->state = PLAIN;
+    }
+    return KEY_NOTHING;
 }
 
 static enum key naming(struct keys *keys, uint8_t byte)
@@ -102,9 +132,11 @@ static enum key naming(struct keys *keys, uint8_t byte)
     case LF:
         keys->state = PLAIN;
         return keys->length > 0 ? KEY_NAME_ENTERED : KEY_NAME_CANCELLED;
+    case KEYS_PREFIX: /* a command begins */
+        keys->state = PREFIXED;
+        return KEY_NAME_CANCELLED;
     case ESC:
     case CTRL_C:
-    case KEYS_PREFIX:
         keys->state = PLAIN;
         return KEY_NAME_CANCELLED;
     case BS:
@@ -132,6 +164,14 @@ enum key keys_take(struct keys *keys, uint8_t byte)
         return naming(keys, byte);
     case GREETED:
         return greeted(keys, byte);
+    case SWALLOWING:
+        return swallowing(keys, byte);
+    case DOUBLED:
+        keys->state = PLAIN;
+        if (byte == CTRL_B) {
+            return start_hello(keys);
+        }
+        /* fall through */
     default:
         if (byte == KEYS_PREFIX) {
             keys->state = PREFIXED;

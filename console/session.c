@@ -89,14 +89,14 @@ static void commit(const uint8_t *message, const uint8_t *end)
     link_commit(&session.link, (uint32_t)(end - message));
 }
 
-static void welcome(void)
+static void welcome(uint64_t now)
 {
     uint8_t *message = link_reserve(&session.link);
     uint8_t *at = put(message, CONTROL_WELCOME, 1);
 
     memcpy(at, session.token, LINK_TOKEN_SIZE);
     at = put(at + LINK_TOKEN_SIZE, CONTROL_VERSION, 2);
-    commit(message, put(at, client_count, 2));
+    commit(message, put(put(at, client_count, 2), to_ns(now), 8));
 }
 
 void session_init(struct ring *transmit, struct ring *receive, struct client *all, uint32_t count)
@@ -126,7 +126,7 @@ void session_begin(const uint8_t token[LINK_TOKEN_SIZE], uint64_t now)
         replay(&clients[i]);
     }
     link_start(&session.link, LINK_BOARD, token, to_us(now));
-    welcome();
+    welcome(now);
 }
 
 bool session_active(void)
@@ -197,41 +197,6 @@ static bool send_line(uint32_t index, uint8_t *message)
     return true;
 }
 
-/* Send a piece of a client's output. Returns whether there was something, and room for it. */
-static bool send_client(uint32_t index, uint64_t now)
-{
-    struct client *client = &clients[index];
-    bool fetched = client_fetch(client, false, now);
-
-    if (client->skipped > 0) {
-        return send_lost(index) || fetched;
-    }
-    if (client_unseen(client) == 0) {
-        return fetched;
-    }
-    uint8_t *message = link_reserve(&session.link);
-    if (message == NULL) {
-        return fetched;
-    }
-    return (client->config->log ? send_line(index, message) : send_output(index, message)) ||
-           fetched;
-}
-
-static bool send_clients(uint64_t now)
-{
-    bool progress = false;
-
-    for (uint32_t i = 0; i < client_count; i++) {
-        uint32_t index = (session.next + i) % client_count;
-
-        if (send_client(index, now)) {
-            progress = true;
-            session.next = (index + 1) % client_count;
-        }
-    }
-    return progress;
-}
-
 /*
  * How many bytes the machine has room for, and the host was not told of. Less than a step counts as
  * none, and then the machine notifies when it is a step.
@@ -285,13 +250,42 @@ static bool send_event(uint32_t index, uint64_t now)
     return true;
 }
 
-static bool send_news(uint64_t now)
+static bool send_some_output(uint32_t index)
 {
+    struct client *client = &clients[index];
+
+    if (client->skipped > 0) {
+        return send_lost(index);
+    }
+    uint8_t *message = client_unseen(client) > 0 ? link_reserve(&session.link) : NULL;
+    if (message == NULL) {
+        return false;
+    }
+    return client->config->log ? send_line(index, message) : send_output(index, message);
+}
+
+/*
+ * A turn of a client's is one message, so that none of them can keep the others' from the line.
+ * Returns whether there was one, and room for it.
+ */
+static bool send_client(uint32_t index, uint64_t now)
+{
+    return send_credit(index) || send_event(index, now) || send_some_output(index);
+}
+
+static bool send_clients(uint64_t now)
+{
+    uint32_t first = session.next;
     bool progress = false;
 
     for (uint32_t i = 0; i < client_count; i++) {
-        progress |= send_credit(i);
-        progress |= send_event(i, now);
+        uint32_t index = (first + i) % client_count;
+
+        progress |= client_fetch(&clients[index], false, now);
+        if (send_client(index, now)) {
+            progress = true;
+            session.next = (index + 1) % client_count;
+        }
     }
     return progress;
 }
@@ -457,6 +451,9 @@ static bool receive(uint64_t now)
     do {
         count = ring_read(uart_receive, bytes, sizeof(bytes));
     } while (count == 0 && ring_await_data(uart_receive));
+    if (count > 0 && ring_take_space_wanted(uart_receive)) {
+        microkit_notify(console_config.uart_channel);
+    }
     session_take(bytes, count, now);
     return count > 0;
 }
@@ -503,7 +500,6 @@ bool session_serve(uint64_t now)
     if (!session.active) {
         return true;
     }
-    progress |= send_news(now);
     progress |= send_clients(now);
     progress |= transmit(now);
     return progress;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "console_port.h"
 #include "drivers/timer/protocol.h"
+#include "freeze.h"
 #include "lib/control.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
@@ -18,14 +19,27 @@
 
 static struct {
     uint32_t seen;
-    bool stopping;
-    uint64_t stop_at; /* in ticks of the counter */
+    bool stopping;    /* the guest was asked to shut down, */
+    bool pressed;     /* and has heard of it */
+    uint64_t stop_at; /* when it is powered off, in ticks of the guest's time */
 } command;
+
+/* It stands still while the machine is paused, as soon as that goes on. */
+static uint64_t guest_time(void)
+{
+    return cpu_counter() - timer_clock_offset();
+}
+
+static uint64_t seconds(uint64_t count)
+{
+    return count * cpu_counter_frequency();
+}
 
 void command_init(void)
 {
     command.seen = console_port_command();
     command.stopping = false;
+    command.pressed = false;
 }
 
 void command_reset(void)
@@ -36,17 +50,38 @@ void command_reset(void)
     }
 }
 
-/* A guest that does not listen to its button, or does not run, is powered off at once. */
+/* A guest that starts may listen to its button soon. */
+static void press(void)
+{
+    if (!command.pressed && virtio_input_press_power_button()) {
+        command.pressed = true;
+        log_printf("its power button was pressed");
+    }
+}
+
+static void look_again(void)
+{
+    uint64_t soon = cpu_counter() + seconds(1);
+    uint64_t end = command.stop_at + timer_clock_offset();
+
+    timer_stop_at(!freeze_active() && (command.pressed || end < soon) ? end : soon);
+}
+
+/* One that does not run is powered off at once. A second request does not give it more time. */
 static void stop(void)
 {
-    if (!vm_running() || !virtio_input_press_power_button()) {
+    if (!vm_running()) {
         vm_stop(VM_BY_PERSON);
         return;
     }
-    log_printf("its power button was pressed; it has %u s", STOP_SECONDS);
-    command.stopping = true;
-    command.stop_at = cpu_counter() + STOP_SECONDS * cpu_counter_frequency();
-    timer_stop_at(command.stop_at);
+    if (!command.stopping) {
+        command.stopping = true;
+        command.stop_at = guest_time() + seconds(STOP_SECONDS);
+        log_printf("it has %u s to shut down", STOP_SECONDS);
+    }
+    command.pressed = false;
+    press();
+    look_again();
 }
 
 void command_check(void)
@@ -57,7 +92,6 @@ void command_check(void)
         return;
     }
     command.seen = word;
-    command_reset();
     switch (word & 0xffu) {
     case CONTROL_START:
         vm_start(VM_BY_PERSON);
@@ -84,11 +118,16 @@ void command_check(void)
 
 void command_timer_expired(void)
 {
-    if (command.stopping && cpu_counter() >= command.stop_at) {
-        command.stopping = false;
-        if (vm_running()) {
-            log_printf("it has not shut down in %u s", STOP_SECONDS);
-            vm_stop(VM_BY_PERSON);
-        }
+    if (!command.stopping) {
+        return;
     }
+    if (!freeze_active() && guest_time() >= command.stop_at) {
+        log_printf("it has not shut down in %u s", STOP_SECONDS);
+        vm_stop(VM_BY_PERSON);
+        return;
+    }
+    if (!freeze_active()) {
+        press();
+    }
+    look_again();
 }

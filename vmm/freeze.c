@@ -6,6 +6,7 @@
 #include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
+#include "vgic.h"
 
 /* How long a vCPU may run on without an exit: a part of a second. */
 #define EXIT_PER_SECOND 50u
@@ -14,6 +15,7 @@ static struct {
     bool active;
     bool running;        /* one of the vCPUs may be */
     uint64_t look_at;    /* when to stop it, in ticks of the counter */
+    uint32_t forced;     /* bit v: vCPU v was stopped between two exits */
     uint64_t stopped_at; /* when the last vCPU was stopped: time has stood still since then */
 } freeze;
 
@@ -21,6 +23,7 @@ void freeze_reset(void)
 {
     freeze.active = false;
     freeze.running = false;
+    freeze.forced = 0;
 }
 
 bool freeze_active(void)
@@ -81,18 +84,22 @@ void freeze_timer_expired(uint64_t now)
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) == VCPU_ON) {
             vcpu_throttle(v);
+            freeze.forced |= 1u << v;
         }
     }
     look_again(now);
 }
 
 /* Parked ones look at their timers anew, which expire later now. */
-static void thaw(uint8_t vcpu, uint64_t offset)
+static void thaw(uint8_t vcpu, uint64_t offset, uint32_t forced)
 {
     if (vcpu_state(vcpu) == VCPU_OFF) {
         return;
     }
     vcpu_set_counter_offset(vcpu, offset);
+    if ((forced >> vcpu & 1u) != 0) {
+        vgic_find_timer(vcpu);
+    }
     vcpu_wake(vcpu);
     if (!throttle_active()) {
         vcpu_unthrottle(vcpu);
@@ -101,6 +108,7 @@ static void thaw(uint8_t vcpu, uint64_t offset)
 
 void freeze_end(void)
 {
+    uint32_t forced = freeze.forced;
     uint64_t offset;
 
     if (!freeze.active) {
@@ -109,7 +117,7 @@ void freeze_end(void)
     offset = timer_delay_clock(freeze.running ? 0 : cpu_counter() - freeze.stopped_at);
     freeze_reset();
     for (uint8_t v = 0; v < vcpu_count(); v++) {
-        thaw(v, offset);
+        thaw(v, offset, forced);
     }
     timer_resumed();
 }

@@ -4,6 +4,7 @@
 
 #include "console_port.h"
 #include "drivers/timer/protocol.h"
+#include "freeze.h"
 #include "lib/cpu.h"
 #include "timer.h"
 
@@ -55,7 +56,7 @@ static bool follow(struct line *line, uint8_t byte)
 
 static void withdraw(void)
 {
-    if (panic.stands) {
+    if (panic.stands && !freeze_active()) {
         console_port_tell(CONSOLE_RUNNING);
     } else if (panic.ended || panic.told) {
         timer_silence_until(TIMER_NEVER);
@@ -73,6 +74,12 @@ void panic_reset(void)
     }
 }
 
+static void wait_for_silence(void)
+{
+    panic.deadline = cpu_counter() + cpu_counter_frequency();
+    timer_silence_until(panic.deadline);
+}
+
 void panic_printed(enum panic_source source, const uint8_t *bytes, uint32_t count)
 {
     struct line *line = &panic.line[source];
@@ -87,8 +94,7 @@ void panic_printed(enum panic_source source, const uint8_t *bytes, uint32_t coun
     }
     if (ended) {
         panic.ended = true;
-        panic.deadline = cpu_counter() + cpu_counter_frequency();
-        timer_silence_until(panic.deadline);
+        wait_for_silence();
     }
 }
 
@@ -108,6 +114,13 @@ void panic_told(void)
     panic.deadline = cpu_counter();
     if (!panic.stands) {
         timer_silence_until(panic.deadline);
+    }
+}
+
+void panic_resumed(void)
+{
+    if (panic.ended && !panic.told && !panic.stands) {
+        wait_for_silence();
     }
 }
 

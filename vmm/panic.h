@@ -37,6 +37,9 @@ void panic_idle(void);
  */
 void panic_told(void);
 
+/* The machine was paused, and goes on. A second of silence is one of its own seconds. */
+void panic_resumed(void);
+
 /* The timer driver has notified. Returns whether the machine counts as panicked from now on. */
 bool panic_timer_expired(void);
 

@@ -154,6 +154,20 @@ void vgic_raise_timer(uint8_t vcpu)
     vgic_lr_fill(vcpu);
 }
 
+void vgic_find_timer(uint8_t vcpu)
+{
+    const struct vgic_bank *bank = &vgic.cpu[vcpu].bank;
+
+    if (((bank->line_level | bank->in_lr) & TIMER_BIT) != 0) {
+        return; /* that event has arrived */
+    }
+    if (timer_asserted(vcpu)) {
+        vgic_raise_timer(vcpu);
+    } else {
+        vgic_unmask_timer(vcpu);
+    }
+}
+
 void vgic_settle_timer(uint8_t vcpu)
 {
     struct vgic_bank *bank = &vgic.cpu[vcpu].bank;

@@ -65,6 +65,12 @@ bool vgic_forward_notified(microkit_channel channel);
 /* The kernel reports that this vCPU's virtual timer interrupts, and has masked that. */
 void vgic_raise_timer(uint8_t vcpu);
 
+/*
+ * An event of this vCPU's virtual timer may have been withdrawn with the vCPU's stop. Find out
+ * whether the timer asserts its interrupt, and have the kernel report the next one.
+ */
+void vgic_find_timer(uint8_t vcpu);
+
 /* The guest has ended the interrupt in that list register: a VGICMaintenance fault. */
 void vgic_maintenance(uint8_t vcpu, uint32_t list_register);
 

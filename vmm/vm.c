@@ -36,8 +36,9 @@ static struct {
     struct guest_memory memory;
     enum vm_state state;
     bool bootable;
-    uint32_t used;      /* bit v: vCPU v has run */
-    uint32_t resetting; /* bit v: vCPU v runs the reset program */
+    bool pause_at_start; /* a person has paused it while it started */
+    uint32_t used;       /* bit v: vCPU v has run */
+    uint32_t resetting;  /* bit v: vCPU v runs the reset program */
     struct {
         uint64_t entry;
         uint64_t x0;
@@ -68,6 +69,10 @@ static void enter_kernel(void)
     crash_guest_begins();
     vm.state = VM_RUNNING;
     power_on(0, boot_entry(vm.config), vm.config->dtb.gpa);
+    if (vm.pause_at_start) {
+        vm.pause_at_start = false;
+        vm_pause();
+    }
 }
 
 void vm_load(void)
@@ -145,6 +150,7 @@ static void stop(enum console_state how)
     }
     vm.state = VM_OFF;
     vm.resetting = 0;
+    vm.pause_at_start = false;
     freeze_reset();
     command_reset();
     virtio_reset();
@@ -192,9 +198,18 @@ void vm_init(const struct vmm_config *config)
     }
 }
 
+/* Says so if it cannot. */
+static bool can_boot(void)
+{
+    if (!vm.bootable) {
+        log_printf("it cannot boot, as was said at its start");
+    }
+    return vm.bootable;
+}
+
 void vm_start(enum vm_by by)
 {
-    if (vm.state != VM_OFF || !vm.bootable) {
+    if (vm.state != VM_OFF || !can_boot()) {
         return;
     }
     if (by == VM_BY_POLICY) {
@@ -215,6 +230,9 @@ void vm_stop(enum vm_by by)
 
 void vm_restart(enum vm_by by)
 {
+    if (!can_boot()) {
+        return;
+    }
     stop(CONSOLE_OFF);
     log_printf("restarting");
     start(by);
@@ -222,7 +240,11 @@ void vm_restart(enum vm_by by)
 
 void vm_pause(void)
 {
-    if (!vm_running() || freeze_active()) {
+    if (!vm_running()) {
+        vm.pause_at_start = vm.state != VM_OFF;
+        return;
+    }
+    if (freeze_active()) {
         return;
     }
     freeze_begin();
@@ -232,12 +254,14 @@ void vm_pause(void)
 
 void vm_resume(void)
 {
+    vm.pause_at_start = false;
     if (!freeze_active()) {
         return;
     }
     log_printf("goes on");
     console_port_tell(panic_stands() ? CONSOLE_PANICKED : CONSOLE_RUNNING);
     freeze_end();
+    panic_resumed();
     vm_check_crash(); /* its watchdog stood still, too */
 }
 

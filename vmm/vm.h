@@ -39,7 +39,8 @@ void vm_stop(enum vm_by by);
 void vm_restart(enum vm_by by);
 
 /*
- * Pause a machine that runs: its vCPUs stop, and its time stands still (freeze.h). Let one go on
+ * Pause a machine: its vCPUs stop, and its time stands still (freeze.h). One that is starting is
+ * paused in front of its guest's first instructions. Let one go on
  * that is paused. It may also be stopped or restarted.
  */
 void vm_pause(void);

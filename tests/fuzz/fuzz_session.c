@@ -103,7 +103,7 @@ static void check(const uint8_t *message, uint32_t length)
     require(welcomed || message[0] == CONTROL_WELCOME);
     switch (message[0]) {
     case CONTROL_WELCOME:
-        require(length == 13 && memcmp(message + 1, token, LINK_TOKEN_SIZE) == 0);
+        require(length == 21 && memcmp(message + 1, token, LINK_TOKEN_SIZE) == 0);
         welcomed = true;
         return;
     case CONTROL_OUTPUT:

@@ -376,7 +376,8 @@ static void a_hello_begins_a_session(void **state)
     (void)state;
     greet(token);
     settle();
-    assert_int_equal(welcome_length, 1 + LINK_TOKEN_SIZE + 4);
+    assert_int_equal(welcome_length, 1 + LINK_TOKEN_SIZE + 12);
+    assert_in_range(get(welcome + 13, 4), 1000000000, 1010000000);
     assert_memory_equal(welcome + 1, token, LINK_TOKEN_SIZE);
     assert_int_equal(get(welcome + 9, 2), CONTROL_VERSION);
     assert_int_equal(get(welcome + 11, 2), CLIENTS);
@@ -394,10 +395,47 @@ static void what_is_no_hello_is_no_command(void **state)
         to_board(hello, sizeof(hello));
         hello[i] ^= 1;
         assert_non_null(strstr(shown(), "no such command"));
+        assert_string_equal(heard(0), ""); /* nor is the rest of it a machine's */
     }
-    (void)heard(0); /* what came behind it */
     to_board("ls\r", 3);
     assert_string_equal(heard(0), "ls\r");
+}
+
+static void a_hello_is_heard_in_the_midst_of_a_command(void **state)
+{
+    static const char *const before[] = {"\035", "\035n", "\035nvm", "\035\002braid1",
+                                         "\035\002brai\035"};
+
+    for (unsigned i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        setup(state);
+        to_board(before[i], (uint32_t)strlen(before[i]));
+        greet(token);
+        settle();
+        assert_int_not_equal(welcome_length, 0);
+        assert_true(strlen(heard(0)) <= 1); /* Ctrl-] itself */
+    }
+}
+
+/* As PDs' words do that are not trusted: its state is another one whenever somebody looks. */
+static void who_changes_its_state_for_ever_stops_nobody(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++) {
+        uint32_t word = i % 2 == 0 ? CONSOLE_RUNNING : CONSOLE_OFF;
+
+        memcpy(outputs[0].bytes + CONSOLE_STATE_OFFSET, &word, 4);
+        if (i % 10 == 0) {
+            say(1, "still here\n");
+        }
+        notified(CHANNEL);
+        if (i % 5 == 0) {
+            from_board();
+            take_all();
+            from_host();
+        }
+    }
+    settle();
+    assert_true(output_length[1] >= 150 * 11);
 }
 
 static void machines_do_not_see_the_token(void **state)
@@ -797,6 +835,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_hello_begins_a_session, setup),
         cmocka_unit_test_setup(what_is_no_hello_is_no_command, setup),
+        cmocka_unit_test_setup(a_hello_is_heard_in_the_midst_of_a_command, setup),
+        cmocka_unit_test_setup(who_changes_its_state_for_ever_stops_nobody, setup_session),
         cmocka_unit_test_setup(machines_do_not_see_the_token, setup),
         cmocka_unit_test_setup(the_newest_hello_counts, setup_session),
         cmocka_unit_test_setup(a_hello_that_is_repeated_changes_nothing, setup_session),

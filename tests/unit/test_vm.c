@@ -158,7 +158,9 @@ static void a_vm_with_bad_images_is_not_started(void **state)
     fake_vm_type("\r");
     assert_false(vm_running());
     assert_false(fake.vcpu[0].running);
-    assert_string_equal(fake_vm_output(), "");
+    said("vmm vm7: it cannot boot, as was said at its start\n");
+    fake_vm_command(CONTROL_RESTART);
+    said("it cannot boot");
 }
 
 static void a_vm_waits_for_its_devices_to_quiesce(void **state)
@@ -1003,20 +1005,21 @@ static void stop_presses_the_button_and_waits(void **state)
 {
     (void)state;
     fake_vm_start(1, false);
-    fake_vm_command(CONTROL_STOP); /* it has no driver for it */
-    said("stopped; press Enter to start it");
+    fake_vm_command(CONTROL_STOP); /* it has no driver for it yet */
+    said("vmm vm7: it has 30 s to shut down\n");
+    much_time_passes(100);
     assert_int_equal(fake_vm.presses, 0);
-    fake_vm_command(CONTROL_START);
-    reset_done(0);
     fake_vm.button_ready = true;
-    fake_vm_command(CONTROL_STOP);
-    said("vmm vm7: its power button was pressed; it has 30 s\n");
-    much_time_passes(299);
+    much_time_passes(20);
+    said("vmm vm7: its power button was pressed\n");
+    much_time_passes(100);
+    fake_vm_command(CONTROL_STOP); /* a second one gives no more time */
+    much_time_passes(79);
     assert_true(vm_running());
     much_time_passes(2);
     said("vmm vm7: it has not shut down in 30 s\n");
     assert_false(fake.vcpu[0].running);
-    assert_int_equal(fake_vm.presses, 1);
+    assert_int_equal(fake_vm.presses, 2);
     fake_vm_command(CONTROL_START);
     reset_done(0);
     fake_vm_command(CONTROL_STOP);
@@ -1028,11 +1031,16 @@ static void stop_presses_the_button_and_waits(void **state)
     much_time_passes(400);
     assert_true(vm_running());
     fake_vm_command(CONTROL_STOP);
-    fake_vm_command(CONTROL_PAUSE); /* a new command takes the last one's place */
-    fake_vm_command(CONTROL_RESUME);
-    much_time_passes(400);
+    much_time_passes(100);
+    wfi(0);
+    fake_vm_command(CONTROL_PAUSE); /* its 30 s stand still */
+    much_time_passes(1000);
     assert_true(vm_running());
-    assert_int_equal(fake_vm.presses, 3);
+    fake_vm_command(CONTROL_RESUME);
+    much_time_passes(199);
+    assert_true(vm_running());
+    much_time_passes(15);
+    assert_false(vm_running());
 }
 
 static void commands_come_while_a_vm_starts(void **state)
@@ -1168,6 +1176,53 @@ static void a_throttled_vm_that_is_paused_waits_for_both(void **state)
         }
         assert_true(fake.vcpu[0].running);
     }
+}
+
+static void a_vm_that_starts_is_paused_in_front_of_its_guest(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    fake_vm_command(CONTROL_RESTART);
+    fake_vm_command(CONTROL_PAUSE);
+    reset_done(0);
+    assert_int_equal(fake_vm_console_state(), CONSOLE_PAUSED);
+    time_passes(25 * millisecond());
+    assert_false(fake.vcpu[0].running);
+    fake_vm_command(CONTROL_RESUME);
+    assert_true(fake.vcpu[0].running);
+    fake_vm_command(CONTROL_RESTART);
+    fake_vm_command(CONTROL_PAUSE);
+    fake_vm_command(CONTROL_RESUME);
+    reset_done(0);
+    assert_false(freeze_active());
+}
+
+static void a_timers_event_that_a_pause_withdraws_comes_again(void **state)
+{
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    set_timer(0, 1, millisecond());
+    fake_vm_command(CONTROL_PAUSE);
+    time_passes(25 * millisecond()); /* its event was under way when it was stopped */
+    assert_false(fake.vcpu[0].running);
+    fake_vm_command(CONTROL_RESUME);
+    assert_true(vgic_pending(0));
+}
+
+static void a_panic_is_not_told_because_of_a_pause(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_STOP);
+    prints(LAST_WORDS);
+    fake_vm_command(CONTROL_PAUSE);
+    time_passes(25 * millisecond());
+    much_time_passes(1000);
+    fake_vm_command(CONTROL_RESUME);
+    assert_true(vm_running());
+    prints("and more\n");
+    much_time_passes(20);
+    assert_true(vm_running());
 }
 
 static void a_paused_vm_can_be_stopped_and_restarted(void **state)
@@ -1887,6 +1942,9 @@ int main(void)
         cmocka_unit_test(a_vcpu_without_exits_is_paused_all_the_same),
         cmocka_unit_test(a_pause_that_is_taken_back_at_once_is_none),
         cmocka_unit_test(a_throttled_vm_that_is_paused_waits_for_both),
+        cmocka_unit_test(a_vm_that_starts_is_paused_in_front_of_its_guest),
+        cmocka_unit_test(a_timers_event_that_a_pause_withdraws_comes_again),
+        cmocka_unit_test(a_panic_is_not_told_because_of_a_pause),
         cmocka_unit_test(a_paused_vm_can_be_stopped_and_restarted),
         cmocka_unit_test(a_vcpu_that_is_switched_on_meanwhile_is_paused_too),
         cmocka_unit_test(the_watchdog_of_a_paused_vm_stands_still),
