@@ -56,11 +56,11 @@ class Braid:
     def popen(self, *words, **keywords):
         return subprocess.Popen([self.program, *words], env=self.environment, cwd=self.directory, **keywords)
 
-    def board(self, name="sys", damaged=0):
+    def board(self, name="sys", damaged=0, late=0):
         """Start a board. Returns its socket's port."""
         path = self.directory / f"{name}.sock"
-        process = subprocess.Popen([self.board_program, path, str(damaged)], stdout=subprocess.PIPE,
-                                   text=True)
+        process = subprocess.Popen([self.board_program, path, str(damaged), str(late)],
+                                   stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
         self.boards.append(process)
         return f"unix:{path}"
@@ -347,6 +347,35 @@ def test_no_answer(braid):
     assert b"has not answered" in error
     braid.until(lambda: not braid.state().exists())
     mute.close()
+
+
+def test_each_hello_has_a_token_of_its_own(braid):
+    mute = socket.socket(socket.AF_UNIX)
+    mute.bind(f"{braid.directory}/mute")
+    mute.listen()
+    process = braid.popen("up", "--wait", "4", "--port", f"unix:{braid.directory}/mute", "sys",
+                          stderr=subprocess.DEVNULL)
+    line, _ = mute.accept()
+    sent = b""
+    while part := line.recv(1000):
+        sent += part
+    assert process.wait(timeout=20) == 1
+    tokens = re.findall(rb"\x1d\x02braid1([0-9a-f]{16})[0-9a-f]{8}", sent)
+    assert len(tokens) >= 4 and len(set(tokens)) == len(tokens)
+
+
+def test_an_old_hello_is_of_no_use(braid):
+    error = braid("up", "--wait", "6", "--port", braid.board(late=3500), "sys", status=1).stderr
+    assert b"has not answered" in error
+
+
+def test_the_newest_hello_counts(braid):
+    """When its first hello is answered, the second one is under way already."""
+    assert braid("up", "--port", braid.board(late=1500), "sys").stdout == b"sys: up, with 4 machines\n"
+    time.sleep(2)
+    assert braid("console", "--linger", "0.3", "vm0", input=b"y" * 100).stdout.endswith(b"y" * 100)
+    braid("down")
+    assert braid.told() == ["session", "session", "bye", "closed"]
 
 
 def test_foreground(braid):

@@ -10,8 +10,11 @@
 #include "machines.h"
 
 #define HELLO_EACH_US 1000000u
-#define REQUESTS      32u
-#define REQUEST_MAX   16u /* bytes */
+/* A hello that is older than this gets no answer any more: who knows who has read it by now. */
+#define HELLO_VALID_US 3000000u
+#define GREETINGS      3u
+#define REQUESTS       32u
+#define REQUEST_MAX    16u /* bytes */
 
 struct request {
     uint16_t id; /* 0: free */
@@ -21,10 +24,18 @@ struct request {
     uint8_t bytes[REQUEST_MAX];
 };
 
-static struct {
-    struct link link;
+/* A hello, and the session that it begins if the board answers it. */
+struct greeting {
+    uint32_t number; /* counts hellos; 0: none */
+    uint64_t sent_at;
     uint8_t token[LINK_TOKEN_SIZE];
-    uint64_t begun_at, hello_at; /* when the next hello is due */
+    struct link link;
+};
+
+static struct {
+    struct greeting greetings[GREETINGS]; /* the last ones */
+    struct greeting *current;             /* the one that was answered, or NULL */
+    uint64_t hello_at;                    /* when the next hello is due */
     uint32_t hellos;
     uint8_t hello[1 + CONTROL_HELLO_SIZE]; /* the one that is being sent, with a zero in front */
     uint32_t hello_given;                  /* of it */
@@ -54,12 +65,8 @@ void session_begin(uint64_t now)
 
     memset(&session, 0, sizeof(session));
     session.last_id = last_id;
-    while (getrandom(session.token, sizeof(session.token), 0) != sizeof(session.token)) {
-    }
-    session.begun_at = now;
     session.hello_at = now;
     session.hello_given = sizeof(session.hello);
-    link_start(&session.link, LINK_HOST, session.token, now);
 }
 
 bool session_open(void)
@@ -67,10 +74,10 @@ bool session_open(void)
     return session.open;
 }
 
-/* Whether any frame of this session has come. */
-static bool is_heard(void)
+/* Whether any frame of the session that it begins has come. */
+static bool is_heard(const struct greeting *greeting)
 {
-    return session.link.heard_at != session.begun_at;
+    return greeting->link.heard_at != greeting->sent_at;
 }
 
 /* ---- Requests ---- */
@@ -125,11 +132,11 @@ static void send_requests(void)
         uint8_t *message = NULL;
 
         if (request->id != 0 && !request->sent) {
-            message = link_reserve(&session.link);
+            message = link_reserve(&session.current->link);
         }
         if (message != NULL) {
             memcpy(message, request->bytes, request->length);
-            link_commit(&session.link, request->length);
+            link_commit(&session.current->link, request->length);
             request->sent = true;
         }
     }
@@ -187,7 +194,7 @@ static void take_answer(const uint8_t *message, uint32_t length)
 static bool take_welcome(const uint8_t *message, uint32_t length)
 {
     if (message[0] != CONTROL_WELCOME || length < 13 ||
-        memcmp(message + 1, session.token, LINK_TOKEN_SIZE) != 0) {
+        memcmp(message + 1, session.current->token, LINK_TOKEN_SIZE) != 0) {
         return false;
     }
     if (get16(message + 9) != CONTROL_VERSION) {
@@ -260,29 +267,72 @@ static bool take_message(const uint8_t *message, uint32_t length, uint64_t now)
     return true;
 }
 
-static void begin_again(uint64_t now)
+static void lose(void)
 {
     if (session.open) {
         machines_note("lost");
     }
-    session_begin(now);
     clients_disconnected();
 }
 
-void session_take(const uint8_t *bytes, size_t count, uint64_t now)
+static void begin_again(uint64_t now)
+{
+    lose();
+    session_begin(now);
+}
+
+/* The board has answered this hello, and forgotten the session that it may have begun before. */
+static void take_over(struct greeting *greeting)
+{
+    if (session.current != NULL) {
+        lose();
+    }
+    session.current = greeting;
+    session.welcome = session.open = false;
+    memset(session.requests, 0, sizeof(session.requests));
+}
+
+static void take_messages(uint64_t now)
 {
     const uint8_t *message;
     uint32_t length;
 
-    link_receive(&session.link, bytes, (uint32_t)count, now);
-    while ((message = link_peek(&session.link, &length)) != NULL) {
+    while ((message = link_peek(&session.current->link, &length)) != NULL) {
         if (!take_message(message, length, now)) {
             begin_again(now);
             /* The board has to forget the old session first. */
             session.hello_at = now + HELLO_EACH_US;
             return;
         }
-        link_release(&session.link);
+        link_release(&session.current->link);
+    }
+}
+
+/* Each hello's answer is possible while the hello is young, and the newest one's counts. */
+void session_take(const uint8_t *bytes, size_t count, uint64_t now)
+{
+    struct greeting *newest = session.current;
+
+    if (session.current != NULL) {
+        link_receive(&session.current->link, bytes, (uint32_t)count, now);
+    }
+    for (uint32_t i = 0; i < GREETINGS; i++) {
+        struct greeting *greeting = &session.greetings[i];
+        uint32_t answered = session.current == NULL ? 0 : session.current->number;
+
+        if (greeting->number <= answered || now - greeting->sent_at > HELLO_VALID_US) {
+            continue;
+        }
+        link_receive(&greeting->link, bytes, (uint32_t)count, now);
+        if (is_heard(greeting) && (newest == NULL || newest->number < greeting->number)) {
+            newest = greeting;
+        }
+    }
+    if (newest != session.current) {
+        take_over(newest);
+    }
+    if (session.current != NULL) {
+        take_messages(now);
     }
 }
 
@@ -297,15 +347,15 @@ static void send_input(uint32_t index, struct machine *machine)
         return; /* a board that takes back what it has granted */
     }
     while (allowed > 0 && machine->input.count > 0 &&
-           (message = link_reserve(&session.link)) != NULL) {
-        uint32_t size = link_size_wanted(&session.link) - 2;
+           (message = link_reserve(&session.current->link)) != NULL) {
+        uint32_t size = link_size_wanted(&session.current->link) - 2;
 
         size = size < allowed ? size : allowed;
         size = size < machine->input.count ? size : (uint32_t)machine->input.count;
         message[0] = CONTROL_INPUT;
         message[1] = (uint8_t)index;
         memcpy(message + 2, machine->input.data, size);
-        link_commit(&session.link, size + 2);
+        link_commit(&session.current->link, size + 2);
         bytes_take(&machine->input, size);
         machine->sent += size;
         allowed -= size;
@@ -316,7 +366,8 @@ bool session_delivered(uint32_t index)
 {
     const struct machine *machine = machines_get(index);
 
-    return machine == NULL || (machine->input.count == 0 && link_idle(&session.link));
+    return machine == NULL || (machine->input.count == 0 && session.current != NULL &&
+                               link_idle(&session.current->link));
 }
 
 void session_step(uint64_t now)
@@ -324,8 +375,12 @@ void session_step(uint64_t now)
     if (session.ended) {
         return;
     }
-    if (is_heard() && !link_alive(&session.link, now)) {
+    if (session.current == NULL) {
+        return;
+    }
+    if (!link_alive(&session.current->link, now)) {
         begin_again(now);
+        return;
     }
     send_requests();
     for (uint32_t i = 0; session.open && i < machines_count(); i++) {
@@ -333,18 +388,27 @@ void session_step(uint64_t now)
     }
 }
 
-/* A hello, every other time with a zero in front. */
+/* A hello, every other time with a zero in front. Each has a token of its own: one that a machine
+ * gets to see, because no console has read it, is of no use soon. */
 static void write_hello(uint64_t now)
 {
+    struct greeting *greeting = &session.greetings[session.hellos % GREETINGS];
+
     session.hello[0] = 0;
-    control_hello_write(session.hello + 1, session.token);
     session.hello_given = session.hellos++ % 2 == 0 ? 1 : 0;
+    greeting->number = session.hellos;
+    greeting->sent_at = now;
+    while (getrandom(greeting->token, LINK_TOKEN_SIZE, 0) != LINK_TOKEN_SIZE) {
+    }
+    link_start(&greeting->link, LINK_HOST, greeting->token, now);
+    control_hello_write(session.hello + 1, greeting->token);
     session.hello_at = now + HELLO_EACH_US;
 }
 
 size_t session_transmit(uint8_t *bytes, size_t room, uint64_t now)
 {
-    if (session.hello_given == sizeof(session.hello) && !is_heard() && now >= session.hello_at) {
+    if (session.hello_given == sizeof(session.hello) && session.current == NULL &&
+        now >= session.hello_at) {
         write_hello(now);
     }
     /* One that has begun is sent to its end: a part of it would be keys. */
@@ -356,21 +420,23 @@ size_t session_transmit(uint8_t *bytes, size_t room, uint64_t now)
         session.hello_given += (uint32_t)count;
         return count;
     }
-    return is_heard() ? link_transmit(&session.link, bytes, (uint32_t)room, now) : 0;
+    return session.current == NULL
+               ? 0
+               : link_transmit(&session.current->link, bytes, (uint32_t)room, now);
 }
 
 uint64_t session_deadline(void)
 {
-    return is_heard() ? link_deadline(&session.link) : session.hello_at;
+    return session.current == NULL ? session.hello_at : link_deadline(&session.current->link);
 }
 
 void session_end(void)
 {
-    uint8_t *message = session.welcome ? link_reserve(&session.link) : NULL;
+    uint8_t *message = session.welcome ? link_reserve(&session.current->link) : NULL;
 
     session.ended = true;
     if (message != NULL) {
         message[0] = CONTROL_BYE;
-        link_commit(&session.link, 1);
+        link_commit(&session.current->link, 1);
     }
 }

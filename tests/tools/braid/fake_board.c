@@ -4,7 +4,9 @@
  * A board for tests of the command `braid`: the board's end of the control channel on a Unix
  * socket, with noise around, and damage if asked for.
  *
- *     fake_board SOCKET [DAMAGED]     DAMAGED bytes of 1000 are changed on the way, both ways
+ *     fake_board SOCKET [DAMAGED [LATE]]
+ *
+ * DAMAGED bytes of 1000 are changed on the way, both ways. Each hello is answered LATE ms late.
  *
  * Machine 0, `vm0`, echoes its keys. Machine 1, `deaf`, reads nothing. Machine 2 has a name that
  * would control a terminal. `flood` writes all the time once it has got a key. `switch` writes
@@ -30,6 +32,7 @@
 #define FLOODING   3u
 #define PROGRAM    4u
 #define LINE_BYTES 256
+#define LATE_MAX   16u
 
 static struct {
     struct link link;
@@ -45,6 +48,12 @@ static struct {
 
 static const char *const names[CLIENTS] = {"vm0", "deaf", "odd\x1b[31m\n", "flood", "switch"};
 static unsigned damaged;
+static uint64_t late_us;
+static struct {
+    uint64_t due;
+    uint8_t token[LINK_TOKEN_SIZE];
+} late[LATE_MAX];
+static unsigned late_first, late_end; /* counted on, modulo LATE_MAX */
 static uint8_t previous;
 
 static uint64_t now_us(void)
@@ -185,6 +194,13 @@ static void take_messages(void)
     }
 }
 
+static void begin_what_is_due(void)
+{
+    for (; late_first != late_end && now_us() >= late[late_first % LATE_MAX].due; late_first++) {
+        begin(late[late_first % LATE_MAX].token);
+    }
+}
+
 static void take_bytes(const uint8_t *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -195,7 +211,9 @@ static void take_bytes(const uint8_t *bytes, size_t count)
         }
         previous = bytes[i];
         if (control_hello_take(&board.hello, bytes[i]) == CONTROL_HELLO_WHOLE) {
-            begin(board.hello.token);
+            late[late_end % LATE_MAX].due = now_us() + late_us;
+            memcpy(late[late_end++ % LATE_MAX].token, board.hello.token, LINK_TOKEN_SIZE);
+            begin_what_is_due();
         } else if (board.active) {
             link_receive(&board.link, &bytes[i], 1, now_us());
         }
@@ -314,6 +332,7 @@ static void serve(int fd)
             damage(bytes, (size_t)count);
             take_bytes(bytes, (size_t)count);
         }
+        begin_what_is_due();
         if (board.active) {
             send_all();
             transmit(fd);
@@ -330,6 +349,7 @@ int main(int argc, char **argv)
         return 2;
     }
     damaged = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    late_us = argc > 3 ? strtoull(argv[3], NULL, 10) * 1000 : 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     memset(board.states, CONSOLE_RUNNING, sizeof(board.states));
     strcpy(address.sun_path, argv[1]);
