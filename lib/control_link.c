@@ -138,9 +138,14 @@ uint32_t link_size_wanted(const struct link *link)
     return link->size;
 }
 
+uint32_t link_under_way(const struct link *link)
+{
+    return distance(link->out_first, link->out_end);
+}
+
 bool link_idle(const struct link *link)
 {
-    return link->out_first == link->out_end;
+    return link_under_way(link) == 0;
 }
 
 /* A message has not arrived, or it seems so. */

@@ -123,5 +123,9 @@ uint64_t link_deadline(const struct link *link);
 /* Whether the other end has been heard within LINK_SILENCE_US. */
 bool link_alive(const struct link *link, uint64_t now);
 
+/* How many of the messages that were committed last have not been taken by the other end yet, as
+ * far as that is known here. */
+uint32_t link_under_way(const struct link *link);
+
 /* Whether all that was committed has been acknowledged. */
 bool link_idle(const struct link *link);

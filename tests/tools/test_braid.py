@@ -56,17 +56,17 @@ class Braid:
     def popen(self, *words, **keywords):
         return subprocess.Popen([self.program, *words], env=self.environment, cwd=self.directory, **keywords)
 
-    def board(self, name="sys", damaged=0, late=0):
+    def board(self, name="sys", damaged=0, late=0, uptime=0):
         """Start a board. Returns its socket's port."""
         path = self.directory / f"{name}.sock"
-        process = subprocess.Popen([self.board_program, path, str(damaged), str(late)],
+        process = subprocess.Popen([self.board_program, path, str(damaged), str(late), str(uptime)],
                                    stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
         self.boards.append(process)
         return f"unix:{path}"
 
-    def up(self, name="sys", damaged=0):
-        return self("up", "--port", self.board(name, damaged), name)
+    def up(self, name="sys", damaged=0, uptime=0):
+        return self("up", "--port", self.board(name, damaged, uptime=uptime), name)
 
     def told(self, board=0):
         """What the board was told, once it has ended."""
@@ -204,6 +204,100 @@ def test_logs(braid):
     everything = braid("logs").stdout
     assert CONTROL.search(everything) is None
     assert b"switch       | port 3\\x1b[2J is up\n" in everything
+
+
+def texts(braid, name="vm0"):
+    return [line.split(" ", 1)[1] for line in braid("logs", name).stdout.decode().splitlines()]
+
+
+def wait_for_session(braid, number=2):
+    """The board's first session has the number 1."""
+    braid.until(lambda: braid("events").stdout.count(b" connected") >= number, 40)
+    time.sleep(0.5)
+
+
+LOGIN = ["Linux", "\\x1b[1mvm0\\x1b[0m login: "]
+
+
+def test_a_new_session_repeats_nothing(braid):
+    braid.up()
+    text = b"".join(b"line %d\n" % i for i in range(2000))  # more than the board keeps
+    braid("console", "vm0", "--linger", "0.2", input=text)
+    before = texts(braid)
+    assert len(before) == 2002
+    braid.boards[0].send_signal(signal.SIGSTOP)
+    time.sleep(11)
+    braid.boards[0].send_signal(signal.SIGCONT)
+    wait_for_session(braid)
+    braid("console", "vm0", "--linger", "0.2", input=b"after\n")
+    assert texts(braid) == before + ["after"]
+    assert texts(braid, "switch") == ["port 3\\x1b[2J is up"]
+
+
+def test_the_board_was_started_anew_and_its_time_says_so(braid):
+    braid.up(uptime=8000)
+    braid("console", "vm0", "--linger", "3", input=b"before\n")
+    braid.boards[0].send_signal(signal.SIGUSR1)
+    wait_for_session(braid)
+    assert texts(braid) == LOGIN + ["before"] + LOGIN
+    assert texts(braid, "switch") == ["port 3\\x1b[2J is up"] * 2
+    assert braid("events").stdout.count(b"board-started-anew") == 1
+
+
+def test_the_board_was_started_anew_and_its_output_says_so(braid):
+    braid.up()
+    braid("console", "vm0", "--linger", "0.2", input=b"before, and much of it\n" * 2)
+    braid.boards[0].send_signal(signal.SIGUSR1)
+    wait_for_session(braid)
+    braid("console", "vm0", "--linger", "0.2", input=b"before you\n")
+    assert texts(braid) == LOGIN + ["before, and much of it"] * 2 + LOGIN + ["before you"]
+    assert braid("events").stdout.count(b"board-started-anew") == 1
+
+
+def test_a_script_whose_input_is_lost_fails(braid):
+    braid.up()
+    # `deaf` reads nothing, so the input waits here. That of vm0 has arrived, and it goes on.
+    waiting = braid.popen("console", "deaf", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    arrived = braid.popen("console", "vm0", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for process in waiting, arrived:
+        process.stdin.write(b"x\n")
+        process.stdin.flush()
+    assert arrived.stdout.read(2) == b"x\n"
+    time.sleep(1)
+    braid.boards[0].send_signal(signal.SIGUSR1)
+    _, error = waiting.communicate(timeout=30)
+    assert waiting.returncode == 1 and b"session was lost" in error
+    wait_for_session(braid)
+    arrived.communicate(timeout=20)
+    assert arrived.returncode == 0
+
+
+def test_a_script_ends_while_others_type(braid):
+    """Its input has arrived; it does not wait until all others' has."""
+    braid.up()
+    busy = braid.popen("console", "--linger", "0.2", "deaf", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    busy.stdin.write(b"x" * 1000)
+    busy.stdin.flush()
+    braid("console", "--linger", "0.2", "vm0", input=b"y")
+    assert busy.poll() is None
+    busy.kill()
+    busy.wait()
+
+
+def test_the_board_runs_another_system(braid):
+    braid.up()
+    viewer = braid.popen("console", "vm0", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    braid("console", "vm0", "--linger", "0.2", input=b"secret\n")
+    braid.boards[0].send_signal(signal.SIGUSR2)
+    wait_for_session(braid)
+    assert b"another system" in viewer.communicate(timeout=10)[1] and viewer.returncode == 1
+    assert texts(braid, "new0") == LOGIN
+    assert texts(braid) == LOGIN + ["secret"]
+    terminal = Terminal(braid, "new0")
+    terminal.expect(b"login: ")
+    assert b"secret" not in terminal.text
+    assert terminal.leave() == 0
 
 
 def test_logs_follow(braid):

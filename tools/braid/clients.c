@@ -171,11 +171,32 @@ void clients_connected(void)
     }
 }
 
+/* Whether it is a script whose machine has not got all that it has said. */
+static bool is_sending(const struct client *client)
+{
+    return client->script && client->viewing >= 0 &&
+           (client->in.count > 0 || !session_delivered((uint32_t)client->viewing));
+}
+
 void clients_disconnected(void)
 {
     for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
-        if (clients[i].fd >= 0 && clients[i].request != 0) {
-            refuse(&clients[i], "the board has not answered: the session was lost\n");
+        struct client *client = &clients[i];
+
+        if (client->fd >= 0 && client->request != 0) {
+            refuse(client, "the board has not answered: the session was lost\n");
+        } else if (client->fd >= 0 && is_sending(client)) {
+            refuse(client, "the session was lost before the machine had all of the input\n");
+        }
+    }
+}
+
+void clients_replaced(uint32_t index)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        if (clients[i].fd >= 0 && clients[i].viewing == (int)index) {
+            refuse(&clients[i], "the board runs another system now, and this machine is not in "
+                                "its place any more; `braid ps` has those that are there\n");
         }
     }
 }

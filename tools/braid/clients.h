@@ -30,6 +30,8 @@ uint64_t clients_deadline(uint64_t now);
 void clients_connected(void);
 void clients_disconnected(void);
 void clients_output(uint32_t index, const uint8_t *bytes, size_t count);
+/* The board has another machine at this number now, or none: whoever looks at it is told. */
+void clients_replaced(uint32_t index);
 void clients_answer(uint16_t request, uint8_t status);
 
 /* Whoever waits for the system to be up is told that it is not going to be. */

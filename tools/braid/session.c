@@ -42,6 +42,7 @@ static struct {
     bool welcome, open, ended;
     struct request requests[REQUESTS];
     uint16_t last_id;
+    uint64_t committed; /* messages in this session */
 } session;
 
 static uint32_t get16(const uint8_t *at)
@@ -125,6 +126,12 @@ static void ask_list(uint32_t first)
     }
 }
 
+static void commit(uint32_t length)
+{
+    link_commit(&session.current->link, length);
+    session.committed++;
+}
+
 static void send_requests(void)
 {
     for (uint32_t i = 0; i < REQUESTS; i++) {
@@ -136,7 +143,7 @@ static void send_requests(void)
         }
         if (message != NULL) {
             memcpy(message, request->bytes, request->length);
-            link_commit(&session.current->link, request->length);
+            commit(request->length);
             request->sent = true;
         }
     }
@@ -150,7 +157,7 @@ static void become_open(void)
 }
 
 /* All are named if the list goes on to the last one, or has no more. */
-static void take_list(const uint8_t *data, size_t length)
+static void take_list(const uint8_t *data, size_t length, uint64_t now)
 {
     uint32_t next = 0;
 
@@ -160,7 +167,7 @@ static void take_list(const uint8_t *data, size_t length)
         if (data[0] < next) {
             break;
         }
-        machines_name(data[0], data[1], data[2], data + 4, data[3]);
+        machines_name(data[0], data[1], data[2], data + 4, data[3], now);
         next = data[0] + 1u;
         data += size;
         length -= size;
@@ -172,7 +179,7 @@ static void take_list(const uint8_t *data, size_t length)
     }
 }
 
-static void take_answer(const uint8_t *message, uint32_t length)
+static void take_answer(const uint8_t *message, uint32_t length, uint64_t now)
 {
     struct request *request = length < 4 ? NULL : find_request((uint16_t)get16(message + 1));
 
@@ -182,7 +189,7 @@ static void take_answer(const uint8_t *message, uint32_t length)
     uint16_t id = request->id;
     request->id = 0;
     if (request->is_list) {
-        take_list(message + 4, length - 4);
+        take_list(message + 4, length - 4, now);
     } else {
         clients_answer(id, message[3]);
     }
@@ -191,9 +198,9 @@ static void take_answer(const uint8_t *message, uint32_t length)
 /* ---- Messages ---- */
 
 /* The session begins with the token, or it is not this one. */
-static bool take_welcome(const uint8_t *message, uint32_t length)
+static bool take_welcome(const uint8_t *message, uint32_t length, uint64_t now)
 {
-    if (message[0] != CONTROL_WELCOME || length < 13 ||
+    if (message[0] != CONTROL_WELCOME || length < 21 ||
         memcmp(message + 1, session.current->token, LINK_TOKEN_SIZE) != 0) {
         return false;
     }
@@ -203,37 +210,9 @@ static bool take_welcome(const uint8_t *message, uint32_t length)
         return false;
     }
     session.welcome = true;
-    machines_session(get16(message + 11));
+    machines_session(get16(message + 11), get64(message + 13), now);
     ask_list(0);
     return true;
-}
-
-static void take_stream(const uint8_t *message, uint32_t length, uint64_t now)
-{
-    switch (message[0]) {
-    case CONTROL_OUTPUT:
-        if (length > 2) {
-            machines_output(message[1], message + 2, length - 2, now);
-        }
-        break;
-    case CONTROL_LOST:
-        if (length == 6) {
-            machines_lost(message[1], get32(message + 2));
-        }
-        break;
-    case CONTROL_EVENT:
-        if (length == 11) {
-            machines_event(message[9], get64(message + 1), message[10]);
-        }
-        break;
-    case CONTROL_LINE:
-        if (length >= 10) {
-            machines_line(message[9], get64(message + 1), message + 10, length - 10);
-        }
-        break;
-    default:
-        break;
-    }
 }
 
 static void take_credit(const uint8_t *message, uint32_t length)
@@ -249,7 +228,7 @@ static void take_credit(const uint8_t *message, uint32_t length)
 static bool take_message(const uint8_t *message, uint32_t length, uint64_t now)
 {
     if (!session.welcome) {
-        return take_welcome(message, length);
+        return take_welcome(message, length, now);
     }
     switch (message[0]) {
     case CONTROL_BYE:
@@ -258,10 +237,10 @@ static bool take_message(const uint8_t *message, uint32_t length, uint64_t now)
         take_credit(message, length);
         break;
     case CONTROL_ANSWER:
-        take_answer(message, length);
+        take_answer(message, length, now);
         break;
     default:
-        take_stream(message, length, now);
+        machines_message(message, length, now);
         break;
     }
     return true;
@@ -273,6 +252,7 @@ static void lose(void)
         machines_note("lost");
     }
     clients_disconnected();
+    machines_disconnected();
 }
 
 static void begin_again(uint64_t now)
@@ -289,6 +269,7 @@ static void take_over(struct greeting *greeting)
     }
     session.current = greeting;
     session.welcome = session.open = false;
+    session.committed = 0;
     memset(session.requests, 0, sizeof(session.requests));
 }
 
@@ -355,8 +336,9 @@ static void send_input(uint32_t index, struct machine *machine)
         message[0] = CONTROL_INPUT;
         message[1] = (uint8_t)index;
         memcpy(message + 2, machine->input.data, size);
-        link_commit(&session.current->link, size + 2);
+        commit(size + 2);
         bytes_take(&machine->input, size);
+        machine->last_input = session.committed;
         machine->sent += size;
         allowed -= size;
     }
@@ -366,8 +348,14 @@ bool session_delivered(uint32_t index)
 {
     const struct machine *machine = machines_get(index);
 
-    return machine == NULL || (machine->input.count == 0 && session.current != NULL &&
-                               link_idle(&session.current->link));
+    if (machine == NULL) {
+        return true;
+    }
+    if (machine->input.count > 0) {
+        return false;
+    }
+    return session.current == NULL ||
+           session.committed - link_under_way(&session.current->link) >= machine->last_input;
 }
 
 void session_step(uint64_t now)

@@ -4,9 +4,11 @@
  * A board for tests of the command `braid`: the board's end of the control channel on a Unix
  * socket, with noise around, and damage if asked for.
  *
- *     fake_board SOCKET [DAMAGED [LATE]]
+ *     fake_board SOCKET [DAMAGED [LATE [UPTIME]]]
  *
- * DAMAGED bytes of 1000 are changed on the way, both ways. Each hello is answered LATE ms late.
+ * DAMAGED bytes of 1000 are changed on the way, both ways. Each hello is answered LATE ms late. The
+ * board was started UPTIME ms before this. SIGUSR1 starts it anew, SIGUSR2 with another system,
+ * whose first machine is `new0`.
  *
  * Machine 0, `vm0`, echoes its keys. Machine 1, `deaf`, reads nothing. Machine 2 has a name that
  * would control a terminal. `flood` writes all the time once it has got a key. `switch` writes
@@ -14,6 +16,7 @@
  */
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,8 @@
 
 #define CLIENTS    5u
 #define ECHO_SIZE  2048u
+#define SAID_SIZE  65536u
+#define HISTORY    8192u /* as the console's */
 #define FLOODING   3u
 #define PROGRAM    4u
 #define LINE_BYTES 256
@@ -40,13 +45,16 @@ static struct {
     bool active;
     uint8_t states[CLIENTS];
     uint8_t told[CLIENTS];
-    uint8_t echo[ECHO_SIZE];
-    uint32_t echo_first, echo_count, received, credit;
+    uint8_t said[SAID_SIZE]; /* by machine 0 */
+    uint32_t total, shown;   /* of that, since the start and in this session */
+    uint32_t lost, received, credit;
     bool flooding;
-    bool line_sent, text_sent;
+    bool line_sent;
 } board;
 
-static const char *const names[CLIENTS] = {"vm0", "deaf", "odd\x1b[31m\n", "flood", "switch"};
+static uint64_t started_at;
+static volatile sig_atomic_t restart;
+static const char *names[CLIENTS] = {"vm0", "deaf", "odd\x1b[31m\n", "flood", "switch"};
 static unsigned damaged;
 static uint64_t late_us;
 static struct {
@@ -62,6 +70,11 @@ static uint64_t now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t board_time(void)
+{
+    return (now_us() - started_at) * 1000;
 }
 
 static uint8_t *put(uint8_t *at, uint64_t value, unsigned bytes)
@@ -81,18 +94,42 @@ static void damage(uint8_t *bytes, size_t count)
     }
 }
 
+static void say(const void *bytes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        board.said[board.total++ % SAID_SIZE] = ((const uint8_t *)bytes)[i];
+    }
+}
+
+static void start(uint64_t uptime_us)
+{
+    static const char text[] = "Linux\r\n\x1b[1mvm0\x1b[0m login: \r\n";
+
+    memset(&board, 0, sizeof(board));
+    memset(board.states, CONSOLE_RUNNING, sizeof(board.states));
+    say(text, sizeof(text) - 1);
+    started_at = now_us() - uptime_us;
+    late_first = late_end;
+}
+
+static void note_restart(int number)
+{
+    restart = number;
+}
+
 static void begin(const uint8_t *token)
 {
     memset(board.told, 0, sizeof(board.told));
     board.active = true;
-    board.echo_first = board.echo_count = board.received = board.credit = 0;
-    board.line_sent = board.text_sent = false;
+    board.received = board.credit = 0;
+    board.line_sent = false;
+    board.lost = board.shown = board.total < HISTORY ? 0 : board.total - HISTORY;
     link_start(&board.link, LINK_BOARD, token, now_us());
     uint8_t *message = link_reserve(&board.link);
     uint8_t *at = put(message, CONTROL_WELCOME, 1);
     memcpy(at, token, LINK_TOKEN_SIZE);
     at = put(at + LINK_TOKEN_SIZE, CONTROL_VERSION, 2);
-    link_commit(&board.link, (uint32_t)(put(at, CLIENTS, 2) - message));
+    link_commit(&board.link, (uint32_t)(put(put(at, CLIENTS, 2), board_time(), 8) - message));
     puts("session");
 }
 
@@ -112,7 +149,7 @@ static void take_input(const uint8_t *message, uint32_t length)
             return;
         }
         board.received++;
-        board.echo[(board.echo_first + board.echo_count++) % ECHO_SIZE] = message[i];
+        say(message + i, 1);
     }
 }
 
@@ -235,21 +272,27 @@ static void send_text(uint8_t client, const char *text)
     }
 }
 
-static void send_echo(void)
+static void send_said(void)
 {
     uint32_t size = link_size_wanted(&board.link) - 2;
-    uint8_t *message = board.echo_count == 0 ? NULL : link_reserve(&board.link);
+    uint32_t left = board.total - board.shown;
+    uint8_t *message = left == 0 ? NULL : link_reserve(&board.link);
 
     if (message == NULL) {
         return;
     }
-    size = size < board.echo_count ? size : board.echo_count;
+    if (board.lost > 0) {
+        uint8_t *at = put(put(message, CONTROL_LOST, 1), 0, 1);
+
+        link_commit(&board.link, (uint32_t)(put(at, board.lost, 4) - message));
+        board.lost = 0;
+        return;
+    }
+    size = size < left ? size : left;
     uint8_t *at = put(put(message, CONTROL_OUTPUT, 1), 0, 1);
     for (uint32_t i = 0; i < size; i++) {
-        *at++ = board.echo[board.echo_first];
-        board.echo_first = (board.echo_first + 1) % ECHO_SIZE;
+        *at++ = board.said[board.shown++ % SAID_SIZE];
     }
-    board.echo_count -= size;
     link_commit(&board.link, (uint32_t)(at - message));
 }
 
@@ -259,14 +302,16 @@ static void send_news(void)
         uint8_t *message = board.told[i] == board.states[i] ? NULL : link_reserve(&board.link);
 
         if (message != NULL) {
-            uint8_t *at = put(put(message, CONTROL_EVENT, 1), now_us() * 1000, 8);
+            uint8_t *at = put(put(message, CONTROL_EVENT, 1), board_time(), 8);
 
             board.told[i] = board.states[i];
             link_commit(&board.link, (uint32_t)(put(put(at, i, 1), board.told[i], 1) - message));
         }
     }
-    uint32_t credit = board.received + ECHO_SIZE - board.echo_count;
-    uint8_t *message = credit - board.credit < ECHO_SIZE / 4 ? NULL : link_reserve(&board.link);
+    uint32_t unseen = board.total - board.shown;
+    uint32_t credit = board.received + ECHO_SIZE - (unseen < ECHO_SIZE ? unseen : ECHO_SIZE);
+    bool more = credit - board.credit >= ECHO_SIZE / 4 && credit - board.credit <= ECHO_SIZE;
+    uint8_t *message = !more ? NULL : link_reserve(&board.link);
     if (message != NULL) {
         board.credit = credit;
         uint8_t *at = put(put(message, CONTROL_CREDIT, 1), 0, 1);
@@ -292,11 +337,7 @@ static void send_news(void)
 static void send_all(void)
 {
     send_news();
-    if (!board.text_sent) {
-        send_text(0, "Linux\r\n\x1b[1mvm0\x1b[0m login: \r\n");
-        board.text_sent = true;
-    }
-    send_echo();
+    send_said();
     if (board.flooding) {
         send_text(FLOODING, "flood flood flood flood flood flood flood flood flood flood\r\n");
     }
@@ -332,6 +373,11 @@ static void serve(int fd)
             damage(bytes, (size_t)count);
             take_bytes(bytes, (size_t)count);
         }
+        if (restart != 0) {
+            names[0] = restart == SIGUSR2 ? "new0" : names[0];
+            restart = 0;
+            start(0);
+        }
         begin_what_is_due();
         if (board.active) {
             send_all();
@@ -351,7 +397,9 @@ int main(int argc, char **argv)
     damaged = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     late_us = argc > 3 ? strtoull(argv[3], NULL, 10) * 1000 : 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    memset(board.states, CONSOLE_RUNNING, sizeof(board.states));
+    start(argc > 4 ? strtoull(argv[4], NULL, 10) * 1000 : 0);
+    signal(SIGUSR1, note_restart);
+    signal(SIGUSR2, note_restart);
     strcpy(address.sun_path, argv[1]);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
