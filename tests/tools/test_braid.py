@@ -8,6 +8,7 @@ import pty
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -437,10 +438,36 @@ def test_no_answer(braid):
     mute = socket.socket(socket.AF_UNIX)
     mute.bind(f"{braid.directory}/mute")
     mute.listen()
-    error = braid("up", "--wait", "2", "--port", f"unix:{braid.directory}/mute", "sys", status=1).stderr
-    assert b"has not answered" in error
-    braid.until(lambda: not braid.state().exists())
+    process = braid.popen("up", "--wait", "3", "--port", f"unix:{braid.directory}/mute", "sys",
+                          stderr=subprocess.PIPE)
+    line, _ = mute.accept()
+    line.sendall(b"SD card: \x1b[31mno partition\r\n")
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 1 and b"has not answered within 3 s" in error
+    assert b"The board has said last:\n    SD card: \\x1b[31mno partition\n" in error
+    # What is known of it stays.
+    braid.until(lambda: b"has not answered" in braid("ps", status=3).stderr)
+    assert b"no partition" in (braid.state() / "line.out").read_bytes()
+    braid("down")
+    assert not braid.state().exists()
+    line.close()
     mute.close()
+
+
+def test_no_socket(braid):
+    (braid.state() / "socket").mkdir(parents=True, mode=0o700)
+    for directory in (braid.state(), braid.state().parent):
+        directory.chmod(0o700)
+    error = braid("up", "--port", braid.board(), "sys", status=1).stderr
+    assert b"the socket for commands cannot be made" in error and b"in use" in error
+
+
+def test_the_directory_is_removed(braid):
+    braid.up()
+    pid = braid.pid()
+    shutil.rmtree(braid.state())
+    braid.until(lambda: not is_alive(pid), 5)
+    assert "bye" in braid.told()
 
 
 def test_each_hello_has_a_token_of_its_own(braid):

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 
 #define TAIL_MAX 1024u /* bytes of what QEMU or the board has said last */
 #define RETRY_US 2000u /* while the line takes no more bytes */
+#define LOOK_US  1000000u
 
 /* In front of the clients' descriptors. */
 enum { POLL_LINE, POLL_ERRORS, POLL_SOCKET, POLL_SIGNALS, POLL_CLIENTS };
@@ -36,6 +38,9 @@ static struct bytes qemu_tail, line_tail;
 static int listener, signals;
 static bool ending; /* by a signal */
 static bool line_ended;
+static bool gave_up; /* the board has not answered */
+static bool removed; /* the directory, by somebody else */
+static uint64_t looked_at;
 
 static uint64_t now_us(void)
 {
@@ -98,6 +103,29 @@ static void transmit(uint64_t now)
     }
 }
 
+/* ---- What was said last ---- */
+
+static void add_tail(struct bytes *text, const char *who, const struct bytes *tail)
+{
+    size_t first = 0;
+
+    if (tail->count == 0) {
+        return;
+    }
+    bytes_print(text, "%s has said last:\n", who);
+    while (first < tail->count) {
+        const uint8_t *at = tail->data + first;
+        const uint8_t *newline = memchr(at, '\n', tail->count - first);
+        size_t length = newline == NULL ? tail->count - first : (size_t)(newline - at);
+        size_t shown = length > 0 && at[length - 1] == '\r' ? length - 1 : length;
+
+        bytes_print(text, "    ");
+        bytes_add_escaped(text, at, shown);
+        bytes_print(text, "\n");
+        first += length + 1;
+    }
+}
+
 /* ---- Waiting ---- */
 
 static int wait_ms(uint64_t now)
@@ -149,6 +177,35 @@ static void take_signal(void)
     }
 }
 
+static void give_up(const struct daemon *daemon)
+{
+    struct bytes text = {0};
+
+    bytes_print(&text,
+                "the board has not answered within %u s. Does the system have this version's "
+                "console? `braid up --wait 0` waits as long as it takes\n",
+                daemon->patience);
+    receive_errors();
+    add_tail(&text, "QEMU", &qemu_tail);
+    add_tail(&text, "The board", &line_tail);
+    bytes_add(&text, "", 1);
+    clients_fail((char *)text.data);
+    bytes_free(&text);
+    gave_up = true;
+}
+
+/* Without its socket nobody can reach this process, or end the system. */
+static void look_for_socket(const struct daemon *daemon, uint64_t now)
+{
+    struct stat status;
+
+    if (now - looked_at >= LOOK_US) {
+        looked_at = now;
+        removed = fstatat(daemon->directory, "socket", &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+                  errno == ENOENT;
+    }
+}
+
 /* Until the system is to end, or has. */
 static void serve(const struct daemon *daemon)
 {
@@ -156,7 +213,7 @@ static void serve(const struct daemon *daemon)
     uint64_t patience = now_us() + daemon->patience * UINT64_C(1000000);
     bool was_open = daemon->patience == 0;
 
-    while (!ending && !line_ended && !clients_want_end()) {
+    while (!ending && !line_ended && !gave_up && !removed && !clients_want_end()) {
         uint64_t now = now_us();
 
         session_step(now);
@@ -173,44 +230,27 @@ static void serve(const struct daemon *daemon)
         }
         clients_serve(polls + POLL_CLIENTS, now);
         was_open |= session_open();
+        look_for_socket(daemon, now);
         if (!was_open && now >= patience) {
-            clients_fail("the board has not answered. Does the system have this version's console? "
-                         "`braid up --wait 0` waits as long as it takes\n");
-            ending = true;
+            give_up(daemon);
         }
     }
 }
 
 /* ---- The end ---- */
 
-static void add_tail(struct bytes *text, const char *who, const struct bytes *tail)
-{
-    size_t first = 0;
-
-    if (tail->count == 0) {
-        return;
-    }
-    bytes_print(text, "%s has said last:\n", who);
-    while (first < tail->count) {
-        const uint8_t *at = tail->data + first;
-        const uint8_t *newline = memchr(at, '\n', tail->count - first);
-        size_t length = newline == NULL ? tail->count - first : (size_t)(newline - at);
-        size_t shown = length > 0 && at[length - 1] == '\r' ? length - 1 : length;
-
-        bytes_print(text, "    ");
-        bytes_add_escaped(text, at, shown);
-        bytes_print(text, "\n");
-        first += length + 1;
-    }
-}
-
-/* QEMU, or the port, has gone. What is known of that stays in the directory. */
+/* QEMU, or the port, has gone, or the board does not answer. What is known of that stays in the
+ * directory. */
 static void tell_end(const struct daemon *daemon)
 {
     struct bytes text = {0};
     int status = 0;
 
-    if (line.qemu == 0) {
+    if (gave_up) {
+        bytes_print(&text, "%s: the board has not answered within %u s\n", daemon->system,
+                    daemon->patience);
+        add_tail(&text, "QEMU", &qemu_tail);
+    } else if (line.qemu == 0) {
         bytes_print(&text, "%s: %s was closed at its other end\n", daemon->system, daemon->port);
     } else {
         /* It has closed the line, and ends. */
@@ -237,9 +277,9 @@ static void tell_end(const struct daemon *daemon)
 
 static void end(const struct daemon *daemon)
 {
-    bool removed = !line_ended;
+    bool by_itself = line_ended || gave_up;
 
-    if (line_ended) {
+    if (by_itself) {
         tell_end(daemon);
     } else {
         session_end();
@@ -254,7 +294,7 @@ static void end(const struct daemon *daemon)
     log_file_close(&qemu_log);
     log_file_close(&line_log);
     close(listener);
-    if (removed) {
+    if (!by_itself) {
         state_remove(daemon->directory, daemon->system);
         clients_end("the system has ended\n", 1);
     } else {
@@ -287,21 +327,30 @@ static void take_signals(void)
     signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static bool open_line(const struct daemon *daemon, struct bytes *why)
+{
+    if (listener < 0) {
+        bytes_print(why, "the socket for commands cannot be made in %s/%s: %s\n", state_base(),
+                    daemon->system, strerror(errno));
+        return false;
+    }
+    return daemon->run != NULL ? line_start(&line, daemon->run, why)
+                               : line_open(&line, daemon->port, why);
+}
+
 int daemon_run(const struct daemon *daemon)
 {
     struct bytes why = {0};
 
     take_signals();
     write_pid(daemon->directory);
-    listener = state_listen(daemon->directory);
     clients_init(daemon->system);
     machines_init(daemon->directory);
     log_file_open(&qemu_log, daemon->directory, "qemu.out");
     log_file_open(&line_log, daemon->directory, "line.out");
     clients_add(daemon->starter, true, daemon->foreground);
-    bool opened = daemon->run != NULL ? line_start(&line, daemon->run, &why)
-                                      : line_open(&line, daemon->port, &why);
-    if (!opened) {
+    listener = state_listen(daemon->directory);
+    if (!open_line(daemon, &why)) {
         bytes_add(&why, "", 1);
         clients_fail((char *)why.data);
         clients_end("", 1);

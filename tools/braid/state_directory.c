@@ -137,6 +137,7 @@ void state_remove(int directory, const char *name)
     int base = open_base(false);
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    struct stat ours, there;
 
     for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
         unlinkat(directory, entry->d_name, 0);
@@ -144,8 +145,13 @@ void state_remove(int directory, const char *name)
     if (stream != NULL) {
         closedir(stream);
     }
-    if (base >= 0) {
+    /* Somebody may have removed it, and another one be there. */
+    if (base >= 0 && fstat(directory, &ours) == 0 &&
+        fstatat(base, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == there.st_ino &&
+        ours.st_dev == there.st_dev) {
         unlinkat(base, name, AT_REMOVEDIR);
+    }
+    if (base >= 0) {
         close(base);
     }
 }
@@ -210,7 +216,10 @@ int state_listen(int directory)
     unlinkat(directory, "socket", 0);
     if (fd >= 0 &&
         (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 16) != 0)) {
+        int error = errno;
+
         close(fd);
+        errno = error;
         return -1;
     }
     return fd;
