@@ -499,6 +499,36 @@ def test_the_newest_hello_counts(braid):
     assert braid.told() == ["session", "session", "bye", "closed"]
 
 
+def test_a_hello_does_not_stop_a_loader(braid):
+    board, port = pty.openpty()
+    process = braid.popen("up", "--wait", "14", "--port", os.ttyname(port), "sys", stderr=subprocess.DEVNULL)
+
+    def heard(seconds, says=b""):
+        text = b""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if says:
+                os.write(board, says)
+            if select.select([board], [], [], min(left, 0.5))[0]:
+                text += os.read(board, 1000)
+        return text
+
+    assert b"braid1" in heard(0.9)  # the board may run already
+    os.write(board, b"U-Boot 2023\r\n")
+    assert b"braid1" not in heard(5, b"Hit any key to stop autoboot: 2 \b")
+    assert b"braid1" not in heard(2)
+    assert b"braid1" in heard(2.5)
+    os.write(board, b"Linux\r\n")
+    assert b"braid1" not in heard(1.5)
+    os.write(board, b"Braid: 2 machines on this ")
+    os.write(board, b"console. Ctrl-] ? helps.\r\n")
+    assert b"braid1" in heard(1.2)
+    process.kill()
+    process.wait()
+    os.close(board)
+    os.close(port)
+
+
 def test_foreground(braid):
     process = braid.popen("up", "--foreground", "--port", braid.board(), "sys", stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"sys: up, with 4 machines\n"

@@ -357,6 +357,9 @@ int daemon_run(const struct daemon *daemon)
         state_remove(daemon->directory, daemon->system);
         return 1;
     }
+    if (daemon->run == NULL && strncmp(daemon->port, "unix:", 5) != 0) {
+        session_expect_loader(now_us());
+    }
     session_begin(now_us());
     serve(daemon);
     end(daemon);

@@ -13,8 +13,19 @@
 /* A hello that is older than this gets no answer any more: who knows who has read it by now. */
 #define HELLO_VALID_US 3000000u
 #define GREETINGS      3u
-#define REQUESTS       32u
-#define REQUEST_MAX    16u /* bytes */
+
+/*
+ * On a serial port the board may be in its loader, where any key stops the boot. A loader that
+ * waits for one counts the seconds on the line, so a line that is silent for longer is not there.
+ * One that is never silent for so long is past its loader after a while.
+ */
+#define SILENCE_US 3000000u
+#define LOADER_US  30000000u
+/* After its first words the console may be spoken to for so long. */
+#define BANNER_US   10000000u
+#define BANNER_MAX  64u /* bytes of a line */
+#define REQUESTS    32u
+#define REQUEST_MAX 16u /* bytes */
 
 struct request {
     uint16_t id; /* 0: free */
@@ -45,6 +56,16 @@ static struct {
     uint64_t committed; /* messages in this session */
 } session;
 
+/* What the line says while there is no session. It outlives sessions. */
+static struct {
+    bool has_loader;
+    uint64_t heard_at, noisy_since; /* the newest byte, the first one behind a silence */
+    bool any;                       /* something has been heard or said */
+    uint64_t banner_at;             /* when the console has begun; 0: not since the last session */
+    char text[BANNER_MAX];          /* of the line's newest line */
+    uint32_t length;
+} before;
+
 static uint32_t get16(const uint8_t *at)
 {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8;
@@ -60,11 +81,18 @@ static uint64_t get64(const uint8_t *at)
     return get32(at) | (uint64_t)get32(at + 4) << 32;
 }
 
+void session_expect_loader(uint64_t now)
+{
+    before.has_loader = true;
+    before.heard_at = now;
+}
+
 void session_begin(uint64_t now)
 {
     uint16_t last_id = session.last_id;
 
     memset(&session, 0, sizeof(session));
+    before.noisy_since = now; /* the board may have been switched off and on */
     session.last_id = last_id;
     session.hello_at = now;
     session.hello_given = sizeof(session.hello);
@@ -246,6 +274,52 @@ static bool take_message(const uint8_t *message, uint32_t length, uint64_t now)
     return true;
 }
 
+/* ---- Before the session ---- */
+
+/* The console's first words: "Braid: N machines on this console." */
+static bool is_banner(void)
+{
+    const char *found = strstr(before.text, "Braid: ");
+
+    return found != NULL && strstr(found, " machines on this console") != NULL;
+}
+
+static void hear(const uint8_t *bytes, size_t count, uint64_t now)
+{
+    if (now - before.heard_at >= SILENCE_US) {
+        before.noisy_since = now;
+    }
+    before.heard_at = now;
+    before.any = true;
+    for (size_t i = 0; i < count; i++) {
+        if (bytes[i] == '\n' || bytes[i] == 0) {
+            before.length = 0;
+        } else if (before.length < BANNER_MAX - 1) {
+            before.text[before.length++] = (char)bytes[i];
+        }
+        before.text[before.length] = '\0';
+        if (is_banner()) {
+            before.banner_at = now;
+            before.length = 0;
+        }
+    }
+}
+
+/* From when on what is sent cannot stop a loader; 0: now. */
+static uint64_t may_speak_at(void)
+{
+    uint64_t silent_at = before.heard_at + SILENCE_US;
+    uint64_t past_at = before.noisy_since + LOADER_US;
+    bool has_begun = before.banner_at != 0 && session.hello_at < before.banner_at + BANNER_US;
+
+    if (!before.has_loader || !before.any || has_begun) {
+        return 0;
+    }
+    return silent_at < past_at ? silent_at : past_at;
+}
+
+/* ---- Sessions ---- */
+
 static void lose(void)
 {
     if (session.open) {
@@ -268,6 +342,7 @@ static void take_over(struct greeting *greeting)
         lose();
     }
     session.current = greeting;
+    before.banner_at = 0;
     session.welcome = session.open = false;
     session.committed = 0;
     memset(session.requests, 0, sizeof(session.requests));
@@ -297,6 +372,7 @@ void session_take(const uint8_t *bytes, size_t count, uint64_t now)
     if (session.current != NULL) {
         link_receive(&session.current->link, bytes, (uint32_t)count, now);
     }
+    hear(bytes, count, now);
     for (uint32_t i = 0; i < GREETINGS; i++) {
         struct greeting *greeting = &session.greetings[i];
         uint32_t answered = session.current == NULL ? 0 : session.current->number;
@@ -382,6 +458,7 @@ static void write_hello(uint64_t now)
 {
     struct greeting *greeting = &session.greetings[session.hellos % GREETINGS];
 
+    before.any = true;
     session.hello[0] = 0;
     session.hello_given = session.hellos++ % 2 == 0 ? 1 : 0;
     greeting->number = session.hellos;
@@ -393,10 +470,17 @@ static void write_hello(uint64_t now)
     session.hello_at = now + HELLO_EACH_US;
 }
 
+static uint64_t hello_due_at(void)
+{
+    uint64_t at = may_speak_at();
+
+    return at > session.hello_at ? at : session.hello_at;
+}
+
 size_t session_transmit(uint8_t *bytes, size_t room, uint64_t now)
 {
     if (session.hello_given == sizeof(session.hello) && session.current == NULL &&
-        now >= session.hello_at) {
+        now >= hello_due_at()) {
         write_hello(now);
     }
     /* One that has begun is sent to its end: a part of it would be keys. */
@@ -415,7 +499,7 @@ size_t session_transmit(uint8_t *bytes, size_t room, uint64_t now)
 
 uint64_t session_deadline(void)
 {
-    return session.current == NULL ? session.hello_at : link_deadline(&session.current->link);
+    return session.current == NULL ? hello_due_at() : link_deadline(&session.current->link);
 }
 
 void session_end(void)

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The board may be in a loader that takes a hello for a key: say it only where that cannot be.
+ * Comes before session_begin(). */
+void session_expect_loader(uint64_t now);
+
 void session_begin(uint64_t now);
 
 /* Whether the board has answered, and has named all that it has. */
