@@ -288,7 +288,8 @@ def test_a_script_ends_while_others_type(braid):
 
 def test_the_board_runs_another_system(braid):
     braid.up()
-    viewer = braid.popen("console", "vm0", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    viewer = braid.popen("console", "vm0", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
     braid("console", "vm0", "--linger", "0.2", input=b"secret\n")
     braid.boards[0].send_signal(signal.SIGUSR2)
     wait_for_session(braid)

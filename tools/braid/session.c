@@ -291,7 +291,7 @@ static void hear(const uint8_t *bytes, size_t count, uint64_t now)
     }
     before.heard_at = now;
     before.any = true;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && session.current == NULL; i++) {
         if (bytes[i] == '\n' || bytes[i] == 0) {
             before.length = 0;
         } else if (before.length < BANNER_MAX - 1) {
