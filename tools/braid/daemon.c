@@ -279,6 +279,9 @@ static void end(const struct daemon *daemon)
 {
     bool by_itself = line_ended || gave_up;
 
+    /* Who comes now finds what is left, and not a process that is about to go. */
+    close(listener);
+    unlinkat(daemon->directory, "socket", 0);
     if (by_itself) {
         tell_end(daemon);
     } else {
@@ -293,12 +296,9 @@ static void end(const struct daemon *daemon)
     machines_close();
     log_file_close(&qemu_log);
     log_file_close(&line_log);
-    close(listener);
     if (!by_itself) {
         state_remove(daemon->directory, daemon->system);
         clients_end("the system has ended\n", 1);
-    } else {
-        unlinkat(daemon->directory, "socket", 0);
     }
 }
 
