@@ -31,6 +31,7 @@
 #include "lib/ring.h"
 #include "tests/unit/fake/virtio_bus.h"
 #include "vmm/console_port.h"
+#include "vmm/freeze.h"
 #include "vmm/timer.h"
 #include "vmm/virtio/mmio.h"
 #include "vmm/virtio/virtio.h"
@@ -49,6 +50,11 @@
 #define DATA        (RAM_GPA + 0x20000)
 #define PLAIN       VIRTIO_FEATURE(VIRTIO_F_VERSION_1)
 #define EVENT       VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX)
+
+bool freeze_active(void)
+{
+    return false;
+}
 
 void timer_silence_until(uint64_t deadline)
 {
