@@ -24,12 +24,6 @@ static struct {
     uint64_t stop_at; /* when it is powered off, in ticks of the guest's time */
 } command;
 
-/* It stands still while the machine is paused, as soon as that goes on. */
-static uint64_t guest_time(void)
-{
-    return cpu_counter() - timer_clock_offset();
-}
-
 static uint64_t seconds(uint64_t count)
 {
     return count * cpu_counter_frequency();
@@ -76,7 +70,7 @@ static void stop(void)
     }
     if (!command.stopping) {
         command.stopping = true;
-        command.stop_at = guest_time() + seconds(STOP_SECONDS);
+        command.stop_at = timer_guest_time() + seconds(STOP_SECONDS);
         log_printf("it has %u s to shut down", STOP_SECONDS);
     }
     command.pressed = false;
@@ -121,7 +115,7 @@ void command_timer_expired(void)
     if (!command.stopping) {
         return;
     }
-    if (!freeze_active() && guest_time() >= command.stop_at) {
+    if (!freeze_active() && timer_guest_time() >= command.stop_at) {
         log_printf("it has not shut down in %u s", STOP_SECONDS);
         vm_stop(VM_BY_PERSON);
         return;

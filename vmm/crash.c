@@ -15,7 +15,7 @@ static struct {
     enum crash_state state;
     unsigned restarts; /* in a row */
     uint64_t restart;  /* waiting: when, in ticks of the counter */
-    uint64_t begun;    /* when the guest's first instruction was executed */
+    bool begun;        /* on trial: its guest runs */
 } crash;
 
 static uint64_t seconds(unsigned count)
@@ -29,9 +29,10 @@ void crash_init(enum vmm_on_crash policy)
     crash_forget();
 }
 
-static bool has_become_sound(uint64_t now)
+static bool has_become_sound(void)
 {
-    return crash.state == ON_TRIAL && now - crash.begun >= seconds(SECONDS_TO_BE_SOUND);
+    return crash.state == ON_TRIAL && crash.begun &&
+           timer_guest_time() >= seconds(SECONDS_TO_BE_SOUND);
 }
 
 unsigned crash_happened(void)
@@ -39,7 +40,7 @@ unsigned crash_happened(void)
     uint64_t now = cpu_counter();
     unsigned delay;
 
-    if (has_become_sound(now)) {
+    if (has_become_sound()) {
         crash_forget();
     }
     if (crash.policy != VMM_ON_CRASH_RESTART || crash.restarts == CRASH_RESTARTS) {
@@ -67,7 +68,7 @@ bool crash_timer_expired(void)
         return false;
     }
     crash.state = ON_TRIAL;
-    crash.begun = now; /* or later: crash_guest_begins */
+    crash.begun = false;
     return true;
 }
 
@@ -80,5 +81,5 @@ void crash_forget(void)
 
 void crash_guest_begins(void)
 {
-    crash.begun = cpu_counter();
+    crash.begun = true;
 }

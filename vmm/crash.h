@@ -15,7 +15,7 @@
  *   waiting -> on trial          its delay is over;
  *   sound, on trial -> held      it crashes, and the policy is another one, or has restarted it
  *                                CRASH_RESTARTS times in a row;
- *   on trial -> sound            it runs for a minute, counted from when its guest begins;
+ *   on trial -> sound            it runs for a minute of its guest's time;
  *   any -> sound                 somebody starts it, or it is powered off.
  *
  * A delay is twice as long as the one before: 1, 2, 4, 8 and 16 seconds.
@@ -44,5 +44,5 @@ bool crash_timer_expired(void);
 /* Somebody else than the policy starts it, or it is powered off. */
 void crash_forget(void);
 
-/* The guest's first instruction is next. */
+/* The guest's first instruction is next, and its time begins (timer.h). */
 void crash_guest_begins(void);

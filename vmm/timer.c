@@ -70,6 +70,11 @@ uint64_t timer_start_clock(void)
     return timer.offset;
 }
 
+uint64_t timer_guest_time(void)
+{
+    return cpu_counter() - timer.offset;
+}
+
 uint64_t timer_delay_clock(uint64_t ticks)
 {
     timer.offset += ticks;

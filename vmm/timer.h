@@ -16,6 +16,12 @@ void timer_init(uint8_t channel);
 /* All guest time starts now. Returns the offset for vcpu_power_on. */
 uint64_t timer_start_clock(void);
 
+/*
+ * The guest's time now: ticks of its counter since it began. What a pause has taken is not in it
+ * once the machine goes on (freeze.h).
+ */
+uint64_t timer_guest_time(void);
+
 /* Guest time has stood still for `ticks` (freeze.h). Returns the offset from now on. */
 uint64_t timer_delay_clock(uint64_t ticks);
 

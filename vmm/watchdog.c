@@ -33,15 +33,6 @@ static struct {
     bool expired; /* and to zero again: nothing but the machine's reset helps */
 } dog;
 
-/*
- * The guest's time, in ticks of its counter. A machine that is paused stands still in it once the
- * offset takes a pause into account; then so does its watchdog.
- */
-static uint64_t guest_time(void)
-{
-    return cpu_counter() - timer_clock_offset();
-}
-
 /* From `load` to zero, in ticks: 1 at least. All products are below 2^63 up to 2 GHz. */
 static uint64_t period(void)
 {
@@ -114,7 +105,7 @@ bool watchdog_timer_expired(void)
     if (!counts()) {
         return false;
     }
-    update(guest_time());
+    update(timer_guest_time());
     if (!dog.expired) {
         tell();
     }
@@ -134,7 +125,7 @@ static uint32_t value_at(uint64_t now)
 
 static uint32_t read_register(uint32_t offset)
 {
-    uint64_t now = guest_time();
+    uint64_t now = timer_guest_time();
 
     update(now);
     switch (offset) {
@@ -174,7 +165,7 @@ static void set_control(uint32_t control, uint64_t now)
 
 static void write_register(uint32_t offset, uint32_t value)
 {
-    uint64_t now = guest_time();
+    uint64_t now = timer_guest_time();
 
     update(now);
     if (offset == WDOGLOCK) {

@@ -27,30 +27,14 @@
 #include "lib/cpu.h"
 #include "lib/ring.h"
 
-#define SIZE    4096u
 #define CLIENTS 3u
 #define LOG     2u
-#define UART    0u
-#define TIMER   1u
 #define CHANNEL 2u
 
-struct region {
-    _Alignas(4096) uint8_t bytes[RING_HEADER_SIZE + SIZE];
-};
-
-static struct region uart_transmit, uart_receive, outputs[CLIENTS], inputs[CLIENTS];
-
-#define CLIENT(i, n, is_log)                                                                       \
-    .name = (n), .channel = CHANNEL + (i), .log = (is_log), .output = &outputs[i],                 \
-    .input = (is_log) ? NULL : &inputs[i], .output_size = SIZE, .input_size = SIZE
+#include "tests/unit/fake/console_clients.h"
 
 const struct console_config console_config = {
-    .uart_channel = UART,
-    .uart_transmit = &uart_transmit,
-    .uart_receive = &uart_receive,
-    .uart_ring_size = SIZE,
-    .has_timer = true,
-    .timer_channel = TIMER,
+    UART_AND_TIMER,
     .client_count = CLIENTS,
     .clients = {{CLIENT(0, "vm0", false)}, {CLIENT(1, "vm1", false)}, {CLIENT(LOG, "net0", true)}},
 };

@@ -25,33 +25,17 @@
 #include "lib/console_state.h"
 #include "lib/ring.h"
 
-#define SIZE     4096u
 #define MACHINES 12
 #define CLIENTS  (MACHINES + 1)
 #define LOG      MACHINES
-#define UART     0
-#define TIMER    1
 #define CHANNEL  2 /* of the first client */
 
-struct region {
-    _Alignas(4096) uint8_t bytes[RING_HEADER_SIZE + SIZE];
-};
-
-static struct region uart_transmit, uart_receive, outputs[CLIENTS], inputs[CLIENTS];
-
-#define CLIENT(i, n, is_log)                                                                       \
-    .name = (n), .channel = CHANNEL + (i), .log = (is_log), .output = &outputs[i],                 \
-    .input = (is_log) ? NULL : &inputs[i], .output_size = SIZE, .input_size = SIZE
+#include "tests/unit/fake/console_clients.h"
 
 /* The tests have colours off at first; a test of its own turns them on. */
 const struct console_config console_config = {
-    .uart_channel = UART,
-    .uart_transmit = &uart_transmit,
-    .uart_receive = &uart_receive,
-    .uart_ring_size = SIZE,
+    UART_AND_TIMER,
     .monochrome = true,
-    .has_timer = true,
-    .timer_channel = TIMER,
     .client_count = CLIENTS,
     .clients =
         {

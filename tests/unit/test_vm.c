@@ -1261,6 +1261,22 @@ static void a_vcpu_that_is_switched_on_meanwhile_is_paused_too(void **state)
     assert_true(fake.vcpu[0].running && fake.vcpu[1].running);
 }
 
+static void a_pause_is_no_time_in_which_a_vm_proves_sound(void **state)
+{
+    (void)state;
+    fake_vm_start_with(1, VMM_ON_CRASH_RESTART);
+    vm_crash(0, 0x1234, "it fell over");
+    much_time_passes(10);
+    reset_done(0);
+    wfi(0);
+    fake_vm_command(CONTROL_PAUSE);
+    much_time_passes(1000);
+    fake_vm_command(CONTROL_RESUME);
+    fake_vm_output();
+    vm_crash(0, 0x1234, "it fell over");
+    said("restarts in 2 s");
+}
+
 static void the_watchdog_of_a_paused_vm_stands_still(void **state)
 {
     (void)state;
@@ -1947,6 +1963,7 @@ int main(void)
         cmocka_unit_test(a_panic_is_not_told_because_of_a_pause),
         cmocka_unit_test(a_paused_vm_can_be_stopped_and_restarted),
         cmocka_unit_test(a_vcpu_that_is_switched_on_meanwhile_is_paused_too),
+        cmocka_unit_test(a_pause_is_no_time_in_which_a_vm_proves_sound),
         cmocka_unit_test(the_watchdog_of_a_paused_vm_stands_still),
         cmocka_unit_test(a_resetting_vm_that_cannot_is_stopped),
         cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),

@@ -56,6 +56,11 @@ uint64_t timer_clock_offset(void)
     return offset;
 }
 
+uint64_t timer_guest_time(void)
+{
+    return fake.counter - offset;
+}
+
 static int start(void **state)
 {
     const struct vmm_watchdog_config config = {.gpa = 0x09020000, .intid = INTID, .seconds = LIMIT};
