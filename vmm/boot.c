@@ -235,7 +235,7 @@ static void seed(uint32_t offset, uint64_t size)
     void *to = guest_memory_at(boot.memory, boot.config->dtb.gpa + offset, size);
 
     if (offset != 0 && to) {
-        entropy_fill(to, size);
+        entropy_seed(to, size);
         cpu_clean_and_invalidate_dcache(to, size);
     }
 }

@@ -6,7 +6,10 @@
 #include "lib/chacha20.h"
 #include "lib/cpu.h"
 
-#define SAMPLES      64u
+/* Each takes a ChaCha20 block. A seed is drawn where time does not press. */
+#define SAMPLES_OF_SEED 64u
+#define SAMPLES_OF_MORE 8u
+
 #define SCRATCH_SIZE 4096u
 
 _Static_assert(ENTROPY_SECRET_SIZE == CHACHA20_KEY_SIZE, "the first key is the secret");
@@ -42,13 +45,12 @@ static uint64_t sample(void)
     return cpu_counter();
 }
 
-void entropy_fill(void *seed, size_t size)
+static void fill(uint8_t *bytes, size_t size, uint32_t samples)
 {
     static const uint8_t nonce[CHACHA20_NONCE_SIZE];
-    uint8_t *bytes = seed;
     uint32_t number = 0;
 
-    for (uint32_t i = 0; i < SAMPLES; i++) {
+    for (uint32_t i = 0; i < samples; i++) {
         mix(sample(), i);
     }
     for (size_t done = 0; done < size; number++) {
@@ -60,4 +62,14 @@ void entropy_fill(void *seed, size_t size)
         done += part;
     }
     mix(UINT64_MAX, number);
+}
+
+void entropy_seed(void *seed, size_t size)
+{
+    fill(seed, size, SAMPLES_OF_SEED);
+}
+
+void entropy_more(void *bytes, size_t size)
+{
+    fill(bytes, size, SAMPLES_OF_MORE);
 }

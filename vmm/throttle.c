@@ -143,7 +143,7 @@ static bool pay_or_unthrottle(uint64_t now)
 void throttle_add(uint32_t ticks_worked)
 {
     if (throttle.pays && ticks_worked != 0) {
-        throttle.reported += ticks_worked + throttle.event_cost; /* it had to be woken */
+        throttle.reported += ticks_worked + 2 * throttle.event_cost; /* woken, and left again */
     }
 }
 

@@ -99,7 +99,7 @@ static void seed_of(uint8_t *seed, uint8_t secret_byte, uint64_t counter)
     fake_reset();
     fake.counter = counter;
     entropy_init(secret);
-    entropy_fill(seed, SEED);
+    entropy_seed(seed, SEED);
 }
 
 /* A neighbour that has read the counter just when this machine did does not know its seed. */
@@ -121,7 +121,7 @@ static void each_start_has_its_own(void **state)
 
     (void)state;
     seed_of(first, 1, 1000);
-    entropy_fill(second, SEED); /* after a restart, and be it at the same time */
+    entropy_seed(second, SEED); /* after a restart, and be it at the same time */
     unrelated(first, second);
     seed_of(later, 1, 1001); /* or of the whole board, a tick later */
     unrelated(first, later);
@@ -136,13 +136,32 @@ static void a_seed_may_have_any_size(void **state)
     (void)state;
     fake_reset();
     entropy_init(secret);
-    entropy_fill(large, sizeof(large) - 1);
+    entropy_seed(large, sizeof(large) - 1);
     assert_int_equal(large[sizeof(large) - 1], 0);
     unrelated(large, large + 64);
     entropy_init(secret);
-    entropy_fill(small, sizeof(small) - 1);
+    entropy_seed(small, sizeof(small) - 1);
     assert_memory_equal(small, large, sizeof(small) - 1);
     assert_int_equal(small[sizeof(small) - 1], 0);
+}
+
+static void what_a_running_guest_gets_is_as_unrelated(void **state)
+{
+    uint8_t seed[SEED], bytes[SEED], more[SEED], another[SEED];
+
+    (void)state;
+    seed_of(seed, 1, 1000);
+    entropy_more(bytes, SEED);
+    entropy_more(more, SEED);
+    unrelated(seed, bytes);
+    unrelated(bytes, more);
+    seed_of(seed, 2, 1000);
+    entropy_more(another, SEED);
+    unrelated(bytes, another);
+    seed_of(seed, 1, 1000);
+    fake.counter++; /* what is asked for later is something else */
+    entropy_more(another, SEED);
+    unrelated(bytes, another);
 }
 
 int main(void)
@@ -152,6 +171,7 @@ int main(void)
         cmocka_unit_test(the_counter_alone_tells_nothing),
         cmocka_unit_test(each_start_has_its_own),
         cmocka_unit_test(a_seed_may_have_any_size),
+        cmocka_unit_test(what_a_running_guest_gets_is_as_unrelated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,11 +167,11 @@ static void a_turn_is_bounded(void **state)
     bus.turn = fake.frequency; /* a turn is enough for an event */
     bus_kick(DEVICE, 0);
     assert_true(bus.pauses);
-    assert_int_equal(driver_used_idx(&queue), 4);
+    assert_int_equal(driver_used_idx(&queue), 1);
     bus.pauses = false;
     bus.elapsed = 0;
     virtio_devices_run();
-    assert_int_equal(driver_used_idx(&queue), 8);
+    assert_int_equal(driver_used_idx(&queue), 2);
 }
 
 static void expect_needs_reset(void)
