@@ -24,13 +24,11 @@ static struct {
 
 void log_init(const char *who, struct ring *out, microkit_channel channel)
 {
-    uint64_t second = cpu_counter_frequency();
-
     speaker.who = who;
     speaker.out = out;
     speaker.channel = channel;
     speaker.dropped = 0;
-    token_bucket_init(&speaker.bucket, second, BURST * second, cpu_counter());
+    token_bucket_init(&speaker.bucket, 1, BURST, cpu_counter_frequency(), cpu_counter());
     speaker.suppressed = 0;
 }
 

@@ -107,9 +107,7 @@ static const char *attach(struct port *port)
 /* Storm control: `limit` frames per second, or any number if it is 0. */
 static void open_flood_bucket(struct token_bucket *bucket, uint32_t limit)
 {
-    uint64_t frequency = cpu_counter_frequency();
-
-    token_bucket_init(bucket, limit == 0 ? 0 : frequency / limit, frequency / BURSTS_PER_SECOND,
+    token_bucket_init(bucket, limit, limit / BURSTS_PER_SECOND, cpu_counter_frequency(),
                       cpu_counter());
 }
 
