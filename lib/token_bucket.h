@@ -17,6 +17,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * Who waits for a bucket to open has a timer wake it so many times a second at most: a little later
+ * than it could go on, but not for every small frame.
+ */
+#define TOKEN_BUCKET_WAKES 2000u
+
 struct token_bucket {
     uint64_t rate;      /* units that it gains in a second; 0: no limit */
     uint64_t frequency; /* ticks in a second */

@@ -29,6 +29,13 @@ struct switch_port_config {
     void *from_port;    /* ring region: port -> switch (isolated, uplink) */
     void *to_port;      /* ring region: switch -> port (isolated, uplink) */
     uint32_t ring_size; /* bytes of data in each */
+
+    /* Limits: port_limit.h. */
+    uint64_t send_rate;    /* of what the port sends, bytes per second; 0: none */
+    uint64_t receive_rate; /* of what it receives */
+    uint32_t burst_us; /* what may pass at once: what the rate allows in so many us, 1 s at most */
+    void *queue;       /* with a receive_rate: a ring region of the switch's own */
+    uint32_t queue_size; /* bytes of data in it */
 };
 
 struct switch_config {
@@ -39,6 +46,8 @@ struct switch_config {
     void *log;            /* ring region: switch -> console, a stream; NULL: none */
     uint32_t log_size;
     uint8_t log_channel;
+    bool has_timer; /* if a port has a limit */
+    uint8_t timer_channel;
     uint8_t port_count;
     struct switch_port_config ports[SWITCH_MAX_PORTS];
 };

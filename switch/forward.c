@@ -19,12 +19,13 @@
 const char *forward_drop_name(enum drop cause)
 {
     static const char *const names[DROP_COUNT] = {
-        [DROP_SHORT] = "short",         [DROP_LONG] = "long",
-        [DROP_HEADER] = "bad header",   [DROP_SOURCE] = "foreign source",
-        [DROP_VLAN] = "foreign VLAN",   [DROP_FILTERED] = "filtered",
-        [DROP_FORBIDDEN] = "forbidden", [DROP_DOWN] = "receiver down",
-        [DROP_FULL] = "receiver full",  [DROP_UNSUITED] = "receiver's buffers too small",
-        [DROP_FLOOD] = "flood",         [DROP_CONVERSION] = "not convertible",
+        [DROP_SHORT] = "short",          [DROP_LONG] = "long",
+        [DROP_HEADER] = "bad header",    [DROP_SOURCE] = "foreign source",
+        [DROP_VLAN] = "foreign VLAN",    [DROP_FILTERED] = "filtered",
+        [DROP_FORBIDDEN] = "forbidden",  [DROP_DOWN] = "receiver down",
+        [DROP_FULL] = "receiver full",   [DROP_UNSUITED] = "receiver's buffers too small",
+        [DROP_FLOOD] = "flood",          [DROP_CONVERSION] = "not convertible",
+        [DROP_LIMIT] = "over its limit",
     };
 
     return names[cause];

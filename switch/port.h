@@ -23,6 +23,7 @@ enum drop {
     DROP_FORBIDDEN,  /* for a port that the sender may not reach */
     DROP_DOWN,       /* the receiver's guest is not listening */
     DROP_FULL,       /* the receiver does not keep up */
+    DROP_LIMIT,      /* the receiver's limit */
     DROP_UNSUITED,   /* the receiver's buffers are too small */
     DROP_CONVERSION, /* the receiver lacks its offloads, and software cannot stand in */
     DROP_COUNT,
@@ -40,6 +41,8 @@ enum port_result {
     PORT_SENT,
     PORT_FULL,
     PORT_UNSUITED, /* the receiver's buffers will never do for this frame */
+    PORT_LIMITED,  /* more than its limit waits for the receiver */
+    PORT_DOWN,     /* it has gone down, or begun anew, while the frame waited */
 };
 
 struct port;
@@ -106,17 +109,45 @@ static inline void port_drop(struct port *port, enum drop cause)
     port->counters.dropped[cause]++;
 }
 
+/* Count a frame for `to` that has not been sent. */
+static inline void port_count_unsent(struct port *to, enum port_result result)
+{
+    static const uint8_t causes[] = {
+        [PORT_FULL] = DROP_FULL,
+        [PORT_UNSUITED] = DROP_UNSUITED,
+        [PORT_LIMITED] = DROP_LIMIT,
+        [PORT_DOWN] = DROP_DOWN,
+    };
+
+    port_drop(to, (enum drop)causes[result]);
+}
+
+/* The same of one of `bytes` bytes that had been counted as sent. */
+static inline void port_count_lost(struct port *to, enum port_result result, uint32_t bytes)
+{
+    to->counters.tx_frames--;
+    to->counters.tx_bytes -= bytes;
+    port_count_unsent(to, result);
+}
+
 /* Count what has become of `bytes` bytes for `to`. Returns whether they have been sent. */
 static inline bool port_count_send(struct port *to, enum port_result result, uint32_t bytes)
 {
     if (result != PORT_SENT) {
-        port_drop(to, result == PORT_FULL ? DROP_FULL : DROP_UNSUITED);
+        port_count_unsent(to, result);
         return false;
     }
     to->counters.tx_frames++;
     to->counters.tx_bytes += bytes;
     return true;
 }
+
+/*
+ * Put a frame into a ring as one record, as struct port_ops' `send` has it. Returns PORT_SENT or
+ * PORT_FULL.
+ */
+enum port_result port_write_record(struct ring *ring, const struct frame_head *head,
+                                   uint32_t head_length, const struct frame *frame);
 
 /* Attach to a port whose `config` is set. Returns NULL, or why that cannot be. */
 const char *port_isolated_attach(struct port *port);

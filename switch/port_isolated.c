@@ -68,11 +68,11 @@ static void copy_rest(uint8_t *to, const struct frame *frame)
     }
 }
 
-static enum port_result isolated_send(struct port *port, const struct frame_head *head,
-                                      uint32_t head_length, const struct frame *frame)
+enum port_result port_write_record(struct ring *ring, const struct frame_head *head,
+                                   uint32_t head_length, const struct frame *frame)
 {
     uint32_t count = head_length + frame->length - frame->skip;
-    uint8_t *record = ring_reserve(&port->to, count);
+    uint8_t *record = ring_reserve(ring, count);
 
     if (record == NULL) {
         return PORT_FULL;
@@ -80,8 +80,14 @@ static enum port_result isolated_send(struct port *port, const struct frame_head
     /* Write the whole head at once; the rest overwrites its surplus. */
     *(struct frame_head *)(void *)record = *head;
     copy_rest(record + head_length, frame);
-    ring_commit(&port->to, count);
+    ring_commit(ring, count);
     return PORT_SENT;
+}
+
+static enum port_result isolated_send(struct port *port, const struct frame_head *head,
+                                      uint32_t head_length, const struct frame *frame)
+{
+    return port_write_record(&port->to, head, head_length, frame);
 }
 
 static bool isolated_finish(struct port *port)

@@ -17,6 +17,7 @@
 #include "lib/vhost.h"
 #include "mac_table.h"
 #include "port.h"
+#include "port_limit.h"
 #include "port_vhost.h"
 
 /*
@@ -128,6 +129,9 @@ static void open_port(uint8_t index)
 
     const char *why = attach(port);
 
+    if (why == NULL) {
+        why = port_limit_attach(port);
+    }
     if (why != NULL) {
         log_printf("port %s: %s; it stays down", config->name, why);
         return;
@@ -252,6 +256,17 @@ static void serve(void)
     while ((active & forward.up) != 0) {
         serve_active();
     }
+    if (switch_config.has_timer) {
+        port_limit_set_timer(forward.up);
+    }
+}
+
+/* The timer: a port's limit lets it go on. */
+static void serve_limited(void)
+{
+    active |= port_limit_expired();
+    finish_ports(port_limit_drain(ports, forward.up) & forward.up, (active & forward.up) == 0);
+    serve();
 }
 
 /* ---- Counters ---- */
@@ -309,6 +324,7 @@ void init(void)
     log_open(who, switch_config.log, switch_config.log_size, switch_config.log_channel);
     mac_table_init(&forward.table, switch_config.age_seconds * cpu_counter_frequency(), seed);
     forward.ports = ports;
+    port_limit_init(switch_config.has_timer, switch_config.timer_channel);
     for (uint32_t i = 0; i < port_count(); i++) {
         open_port((uint8_t)i);
     }
@@ -329,6 +345,8 @@ void notified(microkit_channel ch)
         serve();
     } else if (switch_config.log != NULL && ch == switch_config.log_channel) {
         print_statistics();
+    } else if (switch_config.has_timer && ch == switch_config.timer_channel) {
+        serve_limited();
     }
 }
 

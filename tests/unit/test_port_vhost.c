@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/mac_table.c
- * SOURCES: lib/token_bucket.c switch/port_isolated.c
+ * SOURCES: lib/token_bucket.c switch/port_isolated.c switch/port_limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/virtio_driver.c
  * SOURCES: tests/unit/fake/fake_microkit.c
@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "drivers/timer/protocol.h"
 #include "lib/net_filter.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
@@ -1027,6 +1028,116 @@ static void noise_stays_in_its_own_memory(void **state)
     others_are_untouched(0);
 }
 
+/* ---- Limits ---- */
+
+#define TIMER 61
+#define RATE  1250000u
+
+static uint64_t deadline; /* that the timer's driver has */
+
+static microkit_msginfo timer_call(microkit_channel ch, microkit_msginfo msginfo)
+{
+    assert_int_equal(ch, TIMER);
+    assert_int_equal(microkit_msginfo_get_label(msginfo), TIMER_SET);
+    deadline = microkit_mr_get(0);
+    return microkit_msginfo_new(0, 0);
+}
+
+static void expire(void)
+{
+    assert_in_range(deadline, fake.counter + 1, fake.counter + fake.frequency);
+    fake.counter = deadline;
+    deadline = TIMER_NEVER;
+    notified(TIMER);
+}
+
+/* A new switch, on which vm0 and vm1 have limits of 10 Mbit/s; bursts are as short as they can be.
+ */
+static void begin_limited(void)
+{
+    static _Alignas(4096) uint8_t queue[RING_HEADER_SIZE + RING_SIZE];
+
+    memset(queue, 0, sizeof(queue));
+    fake.ppcall = timer_call;
+    deadline = TIMER_NEVER;
+    config.has_timer = true;
+    config.timer_channel = TIMER;
+    config.ports[0].send_rate = RATE;
+    config.ports[1].receive_rate = RATE;
+    config.ports[1].queue = queue;
+    config.ports[1].queue_size = RING_SIZE;
+    config.ports[0].burst_us = config.ports[1].burst_us = 1;
+    init();
+}
+
+static void limited_sender_keeps_its_chains(void **state)
+{
+    (void)state;
+    begin_limited();
+    begin(0, FULL | F(VIRTIO_RING_F_EVENT_IDX));
+    begin(2, FULL);
+    provide(2, 8, 2048);
+    for (int i = 0; i < 4; i++) {
+        put(0, &no_offload, 2, 1000, 3, 0);
+    }
+    kick(0);
+    for (int i = 0; i < 4; i++) {
+        got(2, &no_offload, 0, 2, 1000);
+        got_nothing(2);
+        kick(0);
+        got_nothing(2);
+        if (i < 3) {
+            expire();
+        }
+    }
+    all_sent(0);
+    expire(); /* and now it asks to be kicked */
+    assert_int_equal(driver_avail_event(&tx[0]), *driver_avail_idx(&tx[0]));
+}
+
+static void large_segments_wait_for_a_limited_receiver(void **state)
+{
+    (void)state;
+    begin_limited();
+    begin(0, FULL);
+    begin(1, FULL);
+    begin(2, FULL);
+    provide(1, 40, 4096);
+    provide(2, 4, 2048);
+    put(2, &large, 1, 30000, 8, 0);
+    kick(2);
+    got(1, &large, 2, 1, 30000);
+    put(2, &large, 1, 31000, 8, 0);
+    kick(2);
+    all_sent(2); /* its sender does not wait */
+    got_nothing(1);
+    send(1, 2, 60); /* nor does the receiver, with what it sends */
+    got(2, &no_offload, 1, 2, 60);
+    expire();
+    got(1, &large, 2, 1, 31000);
+    got_nothing(1);
+}
+
+/* Nothing that has waited is written into the memory of a guest that has stopped. */
+static void limited_receiver_that_stops(void **state)
+{
+    (void)state;
+    begin_limited();
+    begin(1, FULL);
+    begin(2, FULL);
+    provide(1, 8, 2048);
+    send(2, 1, 1000);
+    got(1, &no_offload, 2, 1, 1000);
+    send(2, 1, 1001);
+    assert_int_equal(CALL(1, VHOST_STOP), VHOST_OK);
+    memset(memory[1].base, CANARY, RAM_SIZE);
+    expire();
+    for (uint32_t k = 0; k < RAM_SIZE; k++) {
+        assert_int_equal(ram[2 * RAM_SIZE + k], CANARY);
+    }
+    assert_int_equal(deadline, TIMER_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1059,6 +1170,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(hostile_receiver_reaches_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_frames_are_dropped_and_named, setup, teardown),
         cmocka_unit_test_setup_teardown(noise_stays_in_its_own_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(limited_sender_keeps_its_chains, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_segments_wait_for_a_limited_receiver, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(limited_receiver_that_stops, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

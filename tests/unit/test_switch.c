@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/mac_table.c
- * SOURCES: lib/token_bucket.c switch/port_isolated.c
+ * SOURCES: lib/token_bucket.c switch/port_isolated.c switch/port_limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/fake_microkit.c
  *
@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "drivers/timer/protocol.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
 #include "switch/config.h"
@@ -1824,6 +1825,392 @@ static void switch_without_a_log_works(void **state)
     notified(62);
 }
 
+/* ---- Limits ---- */
+
+#define TIMER    61
+#define RATE     1250000u /* 10 Mbit/s */
+#define BURST_US 20000u
+#define BURST    (RATE / 50)
+#define LARGE    (64u << 10)
+
+static _Alignas(4096) uint8_t limit_queue[RING_HEADER_SIZE + 0x80000];
+static uint64_t deadline; /* that the timer's driver has */
+
+static microkit_msginfo timer_call(microkit_channel ch, microkit_msginfo msginfo)
+{
+    assert_int_equal(ch, TIMER);
+    assert_int_equal(microkit_msginfo_get_label(msginfo), TIMER_SET);
+    assert_int_equal(microkit_msginfo_get_count(msginfo), 1);
+    deadline = microkit_mr_get(0);
+    assert_true(deadline > fake.counter);
+    return microkit_msginfo_new(0, 0);
+}
+
+static void begin_limited(void)
+{
+    fake.ppcall = timer_call;
+    deadline = TIMER_NEVER;
+    memset(limit_queue, 0, sizeof(limit_queue));
+    config.has_timer = true;
+    config.timer_channel = TIMER;
+    for (int i = 0; i < PORTS; i++) {
+        config.ports[i].burst_us = BURST_US;
+        config.ports[i].queue = limit_queue;
+        config.ports[i].queue_size = 0x80000;
+    }
+    init();
+    introduce_all();
+    fake.counter += fake.frequency; /* which has been paid for by then */
+    if (deadline != TIMER_NEVER) {
+        deadline = TIMER_NEVER;
+        notified(TIMER);
+    }
+    for (int i = 0; i < PORTS; i++) {
+        while (take(i)) {
+        }
+    }
+}
+
+/* The next deadline, or `until` if that is sooner. Returns whether it was the deadline. */
+static bool pass_time(uint64_t until)
+{
+    if (deadline > until) {
+        fake.counter = until;
+        return false;
+    }
+    fake.counter = deadline;
+    deadline = TIMER_NEVER;
+    notified(TIMER);
+    return true;
+}
+
+/* A large segment of TCP, which both ends take as it is, in `out`. */
+static void make_large(int source, int destination)
+{
+    make(source, destination, LARGE);
+    out.net.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    out.net.csum_start = 34;
+    out.net.csum_offset = 16;
+    out.net.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    out.net.gso_size = 1448;
+    out.net.hdr_len = 54;
+    memcpy(out.bytes + 12, "\x08\x00\x45", 3);
+    out.bytes[23] = 6;
+    out.bytes[46] = 0x50;
+}
+
+static bool room_for_out(int port)
+{
+    return ring_reserve(&tx[port], HEADER + out.length) != NULL;
+}
+
+/* Bytes that arrive at `to` in so many seconds while `from` has as many of `out` as it likes. */
+static uint64_t bytes_of_flood(int from, int to, unsigned seconds)
+{
+    uint64_t until = fake.counter + seconds * fake.frequency;
+    uint64_t bytes = 0;
+
+    do {
+        while (room_for_out(from)) {
+            put_out(from);
+        }
+        wake(from);
+        while (take(to)) {
+            bytes += in.length;
+        }
+    } while (pass_time(until) || fake.counter < until);
+    return bytes;
+}
+
+static void sender_has_its_rate_and_no_more(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {60, 61, 590, 1514, LARGE};
+
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        setup(NULL);
+        config.ports[0].send_rate = RATE;
+        begin_limited();
+        if (lengths[i] == LARGE) {
+            make_large(0, 1);
+        } else {
+            make(0, 1, lengths[i]);
+        }
+        uint64_t bytes = bytes_of_flood(0, 1, 10);
+
+        assert_in_range(bytes, 10 * RATE, 10 * RATE + BURST + lengths[i]);
+        assert_true(fake.ppcalls[TIMER] <= 10 * 2000 + 1);
+    }
+}
+
+/* What is none of a frame costs its sender as much as the least frame, and an impossible length no
+ * more than the largest. */
+static void frames_of_nothing_count(void **state)
+{
+    (void)state;
+    uint64_t until;
+
+    config.ports[0].send_rate = RATE;
+    begin_limited();
+    until = fake.counter + fake.frequency;
+    out.length = 0;
+    do {
+        while (room_for_out(0)) {
+            put_out(0);
+        }
+        wake(0);
+    } while (pass_time(until) || fake.counter < until);
+    assert_in_range(counter("vm0", "in "), RATE / 60, (RATE + BURST) / 60 + 3);
+}
+
+/* In debt the switch takes nothing, and asks for nothing: what is sent then waits in its ring. */
+static void limited_sender_is_held_up(void **state)
+{
+    (void)state;
+    unsigned sent = 0, got = 0;
+
+    config.ports[0].send_rate = RATE;
+    begin_limited();
+    make(0, 1, 1514);
+    for (; room_for_out(0); sent++) {
+        put_out(0);
+    }
+    wake(0);
+    while (take(1)) {
+        got++;
+    }
+    assert_int_equal(got, BURST / 1514 + 1);
+    assert_false(ring_take_data_wanted(&tx[0]));
+    notified(CHANNEL); /* a notification changes nothing */
+    got_nothing(1);
+    assert_true(deadline != TIMER_NEVER);
+    while (got < sent) {
+        assert_true(pass_time(fake.counter + fake.frequency));
+        while (take(1)) {
+            got++;
+        }
+    }
+    got_nothing(1);
+    pass_time(fake.counter + fake.frequency);
+    put_out(0);
+    assert_true(ring_take_data_wanted(&tx[0])); /* the debt is paid, and it asks again */
+    assert_int_equal(counter("vm1", "receiver full "), 0);
+}
+
+static void sender_that_waits_for_room_is_woken_when_it_may_send(void **state)
+{
+    (void)state;
+
+    config.ports[0].send_rate = RATE;
+    begin_limited();
+    make(0, 1, 1514);
+    while (room_for_out(0)) {
+        put_out(0);
+    }
+    wake(0);
+    while (room_for_out(0)) {
+        put_out(0);
+    }
+    assert_false(ring_await_space(&tx[0], HEADER + 1514));
+    unsigned before = fake_notified(CHANNEL);
+
+    while (fake_notified(CHANNEL) == before) {
+        assert_true(pass_time(fake.counter + fake.frequency));
+        while (take(1)) {
+        }
+    }
+    assert_true(room_for_out(0));
+}
+
+static void limited_sender_holds_up_nobody_else(void **state)
+{
+    (void)state;
+
+    config.ports[0].send_rate = RATE;
+    begin_limited();
+    make_large(0, 1);
+    while (room_for_out(0)) {
+        put_out(0);
+    }
+    wake(0);
+    while (take(1)) {
+    }
+    uint64_t now = fake.counter;
+
+    for (int i = 0; i < 1000; i++) {
+        send_frame(2, 2, 1, 1514);
+        got_out(1);
+        send_frame(3, 3, 0, 1514); /* to the limited one as well */
+        got_out(0);
+    }
+    assert_int_equal(fake.counter, now);
+}
+
+static void receiver_has_its_rate_and_no_more(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {60, 1514, LARGE};
+
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        setup(NULL);
+        config.ports[1].receive_rate = RATE;
+        begin_limited();
+        if (lengths[i] == LARGE) {
+            make_large(0, 1);
+        } else {
+            make(0, 1, lengths[i]);
+        }
+        uint64_t bytes = bytes_of_flood(0, 1, 10);
+
+        assert_in_range(bytes, 10 * RATE - LARGE, 10 * RATE + BURST + lengths[i]);
+        assert_true(fake.ppcalls[TIMER] <= 10 * 2000 + 1);
+        assert_true(counter("vm1", "over its limit ") != 0);
+    }
+}
+
+/* What waits arrives in order, whole, and as late as the rate wants; the sender is not held up. */
+static void frames_wait_for_a_limited_receiver(void **state)
+{
+    (void)state;
+    enum { FRAMES = 80 };
+    uint64_t begin;
+
+    config.ports[1].receive_rate = RATE;
+    begin_limited();
+    begin = fake.counter;
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        send_frame(0, 0, 1, 1000 + i);
+        send_frame(0, 0, 2, 1000 + i);
+        got_out(2);
+    }
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        while (!take(1)) {
+            assert_true(pass_time(fake.counter + fake.frequency));
+        }
+        make(0, 1, 1000 + i);
+        assert_int_equal(in.length, out.length);
+        assert_memory_equal(in.bytes, out.bytes, out.length);
+    }
+    got_nothing(1);
+    assert_in_range((fake.counter - begin) * RATE / fake.frequency, 80 * 1000 - BURST,
+                    80 * 1040 - BURST + 2000);
+    /* And now there is no queue: what comes goes on at once. */
+    fake.counter += fake.frequency;
+    send_frame(0, 0, 1, 100);
+    got_out(1);
+}
+
+/* Large segments and tags come out of the queue as they went in. */
+static void what_waits_keeps_its_header(void **state)
+{
+    (void)state;
+    static const uint16_t vlans[] = {10, 0};
+
+    config.ports[0].access_vlan = 10;
+    config.ports[1].trunk_vlans = vlans;
+    config.ports[1].receive_rate = RATE;
+    begin_limited();
+    make_large(0, 1);
+    send(0);
+    assert_true(take(1));
+    make_large(0, 1);
+    send(0);
+    got_nothing(1);
+    assert_true(pass_time(fake.counter + fake.frequency));
+    assert_true(take(1));
+    assert_int_equal(in.length, LARGE + 4);
+    assert_int_equal(in.net.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+    assert_int_equal(in.net.csum_start, 38);
+    assert_memory_equal(in.bytes + 12, "\x81\x00\x00\x0a\x08\x00\x45", 7);
+    assert_memory_equal(in.bytes + 18, out.bytes + 14, LARGE - 14);
+}
+
+static void receiver_that_begins_anew_gets_nothing_old_that_it_does_not_take(void **state)
+{
+    (void)state;
+    static const uint32_t bits[] = {0, NET_PORT_UP};
+
+    for (unsigned i = 0; i < 2; i++) {
+        setup(NULL);
+        config.ports[1].receive_rate = RATE;
+        begin_limited();
+        make_large(0, 1);
+        send(0);
+        assert_true(take(1));
+        make_large(0, 1);
+        send(0);
+        make(0, 1, 100);
+        send(0);
+        accept(1, bits[i]);
+        assert_true(pass_time(fake.counter + fake.frequency));
+        assert_true(take(1) == (bits[i] != 0));
+        got_nothing(1);
+        assert_int_equal(counter("vm1", "receiver down "), bits[i] == 0 ? 2 : 1);
+    }
+}
+
+/* A receiver that takes nothing loses its own frames, also those that have waited. */
+static void limited_receiver_that_is_full(void **state)
+{
+    (void)state;
+
+    config.ports[1].receive_rate = RATE;
+    begin_limited();
+    make(0, 1, 1514);
+    for (int i = 0; i < 1000; i++) {
+        put_out(0);
+        wake(0);
+        for (int k = 0; k < 3; k++) {
+            pass_time(fake.counter + fake.frequency / 100);
+        }
+        send_frame(2, 2, 3, 60);
+        got_out(3);
+        make(0, 1, 1514);
+    }
+    assert_true(counter("vm1", "receiver full ") > 500);
+}
+
+static void who_keeps_to_its_limit_needs_no_timer(void **state)
+{
+    (void)state;
+
+    config.ports[0].send_rate = config.ports[0].receive_rate = RATE;
+    begin_limited();
+    unsigned before = fake.ppcalls[TIMER];
+
+    for (int i = 0; i < 1000; i++) {
+        fake.counter += fake.frequency / 500;
+        send_frame(0, 0, 1, 1514);
+        got_out(1);
+        send_frame(1, 1, 0, 1514);
+        got_out(0);
+        send_frame(1, 1, 2, 1514); /* nor do others */
+        got_out(2);
+    }
+    assert_int_equal(fake.ppcalls[TIMER], before);
+    assert_int_equal(deadline, TIMER_NEVER);
+}
+
+static void limits_that_cannot_be(void **state)
+{
+    (void)state;
+
+    config.ports[0].send_rate = RATE;
+    config.ports[1].receive_rate = RATE;
+    init();
+    assert_non_null(strstr(said(), "port vm0: it has a limit, and there is no timer"));
+    setup(NULL);
+    config.ports[0].send_rate = RATE;
+    config.ports[1].receive_rate = RATE;
+    config.has_timer = true;
+    config.timer_channel = TIMER;
+    init();
+    assert_non_null(strstr(said(), "port vm1: its limit has no queue"));
+    send_frame(2, 2, -1, 60);
+    got_out(0);
+    got_nothing(1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1894,6 +2281,18 @@ int main(void)
         CASE(counters_add_up),
         CASE(counters_wait_for_room_in_the_log),
         CASE(switch_without_a_log_works),
+        CASE(sender_has_its_rate_and_no_more),
+        CASE(frames_of_nothing_count),
+        CASE(limited_sender_is_held_up),
+        CASE(sender_that_waits_for_room_is_woken_when_it_may_send),
+        CASE(limited_sender_holds_up_nobody_else),
+        CASE(receiver_has_its_rate_and_no_more),
+        CASE(frames_wait_for_a_limited_receiver),
+        CASE(what_waits_keeps_its_header),
+        CASE(receiver_that_begins_anew_gets_nothing_old_that_it_does_not_take),
+        CASE(limited_receiver_that_is_full),
+        CASE(who_keeps_to_its_limit_needs_no_timer),
+        CASE(limits_that_cannot_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
