@@ -11,12 +11,15 @@
 #include "client.h"
 #include "config.h"
 #include "driver.h"
+#include "drivers/timer/client.h"
+#include "lib/cpu.h"
 #include "lib/log.h"
 #include "partitions.h"
 #include "schedule.h"
 
 static struct client clients[BLOCK_MAX_CLIENTS];
 static struct block_info disk;
+static struct timer_client timer;
 
 static uint32_t client_count(void)
 {
@@ -93,6 +96,9 @@ static void open_client(uint32_t index)
     struct part part = {0};
     const char *cause = find_part(client->config, &part);
 
+    if (client->limit.exists && !block_config.has_timer) {
+        cause = "it has a limit, and there is no timer";
+    }
     if (cause == NULL) {
         other = conflict(index, &part);
     }
@@ -151,6 +157,22 @@ static void take_from_driver(void)
     }
 }
 
+/* Be woken when the first request that waits for a limit may go. */
+static void set_timer(void)
+{
+    uint64_t deadline = TIMER_NEVER;
+    uint64_t opens;
+
+    for (uint32_t i = 0; i < client_count(); i++) {
+        if (client_is_held(&clients[i], &opens) && opens < deadline) {
+            deadline = opens;
+        }
+    }
+    if (deadline != TIMER_NEVER) {
+        timer_client_ask(&timer, deadline + cpu_counter_frequency() / TOKEN_BUCKET_WAKES);
+    }
+}
+
 static void serve(void)
 {
     take_from_driver();
@@ -159,11 +181,15 @@ static void serve(void)
     for (uint32_t i = 0; i < client_count(); i++) {
         client_flush(&clients[i]);
     }
+    if (block_config.has_timer) {
+        set_timer();
+    }
 }
 
 void init(void)
 {
     log_open("block", block_config.log, block_config.log_size, block_config.log_channel);
+    timer_client_init(&timer, block_config.timer_channel);
     driver_init();
     for (uint32_t i = 0; i < client_count(); i++) {
         client_init(&clients[i], &block_config.clients[i]);
@@ -173,6 +199,9 @@ void init(void)
 
 void notified(microkit_channel ch)
 {
-    (void)ch; /* from whomever it comes, there may be work for all */
+    if (block_config.has_timer && ch == block_config.timer_channel) {
+        timer_client_notified(&timer);
+    }
+    /* From whomever it comes, there may be work for all. */
     serve();
 }

@@ -21,6 +21,7 @@ void client_init(struct client *client, const struct block_client_config *config
 {
     memset(client, 0, sizeof(*client));
     client->config = config;
+    limit_init(&client->limit, config);
     ring_init(&client->requests, config->requests, config->request_ring_size);
     ring_init(&client->replies, config->replies, config->reply_ring_size);
 }
@@ -232,8 +233,23 @@ bool client_ready(struct client *client)
     if (!client->waiting) {
         client->waiting = fetch(client);
     }
-    /* A flush is for the writes that came before it, so it waits for them. */
-    return client->waiting && (client->request.head.op != BLOCK_FLUSH || client->writes == 0);
+    if (!client->waiting) {
+        return false;
+    }
+    if (client->request.head.op == BLOCK_FLUSH) {
+        return client->writes == 0; /* it is for those that came before it, so it waits for them */
+    }
+    return !client->limit.exists || limit_is_open(&client->limit);
+}
+
+bool client_is_held(struct client *client, uint64_t *opens)
+{
+    if (!client->limit.exists || !client->waiting || client->request.head.op == BLOCK_FLUSH ||
+        limit_is_open(&client->limit)) {
+        return false;
+    }
+    *opens = limit_opens(&client->limit);
+    return true;
 }
 
 bool client_send(struct client *client, uint32_t owner)
@@ -248,6 +264,9 @@ bool client_send(struct client *client, uint32_t owner)
         return false;
     }
     client->waiting = false;
+    if (op != BLOCK_FLUSH) {
+        limit_spend(&client->limit, flight.bytes);
+    }
     client->in_flight++;
     client->bytes += flight.bytes;
     client->writes += flight.writes;

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "driver.h"
 #include "lib/ring.h"
+#include "limit.h"
 
 struct client {
     const struct block_client_config *config;
@@ -24,6 +25,7 @@ struct client {
     uint32_t in_flight;     /* requests, */
     uint32_t writes;        /* those of them that change the disk, */
     uint32_t bytes;         /* and what they move */
+    struct limit limit;
 
     /* The oldest request that is not yet in flight, checked and translated. */
     bool waiting;
@@ -47,9 +49,16 @@ void client_open(struct client *client, const struct block_info *disk, uint64_t 
 
 /*
  * Whether the client has a request that may go now. Invalid requests are answered here. If there is
- * none, it is time to ask again when the client notifies or one of its requests ends.
+ * none, it is time to ask again when the client notifies, one of its requests ends, or its limit
+ * lets one go (client_is_held).
  */
 bool client_ready(struct client *client);
+
+/*
+ * Whether it has a request that waits for its limit; then *opens is when that may go, in ticks of
+ * CNTPCT_EL0.
+ */
+bool client_is_held(struct client *client, uint64_t *opens);
 
 /* Send the request that is ready. Returns false if the driver has no room now. */
 bool client_send(struct client *client, uint32_t owner);

@@ -31,6 +31,11 @@ struct block_client_config {
     uint32_t reply_ring_size;
     uint32_t first_region; /* the client's data regions among all: this one and those behind it */
     uint32_t region_count;
+
+    /* Limits: limit.h. */
+    uint64_t bytes_rate;      /* bytes per second; 0: none */
+    uint32_t operations_rate; /* requests per second; 0: none */
+    uint32_t burst_us; /* what may go at once: what the rates allow in so many us, 1 s at most */
 };
 
 struct block_config {
@@ -45,6 +50,8 @@ struct block_config {
     void *log; /* ring region: to the console, a stream; NULL: none */
     uint32_t log_size;
     uint8_t log_channel;
+    bool has_timer; /* if a client has a limit */
+    uint8_t timer_channel;
     uint32_t client_count;
     struct block_client_config clients[BLOCK_MAX_CLIENTS];
 };

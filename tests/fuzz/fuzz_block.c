@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: block/block.c block/client.c block/driver.c block/gpt.c block/partitions.c
- * SOURCES: block/schedule.c lib/ring.c tests/fuzz/silence.c tests/unit/fake/fake_dma.c
+ * SOURCES: block/schedule.c block/limit.c lib/ring.c lib/token_bucket.c
+ * SOURCES: tests/fuzz/silence.c tests/unit/fake/fake_dma.c
  *
  * Two clients of the disk multiplexer that write into their rings what they like, and a driver that
  * answers what it likes. Whatever reaches the driver is within one client's part of the disk and
@@ -15,11 +16,15 @@
 #include <string.h>
 #include "block/config.h"
 #include "block/protocol.h"
+#include "drivers/timer/protocol.h"
 #include "input.h"
+#include "lib/cpu.h"
 #include "lib/ring.h"
 
 #define CLIENTS              2u
+#define TIMER                59u
 #define DRIVER               60u
+#define STEP                 100u  /* microseconds */
 #define PART                 1000u /* sectors */
 #define REGION               8192u
 #define REGIONS              2u /* of each client */
@@ -49,13 +54,58 @@ const struct block_config block_config = {
     .buffer = buffer,
     .region_sizes = region_sizes,
     .region_count = sizeof(region_sizes) / sizeof(region_sizes[0]),
+    .has_timer = true,
+    .timer_channel = TIMER,
     .client_count = CLIENTS,
-    .clients = {{CLIENT(0)}, {CLIENT(1)}},
+    .clients = {{CLIENT(0), .bytes_rate = 20 << 20, .operations_rate = 5000, .burst_us = 1000},
+                {CLIENT(1)}},
 };
 
 static struct ring driver_requests, driver_replies;
 static struct ring requests[CLIENTS], replies[CLIENTS];
-static uint32_t last_id; /* of a request that the driver has seen */
+static uint32_t last_id;  /* of a request that the driver has seen */
+static uint64_t now;      /* microseconds */
+static uint64_t deadline; /* that the timer's driver has */
+
+/* ---- The clock ---- */
+
+uint64_t cpu_counter(void)
+{
+    return now;
+}
+
+uint64_t cpu_counter_frequency(void)
+{
+    return 1000000;
+}
+
+void microkit_mr_set(seL4_Uint8 mr, seL4_Word value)
+{
+    (void)mr;
+    deadline = value;
+}
+
+microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count)
+{
+    return (microkit_msginfo){{label << 12 | count}};
+}
+
+microkit_msginfo microkit_ppcall(microkit_channel channel, microkit_msginfo info)
+{
+    if (channel != TIMER || deadline <= now) {
+        abort();
+    }
+    return info;
+}
+
+static void pass_time(void)
+{
+    now += STEP;
+    if (deadline <= now) {
+        deadline = TIMER_NEVER;
+        notified(TIMER);
+    }
+}
 
 /* ---- What must hold ---- */
 
@@ -223,6 +273,8 @@ static void step(struct input *input)
     }
     notified(client);
     look();
+    pass_time();
+    look();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -240,6 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ring_init(&replies[i], from_block[i], REPLY_RING);
     }
     last_id = 0;
+    deadline = TIMER_NEVER;
     introduce(&input);
     init();
     while (input.left > 0) {

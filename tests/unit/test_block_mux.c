@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: block/block.c block/client.c block/driver.c block/gpt.c block/partitions.c
- * SOURCES: block/schedule.c lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: block/schedule.c block/limit.c lib/ring.c lib/log.c lib/token_bucket.c
  * SOURCES: tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
  *
  * The disk multiplexer between clients that may be hostile and a driver that may go wrong. The
@@ -19,6 +19,7 @@
 #include "block/config.h"
 #include "block/gpt.h"
 #include "block/protocol.h"
+#include "drivers/timer/protocol.h"
 #include "lib/ring.h"
 #include "tests/unit/fake/block_request.h"
 #include "tests/unit/fake/fake_dma.h"
@@ -1074,6 +1075,195 @@ static void a_range_upon_a_partition(void **state)
     assert_non_null(strstr(fake.debug, "meets that of vm0 disk0"));
 }
 
+/* ---- Limits ---- */
+
+#define TIMER      59
+#define OPERATIONS 1000u
+#define BYTES      (4u << 20)
+#define BURST_US   20000u
+
+static uint64_t deadline; /* that the timer's driver has */
+
+static microkit_msginfo timer_call(microkit_channel ch, microkit_msginfo msginfo)
+{
+    assert_int_equal(ch, TIMER);
+    assert_int_equal(microkit_msginfo_get_label(msginfo), TIMER_SET);
+    assert_int_equal(microkit_msginfo_get_count(msginfo), 1);
+    deadline = microkit_mr_get(0);
+    assert_true(deadline > fake.counter);
+    return microkit_msginfo_new(0, 0);
+}
+
+static void begin_limited(uint64_t bytes, uint32_t operations)
+{
+    prepare();
+    config.has_timer = true;
+    config.timer_channel = TIMER;
+    config.clients[0].bytes_rate = bytes;
+    config.clients[0].operations_rate = operations;
+    config.clients[0].burst_us = BURST_US;
+    fake.ppcall = timer_call;
+    deadline = TIMER_NEVER;
+    begin();
+    expect_infos();
+}
+
+static void take_answers(unsigned client)
+{
+    uint32_t id, status;
+
+    while (receive(client, &id, &status)) {
+        assert_int_equal(status, BLOCK_OK);
+    }
+}
+
+/* Requests that go in ten seconds while there are as many as can be. */
+static unsigned requests_of_flood(enum block_op op, uint32_t sectors)
+{
+    uint64_t until = fake.counter + 10 * fake.frequency;
+    unsigned count = 0, done;
+
+    for (;;) {
+        while (ring_space(&requests[0]) > 512) {
+            build(0, op, 0, sectors);
+            send(0);
+        }
+        notified(0);
+        while ((done = drive()) > 0) {
+            count += done;
+            take_answers(0);
+        }
+        if (deadline > until) {
+            return count;
+        }
+        fake.counter = deadline;
+        deadline = TIMER_NEVER;
+        notified(TIMER);
+    }
+}
+
+static void operations_are_limited(void **state)
+{
+    (void)state;
+    static const enum block_op ops[] = {BLOCK_READ, BLOCK_WRITE, BLOCK_DISCARD, BLOCK_WRITE_ZEROES};
+
+    for (unsigned i = 0; i < 4; i++) {
+        begin_limited(0, OPERATIONS);
+        assert_in_range(requests_of_flood(ops[i], 8), 10 * OPERATIONS,
+                        10 * OPERATIONS + OPERATIONS / 50 + 1);
+        assert_true(fake.ppcalls[TIMER] <= 10 * 2000 + 1);
+    }
+}
+
+static void bytes_are_limited(void **state)
+{
+    (void)state;
+    static const uint32_t sectors[] = {1, 8, 1024};
+
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t size = sectors[i] * BLOCK_SECTOR;
+
+        begin_limited(BYTES, 0);
+        assert_in_range(requests_of_flood(BLOCK_READ, sectors[i]), 10 * BYTES / size,
+                        (10 * BYTES + BYTES / 50) / size + 2);
+    }
+}
+
+static void the_lower_of_two_limits_counts(void **state)
+{
+    (void)state;
+
+    begin_limited(BYTES, OPERATIONS);
+    assert_in_range(requests_of_flood(BLOCK_READ, 1), 10 * OPERATIONS, 10 * OPERATIONS + 21);
+    begin_limited(BYTES, OPERATIONS);
+    assert_in_range(requests_of_flood(BLOCK_READ, 64), 10 * BYTES / 32768, 10 * BYTES / 32768 + 5);
+}
+
+static void flushes_neither_count_nor_wait(void **state)
+{
+    (void)state;
+    uint64_t opens;
+
+    begin_limited(0, OPERATIONS);
+    for (unsigned i = 0; i <= OPERATIONS / 50; i++) {
+        build(i, BLOCK_WRITE, 0, 1);
+        send(0);
+        notified(0);
+        assert_int_equal(drive(), 1);
+        take_answers(0);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        build(i, BLOCK_FLUSH, 0, 0);
+        send(0);
+        notified(0);
+        assert_int_equal(drive(), 1);
+        expect(0, i, BLOCK_OK);
+    }
+    assert_int_equal(deadline, TIMER_NEVER); /* nothing waits */
+    build(1, BLOCK_WRITE, 0, 1);
+    send(0);
+    notified(0);
+    assert_int_equal(drive(), 0);
+    opens = fake.counter + fake.frequency / OPERATIONS;
+    assert_in_range(deadline, opens, opens + fake.frequency / 2000 + 1);
+    build(2, BLOCK_FLUSH, 0, 0); /* it is behind a write that waits, which it is for */
+    send(0);
+    notified(0);
+    assert_int_equal(drive(), 0);
+    fake.counter = deadline;
+    notified(TIMER);
+    assert_int_equal(drive(), 1);
+    expect(0, 1, BLOCK_OK);
+    assert_int_equal(drive(), 1);
+    expect(0, 2, BLOCK_OK);
+}
+
+static void a_limit_is_nobody_elses(void **state)
+{
+    (void)state;
+
+    begin_limited(0, OPERATIONS);
+    flood(0, 8, 300);
+    notified(0);
+    while (drive() > 0) {
+        take_answers(0);
+    }
+    assert_true(deadline != TIMER_NEVER);
+    for (unsigned i = 0; i < 1000; i++) {
+        build(i, BLOCK_READ, 5, 1);
+        send(1);
+        notified(1);
+        assert_int_equal(drive(), 1);
+        expect(1, i, BLOCK_OK);
+    }
+}
+
+/* Nor does what is wrong count: it is answered at once. */
+static void errors_do_not_wait(void **state)
+{
+    (void)state;
+
+    begin_limited(0, OPERATIONS);
+    for (unsigned i = 0; i < 100; i++) {
+        build(i, BLOCK_READ, PART, 1);
+        send_in_vain(0, BLOCK_IO_ERROR);
+    }
+    assert_int_equal(fake.ppcalls[TIMER], 0);
+}
+
+static void a_limit_without_a_timer(void **state)
+{
+    (void)state;
+
+    prepare();
+    config.clients[0].operations_rate = OPERATIONS;
+    begin();
+    expect_infos();
+    assert_int_equal(infos[0].sectors, 0);
+    assert_true(infos[1].sectors != 0);
+    assert_non_null(strstr(fake.debug, "it has a limit, and there is no timer"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1105,6 +1295,13 @@ int main(void)
         cmocka_unit_test_setup(a_disk_without_a_table, set_up),
         cmocka_unit_test_setup(a_table_that_cannot_be_read, set_up),
         cmocka_unit_test_setup(a_range_upon_a_partition, set_up),
+        cmocka_unit_test(operations_are_limited),
+        cmocka_unit_test(bytes_are_limited),
+        cmocka_unit_test(the_lower_of_two_limits_counts),
+        cmocka_unit_test(flushes_neither_count_nor_wait),
+        cmocka_unit_test(a_limit_is_nobody_elses),
+        cmocka_unit_test(errors_do_not_wait),
+        cmocka_unit_test(a_limit_without_a_timer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
