@@ -9,6 +9,7 @@
 #include "block/gpt.h"
 #include "diagnostics.h"
 #include "image.h"
+#include "rates.h"
 
 /* Slices begin behind the room of a partition table, and end before the room of its backup. The
  * firmware's partition, if the board boots from a card, is in front of them as well. */
@@ -185,11 +186,13 @@ static void read_slice(struct system *system, struct yaml_file *file, struct vm 
     size_t errors = error_count();
 
     schema_defaults(&slice_schema, &settings);
+    schema_defaults(&disk_rate_schema, &settings.of_rate);
     if (item->type == YAML_SCALAR_NODE && !yaml_is_null(item)) {
         settings.size.line = yaml_line(item);
         schema_read_value(size_key, system->path, where, "size", item, &settings.size);
     } else {
         schema_read(&slice_schema, file, item, where, false, &settings);
+        slice_rate_read(file, where, &settings);
     }
     if (error_count() == errors) {
         add_slice(system, vm, &settings, yaml_line(item), where);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include "diagnostics.h"
+#include "rates.h"
 
 #define VLAN_MAX 4094
 
@@ -118,6 +119,7 @@ static void read_interfaces(struct system *system, struct yaml_file *file, struc
         const char *where = memory_format("%s: interface %zu", vm->where, i);
         if (vm->copy == 0) {
             schema_read(&interface_schema, file, item, where, false, &settings);
+            interface_rate_read(file, where, &settings);
         } else { /* the errors were reported for the first machine of the group */
             settings = system->vms.items[vm->index - vm->copy]->interfaces[i].settings;
         }

@@ -40,10 +40,19 @@ static void emit_slice(const struct layout *layout, const struct slice *slice, s
                  "            .request_ring_size = 0x%" PRIx64 ",\n"
                  "            .reply_ring_size = 0x%" PRIx64 ",\n"
                  "            .first_region = %zu,\n"
-                 "            .region_count = %zu,\n"
-                 "        },\n",
+                 "            .region_count = %zu,\n",
                  link->server_up, link->server_down, link->ring_up, link->ring_down,
                  place->first_data_region, place->data_region_count);
+    if (slice_is_limited(slice)) {
+        const struct disk_rate_settings *rate = &slice->settings.of_rate;
+
+        buffer_print(out,
+                     "            .bytes_rate = %" PRIu64 ",\n"
+                     "            .operations_rate = %" PRIu64 ",\n"
+                     "            .burst_us = %" PRIu64 ",\n",
+                     rate->bytes.number, rate->operations.number, rate->burst.number);
+    }
+    buffer_print(out, "        },\n");
 }
 
 void emit_block_config(const struct layout *layout, struct buffer *out)
@@ -69,12 +78,16 @@ void emit_block_config(const struct layout *layout, struct buffer *out)
                  "    .log = " FIELD_POINTER ",\n"
                  "    .log_size = 0x%" PRIx64 ",\n"
                  "    .log_channel = %u,\n"
-                 "    .client_count = %u,\n"
-                 "    .clients = {\n",
+                 "    .client_count = %u,\n",
                  disk->link.client_channel, disk->link.client_up, disk->link.client_down,
                  disk->link.ring_up, disk->link.ring_down, disk->buffer, disk->data_regions.count,
                  disk->block_log.client_up, disk->block_log.ring_up, disk->block_log.client_channel,
                  layout->disk_client_count);
+    if (disk_is_limited(layout->system)) {
+        buffer_print(out, "    .has_timer = true,\n    .timer_channel = %u,\n",
+                     layout->block_timer_channel);
+    }
+    buffer_print(out, "    .clients = {\n");
     for (size_t i = 0; i < layout->system->vms.count; i++) {
         const struct vm *vm = layout->system->vms.items[i];
         for (unsigned k = 0; k < vm->slice_count; k++) {

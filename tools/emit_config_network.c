@@ -25,6 +25,28 @@ static void emit_trunks(const struct network *network, struct buffer *out)
     }
 }
 
+static void emit_limit(const struct layout *layout, const struct interface *port,
+                       struct buffer *out)
+{
+    const struct rate_settings *rate = &port->settings.of_rate;
+
+    if (!interface_is_limited(port)) {
+        return;
+    }
+    buffer_print(out,
+                 "            .send_rate = %" PRIu64 ",\n"
+                 "            .receive_rate = %" PRIu64 ",\n"
+                 "            .burst_us = %" PRIu64 ",\n",
+                 rate->send.number, rate->receive.number, rate->burst.number);
+    if (rate->receive.number != 0) {
+        buffer_print(out,
+                     "            .queue = " FIELD_POINTER ",\n"
+                     "            .queue_size = 0x%" PRIx64 ",\n",
+                     layout->vms[port->vm->index].waiting[port->index],
+                     port->network->settings.queue.number);
+    }
+}
+
 static void emit_port(const struct layout *layout, const struct network *network, unsigned p,
                       struct buffer *out)
 {
@@ -51,6 +73,7 @@ static void emit_port(const struct layout *layout, const struct network *network
     if (port->trunk[0] != 0) {
         buffer_print(out, "            .trunk_vlans = %s,\n", trunk_name(port));
     }
+    emit_limit(layout, port, out);
     if (vhost) {
         buffer_print(out,
                      "            .vhost_page = " FIELD_POINTER ",\n"
@@ -124,11 +147,15 @@ void emit_switch_config(const struct layout *layout, const struct network *netwo
                  "    .log = " FIELD_POINTER ",\n"
                  "    .log_size = 0x%" PRIx64 ",\n"
                  "    .log_channel = %u,\n"
-                 "    .port_count = %u,\n"
-                 "    .ports = {\n",
+                 "    .port_count = %u,\n",
                  network->name, network->settings.mtu.number,
                  network->settings.ageing.number / 1000000, network->mirror_port, log->client_up,
                  log->ring_up, log->client_channel, network_port_count(network));
+    if (network_is_limited(network)) {
+        buffer_print(out, "    .has_timer = true,\n    .timer_channel = %u,\n",
+                     layout->switch_timer_channel);
+    }
+    buffer_print(out, "    .ports = {\n");
     for (unsigned p = 0; p < network->port_count; p++) {
         emit_port(layout, network, p, out);
     }

@@ -41,6 +41,13 @@ static void emit_interface(const struct layout *layout, const struct interface *
         }
         buffer_print(out, "], ");
     }
+    if (interface_is_limited(interface)) {
+        buffer_print(out,
+                     "\"rate\": {\"send\": %" PRIu64 ", \"receive\": %" PRIu64
+                     ", \"burst_us\": %" PRIu64 "}, ",
+                     settings->of_rate.send.number, settings->of_rate.receive.number,
+                     settings->of_rate.burst.number);
+    }
     buffer_print(out, "\"gpa\": %" PRIu64 ", \"intid\": %u}", device->gpa, device->intid);
 }
 
@@ -184,6 +191,14 @@ static void emit_slice(const struct slice *slice, struct buffer *out)
 {
     buffer_print(out, "    {\"vm\": \"%s\", \"index\": %u, \"read_only\": %s, ", slice->vm->name,
                  slice->index, slice->settings.read_only.number ? "true" : "false");
+    if (slice_is_limited(slice)) {
+        const struct disk_rate_settings *rate = &slice->settings.of_rate;
+
+        buffer_print(out,
+                     "\"rate\": {\"bytes\": %" PRIu64 ", \"operations\": %" PRIu64
+                     ", \"burst_us\": %" PRIu64 "}, ",
+                     rate->bytes.number, rate->operations.number, rate->burst.number);
+    }
     if (slice->content != NULL) {
         add_string(out, "content", slice->content, ", ");
     }

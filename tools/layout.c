@@ -98,6 +98,48 @@ static void lay_out_turns(struct layout *layout)
     }
 }
 
+bool network_is_limited(const struct network *network)
+{
+    for (unsigned p = 0; p < network->port_count; p++) {
+        if (interface_is_limited(network->ports[p])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool disk_is_limited(const struct system *system)
+{
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        for (unsigned k = 0; k < vm->slice_count; k++) {
+            if (slice_is_limited(&vm->slices[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Who keeps a limit is woken when what waits may go on. */
+static void lay_out_limits(struct layout *layout)
+{
+    const struct system *system = layout->system;
+
+    layout->switch_timer_channel = SWITCH_TIMER_CHANNEL;
+    layout->block_timer_channel = BLOCK_TIMER_CHANNEL;
+    for (size_t i = 0; i < system->networks.count; i++) {
+        if (network_is_limited(system->networks.items[i])) {
+            add_channel(layout, layout->switches[i], SWITCH_TIMER_CHANNEL, true, layout->timer,
+                        (unsigned)layout->timer_client_count++);
+        }
+    }
+    if (disk_is_limited(system)) {
+        add_channel(layout, layout->disk.block, BLOCK_TIMER_CHANNEL, true, layout->timer,
+                    (unsigned)layout->timer_client_count++);
+    }
+}
+
 static const struct region *lay_out_gic(struct layout *layout)
 {
     const struct gic_settings *gic = &layout->system->board.gic;
@@ -140,5 +182,6 @@ struct layout *layout_make(const struct system *system)
     add_channel(layout, layout->console, CONSOLE_TIMER_CHANNEL, true, layout->timer,
                 (unsigned)system->vms.count);
     lay_out_turns(layout);
+    lay_out_limits(layout);
     return layout;
 }

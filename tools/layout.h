@@ -155,6 +155,7 @@ struct vm_layout {
     struct link interfaces[VMM_MAX_INTERFACES];
     struct device interface_devices[VMM_MAX_INTERFACES];
     uint64_t switch_ram[VMM_MAX_INTERFACES]; /* vhost: the RAM in the switch */
+    uint64_t waiting[VMM_MAX_INTERFACES];    /* in the switch: what waits to be received; 0: none */
     size_t first_data_region; /* the first piece of RAM among the disk's data regions */
     size_t data_region_count;
     struct link slices[VMM_MAX_DISKS];
@@ -236,8 +237,10 @@ struct layout {
     struct pd *monitors[MEMBERS_MAX];
     struct LIST(struct turn_layout) turns;
     struct vm_layout *vms;     /* by the VMs' indices */
-    size_t timer_client_count; /* on the timer's channels from 0: monitors, console */
+    size_t timer_client_count; /* on the timer's channels from 0 */
     unsigned console_timer_channel;
+    unsigned switch_timer_channel;      /* of a switch on which somebody has a limit */
+    unsigned block_timer_channel;       /* likewise */
     struct link uart_link;              /* console is the client */
     uint64_t uart_registers;            /* in the driver */
     struct link log_links[MEMBERS_MAX]; /* of the switches */
@@ -261,6 +264,10 @@ bool layout_begins_turn(const struct system *system, const struct vm *vm);
 
 /* How many turns there are. */
 size_t layout_turn_count(const struct system *system);
+
+/* Whether an interface on the switch, or a machine's disk, has a limit. */
+bool network_is_limited(const struct network *network);
+bool disk_is_limited(const struct system *system);
 
 /* Lay out a system. No error must have been found in it. */
 struct layout *layout_make(const struct system *system);

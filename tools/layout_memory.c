@@ -146,6 +146,10 @@ uint64_t layout_overhead(const struct system *system)
         for (unsigned p = 0; p < network_port_count(network); p++) {
             bool vhost = p < network->port_count && interface_is_vhost(network->ports[p]);
             sum += vhost ? VHOST_PAGE_SIZE : rings;
+            if (p < network->port_count &&
+                network->ports[p]->settings.of_rate.receive.number != 0) {
+                sum += rings / 2;
+            }
         }
     }
     if (system->uplink.network != NULL) {

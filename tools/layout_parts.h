@@ -43,6 +43,7 @@
 #define CONSOLE_CLIENT_CHANNEL    1u
 #define CONSOLE_TIMER_CHANNEL     61u
 #define SWITCH_LOG_CHANNEL        60u
+#define SWITCH_TIMER_CHANNEL      61u
 #define MONITOR_TIMER_CHANNEL     0u
 #define MONITOR_CONSOLE_CHANNEL   1u
 #define MONITOR_INTERFACE_CHANNEL 2u
@@ -51,6 +52,7 @@
 #define MONITOR_FORWARD_CHANNEL   (MONITOR_TURN_CHANNEL + 1)
 #define MONITOR_SHARED_CHANNEL    (MONITOR_FORWARD_CHANNEL + VMM_MAX_FORWARDS)
 #define TURN_TIMER_CHANNEL        61u
+#define BLOCK_TIMER_CHANNEL       59u
 #define BLOCK_DRIVER_CHANNEL      60u
 #define BLOCK_LOG_CHANNEL         61u
 #define DISK_IRQ_CHANNEL          0u
@@ -65,12 +67,13 @@ _Static_assert(CONSOLE_CLIENT_CHANNEL + CONSOLE_MAX_CLIENTS <= CONSOLE_TIMER_CHA
 _Static_assert(SWITCH_MAX_PORTS <= SWITCH_LOG_CHANNEL, "a switch's channel ids");
 _Static_assert(MONITOR_SHARED_CHANNEL + SHARED_OTHERS_MAX <= 62, "a monitor's channel ids");
 _Static_assert(MEMBERS_MAX <= TURN_TIMER_CHANNEL, "the turn's channel ids");
-_Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_DRIVER_CHANNEL, "block's channel ids");
+_Static_assert(BLOCK_MAX_CLIENTS <= BLOCK_TIMER_CHANNEL, "block's channel ids");
 _Static_assert(SLOT_INTERFACE + VMM_MAX_INTERFACES <= SLOT_DISK, "places on the guest's bus");
 _Static_assert(GUEST_VIRTIO_INTID + SLOTS <= GUEST_SHARED_INTID, "interrupts of the guest's bus");
 _Static_assert(MEMBERS_MAX + 3 <= CONSOLE_MAX_CLIENTS, "logs of the disk and of the card");
 _Static_assert(MEMBERS_MAX + PROGRAMS_ALWAYS + TURNS_MAX <= PROGRAMS_MAX, "programs on one core");
-_Static_assert(PROGRAMS_MAX - PROGRAMS_ALWAYS + 1 <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
+/* Its clients: machines, switches and turns, and console and block besides. */
+_Static_assert(PROGRAMS_MAX - PROGRAMS_ALWAYS + 2 <= TIMER_IRQ_CHANNEL, "the timer's channel ids");
 
 static inline uint64_t round_up(uint64_t value, uint64_t alignment)
 {

@@ -188,6 +188,12 @@ static void lay_out_interface(struct layout *layout, struct pd *pd, struct vm_la
             add_link(layout, name, pd, MONITOR_INTERFACE_CHANNEL + interface->index,
                      layout->switches[interface->network->index], interface->port, ring, ring);
     }
+    if (interface->settings.of_rate.receive.number != 0) {
+        const struct region *waiting = add_region(layout, memory_format("%s_waiting", name),
+                                                  RING_HEADER_SIZE + ring, PAGE, "limit's queue");
+        place->waiting[interface->index] =
+            map_next(layout->switches[interface->network->index], waiting, "rw", true);
+    }
     place->interface_devices[interface->index] = lay_out_device(
         layout, pd, place, memory_format("%s_registers", name), SLOT_INTERFACE + interface->index);
 }

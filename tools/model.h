@@ -171,12 +171,28 @@ struct console_settings {
     struct setting period;
 };
 
+/* How much may pass: of a disk's data and requests. */
+struct disk_rate_settings {
+    struct setting bytes;
+    struct setting operations;
+    struct setting burst;
+};
+
 struct slice_settings {
     struct setting size;
     struct setting partition;
     struct setting read_only;
     struct setting content;
     struct setting image;
+    struct setting rate;
+    struct disk_rate_settings of_rate; /* what `rate` says */
+};
+
+/* The same of frames. */
+struct rate_settings {
+    struct setting send;
+    struct setting receive;
+    struct setting burst;
 };
 
 struct interface_settings {
@@ -188,6 +204,8 @@ struct interface_settings {
     struct setting vlan;
     struct setting trunk;
     struct setting path;
+    struct setting rate;
+    struct rate_settings of_rate; /* what `rate` says */
 };
 
 /* Of the program that runs a VM. */
@@ -269,6 +287,8 @@ extern const struct schema console_schema;
 extern const struct schema vm_schema;
 extern const struct schema monitor_schema;
 extern const struct schema interface_schema;
+extern const struct schema rate_schema;
+extern const struct schema disk_rate_schema;
 extern const struct schema switch_schema;
 extern const struct schema uplink_schema;
 extern const struct schema disk_schema;
@@ -454,6 +474,21 @@ enum { PATH_ISOLATED, PATH_VHOST }; /* `path` of an interface */
 static inline bool interface_is_vhost(const struct interface *interface)
 {
     return interface->settings.path.number == PATH_VHOST;
+}
+
+/* Whether it has a limit. */
+static inline bool interface_is_limited(const struct interface *interface)
+{
+    const struct rate_settings *rate = &interface->settings.of_rate;
+
+    return rate->send.number != 0 || rate->receive.number != 0;
+}
+
+static inline bool slice_is_limited(const struct slice *slice)
+{
+    const struct disk_rate_settings *rate = &slice->settings.of_rate;
+
+    return rate->bytes.number != 0 || rate->operations.number != 0;
 }
 
 /* Whether it has an address from the start. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 #include "diagnostics.h"
+#include "rates.h"
 #include "read.h"
 
 /* The arguments of a reader of a mapping of named things, or of a list of them. */
@@ -206,6 +207,7 @@ static void read_vm(struct system *system, struct yaml_file *file, yaml_node_t *
         const char *where = where_of("vm", key != NULL ? key : find_name(file, node));
         schema_read(&vm_schema, file, node, where, false, &settings);
         read_monitor(file, where, &settings);
+        interface_rate_read(file, where, &settings.interface);
     }
     const char *name = read_name(system, "vm", key, &settings.name, line);
     if (name == NULL) {
@@ -287,9 +289,11 @@ void system_read(struct system *system, struct yaml_file *file, const struct opt
     }
     schema_defaults(&vm_schema, &system->common);
     schema_defaults(&monitor_schema, &system->common.of_monitor);
+    schema_defaults(&rate_schema, &system->common.interface.of_rate);
     if (settings->defaults.node != NULL) {
         schema_read(&vm_schema, file, settings->defaults.node, "defaults", true, &system->common);
         read_monitor(file, "defaults", &system->common);
+        interface_rate_read(file, "defaults", &system->common.interface);
     }
     if (settings->switches.node != NULL) {
         read_members(system, file, &settings->switches, "switches", read_network);

@@ -50,9 +50,10 @@ static const char *out_of_range(const struct schema_key *key, uint64_t number)
     return NULL;
 }
 
-static bool has_range(enum value_kind kind)
+static bool has_range(enum value_kind kind, uint64_t number)
 {
-    return kind == VALUE_SIZE || kind == VALUE_DURATION || kind == VALUE_COUNT || kind == VALUE_HEX;
+    return kind == VALUE_SIZE || kind == VALUE_DURATION || kind == VALUE_COUNT ||
+           kind == VALUE_HEX || (kind == VALUE_RATE && number != 0);
 }
 
 bool schema_read_value(const struct schema_key *key, const char *file, const char *where,
@@ -68,7 +69,7 @@ bool schema_read_value(const struct schema_key *key, const char *file, const cha
     }
     struct setting read = {.text = text, .line = setting->line};
     wrong = value_parse(key->kind, key->choices, text, &read.number);
-    if (wrong == NULL && has_range(key->kind)) {
+    if (wrong == NULL && has_range(key->kind, read.number)) {
         wrong = out_of_range(key, read.number);
     }
     if (wrong != NULL) {
@@ -205,13 +206,21 @@ void schema_read(const struct schema *schema, struct yaml_file *file, yaml_node_
 static const char *kind_name(const struct schema_key *key)
 {
     static const char *const names[] = {
-        [VALUE_TEXT] = "text",         [VALUE_NAME] = "name",
-        [VALUE_STEM] = "name",         [VALUE_HOSTNAME] = "host name",
-        [VALUE_PATH] = "file",         [VALUE_SIZE] = "size",
-        [VALUE_DURATION] = "time",     [VALUE_COUNT] = "number",
-        [VALUE_HEX] = "address",       [VALUE_SWITCHED] = "yes or no",
-        [VALUE_CHOICE] = "word",       [VALUE_MAC] = "MAC address",
-        [VALUE_IPV4] = "IPv4 address", [VALUE_IPV4_NET] = "IPv4 address/prefix, or `dhcp`",
+        [VALUE_TEXT] = "text",
+        [VALUE_NAME] = "name",
+        [VALUE_STEM] = "name",
+        [VALUE_HOSTNAME] = "host name",
+        [VALUE_PATH] = "file",
+        [VALUE_SIZE] = "size",
+        [VALUE_DURATION] = "time",
+        [VALUE_RATE] = "rate",
+        [VALUE_COUNT] = "number",
+        [VALUE_HEX] = "address",
+        [VALUE_SWITCHED] = "yes or no",
+        [VALUE_CHOICE] = "word",
+        [VALUE_MAC] = "MAC address",
+        [VALUE_IPV4] = "IPv4 address",
+        [VALUE_IPV4_NET] = "IPv4 address/prefix, or `dhcp`",
     };
     const char *list = "";
 

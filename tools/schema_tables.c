@@ -182,6 +182,37 @@ const struct schema console_schema = {
     TABLE(console_keys),
 };
 
+/* What may pass after a pause. The longest keeps the buckets' arithmetic within 64 bits. */
+#define BURST_KEY(record)                                                                          \
+    .name = "burst", .kind = VALUE_DURATION, .offset = AT(record, burst), .fallback = "20 ms",     \
+    .minimum = 5000, .maximum = 1000000,                                                           \
+    .purpose = "What may pass at once after a pause: what the rate allows in this time."
+
+static const struct schema_key disk_rate_keys[] = {
+    {.name = "bytes",
+     .kind = VALUE_RATE,
+     .offset = AT(disk_rate, bytes),
+     .fallback = "none",
+     .minimum = MIB,
+     .maximum = 4096 * MIB,
+     .purpose = "What is read and written, both together, at most."},
+    {.name = "operations",
+     .kind = VALUE_COUNT,
+     .offset = AT(disk_rate, operations),
+     .minimum = 10,
+     .maximum = 1000000,
+     .purpose = "Requests per second, at most. Flushes do not count."},
+    {BURST_KEY(disk_rate)},
+};
+
+const struct schema disk_rate_schema = {
+    .heading = "A machine's disk's rate",
+    .purpose =
+        "Under `rate` in an item of `disks`. A rate alone is that of `bytes`. A request that "
+        "may not go yet waits, with those behind it; nothing is refused.",
+    TABLE(disk_rate_keys),
+};
+
 static const struct schema_key slice_keys[] = {
     {.name = "size",
      .kind = VALUE_SIZE,
@@ -211,12 +242,45 @@ static const struct schema_key slice_keys[] = {
      .purpose = "A whole disk's image, raw or qcow2, with which the disk is made: what a "
                 "distribution offers for virtual machines, say. The disk is as large as the image, "
                 "or larger if `size` says so."},
+    {.name = "rate",
+     .kind = VALUE_NODE,
+     .offset = AT(slice, rate),
+     .shape = "rate or mapping",
+     .purpose = "How much the machine may read and write per second."},
 };
 
 const struct schema slice_schema = {
     .heading = "A machine's disk",
     .purpose = "An item of a machine's `disks`. An item that is only a size means that size.",
     TABLE(slice_keys),
+};
+
+static const struct schema_key rate_keys[] = {
+    {.name = "send",
+     .kind = VALUE_RATE,
+     .offset = AT(rate, send),
+     .fallback = "none",
+     .minimum = 125000,
+     .maximum = 1250000000,
+     .purpose =
+         "What the guest sends, at most. Frames that may not go yet stay in its card's queue."},
+    {.name = "receive",
+     .kind = VALUE_RATE,
+     .offset = AT(rate, receive),
+     .fallback = "none",
+     .minimum = 125000,
+     .maximum = 1250000000,
+     .purpose = "What the guest receives, at most. What comes too soon waits in the switch, for a "
+                "tenth of a second's worth, and is then dropped."},
+    {BURST_KEY(rate)},
+};
+
+const struct schema rate_schema = {
+    .heading = "An interface's rate",
+    .purpose =
+        "Under `rate` in an interface. A rate alone is that of `send` and of `receive`, each "
+        "on its own.",
+    TABLE(rate_keys),
 };
 
 static const struct schema_key interface_keys[] = {
@@ -267,6 +331,11 @@ static const struct schema_key interface_keys[] = {
      .choices = path_words,
      .purpose = "Data path. `isolated`: the switch sees the frames, not the machine's memory. "
                 "`vhost`: it has the memory, and copies each frame once instead of three times."},
+    {.name = "rate",
+     .kind = VALUE_NODE,
+     .offset = AT(interface, rate),
+     .shape = "rate or mapping",
+     .purpose = "How much the guest may send and receive per second."},
 };
 
 const struct schema interface_schema = {

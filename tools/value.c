@@ -23,6 +23,14 @@ static const struct unit size_units[] = {
 
 static const struct unit duration_units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}};
 
+/* The last one that divides a number is what it is written with. */
+static const struct unit rate_units[] = {
+    {"kbit/s", 125},       {"KiB/s", 1 << 10}, {"MiB/s", 1 << 20},
+    {"GiB/s", 1ULL << 30}, {"Mbit/s", 125000}, {"Gbit/s", 125000000},
+};
+
+#define UNITS(units) (units), sizeof(units) / sizeof((units)[0])
+
 static unsigned digit_value(unsigned char c)
 {
     static const char digits[] = "0123456789abcdef";
@@ -250,14 +258,18 @@ const char *value_parse(enum value_kind kind, const char *const *choices, const 
                    ? NULL
                    : "not a host name: a letter, then letters, digits or '-', 63 at most";
     case VALUE_SIZE:
-        return parse_unit(text, size_units, sizeof(size_units) / sizeof(size_units[0]), number)
+        return parse_unit(text, UNITS(size_units), number)
                    ? NULL
                    : "not a size: write a whole number with its unit, like 256 MiB or 1 GiB";
     case VALUE_DURATION:
-        return parse_unit(text, duration_units, sizeof(duration_units) / sizeof(duration_units[0]),
-                          number)
+        return parse_unit(text, UNITS(duration_units), number)
                    ? NULL
                    : "not a time: write a whole number with its unit, like 500 us, 2 ms or 300 s";
+    case VALUE_RATE:
+        return strcmp(text, "none") == 0 ||
+                       (parse_unit(text, UNITS(rate_units), number) && *number != 0)
+                   ? NULL
+                   : "not a rate: write a whole number with its unit, like 100 Mbit/s or 20 MiB/s";
     case VALUE_COUNT:
         return parse_digits(&text, 10, number) && *text == '\0' ? NULL : "not a whole number";
     case VALUE_HEX:
@@ -305,6 +317,8 @@ const char *value_format(enum value_kind kind, uint64_t number)
         return format_unit(number, size_units, 3, " bytes");
     case VALUE_DURATION:
         return format_unit(number, duration_units, 3, "");
+    case VALUE_RATE:
+        return format_unit(number, UNITS(rate_units), " bytes/s");
     case VALUE_HEX:
         return memory_format("0x%" PRIx64, number);
     case VALUE_MAC:

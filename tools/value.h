@@ -15,6 +15,7 @@ enum value_kind {
     VALUE_PATH,     /* a file, a line of text as VALUE_TEXT */
     VALUE_SIZE,     /* bytes, written with KiB, MiB or GiB */
     VALUE_DURATION, /* microseconds, written with us, ms or s */
+    VALUE_RATE,     /* bytes per second, written with Mbit/s, MiB/s and the like; 0: `none` */
     VALUE_COUNT,    /* an integer */
     VALUE_HEX,      /* an address or another number that is written in base 16 */
     VALUE_SWITCHED, /* yes or no */

@@ -37,7 +37,7 @@ CASES = {
                    "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, kaslr, "
                    "console, power_button, start, on_crash, watchdog, priority, budget, "
                    "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
-                   "mac, any_mac, vlan, trunk, path"]),
+                   "mac, any_mac, vlan, trunk, path, rate"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
     "key twice": ("vms:\n  a:\n    vcpus: 1\n    vcpus: 2\n",
@@ -350,7 +350,7 @@ CASES = {
                 "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, power_button, "
                 "start, on_crash, watchdog, priority, budget, "
                 "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
-                "trunk, path"]),
+                "trunk, path, rate"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",
                     ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
                      "has 100 MiB: 34 MiB are left"]),
@@ -453,6 +453,64 @@ CASES = {
     "gateway beside dhcp": ("vms: {a: {ip: dhcp, gateway: 10.0.2.2}}\n",
                             ["sys.yaml:1: vm 'a': gateway 10.0.2.2: the interface gets one by 'ip: "
                              "dhcp': leave it out"]),
+    "rate, no unit": ("vms:\n  a: {rate: 100}\n",
+                      ["sys.yaml:2: vm 'a': rate '100': not a rate: write a whole number with its unit, "
+                       "like 100 Mbit/s or 20 MiB/s"]),
+    "rate, units that are none": (
+        "vms:\n  a: {rate: 100 Mbit}\n  b: {rate: 10 MB/s}\n  c: {rate: 100 mbit/s}\n  d: {rate: 0}\n"
+        "  e: {rate: 1.5 Gbit/s}\n  f: {rate: -1 Mbit/s}\n  g: {rate: 0 Mbit/s}\n",
+        [f"sys.yaml:{line}: vm '{vm}': rate '{rate}': not a rate: write a whole number with its unit, "
+         "like 100 Mbit/s or 20 MiB/s"
+         for line, vm, rate in ((2, "a", "100 Mbit"), (3, "b", "10 MB/s"), (4, "c", "100 mbit/s"),
+                                (5, "d", "0"), (6, "e", "1.5 Gbit/s"), (7, "f", "-1 Mbit/s"),
+                                (8, "g", "0 Mbit/s"))]),
+    "rate, absurd": (
+        "vms:\n  a: {rate: 999 kbit/s}\n  b: {rate: 11 Gbit/s}\n"
+        "  c: {rate: 18446744073709551615 Gbit/s}\n  d: {rate: {send: 147573952589676412 kbit/s}}\n",
+        ["sys.yaml:2: vm 'a': rate '999 kbit/s': out of range: 1 Mbit/s to 10 Gbit/s",
+         "sys.yaml:3: vm 'b': rate '11 Gbit/s': out of range: 1 Mbit/s to 10 Gbit/s",
+         "sys.yaml:4: vm 'c': rate '18446744073709551615 Gbit/s': not a rate: write a whole number with "
+         "its unit, like 100 Mbit/s or 20 MiB/s",
+         "sys.yaml:5: vm 'd': rate: send '147573952589676412 kbit/s': out of range: 1 Mbit/s to "
+         "10 Gbit/s"]),
+    "rate of nothing": (
+        "vms:\n  a: {rate: }\n  b: {rate: {}}\n  c: {disks: [{size: 1 MiB, rate: }]}\n",
+        [f"sys.yaml:{line}: vm '{vm}: rate: nothing is said: write one, like 100 Mbit/s or 20 MiB/s, or "
+         "settings" for line, vm in ((2, "a'"), (3, "b'"), (4, "c': disk 0"))]),
+    "rate, a list": ("vms:\n  a: {rate: [1 Mbit/s, 2 Mbit/s]}\n",
+                     ["sys.yaml:2: vm 'a': rate: a list, where settings belong: 'key: value'"]),
+    "rate, unknown key": (
+        "vms:\n  a: {rate: {sent: 1 Mbit/s}}\n  b: {disks: [{size: 1 MiB, rate: {iops: 100}}]}\n",
+        ["sys.yaml:2: vm 'a': rate: unknown key 'sent': did you mean 'send'?",
+         "sys.yaml:3: vm 'b': disk 0: rate: unknown key 'iops': known are bytes, operations, burst"]),
+    "burst": (
+        "vms:\n  a: {rate: {send: 1 Mbit/s, burst: 256 KiB}}\n  b: {rate: {send: 1 Mbit/s, burst: 4 ms}}\n"
+        "  c: {rate: {send: 1 Mbit/s, burst: 2 s}}\n",
+        ["sys.yaml:2: vm 'a': rate: burst '256 KiB': not a time: write a whole number with its unit, like "
+         "500 us, 2 ms or 300 s",
+         "sys.yaml:3: vm 'b': rate: burst '4 ms': out of range: 5 ms to 1 s",
+         "sys.yaml:4: vm 'c': rate: burst '2 s': out of range: 5 ms to 1 s"]),
+    "burst alone": (
+        "defaults: {rate: {burst: 30 ms}}\nvms:\n  a: {rate: {send: none, burst: 10 ms}}\n"
+        "  b: {disks: [{size: 1 MiB, rate: {burst: 10 ms}}]}\n",
+        ["sys.yaml:1: defaults: rate: burst 30 ms: without a rate: say 'send', 'receive' or both",
+         "sys.yaml:3: vm 'a': rate: burst 10 ms: without a rate: say 'send', 'receive' or both",
+         "sys.yaml:4: vm 'b': disk 0: rate: burst 10 ms: without a rate: say 'bytes', 'operations' or "
+         "both"]),
+    "rate beside interfaces": (
+        "vms:\n  a: {rate: 10 Mbit/s, interfaces: [{ip: 10.0.0.1/24}]}\n",
+        ["sys.yaml:2: vm 'a': 'rate' beside 'interfaces': put it into the list"]),
+    "rate of a disk": (
+        "vms:\n  a: {disks: [{size: 1 MiB, rate: 1 KiB/s}]}\n"
+        "  b: {disks: [{size: 1 MiB, rate: {operations: 9}}]}\n"
+        "  c: {disks: [{size: 1 MiB, rate: {operations: 1000 /s}}]}\n"
+        "  d: {disks: [{size: 1 MiB, rate: {bytes: 1 TiB/s, operations: 99999999999999999999}}]}\n",
+        ["sys.yaml:2: vm 'a': disk 0: rate '1 KiB/s': out of range: 1 MiB/s to 4 GiB/s",
+         "sys.yaml:3: vm 'b': disk 0: rate: operations '9': out of range: 10 to 1000000",
+         "sys.yaml:4: vm 'c': disk 0: rate: operations '1000 /s': not a whole number",
+         "sys.yaml:5: vm 'd': disk 0: rate: bytes '1 TiB/s': not a rate: write a whole number with its "
+         "unit, like 100 Mbit/s or 20 MiB/s",
+         "sys.yaml:5: vm 'd': disk 0: rate: operations '99999999999999999999': not a whole number"]),
     "count": ("vms:\n  a: {count: 100000}\n",
               ["sys.yaml:2: vm 'a': count '100000': out of range: 1 to 52"]),
 }

@@ -731,6 +731,71 @@ def test_mtu_is_a_switchs(generate):
                     "vmm_b": [9000], "vmm_c": [1500], "vmm_d": [1280, 9000, 1500]}
 
 
+def calls_of_timer(result):
+    """The PDs that have the timer's driver wake them."""
+    return {end["pd"] for ends in summary_of(result)["channels"] for end in ends[:1]
+            if ends[1]["pd"] == "timer" and end["calls"]}
+
+
+def numbers(result, name, key):
+    return [int(value) for value in re.findall(rf"\.{key} = (\d+),", result.read(f"config/{name}.c"))]
+
+
+def test_rates(generate):
+    """Of an interface, each direction on its own; `defaults` hold where a machine says nothing else."""
+    result = generate("defaults: {memory: 64 MiB, rate: {send: 100 Mbit/s, burst: 50 ms}}\n"
+                      "switches: {x: {queue: 1 MiB}, y: }\n"
+                      "vms:\n  a:\n  b: {path: vhost, rate: {receive: 10 Mbit/s}}\n"
+                      "  c: {rate: none}\n  d: {count: 2, rate: 20 MiB/s}\n"
+                      "  e: {interfaces: [{switch: y, rate: none}, {switch: x, rate: 1 Gbit/s}]}\n")
+    assert result.errors == []
+    assert numbers(result, "switch_x", "send_rate") == [12500000, 12500000, 20 << 20, 20 << 20, 125000000]
+    assert numbers(result, "switch_x", "receive_rate") == [0, 1250000, 20 << 20, 20 << 20, 125000000]
+    assert numbers(result, "switch_x", "burst_us") == [50000] * 5
+    # Who receives with a limit has a queue in the switch, which nobody else sees.
+    system = system_of(result)
+    queues = [r.get("name") for r in system.iter("memory_region") if "waiting" in r.get("name")]
+    assert queues == ["b_net0_waiting", "d0_net0_waiting", "d1_net0_waiting", "e_net1_waiting"]
+    for queue in queues:
+        assert [pd.get("name") for pd in system.iter("protection_domain")
+                for place in pd.iter("map") if place.get("mr") == queue] == ["switch_x"]
+    assert result.read("config/switch_x.c").count(".queue_size = 0x100000") == 4
+    assert "has_timer = true" in result.read("config/switch_x.c")
+    # A switch without limits is what it is without the word.
+    assert "switch_x" in calls_of_timer(result) and "switch_y" not in calls_of_timer(result)
+    assert not re.search("timer|rate|burst|queue", result.read("config/switch_y.c"))
+    rates = {vm["name"]: [port.get("rate") for port in vm["interfaces"]] for vm in summary_of(result)["vms"]}
+    assert rates["b"] == [{"send": 12500000, "receive": 1250000, "burst_us": 50000}]
+    assert rates["c"] == [None] and rates["e"][0] is None
+    check_system(system)
+
+
+def test_rates_of_disks(generate):
+    result = generate("vms:\n  a: {memory: 64 MiB, disks: [1 MiB, {size: 1 MiB, rate: 20 MiB/s},\n"
+                      "      {size: 1 MiB, rate: {bytes: 80 Mbit/s, operations: 1000, burst: 1 s}}]}\n")
+    assert numbers(result, "block", "bytes_rate") == [20 << 20, 10000000]
+    assert numbers(result, "block", "operations_rate") == [0, 1000]
+    assert numbers(result, "block", "burst_us") == [20000, 1000000]
+    assert "has_timer = true" in result.read("config/block.c")
+    assert "block" in calls_of_timer(result) and "switch_net0" not in calls_of_timer(result)
+    assert [part.get("rate") for part in summary_of(result)["disk"]["slices"]] == [
+        None, {"bytes": 20 << 20, "operations": 0, "burst_us": 20000},
+        {"bytes": 10000000, "operations": 1000, "burst_us": 1000000}]
+    check_system(system_of(result))
+    result = generate("vms: {a: {memory: 64 MiB, disks: [1 MiB]}}\n")
+    assert "block" not in calls_of_timer(result) and "timer" not in result.read("config/block.c")
+
+
+def test_largest_systems_with_limits(generate):
+    """As many clients of the timer as there can be."""
+    text = ("switches: [x, y]\ndefaults: {memory: 40 MiB, rate: 1 Gbit/s}\nvms:\n"
+            "  a: {count: 27, disks: [{size: 1 MiB, rate: 20 MiB/s}]}\n  b: {count: 20, switch: y}\n")
+    result = generate(text, "--prefill")
+    assert result.errors == []
+    check_system(system_of(result))
+    assert len(calls_of_timer(result)) == 47 + 2 + 3  # machines, switches; console, disk, turn
+
+
 def test_machine_on_two_switches(generate):
     summary = summary_of(generate.path(ROOT / "systems" / "islands.yaml"))
     assert [s["name"] for s in summary["switches"]] == ["west", "east"]
