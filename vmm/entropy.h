@@ -24,5 +24,6 @@ void entropy_init(const uint8_t secret[ENTROPY_SECRET_SIZE]);
 /* Fill `size` bytes at `seed`. Earlier seeds cannot be computed from the state that is kept. */
 void entropy_seed(void *seed, size_t size);
 
-/* The same for bytes that a running guest asks for. It takes an eighth of the jitter, and of the time. */
+/* The same for bytes that a running guest asks for. It takes an eighth of the jitter, and of the
+ * time. */
 void entropy_more(void *bytes, size_t size);
