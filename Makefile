@@ -73,8 +73,9 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 # As many jobs as there are processors, unless the user gives a number.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-picture packages-sdcard sdk guest \
-        sdk-there generator install kernels image directory demo run check storm lint coverage bench plot systems boards picture clean
+.PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-picture packages-sdcard \
+        packages-distribution distribution sdk guest sdk-there generator install kernels image directory demo run check storm lint \
+        coverage bench plot systems boards picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -85,6 +86,7 @@ help:
 	@echo "  make run       boot a system and sit at its consoles"
 	@echo "  make check     run all tests"
 	@echo "  make storm     the bundled kernel's cores against each other, as long as STORM_SECONDS says (60)"
+	@echo "  make distribution  a Debian on a disk, booted by firmware: install, upgrade, reboot; half an hour"
 	@echo "  make lint      look over all sources: format, suspicious code, style"
 	@echo "  make coverage  how much of each room the tests on the host execute; SECONDS=N of fuzzing before"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
@@ -128,6 +130,8 @@ packages-coverage:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build coverage
 packages-sdcard:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build sdcard
+packages-distribution:
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build check distribution
 packages-picture:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build picture
 
@@ -279,6 +283,11 @@ storm: packages-check sdk
 	    STORM_SECONDS='$(or $(STORM_SECONDS),60)' STORM_SEED='$(STORM_SEED)' \
 	    $(PYTHON) -u -m pytest -p no:cacheprovider -v -s --tb=short --no-header \
 	    -k '$(or $(STORM),storm)' $(ROOT)/tests/kernel/test_storm.py
+
+# A Debian on a disk, booted by firmware.
+distribution: packages-distribution sdk generator $(GUEST_FILES)
+	$(Q)BUILD_DIR='$(BUILD)' MICROKIT_SDK='$(filter-out $(BUNDLED_SDK),$(SDK))' QEMU='$(EMULATOR)' PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -u -m pytest -p no:cacheprovider -v -s --tb=short --no-header $(ROOT)/tests/system/distribution
 
 bench: packages packages-check sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/bench/bench.py --build '$(BUILD)' --sdk '$(SDK)' --qemu '$(EMULATOR)' \

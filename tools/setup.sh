@@ -3,7 +3,7 @@
 #
 # Install the programs and libraries that Braid is built with, as far as they are missing:
 #
-#     setup.sh build|check|lint|coverage|picture|sdcard|zstd...
+#     setup.sh build|check|lint|coverage|distribution|picture|sdcard|zstd...
 #
 # It looks for each program and library itself, not for a package. If APT is there, it names the packages
 # that are missing and installs them, and only them, as root or through sudo. Otherwise it names the
@@ -14,7 +14,7 @@ set -eu
 
 for purpose; do
     case $purpose in
-    build | check | lint | coverage | picture | sdcard | zstd) ;;
+    build | check | lint | coverage | distribution | picture | sdcard | zstd) ;;
     *)
         echo "setup: there is nothing called '$purpose' to set up for" >&2
         exit 2
@@ -140,6 +140,9 @@ coverage|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
 sdcard|program|mkimage|u-boot-tools|uboot-tools|uboot-tools
 sdcard|program|mformat|mtools|mtools|mtools
 sdcard|program|sfdisk|fdisk|util-linux-core|util-linux
+distribution|program|debootstrap|debootstrap|debootstrap|debootstrap
+distribution|program|fakeroot|fakeroot|fakeroot|fakeroot
+distribution|program|ssh|openssh-client|openssh-clients|openssh
 picture|program|dot|graphviz|graphviz|graphviz
 zstd|program|zstd|zstd|zstd|zstd
 TABLE
