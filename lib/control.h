@@ -33,8 +33,12 @@ enum control_request {
     CONTROL_LIST = 1,
     CONTROL_POWER,
     CONTROL_SIZE,
+    CONTROL_SETS,
     CONTROL_STATS,
 };
+
+#define CONTROL_SET_SIZE 7u    /* bytes in the answer to CONTROL_SETS, for each set */
+#define CONTROL_NOBODY   0xffu /* in place of a client's number */
 
 enum control_verb {
     CONTROL_START = 1,
@@ -49,3 +53,18 @@ enum control_status { CONTROL_OK, CONTROL_UNKNOWN, CONTROL_NO_CLIENT, CONTROL_NO
 
 /* What a client is. */
 enum control_kind { CONTROL_MACHINE, CONTROL_LOG };
+
+/* Write the lowest `bytes` bytes of `value`; returns what is behind them. */
+static inline uint8_t *control_put(uint8_t *at, uint64_t value, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++) {
+        at[i] = (uint8_t)(value >> (8 * i));
+    }
+    return at + bytes;
+}
+
+/* Times on the line are in nanoseconds, of a counter of `hertz`. */
+static inline uint64_t control_nanoseconds(uint64_t ticks, uint64_t hertz)
+{
+    return ticks / hertz * 1000000000 + ticks % hertz * 1000000000 / hertz;
+}
