@@ -192,7 +192,7 @@ void init(void)
     timer_client_init(&timer, block_config.timer_channel);
     driver_init();
     for (uint32_t i = 0; i < client_count(); i++) {
-        client_init(&clients[i], &block_config.clients[i]);
+        client_init(&clients[i], &block_config.clients[i], &block_config.stats[i]);
     }
     serve();
 }

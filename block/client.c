@@ -5,6 +5,7 @@
 #include <microkit.h>
 #include <stddef.h>
 #include <string.h>
+#include "lib/cpu.h"
 #include "lib/log.h"
 
 /*
@@ -17,10 +18,12 @@
 /* A discard or write-zeroes moves no data through memory: it costs at most this many bytes. */
 #define RANGE_BYTES_MAX (4u << 20)
 
-void client_init(struct client *client, const struct block_client_config *config)
+void client_init(struct client *client, const struct block_client_config *config,
+                 struct stats_disk *stats)
 {
     memset(client, 0, sizeof(*client));
     client->config = config;
+    client->stats = stats;
     limit_init(&client->limit, config);
     ring_init(&client->requests, config->requests, config->request_ring_size);
     ring_init(&client->replies, config->replies, config->reply_ring_size);
@@ -69,11 +72,40 @@ void client_open(struct client *client, const struct block_info *disk, uint64_t 
 
 /* ---- Answers ---- */
 
+static void count(struct stats_disk *stats, const struct flight *flight, uint32_t status)
+{
+    uint64_t ticks = cpu_counter() - flight->begin;
+    uint64_t microseconds = ticks * 1000000 / cpu_counter_frequency();
+
+    switch (flight->op) {
+    case BLOCK_READ:
+        stats_add(&stats->reads, 1);
+        stats_add(&stats->read_bytes, flight->bytes);
+        break;
+    case BLOCK_WRITE:
+        stats_add(&stats->writes, 1);
+        stats_add(&stats->written_bytes, flight->bytes);
+        break;
+    case BLOCK_FLUSH:
+        stats_add(&stats->flushes, 1);
+        break;
+    default:
+        stats_add(&stats->discards, 1);
+        break;
+    }
+    if (status != BLOCK_OK) {
+        stats_add(&stats->errors, 1);
+    }
+    stats_add(&stats->flight_time, ticks);
+    stats_add(&stats->latency[stats_latency_class(microseconds)], 1);
+}
+
 void client_done(struct client *client, const struct flight *flight, uint32_t status)
 {
     client->in_flight--;
     client->bytes -= flight->bytes;
     client->writes -= flight->writes;
+    count(client->stats, flight, status);
     block_send_done(&client->replies, flight->id, status);
 }
 
@@ -220,6 +252,7 @@ static bool fetch(struct client *client)
         if (status == BLOCK_OK) {
             return true;
         }
+        stats_add(&client->stats->errors, 1);
         block_send_done(&client->replies, client->request.head.id, status);
     }
     return false;
@@ -258,6 +291,8 @@ bool client_send(struct client *client, uint32_t owner)
     struct flight flight = {.owner = owner,
                             .id = client->request.head.id,
                             .bytes = client->transfer_bytes,
+                            .op = op,
+                            .begin = cpu_counter(),
                             .writes = op != BLOCK_READ && op != BLOCK_FLUSH};
 
     if (!driver_send(&client->request, &flight)) {

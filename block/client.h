@@ -26,6 +26,7 @@ struct client {
     uint32_t writes;        /* those of them that change the disk, */
     uint32_t bytes;         /* and what they move */
     struct limit limit;
+    struct stats_disk *stats;
 
     /* The oldest request that is not yet in flight, checked and translated. */
     bool waiting;
@@ -37,8 +38,9 @@ struct client {
     bool quantum_added;
 };
 
-/* Attach to the client's rings. `config` is kept. */
-void client_init(struct client *client, const struct block_client_config *config);
+/* Attach to the client's rings. `config` is kept, and what it does is counted in `stats`. */
+void client_init(struct client *client, const struct block_client_config *config,
+                 struct stats_disk *stats);
 
 /*
  * Open the client's disk and describe it to the client: `sectors` sectors of `disk` from `first`

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/stats.h"
 
 #define BLOCK_MAX_CLIENTS 32
 #define BLOCK_BUFFER_SIZE (64u << 10) /* bytes of the multiplexer's own data region */
@@ -52,6 +53,7 @@ struct block_config {
     uint8_t log_channel;
     bool has_timer; /* if a client has a limit */
     uint8_t timer_channel;
+    struct stats_disk *stats; /* what is counted of each client, for others to read */
     uint32_t client_count;
     struct block_client_config clients[BLOCK_MAX_CLIENTS];
 };

@@ -12,7 +12,9 @@ struct flight {
     uint32_t owner;
     uint32_t id; /* the owner's */
     uint32_t bytes;
+    uint16_t op; /* block/protocol.h */
     bool writes;
+    uint64_t begin; /* ticks of the counter */
 };
 
 /* Attach to the rings that the configuration names. */

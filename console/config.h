@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/stats.h"
 
 #define CONSOLE_MAX_CLIENTS 56
 
@@ -19,6 +20,15 @@ struct console_client {
     uint32_t input_size;
 };
 
+/* A set of counters that another PD writes, which this one has read-only. */
+struct console_set {
+    uint8_t kind;      /* enum stats_kind: it has stats_words(kind) words */
+    uint8_t client;    /* whose: an index into `clients` */
+    uint8_t number;    /* which of its interfaces or disks */
+    uint8_t of_switch; /* of a port: its switch, an index into `clients` */
+    const uint64_t *words;
+};
+
 struct console_config {
     uint8_t uart_channel;
     void *uart_transmit; /* ring region: console -> UART */
@@ -29,6 +39,8 @@ struct console_config {
     uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
     uint8_t client_count;
     struct console_client clients[CONSOLE_MAX_CLIENTS];
+    uint16_t set_count;
+    const struct console_set *sets;
 };
 
 extern const struct console_config console_config;

@@ -5,6 +5,7 @@
 #include <microkit.h>
 #include <stddef.h>
 #include <string.h>
+#include "counters.h"
 #include "lib/console_state.h"
 #include "lib/control.h"
 #include "lib/control_hello.h"
@@ -58,7 +59,7 @@ static uint64_t to_us(uint64_t ticks)
 
 static uint64_t to_ns(uint64_t ticks)
 {
-    return scale(ticks, cpu_counter_frequency(), 1000000000);
+    return control_nanoseconds(ticks, cpu_counter_frequency());
 }
 
 uint64_t session_deadline(void)
@@ -70,14 +71,6 @@ uint64_t session_deadline(void)
 }
 
 /* ---- Messages ---- */
-
-static uint8_t *put(uint8_t *at, uint64_t value, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-    return at + bytes;
-}
 
 static uint32_t get16(const uint8_t *at)
 {
@@ -92,11 +85,11 @@ static void commit(const uint8_t *message, const uint8_t *end)
 static void welcome(uint64_t now)
 {
     uint8_t *message = link_reserve(&session.link);
-    uint8_t *at = put(message, CONTROL_WELCOME, 1);
+    uint8_t *at = control_put(message, CONTROL_WELCOME, 1);
 
     memcpy(at, session.token, LINK_TOKEN_SIZE);
-    at = put(at + LINK_TOKEN_SIZE, CONTROL_VERSION, 2);
-    commit(message, put(put(at, client_count, 2), to_ns(now), 8));
+    at = control_put(at + LINK_TOKEN_SIZE, CONTROL_VERSION, 2);
+    commit(message, control_put(control_put(at, client_count, 2), to_ns(now), 8));
 }
 
 void session_init(struct ring *transmit, struct ring *receive, struct client *all, uint32_t count)
@@ -143,9 +136,9 @@ static bool send_lost(uint32_t index)
     if (message == NULL) {
         return false;
     }
-    uint8_t *at = put(put(message, CONTROL_LOST, 1), index, 1);
+    uint8_t *at = control_put(control_put(message, CONTROL_LOST, 1), index, 1);
     uint64_t lost = clients[index].skipped;
-    commit(message, put(at, lost < UINT32_MAX ? lost : UINT32_MAX, 4));
+    commit(message, control_put(at, lost < UINT32_MAX ? lost : UINT32_MAX, 4));
     clients[index].skipped = 0;
     return true;
 }
@@ -162,7 +155,7 @@ static bool send_output(uint32_t index, uint8_t *message)
     struct client *client = &clients[index];
     uint32_t room = link_size_wanted(&session.link) - OUTPUT_HEADER;
     uint32_t count = client_unseen(client) < room ? client_unseen(client) : room;
-    uint8_t *at = put(put(message, CONTROL_OUTPUT, 1), index, 1);
+    uint8_t *at = control_put(control_put(message, CONTROL_OUTPUT, 1), index, 1);
 
     copy_output(at, client, count);
     client_start_line(client, client->shown + count);
@@ -190,7 +183,8 @@ static bool send_line(uint32_t index, uint8_t *message)
     while (text > 0 && client_byte(client, client->shown + text - 1) == '\r') {
         text--;
     }
-    uint8_t *at = put(put(put(message, CONTROL_LINE, 1), to_ns(client->arrived), 8), index, 1);
+    uint8_t *at = control_put(
+        control_put(control_put(message, CONTROL_LINE, 1), to_ns(client->arrived), 8), index, 1);
     copy_output(at, client, text);
     client_start_line(client, client->shown + count + ends);
     commit(message, at + text);
@@ -229,7 +223,8 @@ static bool send_credit(uint32_t index)
         return false;
     }
     peer->credit += more;
-    commit(message, put(put(put(message, CONTROL_CREDIT, 1), index, 1), peer->credit, 4));
+    commit(message, control_put(control_put(control_put(message, CONTROL_CREDIT, 1), index, 1),
+                                peer->credit, 4));
     return true;
 }
 
@@ -245,8 +240,9 @@ static bool send_event(uint32_t index, uint64_t now)
         return false;
     }
     session.peers[index].state = state;
-    uint8_t *at = put(put(put(message, CONTROL_EVENT, 1), to_ns(now), 8), index, 1);
-    commit(message, put(at, state, 1));
+    uint8_t *at =
+        control_put(control_put(control_put(message, CONTROL_EVENT, 1), to_ns(now), 8), index, 1);
+    commit(message, control_put(at, state, 1));
     return true;
 }
 
@@ -330,41 +326,77 @@ static uint8_t *list(uint8_t *at, const uint8_t *wanted, const uint8_t *end, uin
         if (length > UINT8_MAX || at + length + 4 > limit) {
             break;
         }
-        at = put(at, i, 1);
-        at = put(at, config->log ? CONTROL_LOG : CONTROL_MACHINE, 1);
-        at = put(at, config->log ? CONSOLE_UNTOLD : (uint32_t)power_state(&clients[i]), 1);
-        at = put(at, length, 1);
+        at = control_put(at, i, 1);
+        at = control_put(at, config->log ? CONTROL_LOG : CONTROL_MACHINE, 1);
+        at = control_put(at, config->log ? CONSOLE_UNTOLD : (uint32_t)power_state(&clients[i]), 1);
+        at = control_put(at, length, 1);
         memcpy(at, config->name, length);
         at += length;
     }
     return at;
 }
 
-/* `message` is an answer that has its id already; returns its end. */
-static uint8_t *fulfil(uint8_t *message, const uint8_t *request, uint32_t length)
-{
-    uint8_t *answer = message + ANSWER_HEADER;
-    uint8_t *status = answer;
-    uint8_t what = request[3];
-    uint8_t client = request[4];
-    uint32_t index = machine(client);
+/* Each of these writes the answer's data to `data`, behind its status; returns its end. */
 
-    answer = put(answer, CONTROL_OK, 1);
-    if (what == CONTROL_LIST && length == 5) {
-        return list(answer, message + link_size_wanted(&session.link), message + LINK_MESSAGE_MAX,
-                    client);
-    }
-    if ((what != CONTROL_POWER || length != 6) && (what != CONTROL_SIZE || length != 9)) {
-        *status = CONTROL_UNKNOWN;
-    } else if (index == NO_CLIENT) {
+static uint8_t *tell_power(uint8_t *data, uint8_t *status, const uint8_t *request)
+{
+    uint32_t index = machine(request[4]);
+
+    if (index == NO_CLIENT) {
         *status = CONTROL_NO_CLIENT;
-    } else if (what == CONTROL_POWER) {
-        *status = (uint8_t)power_command(&clients[index], request[5]);
-        answer = put(answer, (uint32_t)power_state(&clients[index]), 1);
+        return data;
+    }
+    *status = (uint8_t)power_command(&clients[index], request[5]);
+    return control_put(data, (uint32_t)power_state(&clients[index]), 1);
+}
+
+static uint8_t *tell_size(uint8_t *data, uint8_t *status, const uint8_t *request)
+{
+    uint32_t index = machine(request[4]);
+
+    if (index == NO_CLIENT) {
+        *status = CONTROL_NO_CLIENT;
     } else {
         power_tell_size(&clients[index], get16(request + 5), get16(request + 7));
     }
-    return answer;
+    return data;
+}
+
+static uint8_t *tell_counters(uint8_t *data, uint8_t *status, const uint8_t *request,
+                              const uint8_t *wanted)
+{
+    uint32_t set = get16(request + 5);
+    uint32_t word = request[7];
+
+    if (!counters_has(set, word)) {
+        *status = CONTROL_UNKNOWN;
+        return data;
+    }
+    return counters_put(data, wanted, set, word);
+}
+
+/* `message` is an answer that has its id already; returns its end. */
+static uint8_t *fulfil(uint8_t *message, const uint8_t *request, uint32_t length)
+{
+    const uint8_t *wanted = message + link_size_wanted(&session.link);
+    uint8_t *status = message + ANSWER_HEADER;
+    uint8_t *data = control_put(status, CONTROL_OK, 1);
+
+    switch (request[3] << 8 | length) {
+    case CONTROL_LIST << 8 | 5:
+        return list(data, wanted, message + LINK_MESSAGE_MAX, request[4]);
+    case CONTROL_POWER << 8 | 6:
+        return tell_power(data, status, request);
+    case CONTROL_SIZE << 8 | 9:
+        return tell_size(data, status, request);
+    case CONTROL_SETS << 8 | 7:
+        return counters_list(data, wanted, get16(request + 5));
+    case CONTROL_STATS << 8 | 8:
+        return tell_counters(data, status, request, wanted);
+    default:
+        *status = CONTROL_UNKNOWN;
+        return data;
+    }
 }
 
 /* Returns false if there is no room for the answer: the request has to wait. */
@@ -377,7 +409,7 @@ static bool take_request(const uint8_t *request, uint32_t length)
     if (answer == NULL) {
         return false;
     }
-    put(put(answer, CONTROL_ANSWER, 1), get16(request + 1), 2);
+    control_put(control_put(answer, CONTROL_ANSWER, 1), get16(request + 1), 2);
     commit(answer, fulfil(answer, request, length));
     return true;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/stats.h"
 
 #define SWITCH_MAX_PORTS 48
 #define SWITCH_VLAN_NONE 0u /* the port is on no VLAN: frames pass as they are */
@@ -48,6 +49,7 @@ struct switch_config {
     uint8_t log_channel;
     bool has_timer; /* if a port has a limit */
     uint8_t timer_channel;
+    struct stats_port *stats; /* what is counted of each port, for others to read */
     uint8_t port_count;
     struct switch_port_config ports[SWITCH_MAX_PORTS];
 };

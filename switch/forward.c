@@ -385,8 +385,8 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
 {
     struct delivery delivery;
 
-    from->counters.rx_frames++;
-    from->counters.rx_bytes += frame->length;
+    stats_add(&from->stats->sent_frames, 1);
+    stats_add(&from->stats->sent_bytes, frame->length);
     delivery.frame = frame;
     delivery.flooded = false;
     delivery.has_tagged = false;

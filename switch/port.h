@@ -4,14 +4,19 @@
 /* A port of the switch, whatever is behind it. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "config.h"
 #include "frame.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "lib/stats.h"
 #include "lib/token_bucket.h"
 
-/* Why a frame has been dropped. The first ones are the sender's fault. */
+/*
+ * Why a frame has been dropped. Up to DROP_FORBIDDEN it is the sender's port that counts it, then
+ * the receiver's.
+ */
 enum drop {
     DROP_SHORT,
     DROP_LONG,
@@ -29,16 +34,9 @@ enum drop {
     DROP_COUNT,
 };
 
-struct port_counters {
-    uint64_t rx_frames; /* from the port, dropped ones included */
-    uint64_t rx_bytes;
-    uint64_t tx_frames; /* to the port */
-    uint64_t tx_bytes;
-    uint64_t dropped[DROP_COUNT]; /* up to DROP_FORBIDDEN: from it; then: to it */
-};
-
 enum port_result {
     PORT_SENT,
+    PORT_QUEUED, /* it waits for the receiver's limit; what becomes of it is counted then */
     PORT_FULL,
     PORT_UNSUITED, /* the receiver's buffers will never do for this frame */
     PORT_LIMITED,  /* more than its limit waits for the receiver */
@@ -87,8 +85,8 @@ struct port {
     uint64_t mac;    /* in the MAC table's form */
     struct token_bucket flood_bucket; /* storm control, on an uplink */
     uint64_t reach;                   /* the ports that frames from here may go to */
-    const uint32_t *accepts; /* NET_PORT_* bits of the receiver, which changes them at any time */
-    struct port_counters counters;
+    const uint32_t *accepts;  /* NET_PORT_* bits of the receiver, which changes them at any time */
+    struct stats_port *stats; /* the port sends what the switch receives */
     uint32_t worked; /* SWITCH_PATH_VHOST: ticks that have been spent on what the port sends, */
     uint32_t *work;  /* and where its monitor is told of them; NULL with other paths */
 
@@ -103,10 +101,32 @@ static inline uint32_t port_accepts(const struct port *port)
     return __atomic_load_n(port->accepts, __ATOMIC_RELAXED);
 }
 
+/* Where drops of that cause are counted. */
+static inline uint64_t *port_drop_counter(const struct port *port, enum drop cause)
+{
+    static const size_t members[DROP_COUNT] = {
+        [DROP_SHORT] = offsetof(struct stats_port, sent_dropped_short),
+        [DROP_LONG] = offsetof(struct stats_port, sent_dropped_long),
+        [DROP_HEADER] = offsetof(struct stats_port, sent_dropped_header),
+        [DROP_SOURCE] = offsetof(struct stats_port, sent_dropped_source),
+        [DROP_VLAN] = offsetof(struct stats_port, sent_dropped_vlan),
+        [DROP_FLOOD] = offsetof(struct stats_port, sent_dropped_flood),
+        [DROP_FILTERED] = offsetof(struct stats_port, sent_dropped_filtered),
+        [DROP_FORBIDDEN] = offsetof(struct stats_port, sent_dropped_forbidden),
+        [DROP_DOWN] = offsetof(struct stats_port, received_dropped_down),
+        [DROP_FULL] = offsetof(struct stats_port, received_dropped_full),
+        [DROP_LIMIT] = offsetof(struct stats_port, received_dropped_limit),
+        [DROP_UNSUITED] = offsetof(struct stats_port, received_dropped_unsuited),
+        [DROP_CONVERSION] = offsetof(struct stats_port, received_dropped_conversion),
+    };
+
+    return (uint64_t *)((uintptr_t)port->stats + members[cause]);
+}
+
 /* Count a frame from `port`, or for it, that goes no further. */
 static inline void port_drop(struct port *port, enum drop cause)
 {
-    port->counters.dropped[cause]++;
+    stats_add(port_drop_counter(port, cause), 1);
 }
 
 /* Count a frame for `to` that has not been sent. */
@@ -122,23 +142,18 @@ static inline void port_count_unsent(struct port *to, enum port_result result)
     port_drop(to, (enum drop)causes[result]);
 }
 
-/* The same of one of `bytes` bytes that had been counted as sent. */
-static inline void port_count_lost(struct port *to, enum port_result result, uint32_t bytes)
-{
-    to->counters.tx_frames--;
-    to->counters.tx_bytes -= bytes;
-    port_count_unsent(to, result);
-}
-
-/* Count what has become of `bytes` bytes for `to`. Returns whether they have been sent. */
+/* Count what has become of `bytes` bytes for `to`. Returns false if they are lost. */
 static inline bool port_count_send(struct port *to, enum port_result result, uint32_t bytes)
 {
+    if (result == PORT_QUEUED) {
+        return true;
+    }
     if (result != PORT_SENT) {
         port_count_unsent(to, result);
         return false;
     }
-    to->counters.tx_frames++;
-    to->counters.tx_bytes += bytes;
+    stats_add(&to->stats->received_frames, 1);
+    stats_add(&to->stats->received_bytes, bytes);
     return true;
 }
 

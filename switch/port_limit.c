@@ -100,7 +100,7 @@ static enum port_result enqueue(struct port *port, const struct frame_head *head
     }
     limit->queued += bytes;
     queueing |= bit_of(port);
-    return PORT_SENT;
+    return PORT_QUEUED;
 }
 
 /*
@@ -138,11 +138,9 @@ static bool drain(struct port *port)
         uint32_t bytes = count - NET_HEADER;
         enum port_result result = deliver(port, record, bytes);
 
-        if (result == PORT_SENT) {
+        if (port_count_send(port, result, bytes)) {
             token_bucket_spend(&limit->receive, cost(bytes));
             delivered = true;
-        } else { /* it was counted as sent when it began to wait */
-            port_count_lost(port, result, bytes);
         }
         limit->queued -= bytes;
         ring_release(&limit->queue_out);

@@ -120,6 +120,7 @@ static void open_port(uint8_t index)
     memset(port, 0, sizeof(*port));
     port->config = config;
     port->index = index;
+    port->stats = &switch_config.stats[index];
     port->mac = mac_of(config->mac);
     port->mtu = switch_config.mtu;
     port->reach = config->may_reach & ~(1ULL << index);
@@ -278,10 +279,11 @@ static void print_drops(const struct port *port)
     for (int cause = 0; cause < DROP_COUNT; cause++) {
         size_t length = strlen(line);
 
-        if (port->counters.dropped[cause] != 0) {
+        uint64_t count = *port_drop_counter(port, (enum drop)cause);
+
+        if (count != 0) {
             snprintf(line + length, sizeof(line) - length, ", %s %llu",
-                     forward_drop_name((enum drop)cause),
-                     (unsigned long long)port->counters.dropped[cause]);
+                     forward_drop_name((enum drop)cause), (unsigned long long)count);
         }
     }
     if (line[0] != '\0') {
@@ -291,12 +293,13 @@ static void print_drops(const struct port *port)
 
 static void print_counters(const struct port *port)
 {
-    const struct port_counters *counters = &port->counters;
+    const struct stats_port *stats = port->stats;
 
     log_printf("port %s%s: in %llu frames, %llu bytes; out %llu frames, %llu bytes",
                port->config->name, forward.up >> port->index & 1 ? "" : " (down)",
-               (unsigned long long)counters->rx_frames, (unsigned long long)counters->rx_bytes,
-               (unsigned long long)counters->tx_frames, (unsigned long long)counters->tx_bytes);
+               (unsigned long long)stats->sent_frames, (unsigned long long)stats->sent_bytes,
+               (unsigned long long)stats->received_frames,
+               (unsigned long long)stats->received_bytes);
     print_drops(port);
 }
 

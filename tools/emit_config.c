@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 #include "emit.h"
+#include "lib/control.h"
+#include "lib/stats.h"
 
 static void emit_head(const struct layout *layout, const char *kind, struct buffer *out)
 {
@@ -72,29 +74,29 @@ static void emit_client(const char *name, const struct link *link, struct buffer
                  link->ring_up, link->ring_down);
 }
 
-static void emit_console(const struct layout *layout, struct buffer *out)
+/* The console's clients: machines, switches, those of the disk, the uplink. */
+static size_t client_of_switch(const struct layout *layout, size_t network)
+{
+    size_t client = layout->system->vms.count;
+
+    for (size_t i = 0; i < network; i++) {
+        client += layout->switches[i] != NULL;
+    }
+    return client;
+}
+
+static size_t client_of_uplink(const struct layout *layout)
+{
+    return client_of_switch(layout, layout->system->networks.count) +
+           (layout->disk.block != NULL ? 2 : 0);
+}
+
+static void emit_clients(const struct layout *layout, struct buffer *out)
 {
     const struct system *system = layout->system;
-    const struct link *uart = &layout->uart_link;
-    size_t count = system->vms.count;
 
-    for (size_t i = 0; i < system->networks.count; i++) {
-        count += layout->switches[i] != NULL;
-    }
-    count += layout->disk.block != NULL ? 2 : 0;
-    count += layout->uplink.driver != NULL;
-    buffer_print(out,
-                 "\nconst struct console_config console_config = {\n"
-                 "    .uart_channel = %u,\n"
-                 "    .uart_transmit = " FIELD_POINTER ",\n"
-                 "    .uart_receive = " FIELD_POINTER ",\n"
-                 "    .uart_ring_size = 0x%" PRIx64 ",\n"
-                 "    .has_timer = true,\n"
-                 "    .timer_channel = %u,\n"
-                 "    .client_count = %zu,\n"
-                 "    .clients = {\n",
-                 uart->client_channel, uart->client_up, uart->client_down, uart->ring_up,
-                 layout->console_timer_channel, count);
+    buffer_print(out, "    .client_count = %zu,\n    .clients = {\n",
+                 client_of_uplink(layout) + (layout->uplink.driver != NULL));
     for (size_t i = 0; i < system->vms.count; i++) {
         emit_client(system->vms.items[i]->name, &layout->vms[i].console, out);
     }
@@ -110,7 +112,71 @@ static void emit_console(const struct layout *layout, struct buffer *out)
     if (layout->uplink.driver != NULL) {
         emit_client("uplink", &layout->uplink.log, out);
     }
-    buffer_print(out, "    },\n};\n");
+    buffer_print(out, "    },\n");
+}
+
+static void emit_set(const char *kind, size_t client, unsigned number, size_t of_switch,
+                     uint64_t address, struct buffer *out)
+{
+    buffer_print(out, "    {STATS_%s, %zu, %u, %zu, " FIELD_POINTER "},\n", kind, client, number,
+                 of_switch, address);
+}
+
+static void emit_port_set(const struct layout *layout, const struct network *network, unsigned port,
+                          size_t client, unsigned number, struct buffer *out)
+{
+    emit_set("PORT", client, number, client_of_switch(layout, network->index),
+             layout->stats[network->index].console + port * sizeof(struct stats_port), out);
+}
+
+static size_t emit_sets(const struct layout *layout, struct buffer *out)
+{
+    const struct system *system = layout->system;
+    unsigned disk = 0; /* of all machines' */
+    size_t count = 0;
+
+    buffer_print(out, "\nstatic const struct console_set sets[] = {\n");
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+
+        emit_set("MACHINE", i, 0, CONTROL_NOBODY, layout->vms[i].stats.console, out);
+        for (unsigned k = 0; k < vm->interface_count; k++) {
+            emit_port_set(layout, vm->interfaces[k].network, vm->interfaces[k].port, i, k, out);
+        }
+        for (unsigned k = 0; k < vm->slice_count; k++, disk++) {
+            emit_set("DISK", i, k, CONTROL_NOBODY,
+                     layout->disk.stats.console + disk * sizeof(struct stats_disk), out);
+        }
+        count += 1 + vm->interface_count + vm->slice_count;
+    }
+    if (layout->uplink.driver != NULL) {
+        emit_port_set(layout, system->uplink.network, system->uplink.port, client_of_uplink(layout),
+                      0, out);
+        count++;
+    }
+    buffer_print(out, "};\n");
+    return count;
+}
+
+static void emit_console(const struct layout *layout, struct buffer *out)
+{
+    const struct link *uart = &layout->uart_link;
+    size_t sets = emit_sets(layout, out);
+
+    buffer_print(out,
+                 "\nconst struct console_config console_config = {\n"
+                 "    .uart_channel = %u,\n"
+                 "    .uart_transmit = " FIELD_POINTER ",\n"
+                 "    .uart_receive = " FIELD_POINTER ",\n"
+                 "    .uart_ring_size = 0x%" PRIx64 ",\n"
+                 "    .has_timer = true,\n"
+                 "    .timer_channel = %u,\n"
+                 "    .set_count = %zu,\n"
+                 "    .sets = sets,\n",
+                 uart->client_channel, uart->client_up, uart->client_down, uart->ring_up,
+                 layout->console_timer_channel, sets);
+    emit_clients(layout, out);
+    buffer_print(out, "};\n");
 }
 
 static void emit_turn(const struct turn_layout *turn, struct buffer *out)

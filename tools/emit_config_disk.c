@@ -78,11 +78,12 @@ void emit_block_config(const struct layout *layout, struct buffer *out)
                  "    .log = " FIELD_POINTER ",\n"
                  "    .log_size = 0x%" PRIx64 ",\n"
                  "    .log_channel = %u,\n"
+                 "    .stats = " FIELD_POINTER ",\n"
                  "    .client_count = %u,\n",
                  disk->link.client_channel, disk->link.client_up, disk->link.client_down,
                  disk->link.ring_up, disk->link.ring_down, disk->buffer, disk->data_regions.count,
                  disk->block_log.client_up, disk->block_log.ring_up, disk->block_log.client_channel,
-                 layout->disk_client_count);
+                 disk->stats.writer, layout->disk_client_count);
     if (disk_is_limited(layout->system)) {
         buffer_print(out, "    .has_timer = true,\n    .timer_channel = %u,\n",
                      layout->block_timer_channel);

@@ -147,10 +147,12 @@ void emit_switch_config(const struct layout *layout, const struct network *netwo
                  "    .log = " FIELD_POINTER ",\n"
                  "    .log_size = 0x%" PRIx64 ",\n"
                  "    .log_channel = %u,\n"
+                 "    .stats = " FIELD_POINTER ",\n"
                  "    .port_count = %u,\n",
                  network->name, network->settings.mtu.number,
                  network->settings.ageing.number / 1000000, network->mirror_port, log->client_up,
-                 log->ring_up, log->client_channel, network_port_count(network));
+                 log->ring_up, log->client_channel, layout->stats[network->index].writer,
+                 network_port_count(network));
     if (network_is_limited(network)) {
         buffer_print(out, "    .has_timer = true,\n    .timer_channel = %u,\n",
                      layout->switch_timer_channel);

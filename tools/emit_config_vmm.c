@@ -306,6 +306,7 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .gicr_gpa = 0x%llx,\n"
                  "    .reset_page = " FIELD_POINTER ",\n"
                  "    .reset_gpa = 0x%llx,\n"
+                 "    .stats = " FIELD_POINTER ",\n"
                  "    .timer_channel = %u,\n"
                  "    .budget_us = %" PRIu64 ",\n"
                  "    .period_us = %" PRIu64 ",\n"
@@ -313,8 +314,8 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .turn_channel = %u,\n",
                  place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb),
                  dtb_kaslr_seed_offset(&place->dtb), layout->system->board.gic.version.number,
-                 GUEST_GICD, GUEST_GICR, place->reset, GUEST_RESET, place->timer_channel,
-                 vm->settings.budget.number, vm->settings.period.number,
+                 GUEST_GICD, GUEST_GICR, place->reset, GUEST_RESET, place->stats.writer,
+                 place->timer_channel, vm->settings.budget.number, vm->settings.period.number,
                  place->has_equals ? "true" : "false", place->turn_channel);
     emit_devices(layout, vm, place, out);
     buffer_print(out, "};\n");

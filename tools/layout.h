@@ -96,6 +96,12 @@ struct link {
     uint64_t server_down;
 };
 
+/* Counters (lib/stats.h), where the PD that counts has them, and where the console does. */
+struct stats_layout {
+    uint64_t writer;
+    uint64_t console;
+};
+
 /* An emulated virtio device. */
 struct device {
     uint64_t registers; /* in the monitor */
@@ -148,6 +154,7 @@ struct vm_layout {
     uint64_t dtb_gpa;
     struct buffer dtb;
     uint64_t clock; /* the board's clock, in the monitor; 0: it does not see it */
+    struct stats_layout stats;
     struct link console;
     struct device console_device;
     struct device rng;
@@ -176,6 +183,7 @@ struct disk_layout {
     uint64_t registers;                              /* in the driver */
     uint64_t dma;                                    /* in the driver */
     uint64_t buffer;                                 /* in block */
+    struct stats_layout stats;                       /* of each client */
     struct LIST(const struct region *) data_regions; /* the first one is block's buffer */
 };
 
@@ -239,11 +247,12 @@ struct layout {
     struct vm_layout *vms;     /* by the VMs' indices */
     size_t timer_client_count; /* on the timer's channels from 0 */
     unsigned console_timer_channel;
-    unsigned switch_timer_channel;      /* of a switch on which somebody has a limit */
-    unsigned block_timer_channel;       /* likewise */
-    struct link uart_link;              /* console is the client */
-    uint64_t uart_registers;            /* in the driver */
-    struct link log_links[MEMBERS_MAX]; /* of the switches */
+    unsigned switch_timer_channel;          /* of a switch on which somebody has a limit */
+    unsigned block_timer_channel;           /* likewise */
+    struct link uart_link;                  /* console is the client */
+    uint64_t uart_registers;                /* in the driver */
+    struct link log_links[MEMBERS_MAX];     /* of the switches */
+    struct stats_layout stats[MEMBERS_MAX]; /* likewise: of each port */
     struct disk_layout disk;
     struct uplink_layout uplink;
     const struct region *clock; /* the board's; NULL: monitors do not read it */

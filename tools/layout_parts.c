@@ -86,6 +86,15 @@ struct link add_link(struct layout *layout, const char *name, struct pd *client,
     return link;
 }
 
+struct stats_layout add_stats(struct layout *layout, struct pd *pd, size_t count, size_t size)
+{
+    const struct region *region = add_region(layout, memory_format("%s_stats", pd->name),
+                                             round_up(count * size, PAGE), PAGE, "counters");
+
+    return (struct stats_layout){.writer = map_next(pd, region, "rw", true),
+                                 .console = map_next(layout->console, region, "r", true)};
+}
+
 void add_data_region(struct layout *layout, const struct region *region)
 {
     struct disk_layout *disk = &layout->disk;

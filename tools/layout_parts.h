@@ -108,6 +108,9 @@ void add_channel(struct layout *layout, const struct pd *client, unsigned client
 struct link add_link(struct layout *layout, const char *name, struct pd *client, unsigned client_id,
                      struct pd *server, unsigned server_id, uint64_t ring_up, uint64_t ring_down);
 
+/* A region for `count` sets of counters of `size` bytes, which `pd` writes. */
+struct stats_layout add_stats(struct layout *layout, struct pd *pd, size_t count, size_t size);
+
 /* Let the disk's driver reach a region: the next of the data regions of block/protocol.h. */
 void add_data_region(struct layout *layout, const struct region *region);
 

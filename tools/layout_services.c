@@ -7,6 +7,7 @@
 #include "drivers/net/config.h"
 #include "drivers/uart/config.h"
 #include "layout_parts.h"
+#include "lib/stats.h"
 #include "placement.h"
 
 /* The PDs that every system has. */
@@ -77,6 +78,8 @@ void lay_out_network(struct layout *layout, const struct network *network)
     layout->log_links[network->index] =
         add_link(layout, memory_format("%s_log", network->name), pd, SWITCH_LOG_CHANNEL,
                  layout->console, CONSOLE_CLIENT_CHANNEL + client, LOG_RING, 0);
+    layout->stats[network->index] =
+        add_stats(layout, pd, network_port_count(network), sizeof(struct stats_port));
 }
 
 /* The board's disk and its multiplexer. */
@@ -124,6 +127,8 @@ void lay_out_disk(struct layout *layout)
     const struct region *buffer =
         add_region(layout, "block_buffer", BLOCK_BUFFER_SIZE, PAGE, "disk data");
     disk->buffer = map_next(disk->block, buffer, "rw", true);
+    disk->stats =
+        add_stats(layout, disk->block, layout->system->disk.slice_count, sizeof(struct stats_disk));
     add_data_region(layout, buffer);
 }
 

@@ -3,6 +3,7 @@
 /* One VM and its monitor: RAM, images, devices. */
 
 #include "layout_parts.h"
+#include "lib/stats.h"
 #include "lib/vhost.h"
 
 static void map_guest(struct vm_layout *vm, const struct region *region, uint64_t gpa,
@@ -232,6 +233,7 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
     add_channel(layout, pd, MONITOR_TIMER_CHANNEL, true, layout->timer, vm->index);
     place->timer_channel = MONITOR_TIMER_CHANNEL;
 
+    place->stats = add_stats(layout, pd, 1, sizeof(struct stats_machine));
     if (layout->clock != NULL && layout_has_clock(vm)) {
         place->clock = map_next(pd, layout->clock, "r", false);
     }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "lib/stats.h"
 
 #define VMM_MAX_VCPUS       16 /* with a GICv3 */
 #define VMM_MAX_VCPUS_GICV2 8  /* its distributor's registers have 8 bits for them */
@@ -153,13 +154,14 @@ struct vmm_config {
     uint32_t seed_offset; /* of /chosen/rng-seed in dtb: VMM_SEED_SIZE bytes; 0: there is none */
     uint32_t kaslr_seed_offset; /* of /chosen/kaslr-seed, likewise: VMM_KASLR_SEED_SIZE bytes */
     const uint8_t *secret;      /* of this machine alone, from the build: VMM_SECRET_SIZE bytes */
-    uint32_t gic_version;  /* 2 or 3, as the board's: the guest has its virtual CPU interface */
-    uint64_t gicd_gpa;     /* the emulated distributor */
-    uint64_t gicr_gpa;     /* version 3: the emulated redistributors, one for each vCPU */
-    void *reset_page;      /* a page for vmm/reset_program.h, which the guest cannot write */
-    uint64_t reset_gpa;    /* where the guest has that page */
-    uint8_t timer_channel; /* the timer driver, drivers/timer/protocol.h */
-    uint32_t budget_us;    /* of the vCPUs' processor time, in each period */
+    uint32_t gic_version; /* 2 or 3, as the board's: the guest has its virtual CPU interface */
+    uint64_t gicd_gpa;    /* the emulated distributor */
+    uint64_t gicr_gpa;    /* version 3: the emulated redistributors, one for each vCPU */
+    void *reset_page;     /* a page for vmm/reset_program.h, which the guest cannot write */
+    uint64_t reset_gpa;   /* where the guest has that page */
+    struct stats_machine *stats; /* what is counted, for others to read */
+    uint8_t timer_channel;       /* the timer driver, drivers/timer/protocol.h */
+    uint32_t budget_us;          /* of the vCPUs' processor time, in each period */
     uint32_t period_us;
     bool has_equals;      /* and some of those are of its priority */
     uint8_t turn_channel; /* turn/turn.c, if has_equals */

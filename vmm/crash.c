@@ -4,6 +4,7 @@
 
 #include "drivers/timer/protocol.h"
 #include "lib/cpu.h"
+#include "stats.h"
 #include "timer.h"
 
 #define SECONDS_TO_BE_SOUND 60u
@@ -40,6 +41,7 @@ unsigned crash_happened(void)
     uint64_t now = cpu_counter();
     unsigned delay;
 
+    STATS_COUNT_ONE(crashes);
     if (has_become_sound()) {
         crash_forget();
     }

@@ -31,16 +31,10 @@ static const char *const names[EXIT_CAUSES] = {
     [EXIT_OTHER] = "others",
 };
 
-void exits_count(enum exit_cause cause)
-{
-    exits.by_cause[cause]++;
-}
-
-void exits_count_mmio(uint64_t gpa)
+static void trace_address(uint64_t gpa)
 {
     uint32_t i = 0;
 
-    exits.by_cause[EXIT_MMIO]++;
     while (i < exits.addresses && exits.at[i].gpa != gpa) {
         i++;
     }
@@ -51,6 +45,14 @@ void exits_count_mmio(uint64_t gpa)
         exits.at[exits.addresses++].gpa = gpa;
     }
     exits.at[i].count++;
+}
+
+void exits_trace(enum exit_cause cause, uint64_t gpa)
+{
+    exits.by_cause[cause]++;
+    if (cause == EXIT_MMIO) {
+        trace_address(gpa);
+    }
 }
 
 static void report_addresses(uint64_t all)

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Statistics of the guest's exits by cause: `make EXITS=1` defines VMM_COUNT_EXITS. Each time the
- * machine stops, the monitor prints what it has counted since the machine started. Without
- * VMM_COUNT_EXITS nothing of this is compiled.
+ * The guest's exits by cause (stats.h). With `make EXITS=1`, which defines VMM_COUNT_EXITS, the
+ * monitor also prints them each time the machine stops, with the addresses that are accessed most.
  */
 
 #include <stdint.h>
+#include "stats.h"
 
 enum exit_cause {
     EXIT_MMIO,      /* an access to an emulated register, or to where nothing is */
@@ -23,24 +23,17 @@ enum exit_cause {
 
 #ifdef VMM_COUNT_EXITS
 
-/* Count an exit of that cause. EXIT_MMIO is for exits_count_mmio. */
-void exits_count(enum exit_cause cause);
-
-/* Count an access at guest-physical `gpa`. The report lists the busiest addresses. */
-void exits_count_mmio(uint64_t gpa);
+/* Count it for the report; `gpa` is of interest if it is an EXIT_MMIO. */
+void exits_trace(enum exit_cause cause, uint64_t gpa);
 
 /* Print the counts, and set them to zero. */
 void exits_report(void);
 
 #else
 
-static inline void exits_count(enum exit_cause cause)
+static inline void exits_trace(enum exit_cause cause, uint64_t gpa)
 {
     (void)cause;
-}
-
-static inline void exits_count_mmio(uint64_t gpa)
-{
     (void)gpa;
 }
 
@@ -49,3 +42,21 @@ static inline void exits_report(void)
 }
 
 #endif
+
+/* Count an exit of that cause, a constant. `gpa` is what an EXIT_MMIO accesses, guest-physical. */
+static inline void exits_count(enum exit_cause cause, uint64_t gpa)
+{
+    static const size_t members[EXIT_CAUSES] = {
+        [EXIT_MMIO] = offsetof(struct stats_machine, exits_mmio),
+        [EXIT_FETCH] = offsetof(struct stats_machine, exits_fetch),
+        [EXIT_WFX] = offsetof(struct stats_machine, exits_wfx),
+        [EXIT_HYPERCALL] = offsetof(struct stats_machine, exits_hypercall),
+        [EXIT_SYSREG] = offsetof(struct stats_machine, exits_sysreg),
+        [EXIT_TIMER] = offsetof(struct stats_machine, exits_timer),
+        [EXIT_EOI] = offsetof(struct stats_machine, exits_eoi),
+        [EXIT_OTHER] = offsetof(struct stats_machine, exits_other),
+    };
+
+    stats_add((uint64_t *)((uintptr_t)vmm_config.stats + members[cause]), 1);
+    exits_trace(cause, gpa);
+}

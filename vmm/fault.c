@@ -121,10 +121,10 @@ static void handle_vm_fault(uint8_t vcpu)
     uint32_t iss = (uint32_t)microkit_mr_get(seL4_VMFault_FSR) & ESR_ISS_MASK;
 
     if (microkit_mr_get(seL4_VMFault_PrefetchFault)) {
-        exits_count(EXIT_FETCH);
+        exits_count(EXIT_FETCH, 0);
         handle_fetch_abort(vcpu, pc, gpa, iss);
     } else {
-        exits_count_mmio(gpa);
+        exits_count(EXIT_MMIO, gpa);
         handle_data_abort(vcpu, pc, gpa, iss);
     }
 }
@@ -212,19 +212,19 @@ static void handle_vcpu_fault(uint8_t vcpu)
 
     switch (ESR_EC(esr)) {
     case EC_WFX:
-        exits_count(EXIT_WFX);
+        exits_count(EXIT_WFX, 0);
         handle_wfx(vcpu, esr);
         return;
     case EC_SMC64:
-        exits_count(EXIT_HYPERCALL);
+        exits_count(EXIT_HYPERCALL, 0);
         handle_smc(vcpu, iss);
         return;
     case EC_SYS64:
-        exits_count(EXIT_SYSREG);
+        exits_count(EXIT_SYSREG, 0);
         handle_system_register(vcpu, iss);
         return;
     default:
-        exits_count(EXIT_OTHER);
+        exits_count(EXIT_OTHER, 0);
         log_limited("vCPU %u at 0x%llx: trap of class 0x%x", vcpu, printable(vcpu_get_pc(vcpu)),
                     (unsigned)ESR_EC(esr));
         undefined(vcpu);
@@ -242,11 +242,11 @@ void fault_handle(uint8_t vcpu, microkit_msginfo info)
         handle_vm_fault(vcpu);
         return;
     case seL4_Fault_VGICMaintenance:
-        exits_count(EXIT_EOI);
+        exits_count(EXIT_EOI, 0);
         vgic_maintenance(vcpu, (uint32_t)microkit_mr_get(seL4_VGICMaintenance_IDX));
         return;
     case seL4_Fault_VPPIEvent:
-        exits_count(EXIT_TIMER);
+        exits_count(EXIT_TIMER, 0);
         vgic_raise_timer(vcpu);
         pl011_flush();
         idle_tick(vcpu);
@@ -255,11 +255,11 @@ void fault_handle(uint8_t vcpu, microkit_msginfo info)
         handle_vcpu_fault(vcpu);
         return;
     case seL4_Fault_UnknownSyscall: /* HVC: the address of the instruction is reported */
-        exits_count(EXIT_HYPERCALL);
+        exits_count(EXIT_HYPERCALL, 0);
         smccc_call(vcpu, microkit_mr_get(seL4_UnknownSyscall_FaultIP) + INSTRUCTION_SIZE);
         return;
     case seL4_Fault_UserException:
-        exits_count(EXIT_OTHER);
+        exits_count(EXIT_OTHER, 0);
         undefined(vcpu);
         return;
     default:

@@ -20,6 +20,7 @@
 #include "pl031.h"
 #include "pvpanic.h"
 #include "shared.h"
+#include "stats.h"
 #include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -183,7 +184,9 @@ void notified(microkit_channel ch)
     }
     shared_settle();
     start_woken();
-    throttle_charge_notification(begin, cpu_counter());
+    uint64_t end = cpu_counter();
+    throttle_charge_notification(begin, end);
+    stats_add(&vmm_config.stats->monitor_time, end - begin);
 }
 
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
@@ -201,7 +204,9 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     shared_settle();
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
-    answer = throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, cpu_counter());
+    uint64_t end = cpu_counter();
+    answer = throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, end);
+    stats_add(&vmm_config.stats->monitor_time, end - begin);
     answer = freeze_exit_ends(vcpu, answer);
     if (answer) {
         notify_before_answer();

@@ -4,6 +4,8 @@
 
 #include <microkit.h>
 #include <stddef.h>
+#include "lib/cpu.h"
+#include "stats.h"
 
 #define WORDS          (sizeof(seL4_UserContext) / sizeof(seL4_Word))
 #define WORD_OF(field) (offsetof(seL4_UserContext, field) / sizeof(seL4_Word))
@@ -68,6 +70,28 @@ enum vcpu_state vcpu_state(uint8_t vcpu)
     return vcpus.state[vcpu];
 }
 
+static bool is_busy(enum vcpu_state state)
+{
+    return state == VCPU_ON || state == VCPU_RESETTING;
+}
+
+static void count_time(uint64_t *word, bool before, bool after, uint64_t now)
+{
+    if (before != after) {
+        (after ? stats_begin : stats_end)(word, now);
+    }
+}
+
+static void set_state(uint8_t vcpu, enum vcpu_state state)
+{
+    enum vcpu_state before = vcpus.state[vcpu];
+    uint64_t now = cpu_counter();
+
+    vcpus.state[vcpu] = state;
+    count_time(&vmm_config.stats->vcpu_time, before != VCPU_OFF, state != VCPU_OFF, now);
+    count_time(&vmm_config.stats->busy_time, is_busy(before), is_busy(state), now);
+}
+
 static void reset_system_registers(uint8_t vcpu, uint64_t counter_offset)
 {
     static const uint8_t zeroed[] = {
@@ -92,7 +116,7 @@ static void begin(uint8_t vcpu, enum vcpu_state state, uint64_t entry, uint64_t 
                   uint64_t counter_offset)
 {
     reset_system_registers(vcpu, counter_offset);
-    vcpus.state[vcpu] = state;
+    set_state(vcpu, state);
     scratch.context =
         (seL4_UserContext){.pc = entry, .spsr = PSTATE_MODE_EL1H | PSTATE_DAIF, .x0 = x0};
     write_words(vcpu, true, WORDS);
@@ -115,7 +139,7 @@ void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0)
 static void stop(uint8_t vcpu, enum vcpu_state state)
 {
     microkit_vcpu_stop(vcpu);
-    vcpus.state[vcpu] = state;
+    set_state(vcpu, state);
     if (vcpus.exited == vcpu) {
         vcpus.exited = VCPU_NONE;
     }
@@ -152,7 +176,7 @@ bool vcpu_start_woken(void)
         uint8_t vcpu = (uint8_t)__builtin_ctz(vcpus.woken);
 
         vcpus.woken &= vcpus.woken - 1;
-        vcpus.state[vcpu] = VCPU_ON;
+        set_state(vcpu, VCPU_ON);
         vcpu_continue(vcpu);
     }
     return any;
@@ -190,7 +214,7 @@ void vcpu_throttle(uint8_t vcpu)
 void vcpu_unthrottle(uint8_t vcpu)
 {
     if (vcpus.state[vcpu] == VCPU_THROTTLED) {
-        vcpus.state[vcpu] = VCPU_ON;
+        set_state(vcpu, VCPU_ON);
         vcpu_continue(vcpu);
     }
 }

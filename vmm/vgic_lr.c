@@ -23,6 +23,7 @@
  */
 
 #include <microkit.h>
+#include "stats.h"
 #include "vcpu.h"
 #include "vgic_internal.h"
 
@@ -109,6 +110,7 @@ static void record(uint8_t vcpu, uint32_t intid, uint32_t index)
     clear_pending(vcpu, intid, &lr->sender);
     bank->in_lr |= bit;
     cpu->lr_count++;
+    STATS_COUNT_ONE(interrupts);
     /* A vCPU that runs may be on its way to a WFI that did not see it. */
     cpu->unseen_until = vcpu_exit_count(vcpu) + (vcpu_may_run(vcpu) ? 1 : 0);
 }

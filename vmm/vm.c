@@ -19,6 +19,7 @@
 #include "pl031.h"
 #include "reset_program.h"
 #include "shared.h"
+#include "stats.h"
 #include "throttle.h"
 #include "timer.h"
 #include "vcpu.h"
@@ -135,6 +136,7 @@ static void start(enum vm_by by)
     if (by == VM_BY_PERSON) {
         crash_forget();
     }
+    STATS_COUNT_ONE(starts);
     vm.state = VM_QUIESCING;
     console_port_tell(CONSOLE_RUNNING);
     vm_check_quiesced();

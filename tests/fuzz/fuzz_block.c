@@ -45,6 +45,8 @@ static const uint64_t region_sizes[] = {BLOCK_BUFFER_SIZE, REGION, REGION / 2, R
     .request_ring_size = REQUEST_RING, .reply_ring_size = REPLY_RING,                              \
     .first_region = FIRST_REGION(n), .region_count = REGIONS
 
+static struct stats_disk stats[CLIENTS];
+
 const struct block_config block_config = {
     .driver_channel = DRIVER,
     .requests = to_driver,
@@ -56,6 +58,7 @@ const struct block_config block_config = {
     .region_count = sizeof(region_sizes) / sizeof(region_sizes[0]),
     .has_timer = true,
     .timer_channel = TIMER,
+    .stats = stats,
     .client_count = CLIENTS,
     .clients = {{CLIENT(0), .bytes_rate = 20 << 20, .operations_rate = 5000, .burst_us = 1000},
                 {CLIENT(1)}},

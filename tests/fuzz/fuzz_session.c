@@ -2,6 +2,7 @@
 /*
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
+ * SOURCES: console/counters.c lib/stats.c
  * SOURCES: lib/control_hello.c lib/control_link.c lib/ring.c tests/fuzz/silence.c
  *
  * The console between a host that types, greets and sends whatever messages in right frames,
@@ -26,6 +27,7 @@
 #include "lib/control_link.h"
 #include "lib/cpu.h"
 #include "lib/ring.h"
+#include "lib/stats.h"
 
 #define CLIENTS 3u
 #define LOG     2u
@@ -33,8 +35,17 @@
 
 #include "tests/unit/fake/console_clients.h"
 
+static struct stats_machine machine_words;
+static struct stats_disk disk_words;
+static const struct console_set sets[] = {
+    {STATS_MACHINE, 0, 0, CONTROL_NOBODY, (const uint64_t *)&machine_words},
+    {STATS_DISK, 1, 0, CONTROL_NOBODY, (const uint64_t *)&disk_words},
+};
+
 const struct console_config console_config = {
     UART_AND_TIMER,
+    .set_count = 2,
+    .sets = sets,
     .client_count = CLIENTS,
     .clients = {{CLIENT(0, "vm0", false)}, {CLIENT(1, "vm1", false)}, {CLIENT(LOG, "net0", true)}},
 };
@@ -223,6 +234,8 @@ static void step(struct input *given, bool *session)
         break;
     case 4:
         scribble(given, outputs[client].bytes, 128); /* indices */
+        scribble(given, (uint8_t *)&machine_words, sizeof(machine_words));
+        scribble(given, (uint8_t *)&disk_words, sizeof(disk_words));
         break;
     case 5:
         counter += take(given, 3);

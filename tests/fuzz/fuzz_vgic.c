@@ -3,6 +3,7 @@
  * SOURCES: vmm/vgic.c vmm/vgic_lr.c vmm/vgic_registers.c vmm/vgic_v2.c
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c vmm/mmio.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * A guest that accesses its interrupt controller's registers however it likes, on several vCPUs,
  * while devices raise interrupts. The input is the controller's version, how many vCPUs there are,

@@ -289,6 +289,37 @@ def test_clock_of_one_machine(generate):
     check_system(system_of(result))
 
 
+def test_counters_are_written_by_one(generate):
+    """The console has all regions of counters, read-only, and finds in them what belongs to whom."""
+    result = generate("switches: {lan: {uplink: yes}, dmz: }\n"
+                      "vms: {a: {interfaces: [{switch: lan}, {switch: dmz}],\n"
+                      "          disks: [{size: 64 MiB}, {size: 64 MiB}]},\n"
+                      "      b: {interfaces: [{switch: lan}], disks: [{size: 64 MiB}]}}\n")
+    system = system_of(result)
+    check_system(system)
+    maps = {}
+    for pd in system.iter("protection_domain"):
+        for entry in pd.iter("map"):
+            if entry.get("mr").endswith("_stats"):
+                maps.setdefault(entry.get("mr"), []).append((pd.get("name"), entry.get("perms")))
+    writers = ("vmm_a", "vmm_b", "switch_lan", "switch_dmz", "block")
+    assert {name: sorted(those) for name, those in maps.items()} == {
+        f"{writer}_stats": sorted([(writer, "rw"), ("console", "r")]) for writer in writers}
+
+    text = result.read("config/console.c")
+    sets = re.findall(r"{STATS_(\w+), (\d+), (\d+), (\d+), \(void \*\)(0x\w+)}", text)
+    assert int(re.search(r"set_count = (\d+)", text)[1]) == len(sets)
+    names = re.findall(r'\.name = "(\w+)"', text)
+    found = [(kind, names[int(client)], int(number), names[int(of)] if kind == "PORT" else int(of))
+             for kind, client, number, of, _ in sets]
+    assert found == [("MACHINE", "a", 0, 255), ("PORT", "a", 0, "lan"), ("PORT", "a", 1, "dmz"),
+                     ("DISK", "a", 0, 255), ("DISK", "a", 1, 255),
+                     ("MACHINE", "b", 0, 255), ("PORT", "b", 0, "lan"), ("DISK", "b", 0, 255),
+                     ("PORT", "uplink", 0, "lan")]
+    addresses = [int(address, 16) for *_, address in sets]
+    assert len(set(addresses)) == len(sets) and all(address % 8 == 0 for address in addresses)
+
+
 def test_crashes(generate):
     """A watchdog is only where the file says so, and means that the machine is restarted."""
     result = generate("defaults: {watchdog: 10 s}\n"

@@ -33,6 +33,7 @@
 #define REPLIES      4096u
 
 struct block_config config __asm__("block_config");
+static struct stats_disk stats[CLIENTS];
 
 static _Alignas(4096) uint8_t to_driver[RING_HEADER_SIZE + BLOCK_REQUEST_RING];
 static _Alignas(4096) uint8_t from_driver[RING_HEADER_SIZE + BLOCK_REPLY_RING];
@@ -205,6 +206,7 @@ static void prepare(void)
     memset(from_driver, 0, sizeof(from_driver));
     memset(to_block, 0, sizeof(to_block));
     memset(from_block, 0, sizeof(from_block));
+    memset(stats, 0, sizeof(stats));
     config = (struct block_config){
         .driver_channel = DRIVER,
         .requests = to_driver,
@@ -214,6 +216,7 @@ static void prepare(void)
         .buffer = buffer,
         .region_sizes = region_sizes,
         .region_count = 6,
+        .stats = stats,
         .client_count = CLIENTS,
     };
     for (unsigned i = 0; i < CLIENTS; i++) {
@@ -393,6 +396,49 @@ static void requests_are_put_in_the_drivers_terms(void **state)
     expect_nothing(0);
     expect_nothing(2);
     assert_int_equal(fake_notified(0) + fake_notified(2), 0);
+}
+
+/* An operation that the driver answers after so many microseconds. */
+static void one_that_takes(enum block_op op, uint32_t sectors, uint32_t microseconds,
+                           uint32_t status)
+{
+    build(9, op, 0, sectors);
+    send(0);
+    notified(0);
+    assert_true(driver_receive());
+    fake.counter += microseconds * (fake.frequency / 1000000);
+    driver_answer(seen.head.id, status);
+    notified(DRIVER);
+    expect(0, 9, status);
+}
+
+static void operations_are_counted(void **state)
+{
+    (void)state;
+    const struct stats_disk none = {0};
+
+    one_that_takes(BLOCK_READ, 8, 5, BLOCK_OK);
+    one_that_takes(BLOCK_READ, 1, 100, BLOCK_IO_ERROR);
+    one_that_takes(BLOCK_WRITE, 4, 5, BLOCK_OK);
+    one_that_takes(BLOCK_FLUSH, 0, 1000, BLOCK_OK);
+    one_that_takes(BLOCK_DISCARD, 8, 0, BLOCK_OK);
+    assert_int_equal(stats[0].reads, 2);
+    assert_int_equal(stats[0].read_bytes, 9 * BLOCK_SECTOR);
+    assert_int_equal(stats[0].writes, 1);
+    assert_int_equal(stats[0].written_bytes, 4 * BLOCK_SECTOR);
+    assert_int_equal(stats[0].flushes, 1);
+    assert_int_equal(stats[0].discards, 1);
+    assert_int_equal(stats[0].errors, 1);
+    assert_int_equal(stats[0].flight_time, 1110 * (fake.frequency / 1000000));
+    assert_int_equal(stats[0].latency[stats_latency_class(0)], 1);
+    assert_int_equal(stats[0].latency[stats_latency_class(5)], 2);
+    assert_int_equal(stats[0].latency[stats_latency_class(100)], 1);
+    assert_int_equal(stats[0].latency[stats_latency_class(1000)], 1);
+    build(9, BLOCK_READ, PART, 1);
+    send_in_vain(0, BLOCK_IO_ERROR); /* an invalid one reaches no disk */
+    assert_int_equal(stats[0].errors, 2);
+    assert_int_equal(stats[0].flight_time, 1110 * (fake.frequency / 1000000));
+    assert_memory_equal(&stats[1], &none, sizeof(none));
 }
 
 static void an_error_is_for_the_one_who_asked(void **state)
@@ -1271,6 +1317,7 @@ int main(void)
         cmocka_unit_test_setup(parts_that_are_not_there, set_up),
         cmocka_unit_test_setup(parts_that_meet, set_up),
         cmocka_unit_test_setup(requests_are_put_in_the_drivers_terms, set_up),
+        cmocka_unit_test_setup(operations_are_counted, set_up),
         cmocka_unit_test_setup(an_error_is_for_the_one_who_asked, set_up),
         cmocka_unit_test_setup(not_a_sector_outside_of_the_part, set_up),
         cmocka_unit_test_setup(not_a_byte_outside_of_the_regions, set_up),

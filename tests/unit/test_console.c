@@ -2,6 +2,7 @@
 /*
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
+ * SOURCES: console/counters.c lib/stats.c
  * SOURCES: lib/control_hello.c lib/control_link.c
  * SOURCES: lib/ring.c tests/unit/fake/fake_microkit.c
  *

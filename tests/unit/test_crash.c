@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: vmm/crash.c tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * What becomes of a machine that has crashed: the delays, when it is given up, and what is
  * forgiven.

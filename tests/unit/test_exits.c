@@ -29,9 +29,9 @@ static int setup(void **state)
 static void causes_are_told_with_their_counts(void **state)
 {
     (void)state;
-    exits_count(EXIT_TIMER);
-    exits_count(EXIT_WFX);
-    exits_count(EXIT_TIMER);
+    exits_trace(EXIT_TIMER, 0);
+    exits_trace(EXIT_WFX, 0);
+    exits_trace(EXIT_TIMER, 0);
     exits_report();
     assert_string_equal(fake.debug, "vmm vm0: exits:          3 in all\n"
                                     "vmm vm0: exits:          1 WFI or WFE\n"
@@ -41,8 +41,8 @@ static void causes_are_told_with_their_counts(void **state)
 static void report_begins_anew(void **state)
 {
     (void)state;
-    exits_count(EXIT_OTHER);
-    exits_count_mmio(0x0a000050);
+    exits_trace(EXIT_OTHER, 0);
+    exits_trace(EXIT_MMIO, 0x0a000050);
     exits_report();
     fake_reset();
     exits_report();
@@ -53,9 +53,9 @@ static void busy_addresses_are_told_one_by_one(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 300; i++) {
-        exits_count_mmio(i % 3 == 0 ? 0x0a000064 : 0x0a000050);
+        exits_trace(EXIT_MMIO, i % 3 == 0 ? 0x0a000064 : 0x0a000050);
     }
-    exits_count_mmio(0x08000000);
+    exits_trace(EXIT_MMIO, 0x08000000);
     exits_report();
     assert_string_equal(fake.debug, "vmm vm0: exits:        301 in all\n"
                                     "vmm vm0: exits:        301 accesses to registers\n"
@@ -68,11 +68,11 @@ static void further_addresses_are_only_counted(void **state)
 {
     (void)state;
     for (uint64_t i = 0; i < 1000; i++) {
-        exits_count_mmio(0x0a000000 + 4 * i);
+        exits_trace(EXIT_MMIO, 0x0a000000 + 4 * i);
     }
     assert_int_equal(exits.by_cause[EXIT_MMIO], 1000);
     assert_int_equal(exits.addresses, ADDRESSES);
-    exits_count_mmio(0x0a000000);
+    exits_trace(EXIT_MMIO, 0x0a000000);
     assert_int_equal(exits.at[0].count, 2);
 }
 

@@ -6,6 +6,7 @@
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: vmm/vcpu.c lib/ring.c
  * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * The emulated PL011: what Linux's driver relies on, lines, a console that does not take them, and
  * input that belongs to somebody else.

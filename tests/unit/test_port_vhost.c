@@ -31,6 +31,7 @@
 #include "tests/unit/fake/virtio_driver.h"
 
 struct switch_config config __asm__("switch_config");
+static struct stats_port stats[SWITCH_MAX_PORTS];
 
 #define GUESTS    3
 #define RINGS     3 /* the port that has rings */
@@ -134,6 +135,8 @@ static int setup(void **state)
     config.log = log_region;
     config.log_size = 0x10000;
     config.log_channel = LOG;
+    memset(stats, 0, sizeof(stats));
+    config.stats = stats;
     config.port_count = GUESTS + 1;
     for (int i = 0; i <= GUESTS; i++) {
         struct switch_port_config *port = &config.ports[i];

@@ -2,6 +2,7 @@
 /*
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
+ * SOURCES: console/counters.c lib/stats.c
  * SOURCES: lib/control_hello.c lib/control_link.c lib/ring.c tests/unit/fake/fake_microkit.c
  *
  * A session of the control channel from outside: a host at the UART, machines at their rings.
@@ -23,6 +24,7 @@
 #include "lib/control_hello.h"
 #include "lib/control_link.h"
 #include "lib/ring.h"
+#include "lib/stats.h"
 
 #define CLIENTS 3
 #define LOG     2
@@ -30,8 +32,17 @@
 
 #include "tests/unit/fake/console_clients.h"
 
+static uint64_t machine_words[STATS_MACHINE_WORDS], disk_words[STATS_DISK_WORDS];
+static const struct console_set sets[] = {
+    {STATS_MACHINE, 0, 0, CONTROL_NOBODY, machine_words},
+    {STATS_DISK, 0, 3, CONTROL_NOBODY, disk_words},
+    {STATS_PORT, 1, 7, LOG, machine_words},
+};
+
 const struct console_config console_config = {
     UART_AND_TIMER,
+    .set_count = 3,
+    .sets = sets,
     .monochrome = true,
     .client_count = CLIENTS,
     .clients = {{CLIENT(0, "vm0", false)}, {CLIENT(1, "vm1", false)}, {CLIENT(LOG, "net0", true)}},
@@ -746,6 +757,106 @@ static void malformed_requests_are_answered(void **state)
     assert_int_equal(request((uint8_t[]){CONTROL_LIST, 0}, 2), CONTROL_OK);
 }
 
+static void the_sets_of_counters_are_listed(void **state)
+{
+    (void)state;
+    static const uint8_t whole[] = {
+        0, 0, STATS_MACHINE, 0, 0, 255, STATS_MACHINE_WORDS,
+        1, 0, STATS_DISK,    0, 3, 255, STATS_DISK_WORDS,
+        2, 0, STATS_PORT,    1, 7, LOG, STATS_PORT_WORDS,
+    };
+
+    for (uint8_t first = 0; first <= 3; first++) {
+        assert_int_equal(request((uint8_t[]){CONTROL_SETS, 0, first, 0}, 4), CONTROL_OK);
+        assert_int_equal(answer_length, 4 + (3 - first) * CONTROL_SET_SIZE);
+        assert_memory_equal(answer + 4, whole + first * CONTROL_SET_SIZE, answer_length - 4);
+    }
+    assert_int_equal(request((uint8_t[]){CONTROL_SETS, 0, 0xff, 0xff}, 4), CONTROL_OK);
+    assert_int_equal(answer_length, 4);
+}
+
+/* Takes all words of a set, as the host does; returns in how many answers. */
+static unsigned take_counters(uint8_t set, uint64_t *words, uint32_t count)
+{
+    unsigned answers = 0;
+
+    for (uint32_t next = 0; next < count; answers++) {
+        const uint8_t *at = answer + 12;
+
+        assert_int_equal(request((uint8_t[]){CONTROL_STATS, 0, set, 0, (uint8_t)next}, 5),
+                         CONTROL_OK);
+        assert_true(answer_length > 12);
+        while (at < answer + answer_length) {
+            uint64_t word = 0;
+            unsigned shift = 0;
+
+            do {
+                assert_true(at < answer + answer_length && shift < 64);
+                word |= (uint64_t)(*at & 0x7f) << shift;
+                shift += 7;
+            } while ((*at++ & 0x80) != 0);
+            assert_true(next < count);
+            words[next++] = word;
+        }
+    }
+    return answers;
+}
+
+static void counters_come_in_their_units(void **state)
+{
+    (void)state;
+    struct stats_machine machine = {.exits_mmio = 127, .exits_wfx = 128, .crashes = UINT64_MAX};
+    struct stats_machine got;
+    uint64_t begin = fake.counter;
+
+    stats_begin(&machine.vcpu_time, begin);
+    machine.monitor_time = 3 * fake.frequency / 1000; /* 3 ms */
+    memcpy(machine_words, &machine, sizeof(machine));
+    pass(20);
+    take_counters(0, (uint64_t *)&got, STATS_MACHINE_WORDS);
+    assert_int_equal(got.exits_mmio, 127);
+    assert_int_equal(got.exits_wfx, 128);
+    assert_int_equal(got.crashes, UINT64_MAX);
+    assert_int_equal(got.monitor_time, 3000000);
+    assert_int_equal(got.vcpu_time, (fake.counter - begin) * (1000000000 / fake.frequency));
+    assert_int_equal(get(answer + 4, 4) | (uint64_t)get(answer + 8, 4) << 32,
+                     fake.counter * (1000000000 / fake.frequency));
+}
+
+static void many_counters_come_in_several_answers(void **state)
+{
+    (void)state;
+    uint64_t words[STATS_DISK_WORDS];
+
+    for (uint32_t i = 0; i < STATS_DISK_WORDS; i++) {
+        disk_words[i] = UINT64_MAX - i;
+    }
+    disk_words[offsetof(struct stats_disk, flight_time) / 8] = 0;
+    assert_true(take_counters(1, words, STATS_DISK_WORDS) > 1);
+    assert_memory_equal(words, disk_words, sizeof(words));
+}
+
+static void counters_that_are_not_there(void **state)
+{
+    (void)state;
+    static const uint8_t wrong[][6] = {
+        {CONTROL_STATS, 0, 3, 0, 0},
+        {CONTROL_STATS, 0, 0, 1, 0},
+        {CONTROL_STATS, 0, 0xff, 0xff, 0xff},
+        {CONTROL_STATS, 0, 0, 0, STATS_MACHINE_WORDS},
+        {CONTROL_STATS, 0, 1, 0, STATS_DISK_WORDS},
+    };
+
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(request(wrong[i], 5), CONTROL_UNKNOWN);
+        assert_int_equal(answer_length, 4);
+    }
+    assert_int_equal(request((uint8_t[]){CONTROL_STATS, 0, 0, 0}, 4), CONTROL_UNKNOWN);
+    assert_int_equal(request((uint8_t[]){CONTROL_STATS, 0, 0, 0, 0, 0}, 6), CONTROL_UNKNOWN);
+    assert_int_equal(request((uint8_t[]){CONTROL_SETS, 0, 0}, 3), CONTROL_UNKNOWN);
+    assert_int_equal(request((uint8_t[]){CONTROL_SETS, 0}, 2), CONTROL_UNKNOWN);
+}
+
 static void the_terminals_size_reaches_the_machine(void **state)
 {
     uint32_t word;
@@ -838,6 +949,10 @@ int main(void)
         cmocka_unit_test_setup(commands_reach_their_machine, setup_session),
         cmocka_unit_test_setup(commands_that_make_no_sense_are_refused, setup_session),
         cmocka_unit_test_setup(malformed_requests_are_answered, setup_session),
+        cmocka_unit_test_setup(the_sets_of_counters_are_listed, setup_session),
+        cmocka_unit_test_setup(counters_come_in_their_units, setup_session),
+        cmocka_unit_test_setup(many_counters_come_in_several_answers, setup_session),
+        cmocka_unit_test_setup(counters_that_are_not_there, setup_session),
         cmocka_unit_test_setup(the_terminals_size_reaches_the_machine, setup_session),
         cmocka_unit_test_setup(states_come_as_events, setup_session),
         cmocka_unit_test_setup(keys_have_the_same_power, setup),

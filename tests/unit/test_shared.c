@@ -5,6 +5,7 @@
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * Memory that machines share: the registers, and the doorbells between this monitor and two others,
  * whose pages the test writes.

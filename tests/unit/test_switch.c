@@ -26,6 +26,7 @@
 
 /* The cases have different switches: this is the object that switch.c sees as a constant. */
 struct switch_config config __asm__("switch_config");
+static struct stats_port stats[SWITCH_MAX_PORTS];
 
 #define PORTS   5
 #define SIZE    0x40000u
@@ -73,6 +74,8 @@ static int setup(void **state)
     config.log = log_region;
     config.log_size = 0x10000;
     config.log_channel = LOG;
+    memset(stats, 0, sizeof(stats));
+    config.stats = stats;
     config.port_count = PORTS;
     for (int i = 0; i < PORTS; i++) {
         struct switch_port_config *port = &config.ports[i];
@@ -2084,7 +2087,10 @@ static void frames_wait_for_a_limited_receiver(void **state)
         got_out(2);
     }
     for (uint32_t i = 0; i < FRAMES; i++) {
+        uint64_t counted = stats[1].received_frames;
+
         while (!take(1)) {
+            assert_int_equal(stats[1].received_frames, counted); /* not before it gets there */
             assert_true(pass_time(fake.counter + fake.frequency));
         }
         make(0, 1, 1000 + i);
@@ -2092,6 +2098,7 @@ static void frames_wait_for_a_limited_receiver(void **state)
         assert_memory_equal(in.bytes, out.bytes, out.length);
     }
     got_nothing(1);
+    assert_int_equal(stats[1].received_frames, PORTS - 1 + FRAMES);
     assert_in_range((fake.counter - begin) * RATE / fake.frequency, 80 * 1000 - BURST,
                     80 * 1040 - BURST + 2000);
     /* And now there is no queue: what comes goes on at once. */
@@ -2142,7 +2149,9 @@ static void receiver_that_begins_anew_gets_nothing_old_that_it_does_not_take(voi
         make(0, 1, 100);
         send(0);
         accept(1, bits[i]);
+        uint64_t counted = stats[1].received_frames;
         assert_true(pass_time(fake.counter + fake.frequency));
+        assert_int_equal(stats[1].received_frames, counted + (bits[i] != 0));
         assert_true(take(1) == (bits[i] != 0));
         got_nothing(1);
         assert_int_equal(counter("vm1", "receiver down "), bits[i] == 0 ? 2 : 1);

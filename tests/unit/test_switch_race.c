@@ -52,11 +52,14 @@ static const uint16_t trunk[] = {10, 20, 0};
     .mac = {0x52, 0, 0, 0, 0, i}, .mac_fixed = true, .access_vlan = (vlan), .trunk_vlans = (list), \
     .from_port = from_region[i], .to_port = to_region[i], .ring_size = SIZE
 
+static struct stats_port stats[PORTS + 1];
+
 /* A trunk that sends, an access port that receives, a trunk that receives, and a guest's trunk. */
 const struct switch_config switch_config = {
     .name = "net0",
     .mtu = 1500,
     .mirror_port = -1,
+    .stats = stats,
     .port_count = PORTS + 1,
     .ports = {{PORT(0, 0, trunk)},
               {PORT(1, 10, NULL)},

@@ -5,6 +5,7 @@
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * The virtual distributor: every register, priorities and list registers, level and edge, several
  * vCPUs, and a guest that writes noise.

@@ -5,6 +5,7 @@
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c
  * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * Interrupts of devices that are handed to the machine: when they are acknowledged, so that none is
  * lost and none storms, whatever the guest does to its interrupt controller.

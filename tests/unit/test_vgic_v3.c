@@ -4,6 +4,7 @@
  * SOURCES: vmm/vgic_forward.c
  * SOURCES: vmm/vgic_v3.c vmm/vgic_redistributor.c vmm/vcpu.c
  * SOURCES: tests/unit/fake/fake_microkit.c
+ * SOURCES: tests/unit/fake/fake_stats.c
  *
  * What a GICv3 has of its own: affinity routing, redistributors, SGIs by system registers, up to 16
  * vCPUs, and a guest that writes noise. What it shares with a GICv2 is in test_vgic.c.

@@ -1318,6 +1318,66 @@ static void a_running_vm_gets_its_keys(void **state)
 
 /* ---- Idling ---- */
 
+/* Of two vCPUs, each from the moment that it is on to the moment that it is off. */
+static void the_time_of_vcpus_is_counted(void **state)
+{
+    (void)state;
+    const struct stats_machine *stats = &fake_vm.stats;
+    uint64_t second = fake.frequency;
+
+    fake_vm_start(2, false);
+    enable_interrupts(2);
+    uint64_t begin = stats_running(stats->vcpu_time, fake.counter);
+    fake.counter += second;
+    assert_int_equal(stats_running(stats->vcpu_time, fake.counter), begin + second);
+    assert_int_equal(stats_running(stats->busy_time, fake.counter), begin + second);
+    fake_vm_smc(0, CPU_ON, 1, PC, 0);
+    fake.counter += second;
+    assert_int_equal(stats_running(stats->vcpu_time, fake.counter), begin + 3 * second);
+    assert_int_equal(stats_running(stats->busy_time, fake.counter), begin + 3 * second);
+    wfi(0);
+    fake.counter += second;
+    assert_int_equal(stats_running(stats->vcpu_time, fake.counter), begin + 5 * second);
+    assert_int_equal(stats_running(stats->busy_time, fake.counter), begin + 4 * second);
+    raise_line(SPI);
+    fake.counter += second;
+    assert_int_equal(stats_running(stats->busy_time, fake.counter), begin + 6 * second);
+    fake_vm_command(CONTROL_PAUSE); /* a pause is no work */
+    touch_device(0);
+    touch_device(1);
+    fake.counter += second;
+    assert_int_equal(stats_running(stats->busy_time, fake.counter), begin + 6 * second);
+    fake_vm_command(CONTROL_KILL);
+    fake.counter += second;
+    assert_int_equal(stats_running(stats->vcpu_time, fake.counter), begin + 9 * second);
+    assert_int_equal(stats_running(stats->busy_time, fake.counter), begin + 6 * second);
+}
+
+static void events_are_counted(void **state)
+{
+    (void)state;
+    const struct stats_machine *stats = &fake_vm.stats;
+
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    uint64_t hypercalls = stats->exits_hypercall;
+    assert_int_equal(stats->starts, 1);
+    wfi(0);
+    assert_int_equal(stats->exits_wfx, 1);
+    raise_line(SPI);
+    assert_int_equal(stats->interrupts, 1);
+    fake_vm_smc(0, CPU_ON, 7, PC, 0);
+    assert_int_equal(stats->exits_hypercall, hypercalls + 1);
+    touch_device(0);
+    assert_int_equal(stats->exits_mmio, 1);
+    assert_int_equal(stats->crashes, 0);
+    vm_crash(0, 0x1234, "it fell over");
+    fake_vm_type("\r");
+    reset_done(0);
+    assert_int_equal(stats->crashes, 1);
+    assert_int_equal(stats->starts, 2);
+}
+
 static void wfi_parks_until_an_interrupt(void **state)
 {
     (void)state;
@@ -1968,6 +2028,8 @@ int main(void)
         cmocka_unit_test(a_resetting_vm_that_cannot_is_stopped),
         cmocka_unit_test(a_vcpu_that_comes_back_is_offered_interrupts_then),
         cmocka_unit_test(a_running_vm_gets_its_keys),
+        cmocka_unit_test(the_time_of_vcpus_is_counted),
+        cmocka_unit_test(events_are_counted),
         cmocka_unit_test(wfi_parks_until_an_interrupt),
         cmocka_unit_test(wfi_with_interrupts_open_ends),
         cmocka_unit_test(short_wfi_ends),

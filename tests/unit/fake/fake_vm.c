@@ -51,9 +51,10 @@ static const uint8_t dtb[64] = {0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 64};
     .ram_gpa = FAKE_VM_RAM_GPA, .ram_size = FAKE_VM_RAM_SIZE,                                      \
     .kernel = {kernel, sizeof(kernel), FAKE_VM_KERNEL_GPA},                                        \
     .dtb = {dtb, sizeof(dtb), FAKE_VM_DTB_GPA}, .gic_version = 2, .gicd_gpa = FAKE_VM_GICD_GPA,    \
-    .secret = secret, .reset_page = reset_page, .reset_gpa = FAKE_VM_RESET_GPA,                    \
-    .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US, .period_us = TURN_US,            \
-    .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL, .forward_count = 1,              \
+    .secret = secret, .reset_page = reset_page, .stats = &fake_vm.stats,                           \
+    .reset_gpa = FAKE_VM_RESET_GPA, .timer_channel = FAKE_VM_TIMER_CHANNEL, .budget_us = TURN_US,  \
+    .period_us = TURN_US, .has_equals = (equals), .turn_channel = FAKE_VM_TURN_CHANNEL,            \
+    .forward_count = 1,                                                                            \
     .forwards = {{.channel = FAKE_VM_FORWARD_CHANNEL, .intid = FAKE_VM_FORWARD_INTID}},            \
     .pvpanic_gpa = FAKE_VM_PVPANIC_GPA,                                                            \
     .watchdog = {.gpa = FAKE_VM_WATCHDOG_GPA,                                                      \

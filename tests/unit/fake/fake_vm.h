@@ -50,6 +50,7 @@ struct fake_vm {
     uint64_t device_cost;    /* how long an access takes, in ticks */
     uint64_t timer_deadline; /* what the timer driver was last told, */
     unsigned timer_calls;
+    struct stats_machine stats;
 };
 
 extern struct fake_vm fake_vm;
