@@ -27,8 +27,8 @@ LANES = 2  # more would only be slower: most suites keep a processor busy
 FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
 # The systems that take long come first, and short ones fill what is left. `cores` is not the first: what
 # it looks at is by the host's clock, and so is the storm, the last of the suites before.
-LONG = ("disks", "uplink", "cores", "crash", "hostile", "systems", "boards", "shares", "vhost", "gicv3",
-        "devices", "power", "two_boards", "image", "bare", "mtu", "debugger")
+LONG = ("disks", "uplink", "cores", "crash", "power", "hostile", "systems", "boards", "shares", "limits",
+        "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 
