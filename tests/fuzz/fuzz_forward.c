@@ -21,6 +21,7 @@ static const uint16_t trunks[][3] = {{10, 20, 0}, {20, 0}, {10, 0}};
 
 static struct switch_port_config configs[PORTS];
 static struct port ports[PORTS];
+static struct stats_port stats[PORTS];
 static uint32_t accepts[PORTS];
 static struct forward forward;
 static struct port *sender;
@@ -99,6 +100,7 @@ static void open_port(uint8_t index, uint8_t kind, uint16_t mtu)
     port->ops = &ops;
     port->config = &configs[index];
     port->index = index;
+    port->stats = &stats[index];
     port->mtu = mtu;
     port->reach = ~(1ULL << index);
     port->accepts = &accepts[index];

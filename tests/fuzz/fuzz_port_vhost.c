@@ -29,6 +29,7 @@ static uint8_t bystander[RAM_SIZE];
 static struct vhost_page pages[GUESTS];
 static struct switch_port_config configs[GUESTS];
 static struct port ports[GUESTS];
+static struct stats_port stats[GUESTS];
 static struct forward forward;
 
 static void open_port(uint8_t index, uint16_t mtu)
@@ -49,6 +50,7 @@ static void open_port(uint8_t index, uint16_t mtu)
     };
     port->config = &configs[index];
     port->index = index;
+    port->stats = &stats[index];
     port->mtu = mtu;
     port->reach = 3u & ~(1u << index);
     mac_table_reserve(&forward.table, index, MAC_TABLE_QUOTA);
