@@ -313,14 +313,15 @@ def test_logs_follow(braid):
 
 
 class Terminal:
-    """`braid console` at a terminal."""
+    """`braid console`, or other words, at a terminal."""
 
-    def __init__(self, braid, name, columns=80, rows=24):
+    def __init__(self, braid, *words, columns=80, rows=24, **environment):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(braid.environment)
+            os.environ.pop("NO_COLOR", None)
+            os.environ.update({**braid.environment, "TERM": "xterm", **environment})
             subprocess.run(["stty", "cols", str(columns), "rows", str(rows)], check=False)
-            os.execv(braid.program, ["braid", "console", name])
+            os.execv(braid.program, ["braid", *(words if len(words) > 1 else ("console", *words))])
         self.text = b""
 
     def expect(self, wanted, seconds=20):
@@ -332,6 +333,15 @@ class Terminal:
 
     def type(self, keys):
         os.write(self.fd, keys)
+
+    def wait(self):
+        """The rest of what it says; returns its exit status."""
+        try:
+            while part := os.read(self.fd, 4096):
+                self.text += part
+        except OSError:  # the terminal has no program any more
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def leave(self):
         self.type(b"\x1d")
@@ -545,3 +555,15 @@ def test_a_directory_open_to_others_is_refused(braid):
     (braid.runtime / "braid").chmod(0o755)
     assert b"open to others" in braid("up", "--port", braid.board(), "sys", status=1).stderr
     (braid.runtime / "braid").chmod(0o700)
+
+
+def test_colour(braid):
+    braid.up()
+    braid("pause", "deaf")
+    for environment, colour in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        terminal = Terminal(braid, "-s", "sys", "ps", **environment)
+        assert terminal.wait() == 0
+        assert (b"\x1b[32mrunning\x1b[0m\r\n" in terminal.text) == colour
+        assert (b"\x1b[33mpaused\x1b[0m\r\n" in terminal.text) == colour
+        assert (b"\x1b[" in terminal.text) == colour
+    assert b"\x1b" not in braid("ps").stdout

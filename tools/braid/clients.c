@@ -12,6 +12,7 @@
 #include "lib/control.h"
 #include "machines.h"
 #include "session.h"
+#include "states.h"
 #include "wire.h"
 
 #define OUT_MAX     (256u << 10) /* bytes that wait for a client */
@@ -218,7 +219,7 @@ static void refuse_state(struct client *client)
 
     if (machine != NULL && machine->present) {
         bytes_print(&text, "braid: %s is %s: this cannot be done to it now\n", machine->name,
-                    machines_state_name(machine->state));
+                    states_name(machine->state));
         tell(client, WIRE_ERROR, &text);
         bytes_free(&text);
     }
@@ -250,7 +251,8 @@ void clients_answer(uint16_t request, uint8_t status)
 
 /* ---- Commands ---- */
 
-static void command_ps(struct client *client, const char *format)
+/* words: ps FORMAT COLOUR */
+static void command_ps(struct client *client, const char *format, bool colour)
 {
     bool json = strcmp(format, "json") == 0;
     struct bytes text = {0};
@@ -259,7 +261,7 @@ static void command_ps(struct client *client, const char *format)
         const struct machine *machine = machines_get(i);
         const char *kind = machine->kind == CONTROL_MACHINE ? "machine" : "program";
         const char *state =
-            machine->kind == CONTROL_MACHINE ? machines_state_name(machine->state) : "-";
+            machine->kind == CONTROL_MACHINE ? states_name(machine->state) : "-";
 
         if (!machine->present || (!json && machine->kind != CONTROL_MACHINE)) {
             continue;
@@ -270,7 +272,9 @@ static void command_ps(struct client *client, const char *format)
             bytes_print(&text, ", \"kind\": \"%s\", \"state\": \"%s\", \"connected\": %s}\n", kind,
                         state, session_open() ? "true" : "false");
         } else {
-            bytes_print(&text, "%-20s %-20s %s\n", system_name, machine->name, state);
+            bytes_print(&text, "%-20s %-20s ", system_name, machine->name);
+            states_add(&text, state, colour);
+            bytes_print(&text, "\n");
         }
     }
     tell(client, WIRE_TEXT, &text);
@@ -378,7 +382,7 @@ static void take_command(struct client *client, const uint8_t *data, size_t leng
     }
     client->commanded = true;
     if (strcmp(words[0], "ps") == 0) {
-        command_ps(client, words[1]);
+        command_ps(client, words[1], strcmp(words[2], "colour") == 0);
     } else if (strcmp(words[0], "console") == 0) {
         command_console(client, words[1], words[2], words[3]);
     } else if (strcmp(words[0], "down") == 0) {

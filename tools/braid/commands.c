@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "connection.h"
 #include "names.h"
+#include "states.h"
 
 const struct command commands[] = {
     {"up", "[--port PORT] [--foreground] [--wait SECONDS] FILE",
@@ -67,7 +68,8 @@ static int ask(const char *system, const char *const *words, size_t count)
 int command_ps(int count, char **words)
 {
     bool json = count == 2 && strcmp(words[1], "--json") == 0;
-    const char *command[] = {"ps", json ? "json" : "text"};
+    const char *command[] = {"ps", json ? "json" : "text",
+                             states_colour_wanted() ? "colour" : "plain"};
     int status = EXIT_NONE;
 
     if (count > 2 || (count == 2 && !json)) {
@@ -81,10 +83,10 @@ int command_ps(int count, char **words)
     if (connection_chosen != NULL || running.count <= 1) {
         const char *system = connection_system(false, &status);
 
-        return system == NULL ? status : ask(system, command, 2);
+        return system == NULL ? status : ask(system, command, 3);
     }
     for (size_t i = 0; i < running.count; i++) {
-        int one = ask(running.items[i], command, 2);
+        int one = ask(running.items[i], command, 3);
 
         status = i == 0 || one != 0 ? one : status;
     }

@@ -10,6 +10,7 @@
 #include "lib/console_state.h"
 #include "lib/control.h"
 #include "names.h"
+#include "states.h"
 
 #define NUMBERS   256u
 #define EARLY_MAX 65536u
@@ -72,14 +73,6 @@ void machines_explain(const char *wanted, struct bytes *text)
         }
     }
     names_explain(text, "machine", wanted, names, count);
-}
-
-const char *machines_state_name(uint8_t state)
-{
-    static const char *const names[] = {"unknown", "running",  "off",
-                                        "stopped", "panicked", "paused"};
-
-    return state < sizeof(names) / sizeof(names[0]) ? names[state] : names[0];
 }
 
 /* ---- Logs ---- */
@@ -409,7 +402,7 @@ void machines_name(uint32_t index, uint8_t kind, uint8_t state, const uint8_t *n
     machine->kind = kind;
     machine->state = state;
     if (is_new && kind == CONTROL_MACHINE) {
-        note(machine->name, machines_state_name(state), board_time);
+        note(machine->name, states_name(state), board_time);
     }
     take_early(index, now);
 }
@@ -422,7 +415,7 @@ static void take_event(uint32_t index, uint64_t time, uint8_t state)
         return;
     }
     if (machine->present && machine->state != state) {
-        note(machine->name, machines_state_name(state), time);
+        note(machine->name, states_name(state), time);
     }
     machine->state = state;
 }

@@ -68,7 +68,5 @@ void machines_message(const uint8_t *message, size_t length, uint64_t now);
 /* Something that happened to the system, among the events. */
 void machines_note(const char *what);
 
-const char *machines_state_name(uint8_t state);
-
 /* Write logs to their ends. */
 void machines_close(void);
