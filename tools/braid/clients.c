@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "bytes.h"
+#include "counters.h"
 #include "lib/control.h"
 #include "machines.h"
 #include "session.h"
@@ -38,6 +39,7 @@ struct client {
 
     uint16_t request; /* that it waits for; 0: none */
     int asked;        /* the machine that it is about */
+    bool counting;    /* it waits for what the board has counted */
 };
 
 static struct client clients[CLIENTS_MAX];
@@ -99,6 +101,7 @@ static void finish(struct client *client, uint8_t status)
         client->done = true;
         client->viewing = -1;
         client->request = 0;
+        client->counting = false;
     }
 }
 
@@ -184,7 +187,7 @@ void clients_disconnected(void)
     for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients[i];
 
-        if (client->fd >= 0 && client->request != 0) {
+        if (client->fd >= 0 && (client->request != 0 || client->counting)) {
             refuse(client, "the board has not answered: the session was lost\n");
         } else if (client->fd >= 0 && is_sending(client)) {
             refuse(client, "the session was lost before the machine had all of the input\n");
@@ -249,6 +252,34 @@ void clients_answer(uint16_t request, uint8_t status)
     }
 }
 
+void clients_counters(const struct bytes *text)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        if (clients[i].fd >= 0 && clients[i].counting) {
+            tell(&clients[i], WIRE_COUNTERS, text);
+            finish(&clients[i], 0);
+        }
+    }
+}
+
+static void refuse_counters(struct client *client, const char *why)
+{
+    say(client, WIRE_ERROR, "braid: ");
+    say(client, WIRE_ERROR, system_name);
+    say(client, WIRE_ERROR, ": ");
+    say(client, WIRE_ERROR, why);
+    finish(client, 1);
+}
+
+void clients_counters_failed(const char *why)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        if (clients[i].fd >= 0 && clients[i].counting) {
+            refuse_counters(&clients[i], why);
+        }
+    }
+}
+
 /* ---- Commands ---- */
 
 /* words: ps FORMAT COLOUR */
@@ -260,8 +291,7 @@ static void command_ps(struct client *client, const char *format, bool colour)
     for (uint32_t i = 0; i < machines_count(); i++) {
         const struct machine *machine = machines_get(i);
         const char *kind = machine->kind == CONTROL_MACHINE ? "machine" : "program";
-        const char *state =
-            machine->kind == CONTROL_MACHINE ? states_name(machine->state) : "-";
+        const char *state = machine->kind == CONTROL_MACHINE ? states_name(machine->state) : "-";
 
         if (!machine->present || (!json && machine->kind != CONTROL_MACHINE)) {
             continue;
@@ -327,6 +357,14 @@ static void command_power(struct client *client, const char *verb, const char *n
     refuse(client, "the background process is another version's: `braid down`, and up again\n");
 }
 
+static void command_counters(struct client *client, uint64_t now)
+{
+    client->counting = true;
+    if (!counters_ask(now)) {
+        refuse_counters(client, "the board does not answer at the moment\n");
+    }
+}
+
 /* The last lines of what the machine has written. */
 static void show_history(struct client *client, const struct machine *machine)
 {
@@ -385,6 +423,8 @@ static void take_command(struct client *client, const uint8_t *data, size_t leng
         command_ps(client, words[1], strcmp(words[2], "colour") == 0);
     } else if (strcmp(words[0], "console") == 0) {
         command_console(client, words[1], words[2], words[3]);
+    } else if (strcmp(words[0], "counters") == 0) {
+        command_counters(client, now);
     } else if (strcmp(words[0], "down") == 0) {
         client->wants_end = true;
         want_end = true;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "bytes.h"
 
 #define CLIENTS_MAX 64u
 
@@ -33,6 +34,8 @@ void clients_output(uint32_t index, const uint8_t *bytes, size_t count);
 /* The board has another machine at this number now, or none: whoever looks at it is told. */
 void clients_replaced(uint32_t index);
 void clients_answer(uint16_t request, uint8_t status);
+void clients_counters(const struct bytes *text);
+void clients_counters_failed(const char *why);
 
 /* Whoever waits for the system to be up is told that it is not going to be. */
 void clients_fail(const char *message);

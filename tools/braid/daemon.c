@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include "bytes.h"
 #include "clients.h"
+#include "counters.h"
 #include "line.h"
 #include "log_file.h"
 #include "machines.h"
@@ -216,6 +217,7 @@ static void serve(const struct daemon *daemon)
     while (!ending && !line_ended && !gave_up && !removed && !clients_want_end()) {
         uint64_t now = now_us();
 
+        counters_step(now);
         session_step(now);
         transmit(now);
         wait_for_something(polls, now);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "clients.h"
+#include "counters.h"
 #include "lib/control.h"
 #include "lib/control_hello.h"
 #include "lib/control_link.h"
@@ -30,7 +31,6 @@
 struct request {
     uint16_t id; /* 0: free */
     bool sent;
-    bool is_list; /* the answer is not a client's */
     uint8_t length;
     uint8_t bytes[REQUEST_MAX];
 };
@@ -147,10 +147,15 @@ uint16_t session_request(uint8_t what, uint8_t client, const uint8_t *arguments,
 
 static void ask_list(uint32_t first)
 {
-    struct request *request = find_request(session_request(CONTROL_LIST, (uint8_t)first, NULL, 0));
+    session_request(CONTROL_LIST, (uint8_t)first, NULL, 0);
+}
+
+void session_forget(uint16_t id)
+{
+    struct request *request = id == 0 ? NULL : find_request(id);
 
     if (request != NULL) {
-        request->is_list = true;
+        request->id = 0;
     }
 }
 
@@ -216,10 +221,17 @@ static void take_answer(const uint8_t *message, uint32_t length, uint64_t now)
     }
     uint16_t id = request->id;
     request->id = 0;
-    if (request->is_list) {
+    switch (request->bytes[3]) {
+    case CONTROL_LIST:
         take_list(message + 4, length - 4, now);
-    } else {
+        break;
+    case CONTROL_SETS:
+    case CONTROL_STATS:
+        counters_answer(id, message[3], message + 4, length - 4, now);
+        break;
+    default:
         clients_answer(id, message[3]);
+        break;
     }
 }
 
@@ -325,6 +337,7 @@ static void lose(void)
     if (session.open) {
         machines_note("lost");
     }
+    counters_disconnected();
     clients_disconnected();
     machines_disconnected();
 }

@@ -33,9 +33,12 @@ uint64_t session_deadline(void);
 
 /*
  * Ask the board. Returns the request's number, or 0 if too many wait. clients_answer() gets the
- * answer, or the news that there will be none.
+ * answer, or the news that there will be none; that to SETS and STATS counters_answer() gets.
  */
 uint16_t session_request(uint8_t what, uint8_t client, const uint8_t *arguments, size_t length);
+
+/* Nobody waits for the answer any more. */
+void session_forget(uint16_t id);
 
 /* Whether all input of a machine's has arrived at the board. */
 bool session_delivered(uint32_t index);

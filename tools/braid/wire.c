@@ -23,7 +23,7 @@ int wire_peek(const struct bytes *in, const uint8_t **data, size_t *length)
     }
     *length = (size_t)in->data[1] | (size_t)in->data[2] << 8;
     *data = in->data + WIRE_HEADER;
-    if (*length > WIRE_LENGTH_MAX || in->data[0] < WIRE_COMMAND || in->data[0] > WIRE_EXIT) {
+    if (*length > WIRE_LENGTH_MAX || in->data[0] < WIRE_COMMAND || in->data[0] > WIRE_COUNTERS) {
         return -1;
     }
     return in->count < WIRE_HEADER + *length ? 0 : in->data[0];

@@ -22,6 +22,7 @@ enum wire_kind {
     WIRE_TEXT,        /* for standard output; bytes of a machine are as they are */
     WIRE_ERROR,       /* for standard error */
     WIRE_EXIT,        /* the command's exit status (1): the last packet */
+    WIRE_COUNTERS,    /* what the board has counted: lines of text, for braid itself */
 };
 
 /* Add a packet, or as many as are needed. */
