@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * How the command `braid` reads the board's counters.
+ * What the command `braid` makes of the board's counters: how they are read, what they say, and how
+ * that is written.
  *
- * SOURCES: tools/braid/counter_set.c lib/stats.c
+ * SOURCES: tools/braid/bytes.c tools/braid/columns.c tools/braid/counter_set.c
+ * SOURCES: tools/braid/figures.c lib/stats.c
  */
 
 #include <setjmp.h>
@@ -12,7 +14,16 @@
 #include <string.h>
 #include <cmocka.h>
 #include "lib/control.h"
+#include "tools/braid/columns.h"
 #include "tools/braid/counter_set.h"
+#include "tools/braid/figures.h"
+
+static void expect(struct bytes *text, const char *wanted)
+{
+    bytes_add(text, "", 1);
+    assert_string_equal((char *)text->data, wanted);
+    bytes_free(text);
+}
 
 /* ---- LEB128 ---- */
 
@@ -149,12 +160,162 @@ static void test_causes(void **state)
     }
 }
 
+/* ---- What they say ---- */
+
+static void test_rates(void **state)
+{
+    (void)state;
+    assert_true(figures_grown(5, 7) == 2);
+    assert_true(figures_grown(7, 5) == 0);
+    assert_true(figures_grown(0, UINT64_MAX) == UINT64_MAX);
+    assert_true(figures_rate(3, 2000000000) == 1.5);
+    assert_true(figures_rate(3, 0) == 0);
+    assert_true(figures_percent(3, 2) == 150);
+    assert_true(figures_percent(3, 0) == 0);
+    assert_true(figures_sum((uint64_t[]){1, 2, 3}, 3) == 6);
+    assert_true(figures_sum((uint64_t[]){1, UINT64_MAX, 3}, 3) == UINT64_MAX);
+}
+
+static void test_99(void **state)
+{
+    uint64_t classes[STATS_LATENCIES] = {0};
+
+    (void)state;
+    assert_int_equal(figures_99(classes), -1);
+    classes[4] = 1;
+    assert_int_equal(figures_99(classes), 4);
+    classes[4] = 99;
+    classes[9] = 1;
+    assert_int_equal(figures_99(classes), 4);
+    classes[4] = 98;
+    classes[9] = 2;
+    assert_int_equal(figures_99(classes), 9);
+    classes[4] = 98;
+    classes[9] = 1; /* of 99, all but less than one */
+    assert_int_equal(figures_99(classes), 9);
+    classes[STATS_LATENCIES - 1] = 1000;
+    assert_int_equal(figures_99(classes), STATS_LATENCIES - 1);
+    classes[2] = classes[3] = UINT64_MAX;
+    assert_int_equal(figures_99(classes), 2);
+}
+
+/* ---- How it is written ---- */
+
+static void expect_scaled(double value, const char *wanted)
+{
+    struct bytes text = {0};
+
+    figures_scaled(&text, value, "B");
+    expect(&text, wanted);
+}
+
+static void expect_short(double value, const char *wanted)
+{
+    struct bytes text = {0};
+
+    figures_short(&text, value);
+    expect(&text, wanted);
+}
+
+static void expect_duration(double value, const char *wanted)
+{
+    struct bytes text = {0};
+
+    figures_duration(&text, value);
+    expect(&text, wanted);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    expect_scaled(0, "0 B");
+    expect_scaled(999, "999 B");
+    expect_scaled(1.5, "1.50 B");
+    expect_scaled(999.4, "999 B");
+    expect_scaled(999.5, "1.00 kB");
+    expect_scaled(1000, "1.00 kB");
+    expect_scaled(9994, "9.99 kB");
+    expect_scaled(9996, "10.0 kB");
+    expect_scaled(99960, "100 kB");
+    expect_scaled(999600, "1.00 MB");
+    expect_scaled(1.844e19, "18.4 EB");
+    expect_short(0, "0");
+    expect_short(7.54, "7.5");
+    expect_short(7.96, "8.0");
+    expect_short(99.94, "99.9");
+    expect_short(99.96, "100");
+    expect_short(999.6, "1.00k");
+    expect_short(12345, "12.3k");
+    expect_short(123456789, "123M");
+    expect_short(1.844e19, "18.4E");
+    expect_duration(0, "0 ns");
+    expect_duration(999.6, "1.00 us");
+    expect_duration(1500, "1.50 us");
+    expect_duration(12345678, "12.3 ms");
+    expect_duration(12582912e3, "12.6 s");
+    expect_duration(3.6e12, "3600 s");
+}
+
+static void test_seconds(void **state)
+{
+    double seconds;
+
+    (void)state;
+    assert_true(figures_seconds("0.5", &seconds) && seconds == 0.5);
+    assert_true(figures_seconds("86400", &seconds));
+    assert_false(figures_seconds("", &seconds));
+    assert_false(figures_seconds("0", &seconds));
+    assert_false(figures_seconds("-1", &seconds));
+    assert_false(figures_seconds("1s", &seconds));
+    assert_false(figures_seconds("nan", &seconds));
+    assert_false(figures_seconds("inf", &seconds));
+    assert_false(figures_seconds("86401", &seconds));
+    assert_false(figures_seconds("vm0", &seconds));
+}
+
+static void expect_cut(const char *text, size_t columns, const char *wanted)
+{
+    struct bytes out = {0};
+
+    columns_cut(&out, text, strlen(text), columns);
+    expect(&out, wanted);
+}
+
+static void test_columns(void **state)
+{
+    static const char coloured[] = "a\x1b[32mbc\x1b[0md";
+    struct bytes out = {0};
+    struct bytes cell = {0};
+
+    (void)state;
+    assert_int_equal(columns_of(coloured, strlen(coloured)), 4);
+    assert_int_equal(columns_of("\xc3\xa4x", 3), 2);
+    assert_int_equal(columns_of("\xe6\xbc\xa2x", 4), 3);
+    assert_int_equal(columns_of("\x1b[3", 3), 0);
+    expect_cut("abc", 3, "abc");
+    expect_cut("abc", 2, "ab");
+    expect_cut("abc", 0, "");
+    expect_cut(coloured, 2, "a\x1b[32mb\x1b[0m");
+    expect_cut("\xc3\xa4x", 1, "\xc3\xa4");
+    /* What is too wide ends the line, though something narrow is behind it. */
+    expect_cut("a\xe6\xbc\xa2x", 2, "a");
+    bytes_print(&cell, "ab");
+    columns_cell(&out, &cell, 4, true);
+    columns_cell(&out, &cell, 4, false);
+    columns_cell(&out, &cell, 1, true);
+    expect(&out, "  ab ab   ab ");
+    bytes_free(&cell);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leb128),   cmocka_unit_test(test_set),
         cmocka_unit_test(test_answers),  cmocka_unit_test(test_too_many_words),
         cmocka_unit_test(test_cut_word), cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_rates),    cmocka_unit_test(test_99),
+        cmocka_unit_test(test_numbers),  cmocka_unit_test(test_seconds),
+        cmocka_unit_test(test_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
