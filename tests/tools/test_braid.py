@@ -57,17 +57,18 @@ class Braid:
     def popen(self, *words, **keywords):
         return subprocess.Popen([self.program, *words], env=self.environment, cwd=self.directory, **keywords)
 
-    def board(self, name="sys", damaged=0, late=0, uptime=0):
+    def board(self, name="sys", damaged=0, late=0, uptime=0, counters=""):
         """Start a board. Returns its socket's port."""
         path = self.directory / f"{name}.sock"
-        process = subprocess.Popen([self.board_program, path, str(damaged), str(late), str(uptime)],
+        process = subprocess.Popen([self.board_program, path, str(damaged), str(late), str(uptime), counters],
                                    stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
         self.boards.append(process)
         return f"unix:{path}"
 
-    def up(self, name="sys", damaged=0, uptime=0):
-        return self("up", "--port", self.board(name, damaged, uptime=uptime), name)
+    def up(self, name="sys", damaged=0, uptime=0, counters=""):
+        port = self.board(name, damaged, uptime=uptime, counters=counters)
+        return self("up", "--port", port, name)
 
     def told(self, board=0):
         """What the board was told, once it has ended."""
@@ -135,7 +136,8 @@ def test_ps(braid):
 
 
 def test_nothing_runs(braid):
-    for words in (["ps"], ["console", "vm0"], ["stop", "vm0"], ["down"], ["logs"], ["events"]):
+    for words in (["ps"], ["console", "vm0"], ["stop", "vm0"], ["down"], ["logs"], ["events"],
+                  ["stats"], ["stats", "vm0", "--json"]):
         assert b"no system runs" in braid(*words, status=3).stderr
     assert b"no system 'sys'" in braid("-s", "sys", "down", status=3).stderr
 
@@ -143,7 +145,10 @@ def test_nothing_runs(braid):
 @pytest.mark.parametrize("words", [[], ["console"], ["stop"], ["stop", "a", "b"], ["ps", "--yaml"], ["up"],
                                    ["up", "--port"], ["up", "--wait", "x", "a"], ["logs", "-n", "-3"],
                                    ["logs", "--json"], ["down", "x"], ["help", "nothing"], ["events", "x"],
-                                   ["console", "--linger", "x", "vm0"], ["up", "--port", "x", ".."]])
+                                   ["console", "--linger", "x", "vm0"], ["up", "--port", "x", ".."],
+                                   ["stats", "a", "b"], ["stats", "--yaml"], ["stats", "--watch", "0"],
+                                   ["stats", "--json", "--openmetrics"],
+                                   ["stats", "--openmetrics", "--watch"]])
 def test_usage(braid, words):
     result = braid(*words, status=2)
     assert result.stderr != b""
@@ -557,6 +562,242 @@ def test_a_directory_open_to_others_is_refused(braid):
     (braid.runtime / "braid").chmod(0o700)
 
 
+# ---- Counters ----
+
+VM0 = """\
+vm0: running
+  vCPUs       25.0 % busy, 25.0 s of 100 s
+  monitor     1.20 s
+  exits       1234: 1000 mmio, 200 wfx, 34 hypercall
+  interrupts  555
+  starts      2; crashes 1
+"""
+VM0_PORT = """\
+  net0        switch: sent 100 frames, 12.3 kB; received 90 frames, 999 B
+              sent and dropped: 3 short, 1 vlan
+              not received: 7 full
+"""
+VM0_DISK = """\
+  disk0       read 60 times, 61.4 kB; written 30 times, 3.00 MB
+              flushes 9; discards 0; errors 1
+              in flight 20.0 us on average, 99 of 100 at most 32.0 us
+"""
+# Its monitor writes the highest number into all words.
+DEAF = """\
+deaf: running
+  vCPUs       100.0 % busy, 18446744074 s of 18446744074 s
+  monitor     18446744074 s
+  exits       MAX: MAX mmio, MAX fetch, MAX wfx, MAX hypercall, MAX sysreg, MAX timer, MAX eoi, MAX other
+  interrupts  MAX
+  starts      MAX; crashes MAX
+""".replace("MAX", str(2**64 - 1))
+DEAF_DISK = """\
+  disk0       read 2 times, 8.19 kB; written 0 times, 0 B
+              flushes 0; discards 0; errors 0
+              in flight 15.0 s on average, 99 of 100 more than 12.6 s
+"""
+SWITCH = """\
+switch:
+  uplink      switch: sent 5 frames, 320 B; received 0 frames, 0 B
+"""
+RATES = """\
+vm0: running
+  vCPUs       75.0 % busy, 150.0 % of a processor
+  monitor     5.0 % of a processor
+  exits       110/s: 100/s mmio, 10/s wfx
+  interrupts  5/s
+  starts      2; crashes 1
+  net0        switch: sent 25/s, 1.00 Mbit/s; received 12.5/s, 500 bit/s
+              sent and dropped: 1/s short
+  disk0       read 5/s, 20.5 kB/s; written 2/s, 0 B/s
+              flushes 0.5/s; discards 0/s; errors 0/s
+              in flight 20.0 us on average, 99 of 100 at most 16.0 us
+"""
+
+
+@pytest.mark.parametrize("name, text", [
+    ([], VM0 + VM0_PORT + VM0_DISK + DEAF + DEAF_DISK + SWITCH), (["vm0"], VM0 + VM0_PORT + VM0_DISK),
+    (["deaf"], DEAF + DEAF_DISK), (["switch"], "vm0: running\n" + VM0_PORT + SWITCH)])
+@pytest.mark.parametrize("damaged", [0, 10])
+def test_stats(braid, name, text, damaged):
+    braid.up(damaged=damaged)
+    assert braid("stats", *name).stdout.decode() == text
+
+
+def test_stats_of_nothing(braid):
+    braid.up()
+    assert (b"no machine or switch with counters 'vm1': there are vm0, deaf, switch; did you mean 'vm0'?"
+            in braid("stats", "vm1", status=1).stderr)
+    assert b"there are" in braid("stats", "flood", status=1).stderr  # nothing of it is counted
+
+
+def test_stats_json(braid):
+    braid.up()
+    objects = [json.loads(line) for line in braid("stats", "--json").stdout.splitlines()]
+    assert [(one["kind"], one["name"]) for one in objects] == [
+        ("machine", "vm0"), ("machine", "deaf"), ("port", "vm0"), ("port", "switch"), ("disk", "vm0"),
+        ("disk", "deaf")]
+    assert objects[0] == {
+        "system": "sys", "kind": "machine", "name": "vm0", "board_ns": 10**10, "vcpu_time_ns": 10**11,
+        "busy_time_ns": 25 * 10**9, "monitor_time_ns": 1200000000, "exits_mmio": 1000, "exits_fetch": 0,
+        "exits_wfx": 200, "exits_hypercall": 34, "exits_sysreg": 0, "exits_timer": 0, "exits_eoi": 0,
+        "exits_other": 0, "interrupts": 555, "starts": 2, "crashes": 1}
+    assert set(list(objects[1].values())[4:]) == {2**64 - 1}
+    port = objects[2]
+    assert (port["number"], port["switch"], port["sent_frames"], port["received_dropped_full"]) == (
+        0, "switch", 100, 7)
+    disk = objects[4]
+    assert disk["flight_time_ns"] == 99 * 20000
+    assert disk["latency"] == [0] * 7 + [98, 0, 1] + [0] * 38
+    assert objects[5]["latency"] == [0] * 47 + [2]
+
+
+class OpenMetrics:
+    """Reads the text format of OpenMetrics 1.0, and takes nothing that is not it."""
+
+    NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+    LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*"'
+    SAMPLE = re.compile(rf"({NAME})\{{({LABEL}(?:,{LABEL})*)\}} (\d+(?:\.\d+)?)")
+    META = re.compile(rf"# (TYPE|UNIT|HELP) ({NAME}) (.+)")
+    SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
+
+    def __init__(self, text):
+        assert text.endswith("# EOF\n") and text.count("# EOF") == 1
+        self.types, self.units, self.helps, self.samples = {}, {}, {}, {}
+        family, begun = None, set()
+        for line in text.splitlines()[:-1]:
+            if line.startswith("#"):
+                kind, name, rest = self.META.fullmatch(line).groups()
+                if name != family:
+                    assert name not in begun
+                    begun.add(family := name)
+                known = {"TYPE": self.types, "UNIT": self.units, "HELP": self.helps}[kind]
+                assert name not in known and not any(key[0].startswith(name) for key in self.samples)
+                known[name] = rest
+            else:
+                self.take(family, line)
+        for name, unit in self.units.items():
+            assert name.endswith(f"_{unit}")
+        assert set(self.types) == set(self.helps) == begun
+        for name, kind in self.types.items():
+            if kind == "histogram":
+                self.check_histogram(name)
+
+    def take(self, family, line):
+        name, labels, value = self.SAMPLE.fullmatch(line).groups()
+        assert name in [family + suffix for suffix in self.SUFFIXES[self.types[family]]]
+        pairs = [label.split("=", 1) for label in re.findall(self.LABEL, labels)]
+        assert len({key for key, _ in pairs}) == len(pairs)
+        key = name, tuple(sorted((key, value[1:-1]) for key, value in pairs))
+        assert key not in self.samples
+        self.samples[key] = int(value) if value.isdigit() else float(value)
+
+    def check_histogram(self, name):
+        owners = {}
+        for (sample, labels), value in self.samples.items():
+            if sample == name + "_bucket":
+                owner = tuple(label for label in labels if label[0] != "le")
+                owners.setdefault(owner, []).append((float(dict(labels)["le"]), value))
+        for owner, buckets in owners.items():
+            assert buckets == sorted(buckets) and len(dict(buckets)) == len(buckets)
+            assert [value for _, value in buckets] == sorted(value for _, value in buckets)
+            assert buckets[-1] == (float("inf"), self.samples[name + "_count", owner])
+            assert (name + "_sum", owner) in self.samples
+
+    def __call__(self, name, **labels):
+        return self.samples[name, tuple(sorted(labels.items()))]
+
+
+@pytest.mark.parametrize("wrong", [
+    "", "# EOF", "a_total 1\n# EOF\n", "# EOF\n# EOF\n",
+    '# TYPE a counter\n# HELP a x\na_total{b="c"} 1\na_total{b="c"} 2\n# EOF\n',
+    '# TYPE a counter\n# HELP a x\na{b="c"} 1\n# EOF\n',
+    '# TYPE a counter\n# HELP a x\na_total{b="c} 1\n# EOF\n',
+    '# TYPE a counter\n# UNIT a seconds\n# HELP a x\na_total{b="c"} 1\n# EOF\n',
+    '# TYPE a counter\n# HELP a x\na_total{b="c"} 1\n# TYPE b counter\n# HELP b x\nb_total{b="c"} 1\n'
+    'a_total{b="d"} 1\n# EOF\n'])
+def test_what_is_no_openmetrics_is_noticed(wrong):
+    with pytest.raises((AssertionError, AttributeError, KeyError, TypeError)):
+        OpenMetrics(wrong)
+
+
+def test_stats_openmetrics(braid):
+    braid.up()
+    metrics = OpenMetrics(braid("stats", "--openmetrics").stdout.decode())
+    vm0 = {"system": "sys", "machine": "vm0"}
+    assert metrics("braid_machine_exits_total", **vm0, cause="mmio") == 1000
+    assert metrics("braid_machine_exits_total", system="sys", machine="deaf", cause="eoi") == 2**64 - 1
+    assert metrics("braid_machine_busy_seconds_total", **vm0) == 25
+    assert metrics("braid_machine_monitor_seconds_total", **vm0) == 1.2
+    assert metrics("braid_machine_state", **vm0, state="running") == 1
+    assert metrics("braid_machine_state", **vm0, state="paused") == 0
+    port = {**vm0, "interface": "0", "switch": "switch"}
+    assert metrics("braid_port_sent_bytes_total", **port) == 12345
+    assert metrics("braid_port_received_dropped_total", **port, cause="full") == 7
+    disk = {**vm0, "disk": "0"}
+    duration = "braid_disk_request_duration_seconds"
+    assert metrics(f"{duration}_bucket", **disk, le="1.2e-05") == 0
+    assert metrics(f"{duration}_bucket", **disk, le="1.6e-05") == 98
+    assert metrics(f"{duration}_bucket", **disk, le="12.582912") == 99
+    assert metrics(f"{duration}_count", **disk) == 99
+    assert metrics(f"{duration}_sum", **disk) == 0.00198
+    assert metrics(f"{duration}_bucket", system="sys", machine="deaf", disk="0", le="12.582912") == 0
+    assert (metrics.helps["braid_port_sent_bytes"] ==
+            "bytes of frames taken from the port, dropped ones included")
+    assert metrics.helps["braid_machine_exits"].startswith("exits (mmio: accesses to emulated registers; ")
+    braid.up("other")
+    both = OpenMetrics(braid("stats", "vm0", "--openmetrics").stdout.decode())
+    assert both("braid_machine_starts_total", **vm0) == both("braid_machine_starts_total", system="other",
+                                                             machine="vm0") == 2
+
+
+def test_stats_of_two_systems(braid):
+    braid.up()
+    braid.up("other")
+    out = braid("stats", "vm0").stdout.decode().replace("(other)", "(sys)")
+    assert out == 2 * (VM0 + VM0_PORT + VM0_DISK).replace("vm0:", "vm0 (sys):")
+    assert braid("-s", "other", "stats", "vm0").stdout.startswith(b"vm0: running\n")
+
+
+def test_stats_watch(braid):
+    braid.up()
+    process = braid.popen("stats", "vm0", "--watch", "0.3", stdout=subprocess.PIPE, text=True)
+    for _ in range(2):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", process.stdout.readline())
+        assert "".join(process.stdout.readline() for _ in RATES.splitlines()) == RATES
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == -signal.SIGINT
+    process = braid.popen("stats", "--watch", "0.3", "--json", "vm0", stdout=subprocess.PIPE, text=True)
+    times = [json.loads(process.stdout.readline())["board_ns"] for _ in range(9)][::3]
+    assert [later - earlier for earlier, later in zip(times, times[1:])] == [2 * 10**9] * 2
+    braid("down")
+    process.stdout.read()
+    assert process.wait(timeout=10) in (1, 3)
+
+
+def test_stats_watch_at_a_terminal(braid):
+    braid.up()
+    terminal = Terminal(braid, "stats", "--watch", "0.3", columns=30, rows=5)
+    terminal.expect(b"\x1b[32mrunning")
+    terminal.expect(b"75.0 % busy, 150\r\n")
+    terminal.expect(b"interrupts  5/s\x1b[K")
+    terminal.type(b"\x03")
+    assert terminal.wait() == -signal.SIGINT
+    page = terminal.text.split(b"\x1b[H")[2].removesuffix(b"^C")
+    lines = [re.sub(rb"\x1b\[\d*[mK]", b"", line) for line in page.split(b"\r\n")]
+    assert len(lines) == 5 and max(len(line) for line in lines) == 30
+
+
+def test_the_board_is_started_anew_while_it_is_watched(braid):
+    braid.up(uptime=8000)
+    process = braid.popen("stats", "vm0", "--watch", "0.3", "--json", stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    process.stdout.readline()
+    braid.boards[0].send_signal(signal.SIGUSR1)
+    _, error = process.communicate(timeout=40)
+    assert process.returncode == 1 and b"board" in error and b"answer" in error
+
+
 def test_colour(braid):
     braid.up()
     braid("pause", "deaf")
@@ -567,3 +808,62 @@ def test_colour(braid):
         assert (b"\x1b[33mpaused\x1b[0m\r\n" in terminal.text) == colour
         assert (b"\x1b[" in terminal.text) == colour
     assert b"\x1b" not in braid("ps").stdout
+
+
+def test_a_system_without_counters(braid):
+    braid.up(counters="old")
+    for words in (["stats"], ["stats", "--json"]):
+        assert b"sys: this system was built without counters" in braid(*words, status=1).stderr
+
+
+def test_nothing_is_counted(braid):
+    braid.up(counters="none")
+    assert braid("stats").stdout == braid("stats", "--json").stdout == b""
+    assert braid("stats", "--openmetrics").stdout == b"# EOF\n"
+
+
+def test_a_newer_board(braid):
+    """It has a kind of sets and words that are not known here."""
+    braid.up(counters="newer")
+    text = braid("stats").stdout.decode()
+    assert text == VM0 + VM0_PORT + VM0_DISK + "deaf: running\n" + DEAF_DISK + SWITCH
+
+
+@pytest.mark.parametrize("counters", ["silent", "wordless"])
+def test_a_board_that_does_not_answer(braid, counters):
+    braid.up(counters=counters)
+    for _ in range(2):
+        assert b"sys: the board has not answered within 10 seconds" in braid("stats", status=1).stderr
+    braid("pause", "vm0")  # all else is answered
+
+
+@pytest.mark.parametrize("counters", ["gap", "again", "twice", "cut", "nobody", "endless", "overlong",
+                                      "overflow", "unending", "many", "refusing", "timeless", "empty"])
+def test_a_board_that_makes_no_sense(braid, counters):
+    braid.up(counters=counters)
+    for _ in range(20):  # more often than requests could be left behind
+        assert b"sys: what the board says of its counters makes no sense" in braid("stats", status=1).stderr
+    assert braid.states()["vm0"] == "running"
+    braid("pause", "vm0")
+
+
+def test_several_ask_at_once(braid):
+    braid.up(counters="slow")
+    processes = [braid.popen("stats", "vm0", stdout=subprocess.PIPE, text=True) for _ in range(5)]
+    assert [process.communicate(timeout=20)[0] for process in processes] == [VM0 + VM0_PORT + VM0_DISK] * 5
+    gone = braid.popen("stats", stdout=subprocess.DEVNULL)
+    time.sleep(0.3)
+    gone.kill()
+    gone.wait()
+    assert "vm0" in braid("stats").stdout.decode()
+    braid("down")
+    assert braid.told().count("poll") == 2
+
+
+def test_who_asks_when_the_session_is_lost(braid):
+    braid.up(counters="silent")
+    process = braid.popen("stats", stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    braid.boards[0].send_signal(signal.SIGUSR1)
+    assert b"has not answered" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1

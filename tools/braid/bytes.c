@@ -66,6 +66,13 @@ void bytes_free(struct bytes *bytes)
     memset(bytes, 0, sizeof(*bytes));
 }
 
+void bytes_write(const struct bytes *bytes, FILE *stream)
+{
+    if (bytes->count > 0) {
+        fwrite(bytes->data, 1, bytes->count, stream);
+    }
+}
+
 /* How many bytes the continuation of a character has that begins with `first`; -1: none does. */
 static int continuation(uint8_t first)
 {

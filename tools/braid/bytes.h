@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Zeroed: empty. */
 struct bytes {
@@ -21,6 +22,9 @@ void bytes_print(struct bytes *bytes, const char *format, ...)
 /* Drop the first `count`. */
 void bytes_take(struct bytes *bytes, size_t count);
 void bytes_free(struct bytes *bytes);
+
+/* Write all to a stream. */
+void bytes_write(const struct bytes *bytes, FILE *stream);
 
 /*
  * Add text that is not trusted: what is no printable UTF-8 becomes \xNN. So nothing of it

@@ -18,6 +18,14 @@ const struct command commands[] = {
      command_up},
     {"ps", "[--json]", "list machines and their states",
      "--json prints an object a line, and the programs that write messages as well.\n", command_ps},
+    {"stats", "[NAME] [--json | --openmetrics] [--watch [SECONDS]]",
+     "what machines have done: time, exits, frames, disk operations",
+     "NAME is a machine, or a switch: then its ports. Counted is from the board's start on. "
+     "--watch\n"
+     "prints rates each 2 seconds, or SECONDS, until Ctrl-C. --json prints an object for each set "
+     "of\n"
+     "counters. --openmetrics is for Prometheus and others that read its format.\n",
+     command_stats},
     {"console", "[--linger SECONDS] NAME", "a machine's terminal; Ctrl-] leaves",
      "The last lines of output come first. Without a terminal, standard input is sent to the\n"
      "machine, and its output copied until all is sent and it was quiet for SECONDS (1).\n",

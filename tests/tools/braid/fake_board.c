@@ -4,7 +4,7 @@
  * A board for tests of the command `braid`: the board's end of the control channel on a Unix
  * socket, with noise around, and damage if asked for.
  *
- *     fake_board SOCKET [DAMAGED [LATE [UPTIME]]]
+ *     fake_board SOCKET [DAMAGED [LATE [UPTIME [COUNTERS]]]]
  *
  * DAMAGED bytes of 1000 are changed on the way, both ways. Each hello is answered LATE ms late. The
  * board was started UPTIME ms before this. SIGUSR1 starts it anew, SIGUSR2 with another system,
@@ -13,6 +13,9 @@
  * Machine 0, `vm0`, echoes its keys. Machine 1, `deaf`, reads nothing. Machine 2 has a name that
  * would control a terminal. `flood` writes all the time once it has got a key. `switch` writes
  * messages. It prints what it is told.
+ *
+ * What it has counted grows each time that it is asked, by two seconds. COUNTERS says how it
+ * answers SETS and STATS (take_sets(), take_stats()); without it, as it should.
  */
 
 #include <poll.h>
@@ -29,6 +32,7 @@
 #include "lib/control.h"
 #include "lib/control_hello.h"
 #include "lib/control_link.h"
+#include "lib/stats.h"
 
 #define CLIENTS    5u
 #define ECHO_SIZE  2048u
@@ -63,6 +67,12 @@ static struct {
 } late[LATE_MAX];
 static unsigned late_first, late_end; /* counted on, modulo LATE_MAX */
 static uint8_t previous;
+static const char *counters = "";
+
+static bool is_mode(const char *mode)
+{
+    return strcmp(counters, mode) == 0;
+}
 
 static uint64_t now_us(void)
 {
@@ -185,8 +195,195 @@ static uint8_t power(uint8_t client, uint8_t verb)
     return CONTROL_OK;
 }
 
+/* ---- Counters ---- */
+
+#define SETS       6u
+#define SETS_ROOM  2u  /* sets in an answer */
+#define WORDS_ROOM 40u /* bytes of an answer to STATS */
+#define SECOND     UINT64_C(1000000000)
+#define SLOW_US    1000000u
+#define HIGHEST    UINT64_MAX
+
+struct word {
+    uint64_t base, step;
+};
+
+static const struct word vm0_words[STATS_MACHINE_WORDS] = {{100 * SECOND, 4 * SECOND},
+                                                           {25 * SECOND, 3 * SECOND},
+                                                           {SECOND + SECOND / 5, SECOND / 10},
+                                                           {1000, 200},
+                                                           {0, 0},
+                                                           {200, 20},
+                                                           {34, 0},
+                                                           {0, 0},
+                                                           {0, 0},
+                                                           {0, 0},
+                                                           {0, 0},
+                                                           {555, 10},
+                                                           {2, 0},
+                                                           {1, 0}};
+/* Whatever a monitor writes comes through. */
+static const struct word deaf_words[STATS_MACHINE_WORDS] = {
+    {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0},
+    {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0},
+    {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0}, {HIGHEST, 0}};
+static const struct word port_words[STATS_PORT_WORDS] = {
+    {100, 50}, {12345, 250000}, {90, 25}, {999, 125}, [4] = {3, 2}, [8] = {1, 0}, [13] = {7, 0}};
+static const struct word uplink_words[STATS_PORT_WORDS] = {{5, 0}, {320, 0}};
+static const struct word disk_words[STATS_DISK_WORDS] = {{60, 10},
+                                                         {61440, 40960},
+                                                         {30, 4},
+                                                         {3000000, 0},
+                                                         {9, 1},
+                                                         {0, 0},
+                                                         {1, 0},
+                                                         {99 * 20000, 15 * 20000},
+                                                         [8 + 7] = {98, 15},
+                                                         [8 + 9] = {1, 0}};
+static const struct word late_words[STATS_DISK_WORDS] = {
+    {2, 0}, {8192, 0}, [7] = {30 * SECOND, 0}, [8 + 47] = {2, 0}};
+
+static const struct {
+    uint8_t kind, client, number, of_switch, words;
+    const struct word *of;
+} sets[SETS] = {
+    {STATS_MACHINE, 0, 0, CONTROL_NOBODY, STATS_MACHINE_WORDS, vm0_words},
+    {STATS_MACHINE, 1, 0, CONTROL_NOBODY, STATS_MACHINE_WORDS, deaf_words},
+    {STATS_PORT, 0, 0, PROGRAM, STATS_PORT_WORDS, port_words},
+    {STATS_PORT, PROGRAM, 0, PROGRAM, STATS_PORT_WORDS, uplink_words},
+    {STATS_DISK, 0, 0, CONTROL_NOBODY, STATS_DISK_WORDS, disk_words},
+    {STATS_DISK, 1, 0, CONTROL_NOBODY, STATS_DISK_WORDS, late_words},
+};
+
+static unsigned polls; /* how often all was asked for, less one */
+
+static uint8_t *put_leb128(uint8_t *at, uint64_t value)
+{
+    do {
+        *at++ = (uint8_t)(value % 128 + (value >= 128 ? 128 : 0));
+        value /= 128;
+    } while (value > 0);
+    return at;
+}
+
+static uint8_t *put_set(uint8_t *at, unsigned number, unsigned client)
+{
+    unsigned kind = is_mode("newer") && number == 1 ? 9 : sets[number % SETS].kind;
+    unsigned words = sets[number % SETS].words + (is_mode("newer") ? 3u : 0u);
+
+    at = put(put(put(at, number, 2), kind, 1), client, 1);
+    at = put(put(at, number / SETS, 1), sets[number % SETS].of_switch, 1);
+    return put(at, words, 1);
+}
+
+static uint8_t *take_sets(uint8_t *at, uint8_t *status, unsigned first)
+{
+    unsigned count = is_mode("none") ? 0 : is_mode("endless") ? 1u << 16 : SETS;
+
+    if (first == 0) {
+        puts("poll");
+        polls += 1;
+    }
+    if (is_mode("old")) {
+        *status = CONTROL_UNKNOWN;
+        return at;
+    }
+    for (unsigned i = first; i < count && i < first + SETS_ROOM; i++) {
+        unsigned number = is_mode("gap") && i == 3 ? 4 : is_mode("again") && i == 3 ? 2 : i;
+
+        at = put_set(at, number, is_mode("nobody") ? 77 : sets[i % SETS].client);
+    }
+    if (is_mode("twice") && first == 2) {
+        at = put_set(at, 4, 0);
+        put(at - 5, STATS_MACHINE, 1);
+        put(at - 2, CONTROL_NOBODY, 1);
+    }
+    return is_mode("cut") && first == 2 ? at - 1 : at;
+}
+
+/* Words that are as they should not be. */
+static uint8_t *put_wrong(uint8_t *at)
+{
+    static const uint8_t overlong[] = {0x81, 0x80, 0x00};
+    static const uint8_t overflow[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02};
+    static const uint8_t unending[] = {0x81, 0x80};
+
+    if (is_mode("overlong")) {
+        memcpy(at, overlong, sizeof(overlong));
+        at += sizeof(overlong);
+    } else if (is_mode("overflow")) {
+        memcpy(at, overflow, sizeof(overflow));
+        at += sizeof(overflow);
+    } else if (is_mode("unending")) {
+        memcpy(at, unending, sizeof(unending));
+        at += sizeof(unending);
+    } else if (is_mode("many")) {
+        memset(at, 1, 200);
+        at += 200;
+    }
+    return at;
+}
+
+static uint8_t *take_stats(uint8_t *at, uint8_t *status, unsigned set, unsigned first)
+{
+    uint8_t *end = at + WORDS_ROOM;
+
+    if (is_mode("refusing") || set >= SETS) {
+        *status = CONTROL_UNKNOWN;
+        return at;
+    }
+    if (is_mode("timeless")) {
+        return at + 7;
+    }
+    at = put(at, 10 * SECOND + (polls - 1) * 2 * SECOND, 8);
+    if (is_mode("empty")) {
+        return at;
+    }
+    if (set == 2 && put_wrong(at) != at) {
+        return put_wrong(at);
+    }
+    for (unsigned i = first; i < sets[set].words + 3u && at + 10 <= end; i++) {
+        const struct word *word = &sets[set].of[i];
+
+        if (i < sets[set].words) {
+            at = put_leb128(at, word->base + word->step * (polls - 1));
+        } else if (is_mode("newer")) {
+            at = put_leb128(at, 12345);
+        }
+    }
+    return at;
+}
+
+/* Whether a request is not to be answered. It may be one that is answered late. */
+static bool is_ignored(const uint8_t *request)
+{
+    return (is_mode("silent") && request[3] == CONTROL_SETS) ||
+           (is_mode("wordless") && request[3] == CONTROL_STATS);
+}
+
+static bool is_slow(const uint8_t *request)
+{
+    static uint64_t since;
+
+    if (!is_mode("slow") || request[3] != CONTROL_SETS) {
+        return false;
+    }
+    since = since == 0 ? now_us() : since;
+    if (now_us() - since < SLOW_US) {
+        return true;
+    }
+    since = 0;
+    return false;
+}
+
 static bool take_request(const uint8_t *request, uint32_t length)
 {
+    if (is_ignored(request)) {
+        return true;
+    }
+    if (is_slow(request)) {
+        return false;
+    }
     uint8_t *answer = link_reserve(&board.link);
 
     if (answer == NULL) {
@@ -198,6 +395,10 @@ static bool take_request(const uint8_t *request, uint32_t length)
     uint8_t client = request[4];
     if (request[3] == CONTROL_LIST && length == 5) {
         at = list(at, answer + LINK_MESSAGE_MAX, client);
+    } else if (request[3] == CONTROL_SETS && length == 7) {
+        at = take_sets(at, status, request[5] | (unsigned)request[6] << 8);
+    } else if (request[3] == CONTROL_STATS && length == 8) {
+        at = take_stats(at, status, request[5] | (unsigned)request[6] << 8, request[7]);
     } else if (client >= PROGRAM) {
         *status = CONTROL_NO_CLIENT;
     } else if (request[3] == CONTROL_POWER && length == 6) {
@@ -380,6 +581,7 @@ static void serve(int fd)
         }
         begin_what_is_due();
         if (board.active) {
+            take_messages();
             send_all();
             transmit(fd);
         }
@@ -397,6 +599,7 @@ int main(int argc, char **argv)
     damaged = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     late_us = argc > 3 ? strtoull(argv[3], NULL, 10) * 1000 : 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
+    counters = argc > 5 ? argv[5] : counters;
     start(argc > 4 ? strtoull(argv[4], NULL, 10) * 1000 : 0);
     signal(SIGUSR1, note_restart);
     signal(SIGUSR2, note_restart);
