@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command `braid` against a board of its own (braid/fake_board.c), without QEMU."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -11,7 +12,9 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -137,7 +140,7 @@ def test_ps(braid):
 
 def test_nothing_runs(braid):
     for words in (["ps"], ["console", "vm0"], ["stop", "vm0"], ["down"], ["logs"], ["events"],
-                  ["stats"], ["stats", "vm0", "--json"]):
+                  ["stats"], ["stats", "vm0", "--json"], ["top"], ["top", "-n", "1"]):
         assert b"no system runs" in braid(*words, status=3).stderr
     assert b"no system 'sys'" in braid("-s", "sys", "down", status=3).stderr
 
@@ -148,7 +151,9 @@ def test_nothing_runs(braid):
                                    ["console", "--linger", "x", "vm0"], ["up", "--port", "x", ".."],
                                    ["stats", "a", "b"], ["stats", "--yaml"], ["stats", "--watch", "0"],
                                    ["stats", "--json", "--openmetrics"],
-                                   ["stats", "--openmetrics", "--watch"]])
+                                   ["stats", "--openmetrics", "--watch"],
+                                   ["top", "x"], ["top", "0"], ["top", "1", "2"], ["top", "-n", "0"],
+                                   ["top", "-x"]])
 def test_usage(braid, words):
     result = braid(*words, status=2)
     assert result.stderr != b""
@@ -338,6 +343,12 @@ class Terminal:
 
     def type(self, keys):
         os.write(self.fd, keys)
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def is_raw(self):
+        return termios.tcgetattr(self.fd)[3] & (termios.ICANON | termios.ECHO) == 0
 
     def wait(self):
         """The rest of what it says; returns its exit status."""
@@ -757,6 +768,10 @@ def test_stats_of_two_systems(braid):
     out = braid("stats", "vm0").stdout.decode().replace("(other)", "(sys)")
     assert out == 2 * (VM0 + VM0_PORT + VM0_DISK).replace("vm0:", "vm0 (sys):")
     assert braid("-s", "other", "stats", "vm0").stdout.startswith(b"vm0: running\n")
+    rows = braid("top", "-n", "1", "0.2").stdout.decode().splitlines()
+    assert rows[0].split()[:3] == ["SYSTEM", "NAME", "STATE"]
+    assert [row.split()[:4] for row in rows[1:3]] == [["other", "vm0", "running", "150.0"],
+                                                      ["sys", "vm0", "running", "150.0"]]
 
 
 def test_stats_watch(braid):
@@ -798,6 +813,93 @@ def test_the_board_is_started_anew_while_it_is_watched(braid):
     assert process.returncode == 1 and b"board" in error and b"answer" in error
 
 
+TOP = """\
+NAME            STATE    BUSY%  MON% EXIT/s INT/s RXb/s TXb/s RDB/s WRB/s OPS/s STARTS
+vm0             running  150.0   5.0    110     5   500 1.00M 20.5k     0   7.5      2
+deaf            running    0.0   0.0      0     0     0     0     0     0     0 18446744073709551615
+flood           running      -     -      -     -     -     -     -     -     -      0
+odd\\x1b[31m\\x0a running      -     -      -     -     -     -     -     -     -      0
+"""
+
+
+def test_top_without_a_terminal(braid):
+    braid.up()
+    assert braid("top", "-n", "2", "0.3").stdout.decode() == TOP + "\n" + TOP
+    process = braid.popen("top", "0.3", stdout=subprocess.PIPE, text=True)
+    assert "".join(process.stdout.readline() for _ in range(11)) == TOP + "\n" + TOP
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == -signal.SIGTERM
+
+
+ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l\x1b[?7l", b"\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+def test_top(braid):
+    braid.up()
+    braid("pause", "deaf")
+    terminal = Terminal(braid, "top", "0.3", columns=60, rows=5)
+    terminal.expect(ENTER)
+    terminal.expect(b"braid top: sys; each 0.3 s; q leaves")
+    terminal.expect(b"\x1b[32mrunning\x1b[0m  150.0   5.0")
+    terminal.expect(b"\x1b[33mpaused\x1b[0m")
+    assert terminal.is_raw()
+    pages = terminal.text.split(b"\x1b[H")
+    assert b"flood" not in pages[-1]
+    for page in pages[1:-1]:
+        lines = [re.sub(rb"\x1b\[\d*[mKJ]", b"", line) for line in page.split(b"\r\n")]
+        assert len(lines) == 5 and max(len(line) for line in lines) <= 60
+    terminal.text = b""
+    terminal.resize(100, 24)
+    terminal.expect(b"flood")
+    terminal.expect(b"STARTS")
+    terminal.type(b"xyq")
+    assert terminal.wait() == 0
+    assert terminal.text.count(LEAVE) == 1 and terminal.text.endswith(LEAVE)
+    terminal = Terminal(braid, "top", "-n", "1", "0.3", columns=60, NO_COLOR="1")
+    assert terminal.wait() == 0
+    assert b"\x1b" not in terminal.text and b"running  150.0" in terminal.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+def test_top_gives_the_terminal_back(braid, number):
+    braid.up()
+    terminal = Terminal(braid, "top", "0.3")
+    terminal.expect(b"150.0")
+    assert terminal.is_raw()
+    name = os.readlink(f"/proc/{terminal.pid}/fd/1")
+    kept = os.open(name, os.O_RDWR | os.O_NOCTTY)  # else it would go with its program
+    if number == signal.SIGINT:
+        terminal.type(b"\x03")
+    else:
+        os.kill(terminal.pid, number)
+    terminal.expect(LEAVE)
+    assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == -number
+    assert not terminal.is_raw()
+    os.close(kept)
+
+
+def test_top_ends_with_its_system(braid):
+    braid.up()
+    terminal = Terminal(braid, "top", "0.3")
+    terminal.expect(b"150.0")
+    braid("down")
+    assert terminal.wait() == 3
+    assert b"sys does not run" in terminal.text.split(LEAVE)[1]
+
+
+def test_top_goes_on_when_the_board_does(braid):
+    braid.up(uptime=8000)
+    terminal = Terminal(braid, "top", "0.3")
+    terminal.expect(b"150.0")
+    braid.boards[0].send_signal(signal.SIGUSR1)
+    terminal.expect(b"board ", 40)
+    terminal.text = b""
+    wait_for_session(braid)
+    terminal.expect(b"150.0", 20)
+    terminal.type(b"q")
+    assert terminal.wait() == 0
+
+
 def test_colour(braid):
     braid.up()
     braid("pause", "deaf")
@@ -812,7 +914,7 @@ def test_colour(braid):
 
 def test_a_system_without_counters(braid):
     braid.up(counters="old")
-    for words in (["stats"], ["stats", "--json"]):
+    for words in (["stats"], ["stats", "--json"], ["top"], ["top", "-n", "1"]):
         assert b"sys: this system was built without counters" in braid(*words, status=1).stderr
 
 
@@ -820,6 +922,7 @@ def test_nothing_is_counted(braid):
     braid.up(counters="none")
     assert braid("stats").stdout == braid("stats", "--json").stdout == b""
     assert braid("stats", "--openmetrics").stdout == b"# EOF\n"
+    assert braid("top", "-n", "1", "0.2").stdout.count(b" -") == 4 * 9
 
 
 def test_a_newer_board(braid):

@@ -26,6 +26,13 @@ const struct command commands[] = {
      "of\n"
      "counters. --openmetrics is for Prometheus and others that read its format.\n",
      command_stats},
+    {"top", "[-n COUNT] [SECONDS]", "what machines do now, the busiest first; q leaves",
+     "It measures for 2 seconds, or SECONDS, and goes on. BUSY% and MON% are of one processor: "
+     "two\n"
+     "busy vCPUs are 200. Network rates are in bit/s, those of disks in B/s. Without a terminal, "
+     "and\n"
+     "with -n, it prints tables one behind another, COUNT if that is given.\n",
+     command_top},
     {"console", "[--linger SECONDS] NAME", "a machine's terminal; Ctrl-] leaves",
      "The last lines of output come first. Without a terminal, standard input is sent to the\n"
      "machine, and its output copied until all is sent and it was quiet for SECONDS (1).\n",

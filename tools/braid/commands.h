@@ -25,6 +25,7 @@ int command_usage(const char *name);
 int command_up(int count, char **words);
 int command_ps(int count, char **words);
 int command_stats(int count, char **words);
+int command_top(int count, char **words);
 int command_console(int count, char **words);
 int command_logs(int count, char **words);
 int command_power(int count, char **words);
