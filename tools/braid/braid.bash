@@ -20,8 +20,8 @@ _braid()
     done
     case $command in
     '')
-        mapfile -t COMPREPLY < <(compgen -W "up ps console logs start stop kill restart pause resume
-            events down help -s --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "up ps stats top console logs start stop kill restart pause
+            resume events down help -s --version" -- "$word")
         ;;
     up)
         mapfile -t COMPREPLY < <(compgen -f -W "--port --foreground --wait" -- "$word")
@@ -37,12 +37,19 @@ _braid()
     events)
         mapfile -t COMPREPLY < <(compgen -W "--json -f" -- "$word")
         ;;
+    stats)
+        mapfile -t COMPREPLY < <(compgen -W "--json --openmetrics --watch $("${COMP_WORDS[0]}" "${system[@]}" \
+            ps --json 2>/dev/null | sed -n 's/.*"name": "\([^"\\]*\)".*/\1/p')" -- "$word")
+        ;;
+    top)
+        mapfile -t COMPREPLY < <(compgen -W "-n" -- "$word")
+        ;;
     ps)
         mapfile -t COMPREPLY < <(compgen -W "--json" -- "$word")
         ;;
     help)
-        mapfile -t COMPREPLY < <(compgen -W "up ps console logs start stop kill restart pause resume
-            events down" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "up ps stats top console logs start stop kill restart pause
+            resume events down" -- "$word")
         ;;
     esac
 }
