@@ -163,6 +163,7 @@ def test_help(braid):
     assert b"did you mean 'console'?" in braid("consle", status=2).stderr
     assert b"usage: braid" in braid("help").stdout
     assert b"--foreground" in braid("help", "up").stdout
+    assert b"--openmetrics" in braid("help", "stats").stdout and b"-n" in braid("help", "top").stdout
     assert braid("--version").stdout.startswith(b"braid ")
 
 
@@ -858,6 +859,12 @@ def test_top(braid):
     terminal = Terminal(braid, "top", "-n", "1", "0.3", columns=60, NO_COLOR="1")
     assert terminal.wait() == 0
     assert b"\x1b" not in terminal.text and b"running  150.0" in terminal.text
+    for words in (["top", "0.3"], ["stats", "--watch", "0.3"]):
+        terminal = Terminal(braid, *words, TERM="dumb")
+        terminal.expect(b"150.0")
+        terminal.type(b"\x03")
+        assert terminal.wait() == -signal.SIGINT
+        assert b"\x1b" not in terminal.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 #include "commands.h"
 #include "connection.h"
 #include "figures.h"
@@ -145,7 +144,7 @@ static void format(struct bytes *out, const struct options *options, const struc
 static bool print(const struct options *options, const struct sample *samples,
                   const struct sample *before, size_t count)
 {
-    bool redraw = options->watch && options->format == TEXT && isatty(STDOUT_FILENO) == 1;
+    bool redraw = options->watch && options->format == TEXT && screen_there();
     struct bytes out = {0};
 
     if (options->watch && options->format == TEXT && !redraw) {
@@ -175,7 +174,7 @@ static int watch(const struct options *options, struct sample *before, const cha
     bool going_on = samples != NULL;
     int status = EXIT_FAILED;
 
-    if (options->format == TEXT && isatty(STDOUT_FILENO) == 1) {
+    if (options->format == TEXT && screen_there()) {
         printf(CLEAR);
     } else if (options->format == JSON) {
         going_on = going_on && print(options, before, NULL, count);

@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,6 +27,13 @@
 static struct termios before;
 static volatile sig_atomic_t entered, resized;
 static bool has_keys; /* standard input is a terminal */
+
+bool screen_there(void)
+{
+    const char *kind = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) == 1 && (kind == NULL || strcmp(kind, "dumb") != 0);
+}
 
 /* A signal may come at any time, also in here. */
 static void restore(void)

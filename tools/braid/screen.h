@@ -3,10 +3,14 @@
 
 /* The terminal as one page that is drawn anew. */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "bytes.h"
 
 enum screen_event { SCREEN_TIME, SCREEN_QUIT, SCREEN_SIZE, SCREEN_READY };
+
+/* Whether standard output is a terminal that can be drawn on. */
+bool screen_there(void);
 
 /* Take the terminal's other page, until the program ends in whatever way: then all is as before. */
 void screen_enter(void);

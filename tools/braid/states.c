@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "lib/console_state.h"
+#include "screen.h"
 
 #define RED    "\x1b[31m"
 #define GREEN  "\x1b[32m"
@@ -28,10 +28,8 @@ const char *states_name(uint8_t state)
 bool states_colour_wanted(void)
 {
     const char *unwanted = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) == 1 && (unwanted == NULL || unwanted[0] == '\0') &&
-           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    return screen_there() && (unwanted == NULL || unwanted[0] == '\0');
 }
 
 void states_add(struct bytes *text, const char *name, bool colour)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "columns.h"
 #include "commands.h"
 #include "connection.h"
@@ -431,7 +430,7 @@ int command_top(int count, char **words)
         tell_trouble();
         return status;
     }
-    if (tables > 0 || isatty(STDOUT_FILENO) != 1) {
+    if (tables > 0 || !screen_there()) {
         return print_tables(tables);
     }
     top.screen = true;
