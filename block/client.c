@@ -260,6 +260,7 @@ static bool fetch(struct client *client)
 
 bool client_ready(struct client *client)
 {
+    client->held = false;
     if (!client->open || client->in_flight >= IN_FLIGHT_MAX || client->bytes >= BYTES_MAX) {
         return false;
     }
@@ -272,17 +273,18 @@ bool client_ready(struct client *client)
     if (client->request.head.op == BLOCK_FLUSH) {
         return client->writes == 0; /* it is for those that came before it, so it waits for them */
     }
-    return !client->limit.exists || limit_is_open(&client->limit);
+    client->held = client->limit.exists && !limit_is_open(&client->limit);
+    return !client->held;
 }
 
-bool client_is_held(struct client *client, uint64_t *opens)
+/* It is not asked again whether the limit is open: it may be by now, and nothing else would come.
+ */
+bool client_is_held(const struct client *client, uint64_t *opens)
 {
-    if (!client->limit.exists || !client->waiting || client->request.head.op == BLOCK_FLUSH ||
-        limit_is_open(&client->limit)) {
-        return false;
+    if (client->held) {
+        *opens = limit_opens(&client->limit);
     }
-    *opens = limit_opens(&client->limit);
-    return true;
+    return client->held;
 }
 
 bool client_send(struct client *client, uint32_t owner)

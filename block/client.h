@@ -30,6 +30,7 @@ struct client {
 
     /* The oldest request that is not yet in flight, checked and translated. */
     bool waiting;
+    bool held; /* by its limit, when it was last looked at */
     struct block_request_copy request;
     uint32_t transfer_bytes; /* what it costs in its turn, besides REQUEST_COST */
 
@@ -57,10 +58,10 @@ void client_open(struct client *client, const struct block_info *disk, uint64_t 
 bool client_ready(struct client *client);
 
 /*
- * Whether it has a request that waits for its limit; then *opens is when that may go, in ticks of
- * CNTPCT_EL0.
+ * Whether its limit has held a request up when client_ready last looked. Then *opens is when that
+ * may go, in ticks of CNTPCT_EL0, and may have passed meanwhile.
  */
-bool client_is_held(struct client *client, uint64_t *opens);
+bool client_is_held(const struct client *client, uint64_t *opens);
 
 /* Send the request that is ready. Returns false if the driver has no room now. */
 bool client_send(struct client *client, uint32_t owner);

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Call it first. */
+void counters_init(void);
+
 /*
  * Write sets from number `first` on to `at`, as many as fit before `end`. Returns where the next
  * one would be.

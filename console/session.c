@@ -95,6 +95,7 @@ static void welcome(uint64_t now)
 void session_init(struct ring *transmit, struct ring *receive, struct client *all, uint32_t count)
 {
     memset(&session, 0, sizeof(session));
+    counters_init();
     uart_transmit = transmit;
     uart_receive = receive;
     clients = all;

@@ -29,7 +29,7 @@ enum stats_kind { STATS_MACHINE = 1, STATS_PORT, STATS_DISK, STATS_KINDS };
 #define STATS_MACHINE_FIELDS(FIELD)                                                                \
     FIELD(vcpu_time, STATS_RUNNING, "time that vCPUs were powered on, of all vCPUs")               \
     FIELD(busy_time, STATS_RUNNING, "time of that in which they ran, or could have")               \
-    FIELD(monitor_time, STATS_TIME, "time that its monitor took for events")                       \
+    FIELD(monitor_time, STATS_TIME, "time from the beginning to the end of events in its monitor") \
     FIELD(exits_mmio, STATS_COUNT, "exits: accesses to emulated registers")                        \
     FIELD(exits_fetch, STATS_COUNT, "exits: instructions fetched from where none are")             \
     FIELD(exits_wfx, STATS_COUNT, "exits: WFI and WFE")                                            \
@@ -153,6 +153,9 @@ uint32_t stats_words(unsigned kind);
 
 /* One of them, or NULL. Those behind a disk's named ones are its classes. */
 const struct stats_field *stats_field(unsigned kind, uint32_t word);
+
+/* More is a time before the first beginning: `now` is that of another core, or too old. */
+#define STATS_RUNNING_MAX (UINT64_MAX >> (STATS_RUNNING_BITS + 1))
 
 /* The ticks that a STATS_RUNNING says at `now`. */
 static inline uint64_t stats_running(uint64_t word, uint64_t now)

@@ -4,7 +4,7 @@
 /*
  * A token bucket: how much of something may pass. It gains so many units a second, until it holds
  * its burst. What passes takes its units out. So what passes in any time is at most the rate times
- * that time, and a burst.
+ * that time, a burst, and, of what has a size, the last one.
  *
  * Events are asked for one by one (token_bucket_take). What has a size, such as a frame, passes
  * while the bucket is open, and takes its units out afterwards (token_bucket_spend), if need be

@@ -52,7 +52,7 @@ void convert_and_send(struct port *to, struct frame *frame, const struct frame_h
         piece.segments[0].bytes = record + NET_HEADER;
         piece.segments[0].length = piece.length;
         if (!port_count_send(to, to->ops->send(to, &piece_head, head_length, &piece),
-                             piece.length)) {
+                             head_length - NET_HEADER + piece.length - piece.skip)) {
             return; /* with some pieces missing, the sender will repeat it all */
         }
     }

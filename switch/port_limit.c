@@ -15,7 +15,7 @@
 
 /* What may wait for a receiver: so much of a second's worth, but two large segments. */
 #define QUEUE_SHARE 10u
-#define QUEUE_MIN   (128u << 10)
+#define QUEUE_MIN   (2ull * NET_GSO_FRAME_MAX)
 
 /* The limits of each port, by the port's index. */
 static struct limit {
@@ -138,9 +138,10 @@ static bool drain(struct port *port)
         uint32_t bytes = count - NET_HEADER;
         enum port_result result = deliver(port, record, bytes);
 
-        if (port_count_send(port, result, bytes)) {
+        delivered |= port_count_send(port, result, bytes);
+        /* A receiver that is full for a moment loses no more than it would have got. */
+        if (result == PORT_SENT || result == PORT_FULL) {
             token_bucket_spend(&limit->receive, cost(bytes));
-            delivered = true;
         }
         limit->queued -= bytes;
         ring_release(&limit->queue_out);
@@ -210,7 +211,7 @@ const char *port_limit_attach(struct port *port)
         if (ring_broken(&limit->queue_in)) {
             return "its limit has no queue";
         }
-        limit->depth = share > QUEUE_MIN ? (uint32_t)share : QUEUE_MIN;
+        limit->depth = share > QUEUE_MIN ? (uint32_t)share : (uint32_t)QUEUE_MIN;
         limit->ops.send = limited_send;
     }
     port->ops = &limit->ops;

@@ -262,11 +262,16 @@ static void serve(void)
     }
 }
 
-/* The timer: a port's limit lets it go on. */
+/* The timer: a port's limit lets it go on. What has waited for a receiver is its own work. */
 static void serve_limited(void)
 {
+    uint64_t begin = cpu_counter();
+    uint64_t drained;
+
     active |= port_limit_expired();
-    finish_ports(port_limit_drain(ports, forward.up) & forward.up, (active & forward.up) == 0);
+    drained = port_limit_drain(ports, forward.up) & forward.up;
+    finish_ports(drained, (active & forward.up) == 0);
+    charge_all(drained, cpu_counter() - begin);
     serve();
 }
 

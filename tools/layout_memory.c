@@ -5,6 +5,7 @@
 #include <string.h>
 #include "drivers/net/config.h"
 #include "layout_parts.h"
+#include "lib/stats.h"
 #include "lib/vhost.h"
 
 static uint64_t initramfs_size(const struct vm *vm)
@@ -143,6 +144,7 @@ uint64_t layout_overhead(const struct system *system)
         const struct network *network = system->networks.items[i];
         uint64_t rings = 2 * (RING_HEADER_SIZE + network->settings.queue.number);
 
+        sum += round_up(network_port_count(network) * sizeof(struct stats_port), PAGE);
         for (unsigned p = 0; p < network_port_count(network); p++) {
             bool vhost = p < network->port_count && interface_is_vhost(network->ports[p]);
             sum += vhost ? VHOST_PAGE_SIZE : rings;
@@ -157,8 +159,9 @@ uint64_t layout_overhead(const struct system *system)
     }
     sum += system->disk.slice_count *
            (2ull * RING_HEADER_SIZE + BLOCK_REQUEST_RING + BLOCK_REPLY_RING);
+    sum += round_up(system->disk.slice_count * sizeof(struct stats_disk), PAGE);
     sum += system->vms.count *
-           (2ull * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + 3 * PAGE);
+           (2ull * RING_HEADER_SIZE + CONSOLE_OUTPUT_RING + CONSOLE_INPUT_RING + 4 * PAGE);
     for (size_t i = 0; i < system->shared.count; i++) {
         const struct shared *shared = system->shared.items[i];
         sum += shared->settings.size.number + shared->machine_count * PAGE;

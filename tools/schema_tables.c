@@ -271,7 +271,7 @@ static const struct schema_key rate_keys[] = {
      .minimum = 125000,
      .maximum = 1250000000,
      .purpose = "What the guest receives, at most. What comes too soon waits in the switch, for a "
-                "tenth of a second's worth, and is then dropped."},
+                "tenth of a second's worth; what comes beyond that is dropped."},
     {BURST_KEY(rate)},
 };
 

@@ -172,8 +172,10 @@ def test_storm(boot, board):
                             wire.mac("02:00:00:00:00:99")):
             before = received(system)
             with wire.Storm(cable, wire.frame(destination, ours, 200)) as storm:
-                output = system.output(0, ping)
-            assert machine.ping_statistics(output)[:2] == (50, 50)
+                outputs = [system.output(0, ping)]
+                while storm.sent <= 2000 and len(outputs) < 4:  # a busy host sends less
+                    outputs.append(system.output(0, ping))
+            assert [machine.ping_statistics(output)[:2] for output in outputs] == [(50, 50)] * len(outputs)
             assert storm.sent > 2000, "that was no storm"
             assert received(system) - before < storm.sent / 2
     finally:

@@ -1225,6 +1225,46 @@ static void the_lower_of_two_limits_counts(void **state)
     assert_in_range(requests_of_flood(BLOCK_READ, 64), 10 * BYTES / 32768, 10 * BYTES / 32768 + 5);
 }
 
+static void time_passes(microkit_channel ch)
+{
+    (void)ch;
+    fake.counter += 2;
+}
+
+/* Between the look at its limit and the end of the turn. Nothing else would wake the multiplexer.
+ */
+static void a_request_whose_limit_opens_meanwhile_is_not_forgotten(void **state)
+{
+    (void)state;
+    begin_limited(0, OPERATIONS);
+    for (unsigned i = 0; i < OPERATIONS / 50; i++) {
+        build(i, BLOCK_WRITE, 0, 1);
+        send(0);
+        notified(0);
+        assert_int_equal(drive(), 1);
+        take_answers(0);
+    }
+    build(50, BLOCK_WRITE, 0, 1);
+    send(0);
+    notified(0);
+    assert_true(driver_receive());
+    build(51, BLOCK_WRITE, 0, 1);
+    send(0);
+    assert_false(ring_await_data(&replies[0]));
+    fake.counter += fake.frequency / OPERATIONS - 1;
+    fake.on_notify = time_passes;
+    driver_answer(seen.head.id, BLOCK_OK);
+    notified(DRIVER);
+    fake.on_notify = NULL;
+    expect(0, 50, BLOCK_OK);
+    assert_false(driver_receive());
+    assert_in_range(deadline, 0, fake.counter + fake.frequency / 1000);
+    fake.counter = deadline;
+    notified(TIMER);
+    assert_int_equal(drive(), 1);
+    expect(0, 51, BLOCK_OK);
+}
+
 static void flushes_neither_count_nor_wait(void **state)
 {
     (void)state;
@@ -1345,6 +1385,7 @@ int main(void)
         cmocka_unit_test(operations_are_limited),
         cmocka_unit_test(bytes_are_limited),
         cmocka_unit_test(the_lower_of_two_limits_counts),
+        cmocka_unit_test(a_request_whose_limit_opens_meanwhile_is_not_forgotten),
         cmocka_unit_test(flushes_neither_count_nor_wait),
         cmocka_unit_test(a_limit_is_nobody_elses),
         cmocka_unit_test(errors_do_not_wait),

@@ -823,6 +823,34 @@ static void counters_come_in_their_units(void **state)
                      fake.counter * (1000000000 / fake.frequency));
 }
 
+static uint64_t vcpu_time(void)
+{
+    struct stats_machine got;
+
+    take_counters(0, (uint64_t *)&got, STATS_MACHINE_WORDS);
+    return got.vcpu_time;
+}
+
+/* A monitor that runs on another core, or was preempted, has taken the time at another moment. */
+static void times_that_last_never_go_back(void **state)
+{
+    (void)state;
+    uint64_t second = fake.frequency;
+    struct stats_machine machine = {0};
+
+    stats_begin(&machine.vcpu_time, fake.counter + 1000);
+    memcpy(machine_words, &machine, sizeof(machine));
+    assert_int_equal(vcpu_time(), 0);
+    fake.counter += second;
+    uint64_t first = vcpu_time();
+    assert_in_range(first, 900000000, 1000000000);
+    stats_end(&machine.vcpu_time, fake.counter - 1000);
+    memcpy(machine_words, &machine, sizeof(machine));
+    assert_int_equal(vcpu_time(), first);
+    memset(machine_words, 0xff, sizeof(machine));
+    assert_true(vcpu_time() >= first);
+}
+
 static void many_counters_come_in_several_answers(void **state)
 {
     (void)state;
@@ -951,6 +979,7 @@ int main(void)
         cmocka_unit_test_setup(malformed_requests_are_answered, setup_session),
         cmocka_unit_test_setup(the_sets_of_counters_are_listed, setup_session),
         cmocka_unit_test_setup(counters_come_in_their_units, setup_session),
+        cmocka_unit_test_setup(times_that_last_never_go_back, setup_session),
         cmocka_unit_test_setup(many_counters_come_in_several_answers, setup_session),
         cmocka_unit_test_setup(counters_that_are_not_there, setup_session),
         cmocka_unit_test_setup(the_terminals_size_reaches_the_machine, setup_session),
