@@ -4,7 +4,9 @@
 /*
  * What PDs count, for whoever may look. Each PD that counts writes one memory region, which others
  * have read-only: sets of 64-bit words that lie one behind another. A set belongs to one machine,
- * one port of a switch or one disk. All words begin at 0 when the board starts, and never go back.
+ * one port of a switch or one disk. All words begin at 0 when the board starts, and what they say
+ * never goes back. (STATS_RUNNING wraps at 2^59 ticks: 16 vCPUs and a counter of 1 GHz take a
+ * year.)
  *
  * Each word is written by one thread, and read at any time: a word is right, and what two words say
  * may be some events apart.
