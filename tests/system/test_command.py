@@ -2,7 +2,6 @@
 """The command `braid` on a board of QEMU's: what its manual says, and counters of a known load."""
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -12,71 +11,9 @@ import time
 import pytest
 
 import conftest
+from braid_command import Braid, Terminal, until
 
 VMS = {"vm0": "192.168.1.1", "vm1": "192.168.1.2"}
-
-
-class Braid:
-    """Runs the command, with a state directory of its own."""
-
-    def __init__(self, directory):
-        self.program = conftest.BUILD_DIR / "tools" / "braid"
-        self.directory = directory
-        settings = {"BUILD_DIR": str(conftest.BUILD_DIR), "MICROKIT_CONFIG": conftest.CONFIG}
-        if not conftest.on_bundled_sdk():
-            settings["MICROKIT_SDK"] = str(conftest.SDK)
-        self.environment = {**os.environ, **settings, "XDG_RUNTIME_DIR": str(directory), "NO_COLOR": "1"}
-        if conftest.on_bundled_sdk():
-            self.environment.pop("MICROKIT_SDK", None)
-        self.terminals = {}
-
-    def __call__(self, *words, status=0, timeout=120):
-        done = subprocess.run([self.program, *words], env=self.environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
-                              check=False)
-        assert done.returncode == status, (words, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
-        return done.stdout
-
-    def up(self, path):
-        with conftest.alone():
-            return self("up", path, timeout=600)
-
-    def states(self):
-        return {one["name"]: one["state"] for one in map(json.loads, self("ps", "--json").splitlines())}
-
-    def pid(self, name):
-        return int((self.directory / "braid" / name / "pid").read_text())
-
-    def terminal(self, name):
-        """A console that stays open, whose input is a pipe."""
-        if name not in self.terminals:
-            self.terminals[name] = subprocess.Popen(
-                [self.program, "console", name], env=self.environment, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return self.terminals[name]
-
-    def run(self, name, command, timeout=180):
-        """The output of a command in a machine. It must succeed."""
-        terminal = self.terminal(name)
-        terminal.stdin.write(f'{command}; echo "<"end $?">"\n'.encode())
-        terminal.stdin.flush()
-        said, end = b"", time.monotonic() + timeout
-        while not (found := re.search(rb"<end (\d+)>", said)):
-            assert time.monotonic() < end and terminal.poll() is None, said[-2000:]
-            said += os.read(terminal.stdout.fileno(), 65536)
-        assert found[1] == b"0", said[-2000:]
-        return said[:found.start()].decode("utf-8", "replace")
-
-    def close(self):
-        for terminal in self.terminals.values():
-            terminal.kill()
-            terminal.wait()
-        self.terminals.clear()
-
-    def counters(self):
-        """{(name, kind, number): {word: value}} of all machines."""
-        sets = map(json.loads, self("stats", "--json").splitlines())
-        return {(one["name"], one["kind"], one.get("number", 0)): one for one in sets}
 
 
 def children(pid):
@@ -90,13 +27,6 @@ def is_alive(pid):
         os.kill(pid, 0)
         return True
     return False
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -231,3 +161,30 @@ def test_the_emulator_dies(braid):
     assert "built-in commands" in braid("logs", "vm0")
     assert braid.up(path) == "stats: up, with 2 machines\n"
     braid("down")
+
+
+def test_three_machines_three_terminals(tmp_path):
+    """A console in each of three terminals, and `top` in a fourth."""
+    tmp_path.chmod(0o700)
+    braid = Braid(tmp_path)
+    try:
+        assert braid.up("systems/three_vms.yaml").endswith("three_vms: up, with 3 machines\n")
+        names = ("vm0", "vm1", "vm2")
+        until(lambda: [braid.states()[name] for name in names] == ["running"] * 3)
+        consoles = {name: Terminal(braid, "console", name) for name in names}
+        top = Terminal(braid, "top", "0.5")
+        for name, console in consoles.items():
+            console.expect(f"{name}:.*# ")
+            console.type("expr 6 '*' 7\r")
+        for console in consoles.values():
+            console.expect("\n42\r")
+        for name in names:
+            top.expect(f"{name}.*running")
+        assert top.leave("q") == 0
+        assert [console.leave("\x1d") for console in consoles.values()] == [0, 0, 0]
+        daemon = braid.pid("three_vms")
+        emulators = children(daemon)
+    finally:
+        braid("down")
+    until(lambda: not is_alive(daemon) and not any(map(is_alive, emulators)))
+    assert not (tmp_path / "braid" / "three_vms").exists()

@@ -140,6 +140,24 @@ def test_a_guest_that_loops_with_interrupts_masked_is_restarted(crashes):
     assert uptime(crashes, 1) - begun >= 2 + 1 + 2 + 2
 
 
+def test_a_person_restarts_a_guest_that_loops_with_interrupts_masked(crashes):
+    """By keys. It has no watchdog, and whether it hears of the restart does not matter."""
+    system = crashes
+    system.keep_pinging(0, "192.168.1.2")
+    start(system, 7)
+    for _ in range(3):
+        system.expect("crasher: begins")
+        lives_on(system, 1, 2)
+        system.focus(7)
+        system.command("r")
+        system.expect(r"\[loops: restart\]")
+    system.expect("crasher: begins")
+    system.command("k")
+    system.expect("vmm loops: stopped; press Enter to start it")
+    sent, received = system.stop_pinging(0)
+    assert sent == received > 10
+
+
 @conftest.needs_cores
 @conftest.needs_processors(2)
 def test_a_guest_that_loops_on_two_cores_is_restarted(boot):

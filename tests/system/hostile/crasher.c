@@ -5,6 +5,7 @@
  *
  *     crasher.hang      it starts its watchdog, a second vCPU if it has one, and loops on both with
  *                       interrupts masked;
+ *     crasher.loop      it loops likewise, without a watchdog;
  *     crasher.panic     it says by pvpanic that it has panicked, again and again;
  *     crasher.vectors   it has an exception, and no vectors.
  */
@@ -37,10 +38,13 @@ static void loop(void)
 void hostile(const char *device_tree)
 {
     print("crasher: begins\r\n");
-    if (has_argument(device_tree, "crasher.hang")) {
+    bool hangs = has_argument(device_tree, "crasher.hang");
+    if (hangs || has_argument(device_tree, "crasher.loop")) {
         (void)smc(PSCI_CPU_ON, 1, (uintptr_t)second_start, (uintptr_t)loop);
-        write32(WATCHDOG + WDOGLOAD, ~0u);
-        write32(WATCHDOG + WDOGCONTROL, 3);
+        if (hangs) {
+            write32(WATCHDOG + WDOGLOAD, ~0u);
+            write32(WATCHDOG + WDOGCONTROL, 3);
+        }
         loop();
     }
     if (has_argument(device_tree, "crasher.panic")) {
