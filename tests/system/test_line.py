@@ -155,7 +155,7 @@ def test_a_machine_that_wants_the_line(place):
                     b"i=$((i+1)); done; echo; echo '<'done'>'\n" % (NOISE // 100_000, FAKES))
     vm1.stdin.flush()
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        noise = pool.submit(read_until, vm1, lambda said: b"<done>" in said[-100:])
+        noise = pool.submit(read_until, vm1, lambda said: b"<done>" in said[-100:], 300 + NOISE / 5000)
         times = 0
         while not noise.done():
             sent, got = carry(braid, "vm0")
