@@ -170,7 +170,7 @@ def test_three_machines_three_terminals(tmp_path):
     try:
         assert braid.up("systems/three_vms.yaml").endswith("three_vms: up, with 3 machines\n")
         names = ("vm0", "vm1", "vm2")
-        until(lambda: [braid.states()[name] for name in names] == ["running"] * 3)
+        assert [braid.states()[name] for name in names] == ["running"] * 3
         consoles = {name: Terminal(braid, "console", name) for name in names}
         top = Terminal(braid, "top", "0.5")
         for name, console in consoles.items():

@@ -126,6 +126,17 @@ def test_up_and_down(braid):
     assert braid.told() == ["session", "bye", "closed"]
 
 
+def test_up_waits_for_the_states(braid):
+    """Of machines whose monitors have not begun yet, but not for ever."""
+    braid.up(counters="untold")
+    assert braid.states()["vm0"] == "running"
+    braid("down")
+    began = time.monotonic()
+    assert "other: up" in braid.up("other", counters="mute").stdout.decode()
+    assert 3 <= time.monotonic() - began < 20
+    assert braid.states()["vm0"] == "unknown"
+
+
 def test_ps(braid):
     braid.up()
     out = braid("ps").stdout

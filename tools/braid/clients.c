@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "bytes.h"
 #include "counters.h"
+#include "lib/console_state.h"
 #include "lib/control.h"
 #include "machines.h"
 #include "session.h"
@@ -21,6 +22,7 @@
 #define WORDS_MAX   8u
 #define PATIENCE_US 5000000u /* for what a client is still to read when it is done */
 #define ANSWER_US   10000000u
+#define STATES_US   3000000u /* for monitors to begin */
 #define LINES_SHOWN 24u
 #define FOREVER     UINT64_MAX
 
@@ -29,7 +31,8 @@ struct client {
     struct bytes in, out;
     bool commanded; /* its first packet has come */
     bool starting, attached, wants_end;
-    bool done; /* its exit status is in `out` */
+    uint64_t up_at; /* starting: when it is up, whatever the machines say; 0: not connected */
+    bool done;      /* its exit status is in `out` */
     uint64_t give_up_at;
 
     int viewing; /* a machine's number, or -1 */
@@ -166,12 +169,32 @@ static void tell_up(struct client *client)
     }
 }
 
-void clients_connected(void)
+/* Whether each machine's monitor has said how it is. It does once it has begun. */
+static bool states_are_known(void)
+{
+    for (uint32_t i = 0; i < machines_count(); i++) {
+        const struct machine *machine = machines_get(i);
+
+        if (machine->present && machine->kind == CONTROL_MACHINE &&
+            machine->state == CONSOLE_UNTOLD) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A script goes on with `braid ps` or `braid pause` at once, and these need the states. */
+static void check_up(struct client *client, uint64_t now)
+{
+    if (client->starting && client->up_at != 0 && (states_are_known() || now >= client->up_at)) {
+        tell_up(client);
+    }
+}
+
+void clients_connected(uint64_t now)
 {
     for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
-        if (clients[i].fd >= 0 && clients[i].starting) {
-            tell_up(&clients[i]);
-        }
+        clients[i].up_at = now + STATES_US;
     }
 }
 
@@ -187,6 +210,7 @@ void clients_disconnected(void)
     for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &clients[i];
 
+        client->up_at = 0;
         if (client->fd >= 0 && (client->request != 0 || client->counting)) {
             refuse(client, "the board has not answered: the session was lost\n");
         } else if (client->fd >= 0 && is_sending(client)) {
@@ -612,6 +636,7 @@ void clients_serve(const struct pollfd *polls, uint64_t now)
 {
     for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
         if (clients[i].fd >= 0) {
+            check_up(&clients[i], now);
             serve(&clients[i], polls[i].fd == clients[i].fd ? polls[i].revents : 0, now);
         }
     }
@@ -633,6 +658,9 @@ uint64_t clients_deadline(uint64_t now)
             quiet = now + 20000;
         }
         quiet = client->give_up_at < quiet ? client->give_up_at : quiet;
+        if (client->starting && client->up_at != 0 && client->up_at < quiet) {
+            quiet = client->up_at;
+        }
         deadline = quiet < deadline ? quiet : deadline;
     }
     return deadline;

@@ -27,8 +27,9 @@ void clients_serve(const struct pollfd *polls, uint64_t now);
 /* When clients_serve() is due. */
 uint64_t clients_deadline(uint64_t now);
 
-/* What has happened. */
-void clients_connected(void);
+/* What has happened. A session that has begun: whoever waits for the system to be up is told once
+ * the machines' states are known, or after three seconds. */
+void clients_connected(uint64_t now);
 void clients_disconnected(void);
 void clients_output(uint32_t index, const uint8_t *bytes, size_t count);
 /* The board has another machine at this number now, or none: whoever looks at it is told. */

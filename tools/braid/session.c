@@ -182,11 +182,11 @@ static void send_requests(void)
     }
 }
 
-static void become_open(void)
+static void become_open(uint64_t now)
 {
     session.open = true;
     machines_note("connected");
-    clients_connected();
+    clients_connected(now);
 }
 
 /* All are named if the list goes on to the last one, or has no more. */
@@ -208,7 +208,7 @@ static void take_list(const uint8_t *data, size_t length, uint64_t now)
     if (next > 0 && next < machines_count()) {
         ask_list(next);
     } else if (!session.open) {
-        become_open();
+        become_open(now);
     }
 }
 

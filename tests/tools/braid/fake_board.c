@@ -14,6 +14,9 @@
  * would control a terminal. `flood` writes all the time once it has got a key. `switch` writes
  * messages. It prints what it is told.
  *
+ * If COUNTERS is `untold`, the states are not known in a session's first half second, and if it is
+ * `mute`, never.
+ *
  * What it has counted grows each time that it is asked, by two seconds. COUNTERS says how it
  * answers SETS and STATS (take_sets(), take_stats()); without it, as it should.
  */
@@ -52,6 +55,7 @@ static struct {
     uint8_t said[SAID_SIZE]; /* by machine 0 */
     uint32_t total, shown;   /* of that, since the start and in this session */
     uint32_t lost, received, credit;
+    uint64_t began; /* the session */
     bool flooding;
     bool line_sent;
 } board;
@@ -131,6 +135,7 @@ static void begin(const uint8_t *token)
 {
     memset(board.told, 0, sizeof(board.told));
     board.active = true;
+    board.began = now_us();
     board.received = board.credit = 0;
     board.line_sent = false;
     board.lost = board.shown = board.total < HISTORY ? 0 : board.total - HISTORY;
@@ -141,6 +146,14 @@ static void begin(const uint8_t *token)
     at = put(at + LINK_TOKEN_SIZE, CONTROL_VERSION, 2);
     link_commit(&board.link, (uint32_t)(put(put(at, CLIENTS, 2), board_time(), 8) - message));
     puts("session");
+}
+
+/* How the machine is, as far as its monitor has said so. */
+static uint8_t state_of(unsigned client)
+{
+    bool told = !is_mode("mute") && (!is_mode("untold") || now_us() - board.began >= 500000);
+
+    return told ? board.states[client] : CONSOLE_UNTOLD;
 }
 
 /* ---- From the host ---- */
@@ -173,7 +186,7 @@ static uint8_t *list(uint8_t *at, const uint8_t *end, unsigned first)
         }
         at = put(at, i, 1);
         at = put(at, i == PROGRAM ? CONTROL_LOG : CONTROL_MACHINE, 1);
-        at = put(put(at, board.states[i], 1), length, 1);
+        at = put(put(at, state_of(i), 1), length, 1);
         memcpy(at, names[i], length);
         at += length;
     }
@@ -500,12 +513,12 @@ static void send_said(void)
 static void send_news(void)
 {
     for (uint8_t i = 0; i < PROGRAM; i++) {
-        uint8_t *message = board.told[i] == board.states[i] ? NULL : link_reserve(&board.link);
+        uint8_t *message = board.told[i] == state_of(i) ? NULL : link_reserve(&board.link);
 
         if (message != NULL) {
             uint8_t *at = put(put(message, CONTROL_EVENT, 1), board_time(), 8);
 
-            board.told[i] = board.states[i];
+            board.told[i] = state_of(i);
             link_commit(&board.link, (uint32_t)(put(put(at, i, 1), board.told[i], 1) - message));
         }
     }
