@@ -196,10 +196,7 @@ void ipc_restart_receive(struct thread *thread)
     }
     thread->regs.x0 = result.x0;
     thread->regs.x1 = result.x1;
-    if (thread->sc == NULL) {
-        thread->sc = &thread->own;
-    }
-    sched_ready(thread->cpu, thread);
+    thread_restart(thread);
 }
 
 void ipc_restart_call(struct thread *thread)

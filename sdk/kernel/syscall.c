@@ -44,12 +44,8 @@ enum cap_kind {
 /* In vectors.S. */
 void firmware_call(uint64_t words[8]);
 
-#define success ((struct result){seL4_NoError, 0})
-
-static inline struct result error(seL4_Error code)
-{
-    return (struct result){code, 0};
-}
+#define error(code) ((struct result){(code), 0})
+#define success     error(seL4_NoError)
 
 /* ---- Capabilities ---- */
 
@@ -262,8 +258,8 @@ struct result sys_yield(void)
 }
 
 /*
- * What a system call does to a child. If the child is on another core and ready, it may be running
- * there, and that core does it.
+ * What a system call does to a child. If the child is on another core, that core does it: the child
+ * may be running there, or its call begin anew. Not so a vCPU that is not ready.
  */
 struct request {
     struct thread *caller;
@@ -279,7 +275,7 @@ static inline struct result execute(struct cpu *cpu, request_function function,
 {
     struct thread *thread = request->thread;
 
-    if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
+    if (smp_is_remote(cpu, thread) && (thread->state == THREAD_READY || !thread->is_vcpu)) {
         smp_call(thread->cpu, function, request);
     } else {
         function(cpu, request);
@@ -287,34 +283,42 @@ static inline struct result execute(struct cpu *cpu, request_function function,
     return request->result;
 }
 
+/* The same for a system call whose first argument names the child. */
+static inline struct result on_child(uint64_t cap, uint64_t first, uint64_t second,
+                                     request_function function, uint64_t number)
+{
+    struct cpu *cpu = this_cpu();
+    struct request request = {
+        cpu->current, find_child(cpu->current, cap), {first, second}, success};
+
+    if (unlikely(request.thread == NULL)) {
+        return bad_capability(cap, first, number);
+    }
+    return execute(cpu, function, &request);
+}
+
 static inline void tcb_read(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
     struct thread *thread = request->thread;
+    uint64_t count = request->argument[1];
 
+    if (count < 1 || count > USER_WORDS) {
+        request->result = error(seL4_RangeError);
+        return;
+    }
     smp_deschedule(cpu, thread);
     if (request->argument[0]) {
         thread_suspend(thread);
     }
-    for (uint64_t i = 0; i < request->argument[1]; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         request->caller->words[i] = ((const uint64_t *)&thread->regs)[i];
     }
-    request->result = success;
 }
 
 struct result sys_tcb_read(uint64_t cap, uint64_t suspend, uint64_t count)
 {
-    struct cpu *cpu = this_cpu();
-    struct request request = {
-        cpu->current, find_child(cpu->current, cap), {suspend, count}, success};
-
-    if (unlikely(request.thread == NULL)) {
-        return bad_capability(cap, suspend, seL4_SysTCBRead);
-    }
-    if (count < 1 || count > USER_WORDS) {
-        return error(seL4_RangeError);
-    }
-    return execute(cpu, tcb_read, &request);
+    return on_child(cap, suspend, count, tcb_read, seL4_SysTCBRead);
 }
 
 static __attribute__((noinline)) void write_more(struct thread *thread, const seL4_Word *more,
@@ -399,13 +403,7 @@ static inline void tcb_suspend(struct cpu *cpu, void *argument)
 
 struct result sys_tcb_suspend(uint64_t cap)
 {
-    struct cpu *cpu = this_cpu();
-    struct request request = {cpu->current, find_child(cpu->current, cap), {0}, success};
-
-    if (unlikely(request.thread == NULL)) {
-        return bad_capability(cap, 0, seL4_SysTCBSuspend);
-    }
-    return execute(cpu, tcb_suspend, &request);
+    return on_child(cap, 0, 0, tcb_suspend, seL4_SysTCBSuspend);
 }
 
 static inline void tcb_resume(struct cpu *cpu, void *argument)
@@ -416,39 +414,31 @@ static inline void tcb_resume(struct cpu *cpu, void *argument)
 
 struct result sys_tcb_resume(uint64_t cap)
 {
-    struct cpu *cpu = this_cpu();
-    struct request request = {cpu->current, find_child(cpu->current, cap), {0}, success};
-
-    if (unlikely(request.thread == NULL)) {
-        return bad_capability(cap, 0, seL4_SysTCBResume);
-    }
-    /* A call that begins anew blocks its thread again, which that one's core does. */
-    if (smp_is_remote(cpu, request.thread) && !request.thread->is_vcpu) {
-        smp_call(request.thread->cpu, tcb_resume, &request);
-        return success;
-    }
-    return execute(cpu, tcb_resume, &request);
+    return on_child(cap, 0, 0, tcb_resume, seL4_SysTCBResume);
 }
 
 /* ---- Virtual CPUs ---- */
 
-/* Whether a vCPU's registers are in another core. */
-static inline bool is_loaded_elsewhere(const struct cpu *cpu, const struct thread *thread)
+/* What a system call does to a vCPU. If its registers are in another core, that core does it. */
+static inline struct result on_vcpu(uint64_t cap, uint64_t first, uint64_t second,
+                                    request_function function, uint64_t number)
 {
-    return smp_is_remote(cpu, thread) && thread->cpu->vcpu_loaded == thread;
-}
-
-/* Have a vCPU's core do it. */
-static inline struct result execute_there(struct cpu *cpu, request_function function,
-                                          struct thread *thread, uint64_t first, uint64_t second)
-{
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = find_vcpu(cpu->current, cap);
     struct request request = {cpu->current, thread, {first, second}, success};
 
-    smp_call(thread->cpu, function, &request);
+    if (unlikely(thread == NULL)) {
+        return bad_capability(cap, first, number);
+    }
+    if (smp_is_remote(cpu, thread) && thread->cpu->vcpu_loaded == thread) {
+        smp_call(thread->cpu, function, &request);
+    } else {
+        function(smp_core_of(cpu, thread), &request);
+    }
     return request.result;
 }
 
-static inline void do_inject(struct cpu *cpu, void *argument)
+static inline void vcpu_do_inject(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
 
@@ -457,19 +447,10 @@ static inline void do_inject(struct cpu *cpu, void *argument)
 
 struct result sys_vcpu_inject(uint64_t cap, uint64_t interrupt)
 {
-    struct cpu *cpu = this_cpu();
-    struct thread *thread = find_vcpu(cpu->current, cap);
-
-    if (unlikely(thread == NULL)) {
-        return bad_capability(cap, interrupt, seL4_SysVCPUInject);
-    }
-    if (is_loaded_elsewhere(cpu, thread)) {
-        return execute_there(cpu, do_inject, thread, interrupt, 0);
-    }
-    return error(vcpu_inject(smp_core_of(cpu, thread), thread, interrupt));
+    return on_vcpu(cap, interrupt, 0, vcpu_do_inject, seL4_SysVCPUInject);
 }
 
-static void do_read(struct cpu *cpu, void *argument)
+static inline void vcpu_do_read(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
 
@@ -480,21 +461,10 @@ static void do_read(struct cpu *cpu, void *argument)
 
 struct result sys_vcpu_read(uint64_t cap, uint64_t reg)
 {
-    struct cpu *cpu = this_cpu();
-    struct thread *thread = find_vcpu(cpu->current, cap);
-    struct result result = {seL4_NoError, 0};
-
-    if (unlikely(thread == NULL)) {
-        return bad_capability(cap, reg, seL4_SysVCPURead);
-    }
-    if (is_loaded_elsewhere(cpu, thread)) {
-        return execute_there(cpu, do_read, thread, reg, 0);
-    }
-    result.x0 = vcpu_read_register(smp_core_of(cpu, thread), thread, reg, &result.x1);
-    return result;
+    return on_vcpu(cap, reg, 0, vcpu_do_read, seL4_SysVCPURead);
 }
 
-static void do_write(struct cpu *cpu, void *argument)
+static inline void vcpu_do_write(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
 
@@ -505,19 +475,10 @@ static void do_write(struct cpu *cpu, void *argument)
 
 struct result sys_vcpu_write(uint64_t cap, uint64_t reg, uint64_t value)
 {
-    struct cpu *cpu = this_cpu();
-    struct thread *thread = find_vcpu(cpu->current, cap);
-
-    if (unlikely(thread == NULL)) {
-        return bad_capability(cap, reg, seL4_SysVCPUWrite);
-    }
-    if (is_loaded_elsewhere(cpu, thread)) {
-        return execute_there(cpu, do_write, thread, reg, value);
-    }
-    return error(vcpu_write_register(smp_core_of(cpu, thread), thread, reg, value));
+    return on_vcpu(cap, reg, value, vcpu_do_write, seL4_SysVCPUWrite);
 }
 
-static void do_ack_vppi(struct cpu *cpu, void *argument)
+static inline void vcpu_do_ack_vppi(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
 
@@ -527,17 +488,7 @@ static void do_ack_vppi(struct cpu *cpu, void *argument)
 
 struct result sys_vcpu_ack_vppi(uint64_t cap, uint64_t intid)
 {
-    struct cpu *cpu = this_cpu();
-    struct thread *thread = find_vcpu(cpu->current, cap);
-
-    if (unlikely(thread == NULL)) {
-        return bad_capability(cap, intid, seL4_SysVCPUAckVPPI);
-    }
-    /* Most often it waits in a fault. */
-    if (smp_is_remote(cpu, thread) && thread->state == THREAD_READY) {
-        return execute_there(cpu, do_ack_vppi, thread, intid, 0);
-    }
-    return error(vcpu_ack_vppi(thread, intid));
+    return on_vcpu(cap, intid, 0, vcpu_do_ack_vppi, seL4_SysVCPUAckVPPI);
 }
 
 /* ---- The rest ---- */

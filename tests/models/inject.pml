@@ -2,7 +2,7 @@
 
 /*
  * What a monitor does to a vCPU that is loaded on another core: sys_vcpu_inject, sys_vcpu_write,
- * sys_vcpu_ack_vppi and their do_ functions (syscall.c); vcpu_inject, vcpu_write_register,
+ * sys_vcpu_ack_vppi and on_vcpu (syscall.c); vcpu_inject, vcpu_write_register,
  * vcpu_ack_vppi, vcpu_load, vcpu_unload, sync_vtimer_mask, vcpu_timer_interrupt,
  * vcpu_maintenance_interrupt and vcpu_disable_gich (vcpu.c), vcpu_enter and vcpu_leave
  * (vcpu_switch.h), serve and smp_deschedule (smp.c); and what the monitor does with list registers:
@@ -433,7 +433,7 @@ inline smp_call(what)
     call == NO_CALL
 }
 
-/* is_loaded_elsewhere, or it may be running */
+/* on_vcpu */
 inline sys_vcpu_inject(intid)
 {
     enter();
@@ -460,7 +460,7 @@ inline sys_vcpu_ack_vppi()
 {
     enter();
     if
-    :: is_ready -> smp_call(ACK_VPPI)
+    :: loaded == VCPU -> smp_call(ACK_VPPI)
     :: else -> atomic { vcpu_ack_vppi() }
     fi;
     leave()
