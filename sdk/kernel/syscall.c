@@ -417,6 +417,47 @@ struct result sys_tcb_resume(uint64_t cap)
     return on_child(cap, 0, 0, tcb_resume, seL4_SysTCBResume);
 }
 
+/* A child's priority, or the highest that it can give (seL4's MCP). */
+static inline void tcb_set_priority(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+    struct thread *thread = request->thread;
+    bool was_ready = thread->state == THREAD_READY;
+
+    smp_deschedule(cpu, thread);
+    if (was_ready) {
+        sched_remove(cpu, thread);
+    } else if (thread->state == THREAD_SENDING) {
+        queue_remove(&thread->server->senders, thread);
+    }
+    thread->priority = (uint8_t)request->argument[0];
+    if (was_ready) {
+        sched_ready(cpu, thread);
+    } else if (thread->state == THREAD_SENDING) {
+        queue_insert_by_priority(&thread->server->senders, thread);
+    }
+}
+
+struct result sys_tcb_set_priority(uint64_t cap, uint64_t priority, uint64_t authority,
+                                   uint64_t is_maximum)
+{
+    const struct thread *caller = this_cpu()->current;
+    struct thread *thread = find_child(caller, cap);
+    const struct thread *by = find_child(caller, authority);
+
+    if (thread == NULL || by == NULL) {
+        return bad_capability(thread == NULL ? cap : authority, priority, seL4_SysTCBSetPriority);
+    }
+    if (priority > by->max_priority) {
+        return error(seL4_RangeError);
+    }
+    if (is_maximum) {
+        thread->max_priority = (uint8_t)priority;
+        return success;
+    }
+    return on_child(cap, priority, 0, tcb_set_priority, seL4_SysTCBSetPriority);
+}
+
 /* ---- Virtual CPUs ---- */
 
 /* What a system call does to a vCPU. If its registers are in another core, that core does it. */

@@ -79,6 +79,7 @@ static void init_one(struct thread *thread, const struct system_thread *config)
     thread->cntkctl = CNTKCTL_PD;
     thread->is_vcpu = config->kind == SYSTEM_THREAD_VCPU;
     thread->priority = config->priority;
+    thread->max_priority = config->priority;
     thread->parent = config->parent == SYSTEM_NONE ? NULL : &threads[config->parent];
     thread->fault_badge = FAULT_BADGE | config->child_id;
     thread->sc = &thread->own;

@@ -58,6 +58,7 @@ struct thread {
     uint64_t cntkctl; /* CNTKCTL_EL1 of a PD: the physical timer is its owner's alone */
     uint8_t state;
     uint8_t priority;
+    uint8_t max_priority; /* that it may give: seL4's MCP */
     bool is_vcpu;
     bool passive;    /* runs on its own context only for notifications and faults */
     bool is_faulted; /* `message` is a fault's, not a call's */

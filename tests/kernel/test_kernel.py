@@ -172,8 +172,8 @@ GICV3_ONLY = {"id_gic_registers"}
 # What others do not have: prefilled regions and vCPUs of any id in the oldest; this system call ABI.
 BUNDLED_ONLY = {"memory", "vcpu", "hostile", "sysregs", "debug"}
 SYSTEMS = [pytest.param(name, marks=only_bundled) if name in BUNDLED_ONLY else name
-           for name in ("api", "irq", "sched", "passive", "lent", "faults", "memory", "vcpu", "hostile",
-                        "sysregs", "debug")]
+           for name in ("api", "irq", "sched", "passive", "lent", "faults", "priority", "memory",
+                        "vcpu", "hostile", "sysregs", "debug")]
 
 
 def cases():

@@ -5,18 +5,19 @@
 #include <string.h>
 #include "storm.h"
 
-#define TO_SERVER     10 /* and the server's number */
-#define TO_PUMP       20
-#define CHILD         1
-#define VCPU          0
-#define GUEST_RAM     0x40000000ul
-#define GUEST_ENTRY   (GUEST_RAM + 0x800)
-#define GUEST_BEGINS  0x30
-#define GUEST_PSTATE  0x3c5 /* EL1h, D, A, I and F masked */
-#define PATTERN       0x5ca1ab1eul
-#define PROGRAM_ENTRY 0x200000ul
-#define INTID         40
-#define SETTLE_MS     200
+#define TO_SERVER         10 /* and the server's number */
+#define TO_PUMP           20
+#define CHILD             1
+#define VCPU              0
+#define GUEST_RAM         0x40000000ul
+#define GUEST_ENTRY       (GUEST_RAM + 0x800)
+#define GUEST_BEGINS      0x30
+#define GUEST_PSTATE      0x3c5 /* EL1h, D, A, I and F masked */
+#define PATTERN           0x5ca1ab1eul
+#define PROGRAM_ENTRY     0x200000ul
+#define INTID             40
+#define CHILDREN_PRIORITY 10 /* the PD's and the vCPU's */
+#define SETTLE_MS         200
 
 #define REGISTER_WORDS (sizeof(seL4_UserContext) / sizeof(seL4_Word))
 
@@ -132,9 +133,18 @@ static void read_running(void)
     check_guest(&context);
 }
 
+/* To another priority and back, wherever the thread is just now. */
+static void change_priority(seL4_TCB tcb)
+{
+    if (seL4_TCB_SetPriority(tcb, tcb, CHILDREN_PRIORITY - 1 - draw(2)) != seL4_NoError ||
+        seL4_TCB_SetPriority(tcb, tcb, CHILDREN_PRIORITY) != seL4_NoError) {
+        shared->node[self].wrong_answers++;
+    }
+}
+
 static void act(void)
 {
-    switch (draw(8)) {
+    switch (draw(9)) {
     case 0:
     case 1:
         notify_one();
@@ -156,6 +166,9 @@ static void act(void)
         break;
     case 7:
         read_running();
+        break;
+    case 8:
+        change_priority(draw(2) ? BASE_TCB_CAP + CHILD : BASE_VM_TCB_CAP + VCPU);
         break;
     }
 }

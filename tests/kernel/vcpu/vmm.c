@@ -636,6 +636,24 @@ static void test_stop(void)
     microkit_vcpu_stop(SECOND);
 }
 
+static void test_priority(void)
+{
+    const seL4_TCB tcb = BASE_VM_TCB_CAP + SECOND;
+
+    check_equal("vcpu_priority_beyond_its_own", seL4_TCB_SetPriority(tcb, tcb, 51),
+                seL4_RangeError);
+    check_equal("vcpu_priority_lower", seL4_TCB_SetPriority(tcb, tcb, 49), seL4_NoError);
+    clear_results();
+    start(0, guest_count);
+    start(SECOND, guest_quiet);
+    wait_for_timer(20000);
+    check("vcpu_of_lower_priority_waits", event_badge == 1ull << TIMER && results[0] > 0);
+    check_equal("vcpu_priority_back", seL4_TCB_SetPriority(tcb, tcb, 50), seL4_NoError);
+    wait_event();
+    check("vcpu_of_equal_priority_runs", is_smc(SECOND, 0x13));
+    microkit_vcpu_stop(0);
+}
+
 void init(void)
 {
     copy_guest();
@@ -658,6 +676,7 @@ void init(void)
     test_pstate();
     test_user32();
     test_stop();
+    test_priority();
     /* What a real SDK does otherwise. */
     test_physical_timer();
     test_active_interrupt();

@@ -57,6 +57,23 @@ LIBSEL4_INLINE seL4_Error seL4_TCB_Resume(seL4_TCB _service)
     return (seL4_Error)seL4_internal_call3(seL4_SysTCBResume, _service, 0, 0).x0;
 }
 
+/* The thread `authority` has to be allowed to give that priority: seL4_RangeError otherwise. */
+LIBSEL4_INLINE seL4_Error seL4_TCB_SetPriority(seL4_TCB _service, seL4_TCB authority,
+                                               seL4_Word priority)
+{
+    return (seL4_Error)seL4_internal_call(seL4_SysTCBSetPriority, _service, priority, authority, 0,
+                                          0, 0, 0)
+        .x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_SetMCPriority(seL4_TCB _service, seL4_TCB authority,
+                                                 seL4_Word mcp)
+{
+    return (seL4_Error)seL4_internal_call(seL4_SysTCBSetPriority, _service, mcp, authority, 1, 0, 0,
+                                          0)
+        .x0;
+}
+
 LIBSEL4_INLINE seL4_Error seL4_IRQHandler_Ack(seL4_IRQHandler _service)
 {
     return (seL4_Error)seL4_internal_call3(seL4_SysIRQAck, _service, 0, 0).x0;

@@ -24,9 +24,11 @@
  *   VCPUWrite       vCPU             register        value            error
  *   VCPUAckVPPI     vCPU             INTID                            error
  *   SMC             capability       x0 to x7 in the buffer           error; words in the buffer
+ *   TCBSetPriority  thread           priority        authority x3     error
  *
  * A source, reply or dest is a capability's number, as microkit.h counts them. An interrupt to be
- * injected is INTID | priority << 16 | group << 24 | list register << 32.
+ * injected is INTID | priority << 16 | group << 24 | list register << 32. TCBSetPriority sets a
+ * thread's own priority if x3 is 0, otherwise the highest that it can give.
  */
 typedef enum {
     seL4_SysCall = 0,
@@ -47,5 +49,6 @@ typedef enum {
     seL4_SysVCPUWrite,
     seL4_SysVCPUAckVPPI,
     seL4_SysSMC,
+    seL4_SysTCBSetPriority,
     seL4_SysCount
 } seL4_Syscall_ID;
