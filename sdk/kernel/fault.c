@@ -51,14 +51,16 @@ static void report_registers(const struct thread *thread)
     }
 }
 
-/* The first line: which PD, and what it has done. */
+/* The first lines: which PD, as Microkit's monitor says it for debugging, and what it has done. */
 static void report_cause(const struct thread *thread)
 {
     const struct message *message = &thread->message;
     const uint64_t *word = message->fault;
 
-    kprint("\nkernel: %s '%s' has faulted and is stopped: ", thread->is_vcpu ? "vCPU" : "PD",
-           thread->config->name);
+#ifdef CONFIG_PRINTING
+    kprint("\nMON|ERROR: faulting PD: %s", thread->config->name);
+#endif
+    kprint("\nkernel: PD '%s' has faulted and is stopped: ", thread->config->name);
     switch (message->info >> 12) {
     case seL4_Fault_VMFault:
         kprint("%s 0x%x: %s\n",
@@ -73,14 +75,8 @@ static void report_cause(const struct thread *thread)
     case seL4_Fault_UnknownSyscall:
         kprint("unknown system call %u\n", thread->regs.x7);
         break;
-    case seL4_Fault_UserException:
-        kprint("%s\n", exception_cause(word[3]));
-        break;
-    case seL4_Fault_VCPUFault:
-        kprint("%s\n", exception_cause(word[0]));
-        break;
     default:
-        kprint("fault %u\n", message->info >> 12);
+        kprint("%s\n", exception_cause(read_sysreg(esr_el2)));
         break;
     }
 }
@@ -170,7 +166,7 @@ bool fault_reply(struct thread *thread, const seL4_Word *words, uint64_t info)
     uint64_t count = is_syscall ? sizeof syscall_at : sizeof exception_at;
 
     if (!is_syscall && label != seL4_Fault_UserException) {
-        return true;
+        return label != seL4_Fault_DebugException || info >> 12 == 0;
     }
     for (uint64_t i = 0; i < (info & 0x7f) && i < count; i++) {
         if (at[i] != UINT8_MAX) {

@@ -547,6 +547,14 @@ struct result sys_debug_putchar(uint64_t c)
     return success;
 }
 
+struct result sys_debug_halt(void)
+{
+#ifdef CONFIG_DEBUG_BUILD
+    panic("'%s' has called seL4_DebugHalt", this_cpu()->current->config->name);
+#endif
+    return success;
+}
+
 struct result sys_smc(uint64_t cap)
 {
     struct thread *thread = this_cpu()->current;

@@ -88,6 +88,12 @@ static __attribute__((noinline)) void other_exception(struct cpu *cpu, uint64_t 
             return;
         }
         break;
+#ifdef CONFIG_HARDWARE_DEBUG_API
+    case EC_BRK64:
+        fault_raise(cpu, seL4_Fault_DebugException, seL4_DebugException_ExceptionReason + 1,
+                    thread->regs.pc, seL4_SoftwareBreakRequest, 0, 0);
+        return;
+#endif
     case EC_UNKNOWN:
         fault_raise(cpu, seL4_Fault_UserException, seL4_UserException_Length, thread->regs.pc,
                     thread->regs.sp, thread->regs.spsr, esr);

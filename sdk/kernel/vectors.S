@@ -29,7 +29,7 @@
 #define R_X10       144
 #define R_X19       192
 
-#define SYSCALL_COUNT 19
+#define SYSCALL_COUNT 20
 
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
 /* The kernel's lock (smp.c), if it is free. x9 to x11 are changed. */
@@ -293,6 +293,7 @@ syscall_table: /* in the order of seL4_Syscall_ID */
     .quad sys_vcpu_ack_vppi
     .quad sys_smc
     .quad sys_tcb_set_priority
+    .quad sys_debug_halt
 syscall_table_end:
     .if (syscall_table_end - syscall_table) != 8 * SYSCALL_COUNT
     .error "syscall_table"

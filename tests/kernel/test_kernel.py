@@ -255,6 +255,14 @@ def test_debug_output():
     assert "debug:255:4294967295:0" in output("api")
 
 
+def test_halt():
+    """seL4_DebugHalt, which only debug configs have, is the end of all."""
+    text = (HERE / "api/api.system").read_text()
+    lines = boot(build("api", "debug", text, ("-DTEST_HALT",), "api.halt"),
+                 until=r"seL4_DebugHalt$|halting\.\.\.|has gone on")
+    assert "gone on" not in lines[-1] and not [line for line in lines if line.startswith("ok ")]
+
+
 def test_bad_channel_is_named():
     assert "low microkit_notify: invalid channel given '5'" in output("api")
 
@@ -263,6 +271,7 @@ def test_bad_channel_is_named():
 @pytest.mark.parametrize("config", ["debug", "release"])
 def test_fault_is_reported(config):
     text = "\n".join(output("faults", config))
+    assert ("MON|ERROR: faulting PD: orphan\nkernel: PD" in text) == (config == "debug")
     assert "kernel: PD 'orphan' has faulted and is stopped: writing to 0x40000010" in text
     assert re.search(r"pc +0{10}20\w{4} ", text)
     assert "x20 0000000000002020" in text

@@ -115,6 +115,35 @@ static void test_bad_channels(void)
     check("bad_deferred_is_none", !microkit_have_signal);
 }
 
+#define CAP_VSPACE 3
+
+/* A PD has a capability for its own address space, to maintain caches with. */
+static void test_caches(void)
+{
+    static uint64_t line[8] __attribute__((aligned(64)));
+    seL4_Word start = (seL4_Word)line, end = start + sizeof line;
+
+    check_equal("cache_clean", seL4_ARM_VSpace_Clean_Data(CAP_VSPACE, start, end), seL4_NoError);
+    check_equal("cache_clean_part", seL4_ARM_VSpace_Clean_Data(CAP_VSPACE, start + 3, start + 4),
+                seL4_NoError);
+    line[1] = 5;
+    check_equal("cache_invalidate", seL4_ARM_VSpace_Invalidate_Data(CAP_VSPACE, start, end),
+                seL4_NoError);
+    check_equal("cache_clean_and_invalidate",
+                seL4_ARM_VSpace_CleanInvalidate_Data(CAP_VSPACE, start, end), seL4_NoError);
+    check_equal("cache_loses_nothing", line[1], 5);
+    check_equal("cache_unify", seL4_ARM_VSpace_Unify_Instruction(CAP_VSPACE, start, end),
+                seL4_NoError);
+    check_equal("cache_of_nothing", seL4_ARM_VSpace_Clean_Data(CAP_VSPACE, start, start),
+                seL4_InvalidArgument);
+    check_equal("cache_backwards", seL4_ARM_VSpace_Unify_Instruction(CAP_VSPACE, end, start),
+                seL4_InvalidArgument);
+    check_equal("cache_beyond_all", seL4_ARM_VSpace_Clean_Data(CAP_VSPACE, start, 1ul << 48),
+                seL4_IllegalOperation);
+    check_equal("cache_of_no_address_space", seL4_ARM_VSpace_Clean_Data(9, start, end),
+                seL4_InvalidCapability);
+}
+
 static void test_debug_output(void)
 {
     microkit_dbg_puts("debug:");
@@ -128,6 +157,10 @@ static void test_debug_output(void)
 
 void init(void)
 {
+#ifdef TEST_HALT
+    seL4_DebugHalt();
+    say("it has gone on\n");
+#endif
     shared->after_init = shared->after_init << 8 | 'w';
 }
 
@@ -142,6 +175,7 @@ void notified(microkit_channel ch)
         test_coalescing();
         test_call();
         test_bad_channels();
+        test_caches();
         test_debug_output();
         test_deferred();
         break;

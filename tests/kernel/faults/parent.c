@@ -22,19 +22,53 @@ static unsigned hasty;    /* how many of the hasty have faulted */
 
 /* ---- What each fault must look like, and how it is answered ---- */
 
+static uint64_t child_pc(void)
+{
+    seL4_UserContext context = {0};
+
+    seL4_TCB_ReadRegisters(BASE_TCB_CAP + CHILD, false, 0, 1, &context);
+    return context.pc;
+}
+
 /* A kernel that offers the debug registers tells breakpoints from other exceptions. */
 static void check_breakpoint(microkit_msginfo info)
 {
 #ifdef CONFIG_HARDWARE_DEBUG_API
     uint64_t label = seL4_Fault_DebugException, wanted = seL4_SoftwareBreakRequest;
     uint64_t cause = microkit_mr_get(seL4_DebugException_ExceptionReason);
+    uint64_t count = seL4_DebugException_ExceptionReason + 1;
+    seL4_Fault_t fault = seL4_getFault(info);
+    bool same = seL4_isDebugException_tag(info) &&
+                seL4_Fault_DebugException_get_ExceptionReason(fault) == wanted &&
+                seL4_Fault_DebugException_get_FaultIP(fault) == child_pc();
 #else
     uint64_t label = seL4_Fault_VCPUFault, wanted = 0xf2000005;
     uint64_t cause = microkit_mr_get(seL4_VCPUFault_HSR);
+    uint64_t count = seL4_VCPUFault_Length;
+    bool same = seL4_Fault_VCPUFault_get_HSR(seL4_getFault(info)) == wanted;
 #endif
 
     check_equal("breakpoint_label", microkit_msginfo_get_label(info), label);
     check_equal("breakpoint_cause", cause, wanted);
+    check_equal("breakpoint_count", microkit_msginfo_get_count(info), count);
+    check("breakpoint_as_a_value", same);
+}
+
+/* A kernel that has no debug registers for PDs says so. */
+static bool breakpoints_are_as_many_as_said(void)
+{
+    bool good = true;
+#if defined(CONFIG_HARDWARE_DEBUG_API) && seL4_NumHWBreakpoints == 0
+    seL4_TCB tcb = BASE_TCB_CAP + CHILD;
+
+    good = seL4_TCB_SetBreakpoint(tcb, 0, 0x200000, seL4_InstructionBreakpoint, 0,
+                                  seL4_BreakOnRead) == seL4_RangeError &&
+           seL4_TCB_GetBreakpoint(tcb, 0).error == seL4_RangeError &&
+           seL4_TCB_UnsetBreakpoint(tcb, 0) == seL4_RangeError &&
+           seL4_TCB_ConfigureSingleStepping(tcb, 0, 1).error == seL4_RangeError &&
+           seL4_TCB_UnsetBreakpoint(tcb + 20, 0) == seL4_InvalidCapability;
+#endif
+    return good;
 }
 
 static void check_memory_fault(const char *name, microkit_msginfo info, uint64_t address,
@@ -78,6 +112,12 @@ static void check_exception(microkit_msginfo info)
     check_equal("undefined_count", microkit_msginfo_get_count(info), seL4_UserException_Length);
     check_equal("undefined_number", microkit_mr_get(seL4_UserException_Number), 0x2000000);
     check_equal("undefined_code", microkit_mr_get(seL4_UserException_Code), 0);
+
+    seL4_Fault_t fault = seL4_getFault(info);
+    check("undefined_as_a_value",
+          seL4_Fault_get_seL4_FaultType(fault) == seL4_Fault_UserException &&
+              seL4_Fault_UserException_get_FaultIP(fault) == child_pc() &&
+              seL4_Fault_UserException_get_Number(fault) == 0x2000000);
 }
 
 static void check_syscall(microkit_msginfo info)
@@ -89,6 +129,28 @@ static void check_syscall(microkit_msginfo info)
     check_equal("syscall_x1", microkit_mr_get(seL4_UnknownSyscall_X1), 22);
     check_equal("syscall_lr", microkit_mr_get(seL4_UnknownSyscall_LR),
                 microkit_mr_get(seL4_UnknownSyscall_FaultIP) + 4);
+
+    seL4_Fault_t fault = seL4_getFault(info);
+    check("syscall_as_a_value", seL4_Fault_UnknownSyscall_get_X0(fault) == 11 &&
+                                    seL4_Fault_UnknownSyscall_get_X1(fault) == 22 &&
+                                    seL4_Fault_UnknownSyscall_get_X7(fault) == 1000 &&
+                                    seL4_Fault_UnknownSyscall_get_FaultIP(fault) == child_pc() &&
+                                    seL4_Fault_UnknownSyscall_get_LR(fault) == child_pc() + 4 &&
+                                    seL4_Fault_UnknownSyscall_get_SP(fault) != 0 &&
+                                    (seL4_Fault_UnknownSyscall_get_SPSR(fault) & 0x1f) == 0 &&
+                                    seL4_Fault_UnknownSyscall_get_Syscall(fault) == 1000);
+}
+
+/* What was sent to was looked up nowhere: bits are left, and the rest says nothing. */
+static void check_capability(microkit_msginfo info)
+{
+    seL4_Fault_t fault = seL4_getFault(info);
+
+    check_equal("capability_lookup", seL4_Fault_CapFault_get_LookupFailureType(fault),
+                microkit_mr_get(seL4_CapFault_LookupFailureType));
+    check_equal("capability_bits_left", seL4_Fault_CapFault_get_MR4(fault),
+                microkit_mr_get(seL4_CapFault_BitsLeft));
+    check_equal("capability_as_a_value", seL4_Fault_CapFault_get_Addr(fault), 0x123456);
 }
 
 static seL4_Bool child_fault(microkit_msginfo info, microkit_msginfo *reply)
@@ -138,6 +200,7 @@ static seL4_Bool child_fault(microkit_msginfo info, microkit_msginfo *reply)
         check_equal("capability_label", microkit_msginfo_get_label(info), seL4_Fault_CapFault);
         check_equal("capability_number", microkit_mr_get(seL4_CapFault_Addr), 0x123456);
         check_equal("capability_sent", microkit_mr_get(seL4_CapFault_InRecvPhase), 0);
+        check_capability(info);
         skip_instruction(CHILD);
         return true;
     case DO_RECEIVE:
@@ -306,6 +369,7 @@ static void stop_and_go(unsigned number)
         sleep_for_a_while();
         break;
     case 10:
+        check("breakpoints_are_as_many_as_said", breakpoints_are_as_many_as_said());
         test_registers();
         break;
     case 11:
@@ -332,6 +396,9 @@ static void stop_and_go(unsigned number)
 
 void init(void)
 {
+#ifdef CONFIG_DEBUG_BUILD
+    seL4_DebugNameThread(BASE_TCB_CAP + CHILD, "child");
+#endif
 }
 
 void notified(microkit_channel ch)

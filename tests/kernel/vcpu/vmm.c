@@ -393,6 +393,13 @@ static void test_registers(void)
     wait_event();
     check("registers_written_in_the_core", results_are(5));
 
+    microkit_vcpu_arm_write_reg(SECOND, seL4_VCPUReg_ISR, 5);
+    check_equal("register_isr_is_read_only", microkit_vcpu_arm_read_reg(SECOND, seL4_VCPUReg_ISR),
+                0);
+    check("registers_beside_isr", registers_are(SECOND, 6));
+    check("register_isr_of_no_vcpu",
+          seL4_ARM_VCPU_ReadRegs(BASE_VCPU_CAP + 9, seL4_VCPUReg_ISR).error ==
+              seL4_InvalidCapability);
     check("register_unknown",
           seL4_ARM_VCPU_ReadRegs(BASE_VCPU_CAP, seL4_VCPUReg_Num).error == seL4_InvalidArgument);
     check_equal("register_unknown_written",

@@ -74,6 +74,64 @@ LIBSEL4_INLINE seL4_Error seL4_TCB_SetMCPriority(seL4_TCB _service, seL4_TCB aut
         .x0;
 }
 
+#if defined(CONFIG_HARDWARE_DEBUG_API)
+/*
+ * Breakpoints of a child, of which there is none (seL4_NumHWBreakpoints). So a child's capability
+ * is answered by seL4_RangeError, and another as anywhere. To write no register asks which it is.
+ */
+LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_no_breakpoint(seL4_TCB service)
+{
+    seL4_Error error =
+        (seL4_Error)seL4_internal_call(seL4_SysTCBWrite, service, 0, 0, 0, 0, 0, 0).x0;
+
+    return error != seL4_NoError ? error : seL4_RangeError;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_SetBreakpoint(seL4_TCB _service, seL4_Uint16 bp_num,
+                                                 seL4_Word vaddr, seL4_Word type, seL4_Word size,
+                                                 seL4_Word rw)
+{
+    (void)bp_num;
+    (void)vaddr;
+    (void)type;
+    (void)size;
+    (void)rw;
+    return seL4_internal_no_breakpoint(_service);
+}
+
+typedef struct seL4_TCB_GetBreakpoint {
+    int error;
+    seL4_Word vaddr, type, size, rw;
+    seL4_Bool is_enabled;
+} seL4_TCB_GetBreakpoint_t;
+
+LIBSEL4_INLINE seL4_TCB_GetBreakpoint_t seL4_TCB_GetBreakpoint(seL4_TCB _service,
+                                                               seL4_Uint16 bp_num)
+{
+    (void)bp_num;
+    return (seL4_TCB_GetBreakpoint_t){(int)seL4_internal_no_breakpoint(_service), 0, 0, 0, 0, 0};
+}
+
+LIBSEL4_INLINE seL4_Error seL4_TCB_UnsetBreakpoint(seL4_TCB _service, seL4_Uint16 bp_num)
+{
+    (void)bp_num;
+    return seL4_internal_no_breakpoint(_service);
+}
+
+typedef struct seL4_TCB_ConfigureSingleStepping {
+    int error;
+    seL4_Bool bp_was_consumed;
+} seL4_TCB_ConfigureSingleStepping_t;
+
+LIBSEL4_INLINE seL4_TCB_ConfigureSingleStepping_t
+seL4_TCB_ConfigureSingleStepping(seL4_TCB _service, seL4_Uint16 bp_num, seL4_Word num_instructions)
+{
+    (void)bp_num;
+    (void)num_instructions;
+    return (seL4_TCB_ConfigureSingleStepping_t){(int)seL4_internal_no_breakpoint(_service), 0};
+}
+#endif
+
 LIBSEL4_INLINE seL4_Error seL4_IRQHandler_Ack(seL4_IRQHandler _service)
 {
     return (seL4_Error)seL4_internal_call3(seL4_SysIRQAck, _service, 0, 0).x0;
@@ -97,6 +155,11 @@ typedef struct seL4_ARM_VCPU_ReadRegs {
 LIBSEL4_INLINE seL4_ARM_VCPU_ReadRegs_t seL4_ARM_VCPU_ReadRegs(seL4_ARM_VCPU _service,
                                                                seL4_VCPUReg field)
 {
+    if (field == seL4_VCPUReg_ISR) {
+        /* A register that is there: a bad capability has its error all the same. */
+        return (seL4_ARM_VCPU_ReadRegs_t){
+            (int)seL4_internal_call3(seL4_SysVCPURead, _service, seL4_VCPUReg_SCTLR, 0).x0, 0};
+    }
     struct seL4_internal_result result = seL4_internal_call3(seL4_SysVCPURead, _service, field, 0);
 
     return (seL4_ARM_VCPU_ReadRegs_t){(int)result.x0, result.x1};
@@ -105,6 +168,9 @@ LIBSEL4_INLINE seL4_ARM_VCPU_ReadRegs_t seL4_ARM_VCPU_ReadRegs(seL4_ARM_VCPU _se
 LIBSEL4_INLINE seL4_Error seL4_ARM_VCPU_WriteRegs(seL4_ARM_VCPU _service, seL4_VCPUReg field,
                                                   seL4_Word value)
 {
+    if (field == seL4_VCPUReg_ISR) { /* is only read */
+        return (seL4_Error)seL4_ARM_VCPU_ReadRegs(_service, field).error;
+    }
     return (seL4_Error)seL4_internal_call3(seL4_SysVCPUWrite, _service, field, value).x0;
 }
 
@@ -134,22 +200,40 @@ LIBSEL4_INLINE seL4_Error seL4_ARM_SMC_Call(seL4_ARM_SMC _service, seL4_ARM_SMCC
 
 /*
  * Cache maintenance of the PD's own memory from `start` to `end`. A PD may do this by itself;
- * invalidation cleans as well, as it does on any Arm hypervisor.
+ * invalidation cleans as well, as it does on any Arm hypervisor. `_service` is the PD's capability
+ * for its address space.
  */
-LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_CleanInvalidate_Data(seL4_ARM_VSpace _service,
-                                                               seL4_Word start, seL4_Word end)
-{
-    const seL4_Word line = LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS);
+#define seL4_internal_cap_vspace 3
 
-    (void)_service;
+LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_check_range(seL4_ARM_VSpace service, seL4_Word start,
+                                                         seL4_Word end)
+{
+    if (service != seL4_internal_cap_vspace) {
+        return seL4_InvalidCapability;
+    }
     if (start >= end) {
         return seL4_InvalidArgument;
     }
-    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
-        asm volatile("dc civac, %0" : : "r"(address) : "memory");
+    return end > seL4_UserTop ? seL4_IllegalOperation : seL4_NoError;
+}
+
+/* Each line of a range that has been checked. */
+#define seL4_internal_for_lines(instruction, start, end)                                           \
+    for (seL4_Word line = (start) & ~(LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS) - 1);            \
+         line < (end); line += LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS)) {                      \
+        asm volatile(instruction ", %0" : : "r"(line) : "memory");                                 \
     }
-    asm volatile("dsb sy" ::: "memory");
-    return seL4_NoError;
+
+LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_CleanInvalidate_Data(seL4_ARM_VSpace _service,
+                                                               seL4_Word start, seL4_Word end)
+{
+    seL4_Error error = seL4_internal_check_range(_service, start, end);
+
+    if (error == seL4_NoError) {
+        seL4_internal_for_lines("dc civac", start, end);
+        asm volatile("dsb sy" ::: "memory");
+    }
+    return error;
 }
 
 LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Invalidate_Data(seL4_ARM_VSpace _service, seL4_Word start,
@@ -161,35 +245,25 @@ LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Invalidate_Data(seL4_ARM_VSpace _servi
 LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Clean_Data(seL4_ARM_VSpace _service, seL4_Word start,
                                                      seL4_Word end)
 {
-    const seL4_Word line = LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS);
+    seL4_Error error = seL4_internal_check_range(_service, start, end);
 
-    (void)_service;
-    if (start >= end) {
-        return seL4_InvalidArgument;
+    if (error == seL4_NoError) {
+        seL4_internal_for_lines("dc cvac", start, end);
+        asm volatile("dsb sy" ::: "memory");
     }
-    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
-        asm volatile("dc cvac, %0" : : "r"(address) : "memory");
-    }
-    asm volatile("dsb sy" ::: "memory");
-    return seL4_NoError;
+    return error;
 }
 
 LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Unify_Instruction(seL4_ARM_VSpace _service,
                                                             seL4_Word start, seL4_Word end)
 {
-    const seL4_Word line = LIBSEL4_BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS);
+    seL4_Error error = seL4_internal_check_range(_service, start, end);
 
-    (void)_service;
-    if (start >= end) {
-        return seL4_InvalidArgument;
+    if (error == seL4_NoError) {
+        seL4_internal_for_lines("dc cvau", start, end);
+        asm volatile("dsb ish" ::: "memory");
+        seL4_internal_for_lines("ic ivau", start, end);
+        asm volatile("dsb ish\n isb" ::: "memory");
     }
-    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
-        asm volatile("dc cvau, %0" : : "r"(address) : "memory");
-    }
-    asm volatile("dsb ish" ::: "memory");
-    for (seL4_Word address = start & ~(line - 1); address < end; address += line) {
-        asm volatile("ic ivau, %0" : : "r"(address) : "memory");
-    }
-    asm volatile("dsb ish\n isb" ::: "memory");
-    return seL4_NoError;
+    return error;
 }

@@ -115,6 +115,43 @@ typedef enum {
     SEL4_FORCE_LONG_ENUM(seL4_Timeout_Msg)
 } seL4_Timeout_Msg;
 
+#if defined(CONFIG_HARDWARE_DEBUG_API)
+typedef enum {
+    seL4_DebugException_FaultIP,
+    seL4_DebugException_ExceptionReason,
+    seL4_DebugException_TriggerAddress,
+    seL4_DebugException_BreakpointNumber,
+    seL4_DebugException_Length,
+    SEL4_FORCE_LONG_ENUM(seL4_DebugException_Msg)
+} seL4_DebugException_Msg;
+
+/* Why there is a debug exception: here always because of BRK. */
+typedef enum {
+    seL4_DataBreakpoint = 0,
+    seL4_InstructionBreakpoint,
+    seL4_SingleStep,
+    seL4_SoftwareBreakRequest,
+    SEL4_FORCE_LONG_ENUM(seL4_BreakpointType)
+} seL4_BreakpointType;
+
+typedef enum {
+    seL4_BreakOnRead = 0,
+    seL4_BreakOnWrite,
+    seL4_BreakOnReadWrite,
+    seL4_MaxBreakpointAccess,
+    SEL4_FORCE_LONG_ENUM(seL4_BreakpointAccess)
+} seL4_BreakpointAccess;
+
+/* The debug registers are the guests': none is there for PDs. */
+#define seL4_NumHWBreakpoints         0
+#define seL4_NumExclusiveBreakpoints  0
+#define seL4_NumExclusiveWatchpoints  0
+#define seL4_NumDualFunctionMonitors  0
+#define seL4_FirstBreakpoint          (-1)
+#define seL4_FirstWatchpoint          (-1)
+#define seL4_FirstDualFunctionMonitor (-1)
+#endif
+
 /* The registers of a vCPU that its monitor may read and write. */
 typedef enum {
     seL4_VCPUReg_SCTLR = 0,
@@ -146,6 +183,14 @@ typedef enum {
     seL4_VCPUReg_Num,
     SEL4_FORCE_LONG_ENUM(seL4_VCPUReg),
 } seL4_VCPUReg;
+
+/*
+ * Microkit 2.0.1 has it in PAR's place. There it cannot be written, and it reads as what is pending
+ * for the kernel at the moment: nothing. Here it reads as 0.
+ */
+#ifndef seL4_VCPUReg_ISR
+#define seL4_VCPUReg_ISR ((seL4_VCPUReg)(seL4_VCPUReg_Num + 1))
+#endif
 
 #endif /* !__ASSEMBLER__ */
 

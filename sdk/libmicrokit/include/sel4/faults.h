@@ -11,6 +11,7 @@ typedef enum seL4_Fault_tag {
     seL4_Fault_CapFault = 1,
     seL4_Fault_UnknownSyscall = 2,
     seL4_Fault_UserException = 3,
+    seL4_Fault_DebugException = 4, /* if there is CONFIG_HARDWARE_DEBUG_API */
     seL4_Fault_Timeout = 5,
     seL4_Fault_VMFault = 6,
     seL4_Fault_VGICMaintenance = 7,
@@ -64,7 +65,18 @@ seL4_internal_fault_field(VMFault, IP, seL4_VMFault_IP)
 seL4_internal_fault_field(VMFault, Addr, seL4_VMFault_Addr)
 seL4_internal_fault_field(VMFault, PrefetchFault, seL4_VMFault_PrefetchFault)
 seL4_internal_fault_field(VMFault, FSR, seL4_VMFault_FSR)
+seL4_internal_fault_field(UnknownSyscall, X0, seL4_UnknownSyscall_X0)
+seL4_internal_fault_field(UnknownSyscall, X1, seL4_UnknownSyscall_X1)
+seL4_internal_fault_field(UnknownSyscall, X2, seL4_UnknownSyscall_X2)
+seL4_internal_fault_field(UnknownSyscall, X3, seL4_UnknownSyscall_X3)
+seL4_internal_fault_field(UnknownSyscall, X4, seL4_UnknownSyscall_X4)
+seL4_internal_fault_field(UnknownSyscall, X5, seL4_UnknownSyscall_X5)
+seL4_internal_fault_field(UnknownSyscall, X6, seL4_UnknownSyscall_X6)
+seL4_internal_fault_field(UnknownSyscall, X7, seL4_UnknownSyscall_X7)
 seL4_internal_fault_field(UnknownSyscall, FaultIP, seL4_UnknownSyscall_FaultIP)
+seL4_internal_fault_field(UnknownSyscall, SP, seL4_UnknownSyscall_SP)
+seL4_internal_fault_field(UnknownSyscall, LR, seL4_UnknownSyscall_LR)
+seL4_internal_fault_field(UnknownSyscall, SPSR, seL4_UnknownSyscall_SPSR)
 seL4_internal_fault_field(UnknownSyscall, Syscall, seL4_UnknownSyscall_Syscall)
 seL4_internal_fault_field(UserException, FaultIP, seL4_UserException_FaultIP)
 seL4_internal_fault_field(UserException, Stack, seL4_UserException_SP)
@@ -74,6 +86,19 @@ seL4_internal_fault_field(UserException, Code, seL4_UserException_Code)
 seL4_internal_fault_field(CapFault, IP, seL4_CapFault_IP)
 seL4_internal_fault_field(CapFault, Addr, seL4_CapFault_Addr)
 seL4_internal_fault_field(CapFault, InRecvPhase, seL4_CapFault_InRecvPhase)
+seL4_internal_fault_field(CapFault, LookupFailureType, seL4_CapFault_LookupFailureType)
+seL4_internal_fault_field(CapFault, MR4, seL4_CapFault_BitsLeft)
+seL4_internal_fault_field(CapFault, MR5, seL4_CapFault_GuardMismatch_GuardFound)
+seL4_internal_fault_field(CapFault, MR6, seL4_CapFault_GuardMismatch_BitsFound)
+#if defined(CONFIG_HARDWARE_DEBUG_API)
+seL4_internal_fault_field(DebugException, FaultIP, seL4_DebugException_FaultIP)
+seL4_internal_fault_field(DebugException, ExceptionReason, seL4_DebugException_ExceptionReason)
+seL4_internal_fault_field(DebugException, TriggerAddress, seL4_DebugException_TriggerAddress)
+seL4_internal_fault_field(DebugException, BreakpointNumber, seL4_DebugException_BreakpointNumber)
+seL4_internal_fault_is(DebugException)
+#endif
+seL4_internal_fault_field(Timeout, data, seL4_Timeout_Data)
+seL4_internal_fault_field(Timeout, consumed, seL4_Timeout_Consumed)
 seL4_internal_fault_field(VGICMaintenance, IDX, seL4_VGICMaintenance_IDX)
 seL4_internal_fault_field(VCPUFault, HSR, seL4_VCPUFault_HSR)
 seL4_internal_fault_field(VPPIEvent, irq, seL4_VPPIEvent_IRQ)

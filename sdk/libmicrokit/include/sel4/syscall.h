@@ -25,6 +25,7 @@
  *   VCPUAckVPPI     vCPU             INTID                            error
  *   SMC             capability       x0 to x7 in the buffer           error; words in the buffer
  *   TCBSetPriority  thread           priority        authority x3     error
+ *   DebugHalt                                                         -
  *
  * A source, reply or dest is a capability's number, as microkit.h counts them. An interrupt to be
  * injected is INTID | priority << 16 | group << 24 | list register << 32. TCBSetPriority sets a
@@ -50,5 +51,6 @@ typedef enum {
     seL4_SysVCPUAckVPPI,
     seL4_SysSMC,
     seL4_SysTCBSetPriority,
+    seL4_SysDebugHalt,
     seL4_SysCount
 } seL4_Syscall_ID;

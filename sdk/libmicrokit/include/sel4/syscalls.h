@@ -189,6 +189,21 @@ LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_ReplyRecvWithMRs(seL4_CPtr src,
     return info;
 }
 
+#if defined(CONFIG_DEBUG_BUILD)
+/* Stop the board, for good. */
+LIBSEL4_INLINE_FUNC void seL4_DebugHalt(void)
+{
+    seL4_internal_call3(seL4_SysDebugHalt, 0, 0, 0);
+}
+
+/* Nothing here shows such a name: messages have those of the system description. */
+LIBSEL4_INLINE_FUNC void seL4_DebugNameThread(seL4_CPtr tcb, const char *name)
+{
+    (void)tcb;
+    (void)name;
+}
+#endif
+
 #if defined(CONFIG_PRINTING)
 LIBSEL4_INLINE_FUNC void seL4_DebugPutChar(char c)
 {

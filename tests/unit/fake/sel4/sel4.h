@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 /* Not all of the SDKs that Braid runs on have these. */
+#undef seL4_VCPUReg_ISR
 #pragma GCC poison seL4_VCPUReg_PAR seL4_VCPUReg_ISR
 
 seL4_Error seL4_TCB_ReadRegisters(seL4_CPtr tcb, seL4_Bool suspend_source, seL4_Uint8 arch_flags,

@@ -4,6 +4,7 @@
 /* clang-format off */
 
 #define CONFIG_DEBUG_BUILD  1
+#define CONFIG_HARDWARE_DEBUG_API  1
 #define CONFIG_PRINTING  1
 #define CONFIG_ENABLE_SMP_SUPPORT  1
 #define CONFIG_MAX_NUM_NODES  4
