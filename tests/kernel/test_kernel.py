@@ -172,7 +172,7 @@ GICV3_ONLY = {"id_gic_registers"}
 # What others do not have: prefilled regions and vCPUs of any id in the oldest; this system call ABI.
 BUNDLED_ONLY = {"memory", "vcpu", "hostile", "sysregs", "debug"}
 SYSTEMS = [pytest.param(name, marks=only_bundled) if name in BUNDLED_ONLY else name
-           for name in ("api", "irq", "sched", "passive", "lent", "faults", "priority", "memory",
+           for name in ("api", "irq", "sched", "passive", "lent", "faults", "priority", "late", "memory",
                         "vcpu", "hostile", "sysregs", "debug")]
 
 
@@ -201,7 +201,7 @@ def test_all_rows(name, config, cpu):
 
 @only_bundled
 @pytest.mark.parametrize("config", ["debug", "smp-release"])
-@pytest.mark.parametrize("name", ["api", "irq", "sched", "faults", "vcpu", "sysregs", "debug"])
+@pytest.mark.parametrize("name", ["api", "irq", "sched", "faults", "late", "vcpu", "sysregs", "debug"])
 def test_all_rows_on_a_gicv3(name, config):
     check_all_rows(name, output_gicv3(name, config), GICV2_ONLY)
 

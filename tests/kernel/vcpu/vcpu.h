@@ -16,7 +16,8 @@
 
 extern const char guest_begin[], guest_end[];
 extern const char guest_exits[], guest_wfe[], guest_quiet[], guest_physical_timer[], guest_poison[];
-extern const char guest_timer[], guest_timer_masked[], guest_sleep[], guest_interrupts[];
+extern const char guest_timer[], guest_ticks[], guest_timer_masked[], guest_sleep[],
+    guest_interrupts[];
 extern const char guest_acknowledge[];
 extern const char guest_registers[], guest_fpu[], guest_write[], guest_count[];
 extern const char guest_pstate[], guest_user32[], guest_walk[];

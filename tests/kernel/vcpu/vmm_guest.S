@@ -150,7 +150,8 @@ guest_poison:
     isb
     .endm
 
-interrupt: /* appends the INTID to the results: their number, then they */
+/* Appends the INTID to the results: their number, then they. Arms the timer anew if x22 says so. */
+interrupt:
     stp x0, x1, [sp, #-16]!
     gic_acknowledge 0
     ldr x1, [x10]
@@ -160,6 +161,11 @@ interrupt: /* appends the INTID to the results: their number, then they */
     cmp w0, #27
     b.ne 1f
     msr cntv_ctl_el0, xzr
+    cbz x22, 1f
+    msr cntv_tval_el0, x22
+    mov x0, #1
+    msr cntv_ctl_el0, x0
+    mov x0, #27
 1:  isb
     gic_end 0
     ldp x0, x1, [sp], #16
@@ -179,6 +185,16 @@ guest_timer:
     cmp x0, x21
     b.eq 1b
     smc #0x17
+
+/* The virtual timer each x0 ticks, for ever. x22: see `interrupt`. */
+    .global guest_ticks
+guest_ticks:
+    mov x22, x0
+    set_up_interrupts
+    msr cntv_tval_el0, x22
+    mov x0, #1
+    msr cntv_ctl_el0, x0
+1:  b 1b
 
 /* The virtual timer, due at once, interrupts off; two exits with the timer's time in between. */
     .global guest_timer_masked
