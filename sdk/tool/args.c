@@ -12,8 +12,8 @@
 static __attribute__((noreturn)) void help(const char *sdk)
 {
     printf("usage: microkit [-h] [-o OUTPUT] [-r REPORT] [--image-type {binary,elf}] "
-           "[--override-kernel KERNEL] --board BOARD --config CONFIG [--search-path [DIR ...]] "
-           "system\n"
+           "[--override-kernel KERNEL] [--capdl-json FILE] [--viper-output DIR] "
+           "--board BOARD --config CONFIG [--search-path [DIR ...]] system\n"
            "\n"
            "Makes a boot image from a system description and the programs that it names.\n"
            "\n"
@@ -26,6 +26,8 @@ static __attribute__((noreturn)) void help(const char *sdk)
            "  -r, --report REPORT       what lies where, as text (report.txt)\n"
            "  --image-type TYPE         binary (the default) or elf\n"
            "  --override-kernel KERNEL  a kernel other than the SDK's\n"
+           "  --capdl-json FILE         not written, with a warning: Microkit describes\n"
+           "  --viper-output DIR        capabilities there, and here are none\n"
            "  --board BOARD             one of: %s\n"
            "  --config CONFIG           as the board has it, for example debug or release\n"
            "  --search-path [DIR ...]   where programs and prefill files are; the current "
@@ -118,8 +120,9 @@ static void read_word(struct words *words, struct args *args, size_t *search_cou
     } else if (is(option, "--search-path", NULL)) {
         read_search(words, args, search_count);
     } else if (is(option, "--capdl-json", "--viper-output")) {
-        diag_fatal("argument %s: not supported: this kernel has no capabilities to describe",
-                   option);
+        diag_warn_line("argument %s: '%s' is not written: this kernel has no capabilities to "
+                       "describe",
+                       option, value(words, option));
     } else if (word[0] == '-' && word[1]) {
         diag_fatal("unrecognized argument '%s': microkit --help lists them", word);
     } else if (args->system) {

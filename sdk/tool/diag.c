@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+#include "array.h"
 #include "tools/memory.h"
 
 #define MESSAGE_SIZE 4096
@@ -15,6 +17,8 @@
 static const char *file_name = "(no file)";
 static const char *removals[REMOVE_MAX];
 static unsigned removal_count;
+static char **warnings;
+static size_t warning_count;
 
 void diag_set_file(const char *name)
 {
@@ -125,7 +129,26 @@ void diag_warn(const struct place *place, const char *format, ...)
     va_start(arguments, format);
     append(text, used, format, arguments);
     va_end(arguments);
-    print_line(text);
+    *ARRAY_ADD(warnings, warning_count) = memory_copy(text, strlen(text));
+}
+
+void diag_warn_line(const char *format, ...)
+{
+    char text[MESSAGE_SIZE];
+    va_list arguments;
+    int used = put(text, 0, "warning: ");
+
+    va_start(arguments, format);
+    append(text, used, format, arguments);
+    va_end(arguments);
+    *ARRAY_ADD(warnings, warning_count) = memory_copy(text, strlen(text));
+}
+
+void diag_print_warnings(void)
+{
+    for (size_t i = 0; i < warning_count; i++) {
+        print_line(warnings[i]);
+    }
 }
 
 char *diag_size(uint64_t size)

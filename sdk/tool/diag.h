@@ -36,9 +36,16 @@ __attribute__((noreturn, format(printf, 2, 3))) void diag_line(unsigned line, co
 __attribute__((noreturn, format(printf, 3, 4))) void
 diag_at(const struct place *place, const char *attribute, const char *format, ...);
 
-/* microkit: FILE:LINE: <element name='x'>: warning: MESSAGE, and the tool goes on. */
+/* microkit: FILE:LINE: <element name='x'>: warning: MESSAGE, when diag_print_warnings is called. */
 void diag_warn(const struct place *place, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* microkit: warning: MESSAGE, likewise: something that is not in the system description. */
+void diag_warn_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints the warnings, in the order in which they were given. An error is printed without them: it
+ * is the only message. */
+void diag_print_warnings(void);
 
 /* A new string: a number of bytes as people read it, exact: "3 MiB", "5 KiB", "7 bytes". */
 char *diag_size(uint64_t size);

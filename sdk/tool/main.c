@@ -86,6 +86,7 @@ int main(int count, char **words)
     report_write(layout, args.board, args.config, report);
     image_write(layout, args.type, image);
     sdf_warn(system);
+    diag_print_warnings();
     printf("%s: %" PRIu64 " KiB; needs %" PRIu64 " MiB of RAM\n", args.output,
            (uint64_t)(layout->image_end - board->load_address) >> 10,
            (layout->ram_needed + 0xfffff) >> 20);

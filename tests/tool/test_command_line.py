@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import subprocess
 
 import elf_file
 import pytest
@@ -94,6 +95,40 @@ def test_override_kernel(tool):
     data[176:180] = b"mine"
     tool.write("mine.elf", bytes(data))
     assert tool.good(system(pd("a")), "--override-kernel", "mine.elf").data[:4] == b"mine"
+
+
+@pytest.mark.parametrize("option", ["--capdl-json", "--viper-output"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_outputs_without_contents(tool, option, joined):
+    """The build goes on. What the option names is neither made nor touched: it would lie."""
+    line = (f"{option}=out",) if joined else (option, "out")
+    warning = (f"microkit: warning: argument {option}: 'out' is not written: this kernel has no "
+               "capabilities to describe\n")
+    result = tool.build(system(pd("a")), *line)
+    assert (result.returncode, result.stderr) == (0, warning)
+    assert tool.image.exists() and not (tool.directory / "out").exists()
+    tool.write("out", "older")
+    assert tool.build(system(pd("a")), *line).returncode == 0
+    assert (tool.directory / "out").read_text() == "older"
+    assert "'none'" in tool.bad(system(pd("a").replace("test.elf", "none")), *line)
+
+
+def test_make_with_a_target_that_is_not_written(tool):
+    """A Makefile whose rule names the file as a target builds the image; what reads the file ends."""
+    tool.write("test.system", system(pd("a")))
+    tool.write("Makefile", f"""
+all: loader.img
+loader.img spec.json &: test.system
+\t{tool.sdk}/bin/microkit $< {" ".join(BASE)} -o loader.img --capdl-json spec.json
+proof: spec.json
+\tcat spec.json
+""")
+    result = tool.run("-s", program="/usr/bin/make")
+    assert result.returncode == 0 and tool.image.exists(), result.stderr
+    tool.image.unlink()
+    result = subprocess.run(["/usr/bin/make", "-s", "proof"], cwd=tool.directory, check=False,
+                            capture_output=True, text=True, timeout=600)
+    assert result.returncode == 2 and "cat: spec.json: No such file" in result.stderr
 
 
 def test_nobody_can_guess_a_temporary_name(tool):
