@@ -218,10 +218,6 @@ static void check_channel(const struct sdf_channel *channel)
 {
     const struct sdf_end *a = &channel->ends[0], *b = &channel->ends[1];
 
-    if (a->pd == b->pd) {
-        diag_at(&b->place, "pd", "'%s' is at both ends: a channel joins two protection domains",
-                a->pd->name);
-    }
     if (a->pp && b->pp) {
         diag_at(&b->place, "pp",
                 "both ends may call: calls go to the higher priority, so only one may");

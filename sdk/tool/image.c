@@ -8,6 +8,8 @@
 #include "sdk/kernel/system.h"
 #include "tools/memory.h"
 
+#define VCPU_SUFFIX ((unsigned)sizeof(":61") - 1) /* of its VM's name, at most */
+
 /* Bytes of the image at a physical address. */
 struct part {
     uint64_t address;
@@ -38,7 +40,7 @@ static struct system_thread *init_thread(struct system_thread *thread, const cha
                                          uint8_t kind, unsigned core, unsigned space,
                                          const struct layout *layout)
 {
-    strncpy(thread->name, name, sizeof(thread->name) - 1);
+    strcpy(thread->name, sdf_short_name(name, sizeof(thread->name) - 1));
     thread->kind = kind;
     thread->core = core;
     thread->parent = SYSTEM_NONE;
@@ -86,7 +88,10 @@ static void fill_vcpus(const struct layout *layout, const struct sdf_pd *pd, uns
 
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         unsigned id = vm->vcpus[i].id;
-        const char *name = vm->vcpu_count > 1 ? memory_format("%.58s:%u", vm->name, id) : vm->name;
+        const char *name = vm->name;
+        if (vm->vcpu_count > 1) {
+            name = memory_format("%s:%u", sdf_short_name(name, SDF_SHORT_NAME - VCPU_SUFFIX), id);
+        }
         struct system_thread *thread = init_thread(&threads[first + i], name, SYSTEM_THREAD_VCPU,
                                                    vm->vcpus[i].core, space, layout);
         set_schedule(thread, &vm->schedule);

@@ -45,13 +45,14 @@ static void write_microkit(const struct sdf_system *system, const struct sdf_pd 
     uint64_t notify, pp, irqs = 0;
     uint8_t passive = pd->passive;
     bool any = false;
+    const char *pd_name = sdf_short_name(pd->name, SDF_SHORT_NAME);
 
     channel_masks(system, pd, &notify, &pp);
     for (size_t i = 0; i < pd->irq_count; i++) {
         irqs |= UINT64_C(1) << pd->irqs[i].id;
     }
 
-    any |= write_variable(pd, program, symbols, "microkit_name", pd->name, strlen(pd->name) + 1);
+    any |= write_variable(pd, program, symbols, "microkit_name", pd_name, strlen(pd_name) + 1);
     any |= write_variable(pd, program, symbols, "microkit_passive", &passive, sizeof(passive));
     any |= write_variable(pd, program, symbols, "microkit_irqs", &irqs, sizeof(irqs));
     any |= write_variable(pd, program, symbols, "microkit_notifications", &notify, sizeof(notify));

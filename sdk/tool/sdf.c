@@ -7,8 +7,6 @@
 #include "tools/memory.h"
 #include "xml.h"
 
-#define NAME_MAX_BYTES 63 /* a thread's name with its NUL is 64 bytes in the boot image */
-
 #define BUDGET_DEFAULT_US 1000
 #define BUDGET_MIN_US     20 /* seL4's: twice the kernel's worst-case execution time */
 #define PERIOD_MAX_US     1000000000000ULL /* 11 days: ticks of any timer stay within 64 bits */
@@ -27,16 +25,38 @@ static const char *read_name(const struct xml_element *element)
 {
     const char *name = xml_required(element, "name");
 
-    if (strlen(name) > NAME_MAX_BYTES) {
-        diag_at(&element->place, "name", "%zu bytes long: a name has at most %d bytes",
-                strlen(name), NAME_MAX_BYTES);
-    }
     for (const char *c = name; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f) {
             diag_at(&element->place, "name", "a control character in it: a name is printable text");
         }
     }
     return name;
+}
+
+/* The name of a PD or VM: programs and the kernel have less room for it. */
+static const char *read_thread_name(const struct xml_element *element)
+{
+    const char *name = read_name(element);
+
+    if (strlen(name) > SDF_SHORT_NAME) {
+        diag_warn(&element->place,
+                  "a name of %zu bytes: the kernel and programs know the first %u of them",
+                  strlen(name), SDF_SHORT_NAME);
+    }
+    return name;
+}
+
+char *sdf_short_name(const char *name, unsigned bytes)
+{
+    size_t length = strnlen(name, bytes + 1);
+
+    if (length > bytes) {
+        length = bytes;
+        while (((unsigned char)name[length] & 0xc0) == 0x80) {
+            length--;
+        }
+    }
+    return memory_copy(name, length);
 }
 
 static struct sdf_schedule read_schedule(const struct xml_element *element)
@@ -158,7 +178,7 @@ static void read_region(const struct parser *parser, const struct xml_element *e
                 "not supported: this kernel has no boot information: use prefill_path");
     }
     xml_check_attributes(element, "name size page_size phys_addr prefill_path");
-    xml_check_empty(element);
+    xml_ignore_content(element);
     region->place = element->place;
     region->name = read_name(element);
     if (xml_attribute(element, "page_size")) {
@@ -175,6 +195,7 @@ static void read_region(const struct parser *parser, const struct xml_element *e
     *ARRAY_ADD(parser->system->regions, parser->system->region_count) = region;
 }
 
+/* What a map may do; nothing at all is possible, for a range that nobody is to touch. */
 static unsigned read_perms(const struct xml_element *element)
 {
     const char *text = xml_attribute(element, "perms");
@@ -194,9 +215,6 @@ static unsigned read_perms(const struct xml_element *element)
             diag_at(&element->place, "perms", "'%s': it is made of 'r', 'w' and 'x'", text);
         }
     }
-    if (!perms) {
-        diag_at(&element->place, "perms", "empty: it is made of 'r', 'w' and 'x'");
-    }
     if ((perms & SDF_WRITE) && !(perms & SDF_READ)) {
         diag_at(&element->place, "perms", "'%s': memory that is written must be readable: 'r%s'",
                 text, text);
@@ -208,7 +226,7 @@ static struct sdf_map read_map(const struct xml_element *element, uint64_t end)
 {
     struct sdf_map map = {.place = element->place};
 
-    xml_check_empty(element);
+    xml_ignore_content(element);
     map.region_name = xml_required(element, "mr");
     map.vaddr = xml_number(element, "vaddr", 0, UINT64_MAX);
     if (map.vaddr >= end) {
@@ -291,7 +309,7 @@ static void read_irq(const struct parser *parser, struct sdf_pd *pd,
         }
     }
     xml_check_attributes(element, "irq id trigger setvar_id");
-    xml_check_empty(element);
+    xml_ignore_content(element);
 
     struct sdf_irq *irq = ARRAY_ADD(pd->irqs, pd->irq_count);
     irq->place = element->place;
@@ -313,7 +331,7 @@ static void read_irq(const struct parser *parser, struct sdf_pd *pd,
 static void read_setvar(struct sdf_pd *pd, const struct xml_element *element)
 {
     xml_check_attributes(element, "symbol region_paddr");
-    xml_check_empty(element);
+    xml_ignore_content(element);
     xml_required(element, "symbol");
     add_setvar_region(pd, element, "symbol", SDF_SETVAR_PADDR,
                       xml_required(element, "region_paddr"));
@@ -322,7 +340,7 @@ static void read_setvar(struct sdf_pd *pd, const struct xml_element *element)
 static void read_program(struct sdf_pd *pd, const struct xml_element *element)
 {
     xml_check_attributes(element, "path path_for_symbols");
-    xml_check_empty(element);
+    xml_ignore_content(element);
     if (pd->program) {
         diag_at(&element->place, NULL,
                 "'%s' already has a program on line %u: a protection domain has one", pd->name,
@@ -359,7 +377,7 @@ static void read_vcpu(const struct parser *parser, struct sdf_pd *pd, struct sdf
                       const struct xml_element *element)
 {
     xml_check_attributes(element, "id cpu setvar_id");
-    xml_check_empty(element);
+    xml_ignore_content(element);
 
     unsigned core = read_cpu(parser, element, pd->core);
     unsigned id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
@@ -392,7 +410,7 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd,
     }
     parser->system->vm_count++; /* a PD has one at most, so there are not too many */
     vm->place = element->place;
-    vm->name = read_name(element);
+    vm->name = read_thread_name(element);
     vm->schedule = read_schedule(element);
     while (xml_next_child(element, &child)) {
         if (strcmp(child.tag, "vcpu") == 0) {
@@ -450,7 +468,7 @@ static void read_pd_attributes(const struct parser *parser, struct sdf_pd *pd,
         diag_at(&element->place, "domain",
                 "not supported: this kernel schedules by priority alone");
     }
-    pd->name = read_name(element);
+    pd->name = read_thread_name(element);
     pd->schedule = read_schedule(element);
     pd->passive = xml_bool_or(element, "passive", false);
     pd->smc = xml_bool_or(element, "smc", false);
@@ -484,7 +502,7 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
         xml_check_attributes(element,
                              "name id setvar_id priority budget period passive stack_size smc "
                              "cpu fpu domain");
-        pd->id = (unsigned)xml_number(element, "id", 0, SDF_ID_MAX);
+        pd->id = (unsigned)xml_number(element, "id", 0, SDF_CHILD_ID_MAX);
         add_setvar_value(parent, element, "setvar_id", pd->id);
     } else {
         xml_check_attributes(element,
@@ -513,7 +531,7 @@ static void read_end(const struct sdf_system *system, const struct xml_element *
                      struct sdf_end *end)
 {
     xml_check_attributes(element, "pd id pp notify setvar_id");
-    xml_check_empty(element);
+    xml_ignore_content(element);
     end->place = element->place;
     end->pd = find_pd(system, xml_required(element, "pd"));
     if (!end->pd) {
@@ -588,7 +606,7 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, unsigne
         diag_at(&root.place, NULL,
                 "it is no system description: its outermost element is <system>");
     }
-    xml_check_attributes(&root, "");
+    xml_ignore_attributes(&root);
     parser.system = memory_new(sizeof(*parser.system));
     parser.system->path = path;
     parser.system->cores = cores;

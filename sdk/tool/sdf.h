@@ -14,7 +14,9 @@
 #include "file.h"
 
 #define SDF_MAX_PDS      63
-#define SDF_ID_MAX       61 /* of channels, children, vCPUs */
+#define SDF_ID_MAX       61  /* of channels, interrupts, vCPUs */
+#define SDF_CHILD_ID_MAX 63  /* of child PDs */
+#define SDF_SHORT_NAME   63u /* bytes of a name that the boot image and programs have room for */
 #define SDF_PRIORITY_MAX 254
 #define SDF_ADDRESS_END                                                                            \
     (UINT64_C(1) << 40) /* of virtual, guest-physical and physical addresses                       \
@@ -159,6 +161,9 @@ void sdf_check(struct sdf_system *system, const struct board *board);
 
 /* How many cores the system needs: the highest that has a thread, and those below it. */
 unsigned sdf_cores_used(const struct sdf_system *system);
+
+/* A new string: the first `bytes` bytes of a name, or fewer where they would cut a character. */
+char *sdf_short_name(const char *name, unsigned bytes);
 
 /* Warns of what is allowed but likely a slip. */
 void sdf_warn(const struct sdf_system *system);

@@ -105,9 +105,6 @@ static void set_element(struct xml_element *element, xmlNode *node)
     element->tag = (const char *)node->name;
     element->place.line = first_line(element->tag, xmlGetLineNo(node));
     element->place.label = label(element);
-    if (node->ns || node->nsDef) {
-        diag_at(&element->place, NULL, "it has an XML namespace: the description uses none");
-    }
 }
 
 /* No attribute holds a '<', so what is between a tag's '<' and the next '<' contains the tag. */
@@ -176,11 +173,14 @@ bool xml_next_child(const struct xml_element *parent, struct xml_element *child)
             set_element(child, node);
             return true;
         }
-        if (node->type == XML_COMMENT_NODE || (node->type == XML_TEXT_NODE && is_blank(node))) {
+        if (node->type != XML_TEXT_NODE || is_blank(node)) {
             continue;
         }
-        diag_at(&parent->place, NULL,
-                "text or a processing instruction in it: only elements and comments may be there");
+        if (parent->node == xmlDocGetRootElement(document)) {
+            diag_at(&parent->place, NULL,
+                    "text in it: only elements and comments may be between its tags");
+        }
+        diag_warn(&parent->place, "text in it is ignored");
     }
     return false;
 }
@@ -227,13 +227,22 @@ void xml_check_attributes(const struct xml_element *element, const char *names)
     }
 }
 
-void xml_check_empty(const struct xml_element *element)
+void xml_ignore_attributes(const struct xml_element *element)
+{
+    const xmlNode *node = element->node;
+
+    for (const xmlAttr *attribute = node->properties; attribute; attribute = attribute->next) {
+        diag_warn(&element->place, "attribute '%s' is ignored: this element takes no attributes",
+                  (const char *)attribute->name);
+    }
+}
+
+void xml_ignore_content(const struct xml_element *element)
 {
     struct xml_element child = {.node = NULL};
 
-    if (xml_next_child(element, &child)) {
-        diag_at(&child.place, NULL, "unknown element here: <%s> contains no elements",
-                element->tag);
+    while (xml_next_child(element, &child)) {
+        diag_warn(&child.place, "it is ignored: <%s> contains no elements", element->tag);
     }
 }
 
@@ -276,6 +285,21 @@ static int digit_value(char c)
     return 16;
 }
 
+/* Underscores may be anywhere in a number, even before and in the 0x. */
+static const char *without_underscores(const char *text)
+{
+    char *copy = memory_copy(text, strlen(text));
+    char *end = copy;
+
+    for (; *text; text++) {
+        if (*text != '_') {
+            *end++ = *text;
+        }
+    }
+    *end = '\0';
+    return copy;
+}
+
 /* Read a number. False if the text is none; *overflow is set if it has more than 64 bits. */
 static bool parse_number(const char *text, uint64_t *value, bool *overflow)
 {
@@ -284,14 +308,13 @@ static bool parse_number(const char *text, uint64_t *value, bool *overflow)
 
     *value = 0;
     *overflow = false;
+    text = without_underscores(text);
     if (strncmp(text, "0x", 2) == 0) {
         base = 16;
         text += 2;
     }
+    text += *text == '+'; /* Microkit's tool reads the sign behind the 0x */
     for (; *text; text++) {
-        if (*text == '_') {
-            continue;
-        }
         unsigned digit = (unsigned)digit_value(*text);
         if (digit >= base) {
             return false;

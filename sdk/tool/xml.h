@@ -22,15 +22,19 @@ struct xml_element {
 /* Parses the file. Its root element is stored in *root. Ends the tool if it is not well-formed. */
 void xml_parse(const struct file *file, struct xml_element *root);
 
-/* Steps through the elements within `parent`: with NULL as `previous` the first. False behind the
- * last. Text between them ends the tool with a message. */
+/* Steps through the elements within `parent`: with NULL as `child->node` to the first. False behind
+ * the last. Text between them is an error in the root element, and a warning in others; processing
+ * instructions are nothing to us. */
 bool xml_next_child(const struct xml_element *parent, struct xml_element *child);
 
 /* Ends the tool if the element has attributes that are not in `names` (separated by spaces). */
 void xml_check_attributes(const struct xml_element *element, const char *names);
 
-/* Ends the tool if the element contains elements or text. */
-void xml_check_empty(const struct xml_element *element);
+/* Warns of attributes of an element that takes none. */
+void xml_ignore_attributes(const struct xml_element *element);
+
+/* Warns of what is in an element that contains nothing. */
+void xml_ignore_content(const struct xml_element *element);
 
 /* An attribute's value, or NULL if it is missing. Lives until the tool exits. */
 const char *xml_attribute(const struct xml_element *element, const char *name);
@@ -38,8 +42,8 @@ const char *xml_attribute(const struct xml_element *element, const char *name);
 /* The same for one that must be there and not empty. */
 const char *xml_required(const struct xml_element *element, const char *name);
 
-/* A number that must be there, decimal or 0x hexadecimal, underscores allowed, from `low` to
- * `high`. */
+/* A number that must be there, decimal or 0x hexadecimal, from `low` to `high`. Underscores and a
+ * plus sign are allowed. */
 uint64_t xml_number(const struct xml_element *element, const char *name, uint64_t low,
                     uint64_t high);
 

@@ -82,7 +82,7 @@ def test_cores_that_there_are_not(smp_tool):
 
 
 def test_values_that_are_no_cores(smp_tool):
-    for value in ("", "-0", "+1", "one", "0x", "_", "1.0", " 1", "1,2", "0b1"):
+    for value in ("", "-0", "+", "1+", "++1", "one", "0x", "_", "1.0", " 1", "1,2", "0b1"):
         cure = f"'{value}' is no number: it takes a decimal or 0x hexadecimal one without a sign"
         assert f"attribute 'cpu': {cure}" in smp_tool.bad(system(pd("a", cpu=value)))
         assert f"attribute 'cpu': {cure}" in smp_tool.bad(system(pd("a", vm((0, value)))))

@@ -8,6 +8,8 @@
 #define TO_LOWEST2 4
 #define NO_NOTIFY  5
 #define TO_MIDDLE2 6
+#define TO_ITSELF  7
+#define ITS_OWN    8
 
 static unsigned phase;
 
@@ -21,7 +23,8 @@ static void test_names(void)
     }
     check("microkit_name", same);
     check_equal("masks_notifications", microkit_notifications,
-                1 << TO_MIDDLE | 1 << TO_HIGH | 1 << TO_LOWEST | 1 << TO_LOWEST2 | 1 << TO_MIDDLE2);
+                1 << TO_MIDDLE | 1 << TO_HIGH | 1 << TO_LOWEST | 1 << TO_LOWEST2 | 1 << TO_MIDDLE2 |
+                    1 << TO_ITSELF | 1 << ITS_OWN);
     check_equal("masks_pps", microkit_pps, 1 << TO_MIDDLE | 1 << TO_HIGH);
     check_equal("masks_irqs", microkit_irqs, 0);
 }
@@ -197,6 +200,14 @@ void notified(microkit_channel ch)
     case 3:
         check_equal("deferred_notify_with_receive", shared->lowest_notified, 3);
         check("deferred_is_sent", !microkit_have_signal);
+        microkit_notify(TO_ITSELF);
+        break;
+    case 4:
+        check_equal("notify_itself", ch, ITS_OWN);
+        microkit_deferred_notify(ITS_OWN);
+        break;
+    case 5:
+        check_equal("deferred_notify_itself", ch, TO_ITSELF);
         done();
         break;
     }

@@ -5,7 +5,7 @@
 struct shared *shared;
 
 #define CHILD  1
-#define HASTY1 61
+#define HASTY1 63
 #define HASTY2 3
 
 #define TO_CHILD    0
