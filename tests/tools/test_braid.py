@@ -19,6 +19,9 @@ import time
 
 import pytest
 
+# A shell that runs a command in the background has it ignore SIGINT, and so would the programs here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
