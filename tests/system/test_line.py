@@ -5,12 +5,13 @@ import concurrent.futures
 import contextlib
 import hashlib
 import os
+import pty
 import random
 import select
-import socket
 import subprocess
 import threading
 import time
+import tty
 
 import pytest
 
@@ -26,24 +27,25 @@ READY = b"<ready>\n"
 
 class Line:
     """
-    A board in QEMU, and its serial line as a socket: of 1000 bytes, `bad` are damaged or lost on their
-    way, in both directions.
+    A board in QEMU, and its serial line as a terminal device, which `port` names: of 1000 bytes, `bad`
+    are damaged or lost on their way, and `pace` pass in a second (0: as fast as they come), in each
+    direction.
     """
 
-    def __init__(self, command, path):
-        self.bad = 0
+    def __init__(self, command):
+        self.bad = self.pace = 0
         self.random = random.Random(1)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
-        self.board = subprocess.Popen([str(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      bufsize=0)
-        self.host = None
-        self.connected = threading.Event()
-        for work in (self.to_board, self.to_host):
-            threading.Thread(target=work, daemon=True).start()
+        self.host, self.device = pty.openpty()
+        tty.setraw(self.device)
+        self.port = os.ttyname(self.device)
+        self.board = subprocess.Popen([str(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self.to_board, self.to_host)]
+        for thread in self.threads:
+            thread.start()
 
     def worn(self, data):
+        if self.pace != 0:
+            time.sleep(len(data) / self.pace)
         if self.bad == 0:
             return data
         out = bytearray()
@@ -56,22 +58,22 @@ class Line:
         return bytes(out)
 
     def to_board(self):
-        self.host, _ = self.listener.accept()
-        self.connected.set()
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # one of the two has ended
-            while data := self.host.recv(4096):
+        with contextlib.suppress(OSError):  # one of the two has ended
+            while data := os.read(self.host, 64):
                 self.board.stdin.write(self.worn(data).replace(QEMU_ESCAPE, 2 * QEMU_ESCAPE))
 
     def to_host(self):
-        self.connected.wait()
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            while data := os.read(self.board.stdout.fileno(), 4096):
-                self.host.sendall(self.worn(data))
+        with contextlib.suppress(OSError):
+            while data := os.read(self.board.stdout.fileno(), 64):
+                os.write(self.host, self.worn(data))
 
     def stop(self):
         self.board.kill()
         self.board.wait()
-        self.listener.close()
+        os.close(self.device)
+        for thread in self.threads:
+            thread.join()
+        os.close(self.host)
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +82,14 @@ def place(tmp_path_factory):
     directory = tmp_path_factory.mktemp("line")
     directory.chmod(0o700)
     braid = Braid(directory)
-    line = Line(conftest.build("virtio_demo"), directory / "line")
+    line = Line(conftest.build("virtio_demo"))
     try:
-        braid("up", "--port", f"unix:{directory}/line", "virtio_demo")
+        braid("up", "--port", line.port, "virtio_demo")
         for name in ("vm0", "vm1"):
             until(lambda name=name: "built-in commands" in braid("logs", name), 180)
         yield braid, line
     finally:
-        line.bad = 0
+        line.bad = line.pace = 0
         braid.close()
         if (directory / "braid" / "virtio_demo" / "pid").exists():
             braid("down")
@@ -133,11 +135,11 @@ def carry_on_both(braid):
 
 
 def test_a_bad_line_loses_nothing(place):
-    """1 % of its bytes are damaged or lost; 100 KiB both ways, on two consoles at once."""
+    """115,200 baud, 1 % of its bytes damaged or lost; 100 KiB both ways, on two consoles at once."""
     braid, line = place
-    line.bad = 10
+    line.bad, line.pace = 10, 11520
     carry_on_both(braid)
-    line.bad = 0
+    line.bad = line.pace = 0
     assert braid.states()["vm0"] == "running"
 
 
