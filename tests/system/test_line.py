@@ -38,7 +38,8 @@ class Line:
         self.host, self.device = pty.openpty()
         tty.setraw(self.device)
         self.port = os.ttyname(self.device)
-        self.board = subprocess.Popen([str(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.board = subprocess.Popen([str(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      bufsize=0)
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self.to_board, self.to_host)]
         for thread in self.threads:
             thread.start()
