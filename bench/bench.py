@@ -121,7 +121,7 @@ def in_virtual_time(runs, host, options):
         tasks["virtual", name] = lambda name=name: path(name, runs[name], options)
     if "latency" in options.parts:
         run = build.system(options, f"bench_latency_{options.latency_seconds}")
-        tasks["latency", "beside_linux"] = lambda: late(run, options)
+        tasks["latency", "beside_linux"] = lambda run=run: late(run, options)
         bell = build.system(options, "bench_latency_doorbell")
         tasks["latency", "doorbell"] = lambda: doorbell.measure(bell, VIRTUAL)
     tasks["virtual", "loopback"] = lambda: loopback(runs["isolated"], options)
