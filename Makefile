@@ -73,9 +73,9 @@ BUILD_MK = $(MAKE) -f $(ROOT)/build.mk ROOT='$(ROOT)' BUILD='$(BUILD)' SDK='$(SD
 # As many jobs as there are processors, unless the user gives a number.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
-.PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-picture packages-sdcard \
-        packages-distribution distribution sdk guest sdk-there generator install kernels image directory demo run check storm lint \
-        coverage bench plot systems boards picture clean
+.PHONY: FORCE help disk sdcard packages packages-check packages-lint packages-coverage packages-prove packages-picture packages-sdcard \
+        packages-distribution distribution sdk guest sdk-there generator install kernels image image-check directory demo run check storm soak \
+        model mutations lint coverage prove proofs-there bench plot systems boards picture clean
 
 # ---- Targets ---------------------------------------------------------------------------------------
 
@@ -86,12 +86,17 @@ help:
 	@echo "  make run       boot a system and sit at its consoles"
 	@echo "  make check     run all tests"
 	@echo "  make storm     the bundled kernel's cores against each other, as long as STORM_SECONDS says (60)"
+	@echo "  make soak      machines that live for a day, in virtual time; SOAK_HOURS=24, SOAK_SEED=N"
+	@echo "  make model     the bundled kernel's scheduler and IPC on the host, SECONDS for each part; docs/testing.md"
+	@echo "  make mutations wrong kernels, of which that has to find each; a quarter of an hour"
 	@echo "  make distribution  a Debian on a disk, booted by firmware: install, upgrade, reboot; half an hour"
 	@echo "  make lint      look over all sources: format, suspicious code, style"
+	@echo "  make prove     prove that code which reads what a hostile party writes has no run-time errors; docs/proofs.md"
 	@echo "  make coverage  how much of each room the tests on the host execute; SECONDS=N of fuzzing before"
 	@echo "  make bench     measure; the table goes to \$$(BUILD_DIR)/bench"
 	@echo "  make plot      draw what was measured, for docs/performance.md (SVG)"
 	@echo "  make image     build a system's image without booting it"
+	@echo "  make image-check  the same, and look whether it is what its description says, byte by byte"
 	@echo "  make directory print where a system's image, ELFs and report are, or will be"
 	@echo "  make systems   list what is in systems/"
 	@echo "  make boards    list what is in boards/"
@@ -105,8 +110,8 @@ help:
 	@echo "  SYSTEM=NAME            a file of systems/, or a path to one ($(SYSTEM))"
 	@echo "  BUILD_DIR=DIR          where everything that is made goes ($(BUILD_DIR))"
 	@echo "  MICROKIT_SDK=DIR       a Microkit SDK, 2.0.1 or later ($(or $(GIVEN_SDK),the bundled one))"
-	@echo "  MICROKIT_CONFIG=NAME   release or debug ($(CONFIG)); a system with 'cores: N' is built with smp-release"
-	@echo "                         or smp-debug by itself, and any other if these are named"
+	@echo "  MICROKIT_CONFIG=NAME   release, debug or benchmark ($(CONFIG)); a system with 'cores: N' is built with"
+	@echo "                         smp-release and so on by itself, and any other if these are named"
 	@echo "  MICROKIT_BOARD=NAME    a board of the SDK and of boards/ ($(BOARD))"
 	@echo "  LINUX=FILE INITRD=FILE your own kernel Image and initramfs for the machines"
 	@echo "  BENCH=NAME             how much make bench measures, full or quick ($(BENCH)); 'full cores': of"
@@ -128,6 +133,11 @@ packages-lint:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build lint
 packages-coverage:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build coverage
+packages-prove:
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build prove
+# Status 3: the distribution has no such package. Then `make check` says that it does without.
+proofs-there:
+	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build prove || [ $$? -eq 3 ]
 packages-sdcard:
 	@PYTHON='$(PYTHON)' $(ROOT)/tools/setup.sh build sdcard
 packages-distribution:
@@ -232,6 +242,9 @@ kernels: packages generator
 image: packages sdk-there generator $(GUEST_FILES) kernels
 	+$(Q)$(BUILD_MK) $(PARALLEL) image
 
+image-check: image
+	+$(Q)$(BUILD_MK) image-check
+
 disk: packages sdk-there generator $(GUEST_FILES) kernels
 	+$(Q)$(BUILD_MK) disk
 
@@ -267,12 +280,16 @@ boards: generator
 lint: packages-lint
 	$(Q)$(PYTHON) -u $(ROOT)/tests/lint.py
 
+# PROOFS chooses by name: files of tests/prove.
+prove: packages-prove
+	$(Q)$(PYTHON) -u $(ROOT)/tests/prove/prove.py --build '$(BUILD)' $(PROOFS)
+
 coverage: packages-coverage
 	$(Q)$(PYTHON) -u $(ROOT)/tests/coverage.py --build '$(BUILD)' --make '$(MAKE)' \
 	    --seconds '$(or $(SECONDS),10)' $(PARTS)
 
 # The bundled SDK is always tested. If MICROKIT_SDK names another one, the systems run on that as well.
-check: packages-check packages-lint sdk sdk-there generator $(GUEST_FILES)
+check: packages-check packages-lint proofs-there sdk sdk-there generator $(GUEST_FILES)
 	$(Q)$(PYTHON) -u $(ROOT)/tests/check.py --build '$(BUILD)' --sdk '$(BUNDLED_SDK)' \
 	    $(if $(filter-out $(BUNDLED_SDK),$(SDK)),--also '$(SDK)') \
 	    --make '$(MAKE)' --linux '$(LINUX)' --initrd '$(INITRD)' --qemu '$(EMULATOR)'
@@ -283,6 +300,19 @@ storm: packages-check sdk
 	    STORM_SECONDS='$(or $(STORM_SECONDS),60)' STORM_SEED='$(STORM_SEED)' \
 	    $(PYTHON) -u -m pytest -p no:cacheprovider -v -s --tb=short --no-header \
 	    -k '$(or $(STORM),storm)' $(ROOT)/tests/kernel/test_storm.py
+
+# A day of three machines, in virtual time: about an hour.
+soak: packages-check sdk generator $(GUEST_FILES)
+	$(Q)BUILD_DIR='$(BUILD)' QEMU='$(EMULATOR)' PYTHONDONTWRITEBYTECODE=1 \
+	    SOAK_HOURS='$(or $(SOAK_HOURS),24)' SOAK_SEED='$(SOAK_SEED)' \
+	    $(PYTHON) -u -m pytest -p no:cacheprovider -v -s --tb=short --no-header $(ROOT)/tests/system/test_soak.py
+
+# SECONDS, DEPTH and SEED are those of tests/kernel_model/Makefile. MODEL chooses one of its systems.
+model: packages-check
+	$(Q)$(MAKE) -C $(ROOT)/tests/kernel_model BUILD_DIR='$(BUILD)' SECONDS='$(or $(SECONDS),60)' \
+	    SYSTEM='$(MODEL)'
+mutations: packages-check
+	$(Q)$(PYTHON) -u $(ROOT)/tests/kernel_model/mutations.py --build '$(BUILD)' --make '$(MAKE)'
 
 # A Debian on a disk, booted by firmware.
 distribution: packages-distribution sdk generator $(GUEST_FILES)
@@ -295,10 +325,11 @@ bench: packages packages-check sdk-there generator $(GUEST_FILES)
 	    --initramfs '$(or $(INITRD),$(GUEST_INITRD))'
 
 plot:
-	@$(PYTHON) $(ROOT)/bench/plot.py '$(BUILD)/bench/results.json' $(ROOT)/docs/performance.svg
+	@$(PYTHON) $(ROOT)/bench/plot.py '$(BUILD)/bench/results.json' $(ROOT)/docs/performance.svg \
+	    $(ROOT)/docs/latency.svg
 	@echo "  PLOT    docs/performance.svg"
 
 # By name, so that nothing else in BUILD_DIR is lost. Fetched packages stay, because to fetch them again
 # takes a network and a minute.
 clean:
-	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit fuzz coverage check bench)
+	$(Q)rm -rf $(addprefix $(BUILD)/,sdk tools obj systems unit fuzz coverage prove check bench kernel_model mutations)

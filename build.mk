@@ -18,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := image
 Q := $(if $(V),,@)
 FORCE:
-.PHONY: FORCE kernels image disk sdcard run demo picture peer emulated qemu-there qemu-new processors directory
+.PHONY: FORCE kernels image image-check disk sdcard run demo picture peer emulated qemu-there qemu-new processors directory
 
 # ---- Which system, and where to ------------------------------------------------------------------
 
@@ -206,7 +206,16 @@ $(IMAGE): $(PDS:%=$(OUT)/%.elf) $(OUT)/system.system $(IMAGES:%=$(OUT)/%) $(SDK)
 	    --board $(BOARD) --config $(SYSTEM_CONFIG) -o $@ -r $(OUT)/report.txt >$(OUT)/microkit.log 2>&1 || \
 	    { cat $(OUT)/microkit.log >&2; rm -f $@; exit 1; }
 
-# The same for a machine that enters only an ELF file as it should be entered.
+# Whether the image is what its description says; of the bundled SDK's tool alone, whose images it can read.
+image-check: $(IMAGE)
+ifeq ($(SDK_NAME),bundled)
+	$(Q)$(PYTHON) $(ROOT)/tests/tool/image_check.py $(IMAGE) $(OUT)/system.system \
+	    --kernel $(BOARD_DIR)/elf/kernel.elf --search-path $(OUT)
+else
+	@echo "make: image-check reads images of the bundled SDK only: leave MICROKIT_SDK out" >&2; exit 1
+endif
+
+# The image for a machine that enters only an ELF file as it should be entered.
 ELF := $(if $(ELF_ADDRESS),$(OUT)/loader.elf)
 $(ELF): $(IMAGE)
 	$(Q)cd $(OUT) && $(CROSS)ld -N -o loader.elf -b binary loader.img \

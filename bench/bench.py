@@ -32,10 +32,12 @@ import cores  # noqa: E402
 import devices  # noqa: E402
 import doorbell  # noqa: E402
 import exits  # noqa: E402
+import frames  # noqa: E402
 import latency  # noqa: E402
 import machine  # noqa: E402
 import peer as kvm  # noqa: E402
 import primitives  # noqa: E402
+import shares  # noqa: E402
 import table  # noqa: E402
 import traffic  # noqa: E402
 import wall  # noqa: E402
@@ -49,13 +51,13 @@ TRAFFIC = {"request_seconds": 0.1, "tcp": "32M", "udp": {64: "256K", 1400: "4M"}
 MODES = {
     "full": {**TRAFFIC, "pings": 500, "idle": 20, "boots": 3, "turns": 3, "counts": (2, 4, 8),
              "devices": True, "core_turns": 3, "core_idle": 10, "tcp_seconds": 2,
-             "latency_seconds": latency.SECONDS[0]},
+             "latency_seconds": latency.SECONDS[0], "windows": shares.COUNTS[0]},
     "quick": {**TRAFFIC, "pings": 200, "idle": 10, "boots": 1, "turns": 0, "counts": (),
               "devices": False, "core_turns": 1, "core_idle": 5, "tcp_seconds": 2,
-              "latency_seconds": latency.SECONDS[1]},
+              "latency_seconds": latency.SECONDS[1], "windows": shares.COUNTS[1]},
 }
-PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "boards", "latency",
-         "wall", "cores"]
+PARTS = ["sizes", "primitives", "virtual", "exits", "scaling", "devices", "boards", "frames",
+         "latency", "wall", "cores"]
 BEGIN = time.monotonic()
 
 
@@ -101,10 +103,58 @@ def peer(host, options):
                 **traffic.between(pair, options, lambda text: say(f"peer: {text}"))}
 
 
-def late(run, options):
-    say(f"latency: {options.latency_seconds} s of virtual time")
+# Beside a disk that is used: nothing waits for the host, and virtual time does not pass over it.
+BESIDE = [*VIRTUAL, *devices.NO_IMAGE]
+
+
+def beside(name):
+    return BESIDE if "disks" in latency.NEIGHBOURS[name].machines else VIRTUAL
+
+
+def late(name, run, options):
+    say(f"latency: {name}, {options.latency_seconds} s of virtual time")
+    with machine.Machine(run, beside(name)) as system:
+        return latency.results(latency.measure(system, name))
+
+
+def share(way, name, run, options):
+    say(f"share: {way}, {name}, {options.windows} windows")
+    with machine.Machine(run, beside(name)) as system:
+        return shares.results(shares.measure(system, name))
+
+
+def ping_beside(run):
+    say(f"ping beside a flooder, {shares.PINGS} packets twice")
     with machine.Machine(run, VIRTUAL) as system:
-        return latency.results(latency.measure(system))
+        return shares.pings(system)
+
+
+def latencies(options):
+    """The part `latency`."""
+    tasks = {}
+    for name in latency.NEIGHBOURS:
+        run = build.system(options, f"bench_latency_{name}_{options.latency_seconds}")
+        tasks["latency", "beside", name] = lambda name=name, run=run: late(name, run, options)
+    run = build.system(options, "bench_ping_beside")
+    tasks["latency", "ping"] = lambda run=run: ping_beside(run)
+    for way in shares.WAYS if bundled(options) else ["budget"]:  # Microkit's tool has no domains for vCPUs
+        for name in latency.NEIGHBOURS:
+            run = build.system(options, f"bench_share_{way}_{name}_{options.windows}")
+            tasks["latency", "share", way, name] = (
+                lambda way=way, name=name, run=run: share(way, name, run, options))
+    bell = build.system(options, "bench_latency_doorbell")
+    tasks["latency", "doorbell"] = lambda: doorbell.measure(bell, VIRTUAL)
+    return tasks
+
+
+def floods(options):
+    """The part `frames`."""
+    tasks = {}
+    for path in PATHS:
+        for what in frames.WHAT:
+            run = build.system(options, f"bench_frames_{path}_{what}")
+            tasks["frames", f"{path}_{what}"] = lambda run=run: frames.measure(run, VIRTUAL)
+    return tasks
 
 
 def bundled(options):
@@ -120,10 +170,9 @@ def in_virtual_time(runs, host, options):
     for name in PATHS:
         tasks["virtual", name] = lambda name=name: path(name, runs[name], options)
     if "latency" in options.parts:
-        run = build.system(options, f"bench_latency_{options.latency_seconds}")
-        tasks["latency", "beside_linux"] = lambda run=run: late(run, options)
-        bell = build.system(options, "bench_latency_doorbell")
-        tasks["latency", "doorbell"] = lambda: doorbell.measure(bell, VIRTUAL)
+        tasks.update(latencies(options))
+    if "frames" in options.parts:
+        tasks.update(floods(options))
     tasks["virtual", "loopback"] = lambda: loopback(runs["isolated"], options)
     for name in PATHS:
         for count in reversed(options.counts):
@@ -133,11 +182,13 @@ def in_virtual_time(runs, host, options):
         tasks["exits", name] = lambda name=name: exits.per_segment(
             runs[name], VIRTUAL, lambda text: say(f"{name}: {text}"))
     if options.devices:
-        tasks["devices", "direct"] = lambda: devices.direct(options, WAITING, say)
-        for name in ("disk", "uplink"):
+        for name, time_of in (("disk", VIRTUAL), ("uplink", WAITING)):
             run = build.system(options, f"bench_{name}")
+            tasks["devices", "direct", name] = (
+                lambda name=name, time_of=time_of: devices.direct(name, options, time_of, say))
             tasks["devices", "braid", name] = (
-                lambda name=name, run=run: devices.through_braid(name, run, WAITING, say))
+                lambda name=name, run=run, time_of=time_of:
+                devices.through_braid(name, run, time_of, say))
     # Only the bundled SDK has all of them.
     for board in boards.BOARDS if "boards" in options.parts and bundled(options) else ():
         run = build.system(options, boards.SYSTEM, board)
@@ -172,7 +223,28 @@ def section_bytes(elf, names):
                if name in names)
 
 
-def sizes(runs, host):
+RANGE = re.compile(r"^  0x(\w+)\.\.0x(\w+) +\d+ KiB  (.+)$", re.M)
+
+
+def memory(run):
+    """What a system takes of the board's memory beside its guests' RAM, bytes, by the bundled tool's report
+    (None: another tool's)."""
+    text = (run.parent / "report.txt").read_text()
+    if "stage-2 tables" not in text:
+        return None
+    text = text[:text.index("\n# Protection domain")]  # behind it are mappings of the same memory
+    # `programs and prefilled regions` are counted one by one.
+    return sum(int(end, 16) - int(begin, 16) for begin, end, what in RANGE.findall(text)
+               if not re.search(r"\(device|_ram\d*'|^programs and", what))
+
+
+def memory_of_a_machine(options, path):
+    """Of two machines more: monitor, rings, tables, its thread's and vCPU's memory, and no RAM."""
+    two, four = (memory(build.system(options, f"bench_{path}_{count}")) for count in (2, 4))
+    return None if two is None else (four - two) // 2
+
+
+def sizes(runs, host, options):
     """Of what runs below the guests: the code and data of all PDs, and the kernel's image."""
     results = {"kernel_lines": sum(
         len(path.read_text().splitlines()) for path in (ROOT / "sdk" / "kernel").rglob("*")
@@ -184,7 +256,8 @@ def sizes(runs, host):
             "image_bytes": (run.parent / "loader.img").stat().st_size,
             "pds_bytes": sum(section_bytes(elf, (".text", ".rodata", ".data", ".bss"))
                              for elf in run.parent.glob("*.elf")),
-            "kernel_bytes": int(kernel[1]) << 10 if kernel else None}
+            "kernel_bytes": int(kernel[1]) << 10 if kernel else None,
+            "machine_bytes": memory_of_a_machine(options, name)}
     if host:
         results["peer_host_archive_bytes"] = host.stat().st_size
     return results
@@ -244,7 +317,7 @@ def main():
         say("peer: packages")
         host = kvm.prepare(pathlib.Path(options.build) / "peer", options.kernel, options.image)
     if "sizes" in options.parts:
-        keep(["sizes"], sizes(runs, host))
+        keep(["sizes"], sizes(runs, host, options))
     if bundled(options) and "primitives" in options.parts:
         say("primitives")
         keep(["primitives"], primitives.measure(options))

@@ -10,8 +10,10 @@ sys.path.insert(0, str(ROOT / "tests" / "system"))
 sys.path.insert(0, str(ROOT / "guest"))
 
 import doorbell  # noqa: E402  (found by the lines above)
+import frames  # noqa: E402
 import latency  # noqa: E402
 import pack  # noqa: E402
+import shares  # noqa: E402
 
 HEAD = "# SPDX-License-Identifier: BSD-2-Clause\n# Made by bench/build.py.\n"
 PAIR = "vms:\n  vm: {{count: 2, ip: 192.168.1.1/24}}\n"
@@ -38,8 +40,18 @@ for vcpus, cores, cpu in ((1, 1, ""), (2, 1, ""), (2, 2, ", cpu: [0, 1]"),
 
 
 for seconds in latency.SECONDS:
-    SYSTEMS[f"bench_latency_{seconds}"] = latency.system(seconds)
+    for name in latency.NEIGHBOURS:
+        SYSTEMS[f"bench_latency_{name}_{seconds}"] = latency.system(name, seconds)
 SYSTEMS["bench_latency_doorbell"] = doorbell.SYSTEM
+SYSTEMS["bench_ping_beside"] = shares.ping_system()
+for way in shares.WAYS:
+    for name in latency.NEIGHBOURS:
+        for windows in shares.COUNTS:
+            SYSTEMS[f"bench_share_{way}_{name}_{windows}"] = shares.system(way, name, windows)
+for path in frames.PATHS:
+    for what in frames.WHAT:
+        SYSTEMS[f"bench_frames_{path}_{what}"] = frames.system(path, what)
+OWN_GUESTS = ("bench_latency", "bench_ping", "bench_share", "bench_frames")
 
 
 def initramfs(options):
@@ -64,8 +76,8 @@ def system(options, name, board="qemu_virt_aarch64"):
     directory = pathlib.Path(options.build) / "bench" / "systems"
     directory.mkdir(parents=True, exist_ok=True)
     source = directory / f"{name}.yaml"
-    if name.startswith("bench_latency"):
-        latency.make_guest(directory)
+    if name.startswith(OWN_GUESTS):
+        latency.make_guests(directory)
     text = HEAD + f"description: {name.replace('_', ' ')}\n" + SYSTEMS[name]
     if not source.exists() or source.read_text() != text:
         source.write_text(text)

@@ -4,8 +4,10 @@
 import boards
 import cores
 import doorbell
+import frames
 import latency
 import primitives
+import shares
 
 COLUMNS = ("isolated", "vhost", "KVM peer", "loopback")
 WIDTHS = (40, 22, 22, 22, 22)
@@ -89,12 +91,12 @@ def through_the_board(results):
     of = results["devices"]
     yield line("", "Braid (by direct)", "QEMU's device directly")
     for key in of["direct"]["disk"]:
-        order, way = key.split("_")
+        order, way, depth = key.split("_")
         size, unit = ("1 MiB", "mbyte_s") if order == "sequential" else ("4 KiB", "per_s")
         ours, theirs = (of[who]["disk"][key][unit] for who in ("braid", "direct"))
         name = "MB/s" if unit == "mbyte_s" else "/s"
-        yield line(f"disk, {order} {way}s of {size}", f"{ours:.0f} {name}{ratio(ours, theirs)}",
-                   f"{theirs:.0f} {name}")
+        yield line(f"disk, {order} {way}s of {size}, {depth}",
+                   f"{ours:.0f} {name}{ratio(ours, theirs)}", f"{theirs:.0f} {name}")
     for way, what in (("send", "TCP to the host"), ("receive", "TCP from the host")):
         ours, theirs = (of[who]["uplink"][way + "_mbit_s"] for who in ("braid", "direct"))
         yield line(what, f"{ours:.0f} Mbit/s{ratio(ours, theirs)}", f"{theirs:.0f} Mbit/s")
@@ -134,6 +136,9 @@ def sizes(results):
     if of["isolated"]["kernel_bytes"]:
         yield line("    kernel, with its tables and stacks",
                    *[f"{of[p]['kernel_bytes'] / 1024:.0f} KiB" for p in ("isolated", "vhost")])
+    if of["isolated"].get("machine_bytes"):
+        yield line("a machine beside its own RAM",
+                   *[f"{of[p]['machine_bytes'] / 1024:.0f} KiB" for p in ("isolated", "vhost")])
     yield line("bundled kernel's source", f"{of['kernel_lines']} lines")
     if "peer_host_archive_bytes" in of:
         yield line("the peer's host, beside its kernel", "", "",
@@ -154,14 +159,22 @@ def text(results):
         parts.append(["", "Scaling, TCP in pairs on one switch, virtual time", head, rule,
                       *many(results)])
     if results.get("devices"):
-        parts.append(["", "The board's disk and card, virtual time; waits for the host take the host's", rule,
+        parts.append(["", "The board's disk, 1 and 16 requests in flight, and card, virtual time", rule,
                       *through_the_board(results)])
     if results.get("boards"):
         parts.append(["", "Boards, virtual time; in brackets by the first one's", rule,
                       *boards.table(results["boards"], line)])
-    if results.get("latency", {}).get("beside_linux"):
-        parts.append(["", "A timer's interrupts beside a busy Linux, virtual time", rule,
-                      *latency.table(results["latency"]["beside_linux"], line)])
+    if results.get("frames"):
+        parts.append(["", "Frames of 64 bytes through the switch, virtual time", rule,
+                      *frames.table(results["frames"], line)])
+    late = results.get("latency", {})
+    if late.get("beside"):
+        parts.append(["", "How late a timer's interrupts are handled, virtual time", rule,
+                      *latency.table(late["beside"], line)])
+    if late.get("share"):
+        parts.append(["", "30 % of the processor, virtual time", rule, *shares.table(late["share"], line)])
+    if late.get("ping"):
+        parts.append(["", "Equals on one switch, virtual time", rule, *shares.ping_table(late["ping"], line)])
     if results.get("latency", {}).get("doorbell"):
         parts.append(["", "Shared memory, virtual time", rule,
                       *doorbell.table(results["latency"]["doorbell"], line)])

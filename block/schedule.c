@@ -16,29 +16,26 @@ static uint32_t cost(const struct client *client)
     return client->transfer_bytes + REQUEST_COST;
 }
 
-enum outcome { HAS_SENT, SAVES_UP, IDLE, NO_ROOM };
+enum outcome { HAS_MORE, IDLE, NO_ROOM };
 
 /* One turn of one client. */
 static enum outcome take_turn(struct client *client, uint32_t owner)
 {
-    bool sent = false;
-
     while (client_ready(client)) {
         if (!client->quantum_added) {
             client->quantum_added = true;
             client->deficit += QUANTUM;
         }
         if (client->deficit < cost(client)) {
-            return sent ? HAS_SENT : SAVES_UP;
+            return HAS_MORE;
         }
         if (!client_send(client, owner)) {
             return NO_ROOM; /* the turn is not over */
         }
         client->deficit -= cost(client);
-        sent = true;
     }
     client->deficit = 0; /* a client without requests saves nothing up */
-    return sent ? HAS_SENT : IDLE;
+    return IDLE;         /* it notifies when it has more */
 }
 
 /* Ends: deficit counters grow in each round, and sizes of requests and numbers of slots are

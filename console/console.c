@@ -23,6 +23,7 @@
 #include "lib/ring.h"
 #include "power.h"
 #include "session.h"
+#include "terminal_size.h"
 #include "view.h"
 
 /* An incomplete line is shown after this silence. */
@@ -42,6 +43,10 @@ static uint8_t typed[1024];
 static uint32_t typed_first, typed_count;
 static bool held;               /* the client has no room for the key in `keys` */
 static uint64_t input_deadline; /* until when to wait for room, in ticks; UINT64_MAX: no wait */
+
+/* Answers of the terminal's, on its size, that may yet come; and until when, in ticks. */
+static uint32_t sizes_asked;
+static uint64_t size_deadline;
 
 static uint32_t next_shown; /* round robin: the client that is shown next */
 static uint64_t wake_at;    /* the deadline that the timer driver has; UINT64_MAX: none */
@@ -94,14 +99,23 @@ static struct client *client_of_name(const char *name)
     return client_of_digits(name);
 }
 
+/* Ask the terminal for its size, for the machine that has it alone. One without colours is none. */
+static void ask_for_size(void)
+{
+    if (console_config.has_timer && view_ask_size()) {
+        sizes_asked++;
+        size_deadline = cpu_counter() + cpu_counter_frequency() * TERMINAL_SIZE_TIMEOUT_MS / 1000;
+    }
+}
+
 static void focus(struct client *client)
 {
     target = client;
-    if (view_focused() == client) {
-        return;
+    if (view_focused() != client) {
+        view_focus(client);
+        view_message("[%s alone; Ctrl-] a: all, Ctrl-] ?: help]", client->config->name);
     }
-    view_focus(client);
-    view_message("[%s alone; Ctrl-] a: all, Ctrl-] ?: help]", client->config->name);
+    ask_for_size();
 }
 
 static void show_all(void)
@@ -358,6 +372,34 @@ static void take_key(uint64_t now)
     }
 }
 
+/* Take an answer on the terminal's size out of the keys. Returns whether to wait for its rest. */
+static bool take_size(uint64_t now)
+{
+    struct terminal_size size;
+
+    while (sizes_asked > 0) {
+        if (now >= size_deadline) {
+            sizes_asked = 0;
+            return false;
+        }
+        switch (terminal_size_parse(typed + typed_first, typed_count, &size)) {
+        case TERMINAL_SIZE_WHOLE:
+            typed_first += size.length;
+            typed_count -= size.length;
+            sizes_asked--;
+            if (target != NULL && target == view_focused()) {
+                power_tell_size(target, size.columns, size.rows);
+            }
+            break;
+        case TERMINAL_SIZE_PART:
+            return true;
+        case TERMINAL_SIZE_NONE:
+            return false;
+        }
+    }
+    return false;
+}
+
 /* Execute or pass on what has been typed. Returns whether there was anything new. */
 static bool take_input(uint64_t now)
 {
@@ -366,7 +408,7 @@ static bool take_input(uint64_t now)
     if (held) {
         held = !pass_on(keys.value, now);
     }
-    while (!held && typed_count > 0 && !session_active()) {
+    while (!held && !session_active() && !take_size(now) && typed_count > 0) {
         take_key(now);
     }
     if (target != NULL) {
@@ -402,6 +444,9 @@ static void set_timer(void)
     if (held && input_deadline < deadline) {
         deadline = input_deadline;
     }
+    if (!held && typed_count > 0 && sizes_asked > 0 && size_deadline < deadline) {
+        deadline = size_deadline;
+    }
     if (!console_config.has_timer || deadline >= wake_at) {
         return;
     }
@@ -427,6 +472,7 @@ static void begin_text(void)
     typed_count = 0;
     held = false;
     input_deadline = UINT64_MAX;
+    sizes_asked = 0;
     next_shown = 0;
     view_init(&uart_transmit, clients, client_count, !console_config.monochrome, pause);
     target = client_of_number(0);

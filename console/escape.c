@@ -125,8 +125,6 @@ static void begin_sequence(struct escape *escape)
 static void escaped(struct escape *escape, uint8_t byte)
 {
     switch (byte) {
-    case ESC:
-        return;
     case '[':
         begin_sequence(escape);
         return;
@@ -354,7 +352,7 @@ uint32_t escape_filter(struct escape *escape, uint8_t byte, char *out)
             uint32_t length = character_length((uint8_t)escape->character[0]);
 
             escape->character[escape->partial++] = (char)byte;
-            return escape->partial == length ? character(escape, length, out) : 0;
+            return escape->partial < length ? 0 : character(escape, length, out);
         }
         count = bad_character(escape, out);
     }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include "terminal_size.h"
 #include "view_state.h"
 
 #define OWN_SIZE   8192u /* the console's own text that waits for the UART, in bytes */
@@ -125,6 +126,14 @@ void view_prompt_over(void)
 void view_bell(void)
 {
     view_append_own("\a");
+}
+
+bool view_ask_size(void)
+{
+    if (view.colour) {
+        view_append_own(TERMINAL_SIZE_QUESTION);
+    }
+    return view.colour;
 }
 
 bool view_flush(void)

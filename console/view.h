@@ -39,6 +39,9 @@ void view_prompt_over(void);
 /* Ring the terminal's bell. */
 void view_bell(void);
 
+/* Ask the terminal for its size. Returns false, and does not, if it is one without colours. */
+bool view_ask_size(void);
+
 /* Whether `client`'s unseen output may be dropped, so that it need not wait for the terminal. */
 bool view_is_lossy(const struct client *client);
 

@@ -19,8 +19,8 @@ struct guest_memory {
  * The `length` bytes of guest memory at guest-physical address `gpa`, or NULL if any of them is
  * not RAM. Length 0 is NULL. The memory may change under the reader at any time.
  */
-static inline void *guest_memory_at(const struct guest_memory *memory, uint64_t gpa,
-                                    uint64_t length)
+static inline uint8_t *guest_memory_at(const struct guest_memory *memory, uint64_t gpa,
+                                       uint64_t length)
 {
     uint64_t offset = gpa - memory->gpa;
 

@@ -15,6 +15,8 @@ uint64_t net_filter_address(const uint8_t mac[6])
 {
     uint64_t address = 0;
 
+    /*@ loop invariant i <= ETH_ALEN;
+        loop assigns i, address; */
     for (unsigned i = 0; i < ETH_ALEN; i++) {
         address |= (uint64_t)mac[i] << (8 * i);
     }
@@ -107,6 +109,8 @@ static bool read_table(struct net_filter_table *table, const uint8_t *data, uint
     *offset += 4 + count * ETH_ALEN;
     table->all = count > NET_FILTER_ADDRESSES;
     table->count = table->all ? 0 : count;
+    /*@ loop invariant i <= table->count;
+        loop assigns i, table->address[0 .. NET_FILTER_ADDRESSES - 1]; */
     for (uint32_t i = 0; i < table->count; i++) {
         table->address[i] = net_filter_address(data + 4 + (size_t)i * ETH_ALEN);
     }

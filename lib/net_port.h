@@ -32,3 +32,15 @@
 
 /* Offset of the `accepts` word (uint32_t) in the header page of the region switch -> monitor. */
 #define NET_PORT_ACCEPTS_OFFSET 2048u
+
+/*
+ * Likewise, a word of the switch: the ticks of the counter (CNTPCT_EL0) for which it has worked on
+ * what this port sends; free-running.
+ */
+#define NET_PORT_WORK_OFFSET 2112u
+
+/*
+ * And another one: not 0 if the last frame that this port has sent has gone to an uplink. Who waits
+ * for it is not on this board.
+ */
+#define NET_PORT_OUTSIDE_OFFSET 2116u

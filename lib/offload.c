@@ -5,43 +5,23 @@
 #include <linux/if_ether.h>
 #include <stddef.h>
 #include <string.h>
+#include "checksum.h"
+#include "ip_header.h"
 
 #define HEADER ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 
 /* Offsets in the headers: RFC 791, RFC 8200, RFC 9293, RFC 768. */
-#define VLAN_TAG_SIZE      4u
 #define OFFSET_MAX         (UINT16_MAX - VLAN_TAG_SIZE) /* a tag may come in front, in 16 bits */
-#define IPV4_LENGTH        2u
-#define IPV4_ID            4u
-#define IPV4_FRAGMENT      6u
-#define IPV4_PROTOCOL      9u
-#define IPV4_CHECKSUM      10u
 #define IPV4_HEADER_MIN    20u
 #define IPV4_FRAGMENT_MASK 0x3fffu /* more fragments, and the offset */
-#define IPV6_LENGTH        4u
-#define IPV6_NEXT_HEADER   6u
-#define IPV6_HEADER        40u
 #define IPV6_EXTENSION_MIN 8u
-#define TCP_SEQUENCE       4u
-#define TCP_DATA_OFFSET    12u
-#define TCP_FLAGS          13u
-#define TCP_CHECKSUM       16u
-#define TCP_HEADER_MIN     20u
-#define TCP_FIN            0x01u
-#define TCP_PSH            0x08u
-#define TCP_CWR            0x80u
 #define UDP_LENGTH         4u
 #define UDP_CHECKSUM       6u
 #define UDP_HEADER         8u
 
 #define PROTOCOL_HOP_BY_HOP 0u
-#define PROTOCOL_TCP        6u
-#define PROTOCOL_UDP        17u
 #define PROTOCOL_ROUTING    43u
 #define PROTOCOL_OPTIONS    60u
-
-typedef uint16_t __attribute__((may_alias)) half;
-typedef uint64_t __attribute__((may_alias)) word;
 
 static uint16_t get16(const uint8_t *from)
 {
@@ -63,56 +43,6 @@ static void put32(uint8_t *to, uint32_t value)
 {
     put16(to, value >> 16);
     put16(to + 2, value);
-}
-
-/* ---- The Internet checksum (RFC 1071) ---- */
-
-static uint32_t fold(uint64_t sum)
-{
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & 0xffffu) + (sum >> 16);
-    sum = (sum & 0xffffu) + (sum >> 16);
-    return (uint32_t)sum;
-}
-
-static uint32_t swap16(uint32_t value)
-{
-    return (value >> 8 & 0xffu) | (value & 0xffu) << 8;
-}
-
-/*
- * The one's complement sum of big-endian 16-bit words, the last padded by a zero byte, below
- * 0x10000. It adds little-endian words, as the processor likes it, and swaps the sum: that comes to
- * the same (RFC 1071, 2.B), and likewise if the memory begins at an odd address.
- */
-static uint32_t sum_bytes(const uint8_t *bytes, uint32_t count)
-{
-    bool odd = ((uintptr_t)bytes & 1u) != 0;
-    uint64_t sum = 0;
-
-    if (odd && count > 0) {
-        sum = (uint64_t)*bytes++ << 8;
-        count--;
-    }
-    while (((uintptr_t)bytes & 7u) != 0 && count >= 2) {
-        sum += *(const half *)bytes;
-        bytes += 2;
-        count -= 2;
-    }
-    for (; count >= 8; count -= 8, bytes += 8) {
-        uint64_t value = *(const word *)bytes;
-
-        sum += (uint32_t)value;
-        sum += value >> 32;
-    }
-    for (; count >= 2; count -= 2, bytes += 2) {
-        sum += *(const half *)bytes;
-    }
-    if (count > 0) {
-        sum += *bytes;
-    }
-    return odd ? fold(sum) : swap16(fold(sum));
 }
 
 /* ---- What a header says ---- */
@@ -336,8 +266,8 @@ static const char *plan_segments(struct offload_plan *plan, const struct virtio_
         return "an IP packet longer than any";
     }
     /* The field holds the sum of the pseudo-header; from it goes the length, ~x being -x. */
-    plan->pseudo = fold((uint64_t)get16(plan->headers + plan->transport + plan->checksum) +
-                        (~(length - plan->transport) & 0xffffu));
+    plan->pseudo = checksum_fold((uint64_t)get16(plan->headers + plan->transport + plan->checksum) +
+                                 (~(length - plan->transport) & 0xffffu));
     plan->payload += plan->headers_length;
     plan->payload_length -= plan->headers_length;
     plan->segment_size = header->gso_size;
@@ -403,7 +333,7 @@ static void number_headers(struct offload_plan *plan, uint32_t size, bool last)
         put16(ip + IPV4_LENGTH, plan->transport - plan->network + length);
         put16(ip + IPV4_ID, plan->id++);
         put16(ip + IPV4_CHECKSUM, 0);
-        put16(ip + IPV4_CHECKSUM, ~sum_bytes(ip, plan->transport - plan->network));
+        put16(ip + IPV4_CHECKSUM, ~checksum_sum(ip, plan->transport - plan->network));
     }
     if (plan->udp) {
         put16(transport + UDP_LENGTH, length);
@@ -412,13 +342,13 @@ static void number_headers(struct offload_plan *plan, uint32_t size, bool last)
         transport[TCP_FLAGS] = tcp_flags(plan, last);
         plan->sequence += size;
     }
-    put16(transport + plan->checksum, fold((uint64_t)plan->pseudo + length));
+    put16(transport + plan->checksum, checksum_fold((uint64_t)plan->pseudo + length));
 }
 
 /* Fill in the checksum of all from `start` on. The field, `offset` from there, has a part of it. */
 static void fill_checksum(uint8_t *frame, uint32_t length, uint32_t start, uint32_t offset)
 {
-    uint32_t sum = ~sum_bytes(frame + start, length - start) & 0xffffu;
+    uint32_t sum = ~checksum_sum(frame + start, length - start) & 0xffffu;
 
     if (sum == 0) {
         sum = 0xffffu; /* the other zero: UDP's 0 would mean that there is no checksum */

@@ -241,6 +241,32 @@ void ring_release(struct ring *ring)
     store(&ring->shared->tail, ring->own);
 }
 
+/* A length that cannot be ends the look ahead: ring_peek will see it, and break the ring. */
+const void *ring_peek_behind(const struct ring *ring, uint32_t *count)
+{
+    uint32_t at = ring->own + ring->opened;
+    uint32_t offset = at & (ring->size - 1);
+    uint32_t length;
+
+    if (ring->opened == 0 || at == ring->peer) {
+        return NULL;
+    }
+    length = load_length(ring, offset);
+    if (length > RING_RECORD_MAX(ring->size) || record_size(length) > ring->peer - at ||
+        record_size(length) > ring->size - offset) {
+        return NULL; /* RECORD_SKIP is such a length */
+    }
+    *count = length;
+    return ring->data + offset + RECORD_HEADER;
+}
+
+void ring_open_behind(struct ring *ring, uint32_t count)
+{
+    if (ring->opened != 0 && record_size(count) <= ring->peer - ring->own - ring->opened) {
+        ring->opened += record_size(count);
+    }
+}
+
 bool ring_await_data(struct ring *ring)
 {
     if (ring->broken) {

@@ -83,6 +83,15 @@ const void *ring_peek(struct ring *ring, uint32_t *count);
 void ring_release(struct ring *ring);
 
 /*
+ * Records, consumer: look at the record behind those that are open, without waiting or reading the
+ * producer's index afresh; NULL if none is known of, or it is not contiguous with them. With what
+ * it has said of the record, ring_open_behind opens that one too: ring_release gives the room of
+ * all back. Only after a ring_peek that has returned a record.
+ */
+const void *ring_peek_behind(const struct ring *ring, uint32_t *count);
+void ring_open_behind(struct ring *ring, uint32_t count);
+
+/*
  * Returns true if there is data (space for a record of `count` bytes, or `count` bytes of a stream)
  * and the caller must look again; otherwise the other end has been asked to wake this one.
  */

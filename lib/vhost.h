@@ -58,6 +58,7 @@ struct vhost_page {
                           * monitor clears it */
     uint32_t work;       /* switch: ticks of the counter (CNTPCT_EL0) for which it has worked on
                           * what this guest sends; free-running */
+    uint32_t outside;    /* switch: not 0 if the guest's last frame has gone to an uplink */
     char cause[VHOST_CAUSE_SIZE];        /* switch: a sentence that ends with a NUL */
     uint8_t command[VHOST_COMMAND_SIZE]; /* monitor: the data of a VHOST_COMMAND */
 };

@@ -43,8 +43,8 @@ const char *virtqueue_enable(struct virtqueue *queue, const struct guest_memory 
         return "a ring is misaligned";
     }
     queue->desc = guest_memory_at(memory, desc, VRING_DESC_BYTES(size));
-    queue->avail = guest_memory_at(memory, avail, VRING_AVAIL_BYTES(size));
-    queue->used = guest_memory_at(memory, used, VRING_USED_BYTES(size));
+    queue->avail = (uint16_t *)(void *)guest_memory_at(memory, avail, VRING_AVAIL_BYTES(size));
+    queue->used = (uint16_t *)(void *)guest_memory_at(memory, used, VRING_USED_BYTES(size));
     if (queue->desc == NULL || queue->avail == NULL || queue->used == NULL) {
         return "a ring is outside of the guest's memory";
     }
@@ -117,6 +117,28 @@ static const char *enter_indirect(const struct virtqueue *queue, const struct vr
 
 static const char too_long[] = "a descriptor chain of too many segments";
 
+/* Make a descriptor the segment behind `count` others; NULL, or the cause in words. */
+static const char *make_segment(const struct virtqueue *queue, const struct vring_desc *desc,
+                                struct virtqueue_segment *segments, uint32_t capacity,
+                                uint32_t count)
+{
+    uint8_t *data;
+
+    if (count >= queue->size) {
+        return "a descriptor chain longer than the queue, or a loop";
+    }
+    if (count >= capacity) {
+        return too_long;
+    }
+    data = guest_memory_at(queue->memory, desc->addr, desc->len);
+    segments[count] = (struct virtqueue_segment){.data = data, .length = desc->len};
+    if (data == NULL && (desc->len == 0 || !queue->absent_allowed)) {
+        return desc->len == 0 ? "a descriptor of length 0"
+                              : "a descriptor reaches outside of the guest's memory";
+    }
+    return NULL;
+}
+
 /* Make segments of the chain at chain->head; NULL, or the cause in words. */
 static const char *walk(const struct virtqueue *queue, struct virtqueue_segment *segments,
                         uint32_t capacity, struct virtqueue_chain *chain)
@@ -127,30 +149,31 @@ static const char *walk(const struct virtqueue *queue, struct virtqueue_segment 
     uint32_t readable = 0;
     uint32_t index = chain->head;
     uint32_t count = 0;
+    const char *cause;
+    bool more = true;
 
-    for (;;) {
+    /*@ loop invariant readable <= count <= capacity && count <= queue->size;
+        loop invariant !more || index < table.count;
+        loop invariant table.count <= queue->size &&
+            \valid_read(table.descriptors + (0 .. 16 * table.count - 1));
+        loop invariant all_inside(\at(queue->memory->base, Pre), \at(queue->memory->size, Pre),
+            segments, count);
+        loop assigns table, more, cause, readable_bytes, bytes, readable, index, count,
+            segments[0 .. capacity - 1]; */
+    while (more) {
         struct vring_desc desc = read_desc(table.descriptors + index * sizeof(desc));
 
         if ((desc.flags & VRING_DESC_F_INDIRECT) != 0) {
-            const char *cause = enter_indirect(queue, &desc, &table);
-
+            cause = enter_indirect(queue, &desc, &table);
             if (cause != NULL) {
                 return cause;
             }
             index = 0;
             continue;
         }
-        if (count == queue->size) {
-            return "a descriptor chain longer than the queue, or a loop";
-        }
-        if (count == capacity) {
-            return too_long;
-        }
-        segments[count].data = guest_memory_at(queue->memory, desc.addr, desc.len);
-        segments[count].length = desc.len;
-        if (segments[count].data == NULL && (desc.len == 0 || !queue->absent_allowed)) {
-            return desc.len == 0 ? "a descriptor of length 0"
-                                 : "a descriptor reaches outside of the guest's memory";
+        cause = make_segment(queue, &desc, segments, capacity, count);
+        if (cause != NULL) {
+            return cause;
         }
         bytes += desc.len;
         if ((desc.flags & VRING_DESC_F_WRITE) == 0) {
@@ -161,10 +184,8 @@ static const char *walk(const struct virtqueue *queue, struct virtqueue_segment 
             readable_bytes = bytes;
         }
         count++;
-        if ((desc.flags & VRING_DESC_F_NEXT) == 0) {
-            break;
-        }
-        if (desc.next >= table.count) {
+        more = (desc.flags & VRING_DESC_F_NEXT) != 0;
+        if (more && desc.next >= table.count) {
             return "a descriptor's successor is beyond the table";
         }
         index = desc.next;
@@ -217,6 +238,8 @@ uint32_t virtqueue_copy_out(const struct virtqueue_segment *segments, uint32_t s
 {
     uint32_t copied = 0;
 
+    /*@ loop invariant copied <= count && i <= segment_count;
+        loop assigns i, copied, skip, ((uint8_t *)to)[0 .. count - 1]; */
     for (uint32_t i = 0; i < segment_count && copied < count; i++) {
         uint32_t length = segments[i].length;
         uint32_t part;

@@ -47,7 +47,7 @@ struct switch_config {
     void *log;            /* ring region: switch -> console, a stream; NULL: none */
     uint32_t log_size;
     uint8_t log_channel;
-    bool has_timer; /* if a port has a limit */
+    bool has_timer; /* false: no port has a limit, and the switch serves until nothing is left */
     uint8_t timer_channel;
     struct stats_port *stats; /* what is counted of each port, for others to read */
     uint8_t port_count;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "convert.h"
 #include "frame.h"
+#include "join.h"
 #include "lib/log.h"
 #include "lib/offload.h"
 
@@ -233,7 +234,9 @@ static const struct frame_head *tagged_head(struct delivery *delivery)
     return tagged;
 }
 
-static void deliver(struct forward *forward, struct port *to, struct delivery *delivery, bool tag)
+/* Twice in the program: each frame goes through it. */
+static inline __attribute__((always_inline)) void deliver(struct forward *forward, struct port *to,
+                                                          struct delivery *delivery, bool tag)
 {
     struct frame *frame = delivery->frame;
     const struct frame_head *head = &frame->head;
@@ -381,6 +384,59 @@ static uint64_t receivers_of(struct forward *forward, struct port *from, struct 
     return 1ULL << port;
 }
 
+/* ---- Frames from outside that continue one stream are joined: join.h ---- */
+
+/* The frame becomes the whole of a run. Its head stays, apart from the virtio-net header. */
+static void use_run(struct frame *frame, struct join *run)
+{
+    join_end(run, &frame->head.net);
+    frame_shift_offsets(&frame->head.net, (int)ETHERNET_HEADER - (int)frame->skip);
+    frame->segments[0] = (struct frame_segment){run->headers, run->headers_length};
+    frame->segments[1] = (struct frame_segment){run->segment, run->segment_size};
+    frame->length = run->headers_length + run->payload;
+}
+
+/*
+ * Join to a frame for `to` alone what lies behind it in the port's ring already, as far as it
+ * continues the frame's stream. Nothing is waited for. What has been decided of the first frame is
+ * right for all, since they have the same Ethernet header and VLAN tag.
+ */
+static void join_followers(struct port *from, const struct port *to, struct frame *frame)
+{
+    static struct join run;
+    struct port_follower follower;
+    uint32_t accepts = port_accepts(to);
+    uint32_t payload;
+
+    if (frame->length < JOIN_FRAME_MIN || (accepts & NET_PORT_CSUM) == 0 ||
+        (accepts & (NET_PORT_TSO4 | NET_PORT_TSO6)) == 0 || requests_offload(&frame->head.net) ||
+        !from->ops->look_behind(from, &follower) ||
+        !join_begin(&run, frame->segments[0].bytes, frame->length,
+                    (frame->head.net.flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0) ||
+        (accepts & (run.ipv6 ? NET_PORT_TSO6 : NET_PORT_TSO4)) == 0 ||
+        (from->vlan_aware && run.network != frame->skip)) {
+        return; /* the last: the frame has been rewritten since its tag was taken off */
+    }
+    frame->segment_count = 2; /* the headers, and the first payload */
+    do {
+        payload = join_add(&run, follower.bytes, follower.length, follower.verified);
+        if (payload == 0) {
+            break;
+        }
+        from->ops->take(from, &follower);
+        frame->segments[frame->segment_count++] =
+            (struct frame_segment){follower.bytes + run.headers_length, payload};
+        frame->work += FRAME_JOIN_WORK;
+        stats_add(&from->stats->sent_frames, 1);
+        stats_add(&from->stats->sent_bytes, follower.length);
+    } while (frame->segment_count < FRAME_SEGMENTS_MAX && from->ops->look_behind(from, &follower));
+    if (frame->segment_count > 2) {
+        use_run(frame, &run);
+    } else {
+        frame->segment_count = 1;
+    }
+}
+
 void forward_frame(struct forward *forward, struct port *from, struct frame *frame, uint64_t now)
 {
     struct delivery delivery;
@@ -401,6 +457,10 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
     if ((receivers & forward->vlan_aware) != 0 && frame_seems_tagged(&frame->head)) {
         receivers = tagged_only(forward, from, delivery.vlan, receivers);
     }
+    if (from->ops->look_behind != NULL && !delivery.flooded && receivers != 0) {
+        join_followers(from, &forward->ports[__builtin_ctzll(receivers)], frame);
+    }
+    forward->receivers = receivers;
     deliver_to_all(forward, &delivery, receivers);
     deliver_to_mirror(forward, from, &delivery, receivers);
 }

@@ -9,9 +9,11 @@
 
 struct forward {
     struct port *ports;
-    struct port *mirror;    /* gets a copy of every frame; NULL: none */
-    uint64_t up;            /* ports that are up */
-    uint64_t sent_to;       /* ports that got a frame since somebody cleared this */
+    struct port *mirror; /* gets a copy of every frame; NULL: none */
+    uint64_t up;         /* ports that are up */
+    uint64_t sent_to;    /* ports that got a frame since somebody cleared this */
+    uint64_t receivers;  /* that the last frame has gone to */
+    uint64_t uplinks;
     uint64_t static_ports;  /* ports whose address the configuration gives */
     uint64_t vlan_aware;    /* ports where a tag means a VLAN */
     uint64_t members[4096]; /* the ports on each VLAN; on SWITCH_VLAN_NONE: those on none */

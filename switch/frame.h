@@ -47,7 +47,10 @@ struct frame_segment {
 /* To cut one frame off a large segment takes as long as to read this many descriptors. */
 #define FRAME_CUT_WORK 8u
 
-#define FRAME_SEGMENTS_MAX 24u /* a large segment in pages, and some */
+/* One more frame of a run that is joined takes as long as to read this many. */
+#define FRAME_JOIN_WORK 32u
+
+#define FRAME_SEGMENTS_MAX 64u /* a large segment in pages, or joined of 1 KiB, and some */
 
 struct frame {
     struct frame_head head; /* without a VLAN tag once the switch has classified it */

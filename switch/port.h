@@ -43,7 +43,21 @@ enum port_result {
     PORT_DOWN,     /* it has gone down, or begun anew, while the frame waited */
 };
 
+/*
+ * Of a function that each frame goes through: all that it calls is compiled into it. The rings' and
+ * queues' functions are short, and calling them costs a tenth of the instructions for a small
+ * frame.
+ */
+#define EACH_FRAME __attribute__((flatten))
+
 struct port;
+
+/* A frame behind another one. */
+struct port_follower {
+    const uint8_t *bytes; /* in memory that the sender can still write */
+    uint32_t length;      /* bytes of the Ethernet frame, NET_FRAME_MIN at least */
+    bool verified;        /* the sender says that its checksum is right */
+};
 
 struct port_ops {
     /*
@@ -53,6 +67,14 @@ struct port_ops {
      */
     bool (*peek)(struct port *port, struct frame *frame);
     void (*release)(struct port *port);
+
+    /*
+     * A frame that the port has sent behind those that peek, and `take`, have given; it is plain,
+     * without an offload that is left to somebody. `take` takes the one that was looked at last:
+     * `release` is for all. Only on a port whose frames are joined; NULL on the others.
+     */
+    bool (*look_behind)(struct port *port, struct port_follower *follower);
+    void (*take)(struct port *port, const struct port_follower *follower);
 
     /*
      * Copy a frame to the port: `head_length` bytes of `head`, then the frame's bytes behind
@@ -87,8 +109,9 @@ struct port {
     uint64_t reach;                   /* the ports that frames from here may go to */
     const uint32_t *accepts;  /* NET_PORT_* bits of the receiver, which changes them at any time */
     struct stats_port *stats; /* the port sends what the switch receives */
-    uint32_t worked; /* SWITCH_PATH_VHOST: ticks that have been spent on what the port sends, */
-    uint32_t *work;  /* and where its monitor is told of them; NULL with other paths */
+    uint32_t worked;          /* ticks that have been spent on what the port sends, */
+    uint32_t *work;           /* and where its monitor is told of them; */
+    uint32_t *outside;        /* of whether its last frame has gone to an uplink */
 
     /* SWITCH_PATH_ISOLATED, SWITCH_PATH_UPLINK */
     struct ring from;
@@ -164,5 +187,8 @@ static inline bool port_count_send(struct port *to, enum port_result result, uin
 enum port_result port_write_record(struct ring *ring, const struct frame_head *head,
                                    uint32_t head_length, const struct frame *frame);
 
-/* Attach to a port whose `config` is set. Returns NULL, or why that cannot be. */
+/*
+ * Attach to a port whose `config` is set. Returns NULL, or why that cannot be. Of an uplink, frames
+ * from outside may be joined.
+ */
 const char *port_isolated_attach(struct port *port);

@@ -20,7 +20,7 @@ static void copy_head(struct frame_head *head, const void *record)
     head->words[3] = __atomic_load_n(&from[3], __ATOMIC_RELAXED);
 }
 
-static bool isolated_peek(struct port *port, struct frame *frame)
+EACH_FRAME static bool isolated_peek(struct port *port, struct frame *frame)
 {
     uint32_t count;
     const uint8_t *record = ring_peek(&port->from, &count);
@@ -42,9 +42,33 @@ static bool isolated_peek(struct port *port, struct frame *frame)
     return true;
 }
 
-static void isolated_release(struct port *port)
+EACH_FRAME static void isolated_release(struct port *port)
 {
     ring_release(&port->from);
+}
+
+static bool uplink_look_behind(struct port *port, struct port_follower *follower)
+{
+    struct virtio_net_hdr_v1 net;
+    uint32_t count;
+    const uint8_t *record = ring_peek_behind(&port->from, &count);
+
+    if (record == NULL || count < NET_HEADER + NET_FRAME_MIN) {
+        return false;
+    }
+    memcpy(&net, record, sizeof(net));
+    if ((net.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 || net.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        return false;
+    }
+    follower->bytes = record + NET_HEADER;
+    follower->length = count - NET_HEADER;
+    follower->verified = (net.flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0;
+    return true;
+}
+
+static void uplink_take(struct port *port, const struct port_follower *follower)
+{
+    ring_open_behind(&port->from, NET_HEADER + follower->length);
 }
 
 static void copy_rest(uint8_t *to, const struct frame *frame)
@@ -68,8 +92,8 @@ static void copy_rest(uint8_t *to, const struct frame *frame)
     }
 }
 
-enum port_result port_write_record(struct ring *ring, const struct frame_head *head,
-                                   uint32_t head_length, const struct frame *frame)
+EACH_FRAME enum port_result port_write_record(struct ring *ring, const struct frame_head *head,
+                                              uint32_t head_length, const struct frame *frame)
 {
     uint32_t count = head_length + frame->length - frame->skip;
     uint8_t *record = ring_reserve(ring, count);
@@ -117,6 +141,17 @@ static const struct port_ops isolated_ops = {
     .broken = isolated_broken,
 };
 
+static const struct port_ops uplink_ops = {
+    .peek = isolated_peek,
+    .release = isolated_release,
+    .look_behind = uplink_look_behind,
+    .take = uplink_take,
+    .send = isolated_send,
+    .finish = isolated_finish,
+    .await = isolated_await,
+    .broken = isolated_broken,
+};
+
 const char *port_isolated_attach(struct port *port)
 {
     const struct switch_port_config *config = port->config;
@@ -128,6 +163,8 @@ const char *port_isolated_attach(struct port *port)
     }
     port->accepts = (const uint32_t *)(const void *)((const uint8_t *)config->to_port +
                                                      NET_PORT_ACCEPTS_OFFSET);
-    port->ops = &isolated_ops;
+    port->work = (uint32_t *)(void *)((uint8_t *)config->to_port + NET_PORT_WORK_OFFSET);
+    port->outside = (uint32_t *)(void *)((uint8_t *)config->to_port + NET_PORT_OUTSIDE_OFFSET);
+    port->ops = config->path == SWITCH_PATH_UPLINK ? &uplink_ops : &isolated_ops;
     return NULL;
 }

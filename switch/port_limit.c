@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include "drivers/timer/client.h"
 #include "lib/cpu.h"
 #include "lib/offload.h"
 
@@ -27,11 +26,10 @@ static struct limit {
     struct ring queue_out;
     uint32_t queued; /* bytes of frames there, */
     uint32_t depth;  /* at most */
-    uint32_t peeked; /* bytes of the frame that has been peeked */
+    uint32_t peeked; /* bytes of the frame that has been peeked, and of those joined to it */
 } limits[SWITCH_MAX_PORTS];
 
-static bool timer_exists;
-static struct timer_client timer;
+static struct timer_client *timer;
 static uint64_t closed;   /* ports that have been told to wait with what they send */
 static uint64_t queueing; /* ports for which frames wait */
 
@@ -65,6 +63,14 @@ static bool limited_peek(struct port *port, struct frame *frame)
     }
     limit->peeked = cost(frame->length);
     return true;
+}
+
+static void limited_take(struct port *port, const struct port_follower *follower)
+{
+    struct limit *limit = limit_of(port);
+
+    limit->inner->take(port, follower);
+    limit->peeked += cost(follower->length);
 }
 
 static void limited_release(struct port *port)
@@ -175,10 +181,9 @@ static void open_bucket(struct token_bucket *bucket, uint64_t rate, uint32_t bur
                       cpu_counter());
 }
 
-void port_limit_init(bool has_timer, uint8_t timer_channel)
+void port_limit_init(struct timer_client *with)
 {
-    timer_exists = has_timer;
-    timer_client_init(&timer, timer_channel);
+    timer = with;
     closed = 0;
     queueing = 0;
 }
@@ -192,7 +197,7 @@ const char *port_limit_attach(struct port *port)
     if (config->send_rate == 0 && config->receive_rate == 0) {
         return NULL;
     }
-    if (!timer_exists) {
+    if (timer == NULL) {
         return "it has a limit, and there is no timer";
     }
     memset(limit, 0, sizeof(*limit));
@@ -203,6 +208,7 @@ const char *port_limit_attach(struct port *port)
     if (config->send_rate != 0) {
         limit->ops.peek = limited_peek;
         limit->ops.release = limited_release;
+        limit->ops.take = limited_take;
         limit->ops.await = limited_await;
     }
     if (config->receive_rate != 0) {
@@ -222,7 +228,6 @@ uint64_t port_limit_expired(void)
 {
     uint64_t ports = closed;
 
-    timer_client_notified(&timer);
     closed = 0;
     return ports;
 }
@@ -261,6 +266,6 @@ void port_limit_set_timer(uint64_t up)
 
     deadline = earliest(queueing & up, true, deadline);
     if (deadline != TIMER_NEVER) {
-        timer_client_ask(&timer, deadline + cpu_counter_frequency() / TOKEN_BUCKET_WAKES);
+        timer_client_ask(timer, deadline + cpu_counter_frequency() / TOKEN_BUCKET_WAKES);
     }
 }

@@ -21,10 +21,12 @@
  */
 
 #include <stdint.h>
+#include "drivers/timer/client.h"
 #include "port.h"
 
-/* Before any port is attached. `timer_channel` leads to the timer's driver, if `has_timer`. */
-void port_limit_init(bool has_timer, uint8_t timer_channel);
+/* Before any port is attached. `with` is the timer, and is kept; NULL: there is none, and so there
+ * are no limits. */
+void port_limit_init(struct timer_client *with);
 
 /*
  * Limit a port as its `config` says; its kind has been attached. Returns NULL, or why that cannot

@@ -121,7 +121,7 @@ static void describe(const struct port *port, struct frame *frame,
     }
 }
 
-static bool vhost_peek(struct port *port, struct frame *frame)
+EACH_FRAME static bool vhost_peek(struct port *port, struct frame *frame)
 {
     struct vhost *vhost = vhost_of(port);
     struct virtqueue *queue = &vhost->queue[VHOST_TX];
@@ -185,8 +185,8 @@ static bool passes_filter(const struct vhost *vhost, const struct frame_head *he
  * One copy, from the sender's buffers to the receiver's. A frame that the guest's receive filter
  * rejects counts as sent: the guest's own card drops it.
  */
-static enum port_result vhost_send(struct port *port, const struct frame_head *head,
-                                   uint32_t head_length, const struct frame *frame)
+EACH_FRAME static enum port_result vhost_send(struct port *port, const struct frame_head *head,
+                                              uint32_t head_length, const struct frame *frame)
 {
     struct vhost *vhost = vhost_of(port);
     struct virtqueue *queue = &vhost->queue[VHOST_RX];
@@ -296,6 +296,7 @@ const char *port_vhost_attach(struct port *port)
     vhost->memory = (struct guest_memory){config->ram, config->ram_gpa, config->ram_size};
     vhost->page = config->vhost_page;
     port->work = &vhost->page->work;
+    port->outside = &vhost->page->outside;
     port->accepts = &vhost->accepts;
     port->ops = &vhost_ops;
     return NULL;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "config.h"
+#include "drivers/timer/client.h"
 #include "forward.h"
 #include "lib/cpu.h"
 #include "lib/log.h"
@@ -29,6 +30,15 @@
 #define BYTES_COST_SHIFT 11
 #define WORK_COST_SHIFT  5
 
+/*
+ * A port that sends for as long as the switch has no budget always has more to be served: its
+ * monitor refills the queue while the switch waits. Notifications of other ports wait then,
+ * monitors that call, and limits. So after so many rounds the switch pauses, for 20 us: a
+ * notification that is there already would come before the calls.
+ */
+#define ROUNDS_MAX        16u
+#define PAUSES_PER_SECOND 50000u
+
 /* Storm control lets through at once what its limit allows in a tenth of a second. */
 #define BURSTS_PER_SECOND 10u
 
@@ -41,6 +51,7 @@ static struct port ports[SWITCH_MAX_PORTS];
 static struct forward forward;
 static uint8_t port_of_channel[MICROKIT_MAX_CHANNELS]; /* plus one; 0: none */
 static uint64_t active; /* ports that will not notify, because they have not been awaited */
+static struct timer_client timer;
 
 static char who[48];
 static uint32_t statistics_next; /* the next port whose counters are printed; 0 if none is due */
@@ -139,6 +150,9 @@ static void open_port(uint8_t index)
     }
     join_vlans(port);
     forward.up |= 1ULL << index;
+    if (is_uplink(port)) {
+        forward.uplinks |= 1ULL << index;
+    }
     if (config->mac_fixed) {
         mac_table_add_static(&forward.table, port->mac, index);
         forward.static_ports |= 1ULL << index;
@@ -181,19 +195,13 @@ static bool serve_port(struct port *port, uint64_t now)
  */
 #define CHARGES_PER_SECOND 1000u
 
-/*
- * Charge a port for `ticks` of work on what it sends. With `vhost` its monitor does not see that
- * time. A monitor with rings needs no telling: it notifies the switch within an event of its own,
- * and waits until the switch has done the work.
- */
+/* Charge a port for `ticks` of work on what it sends. Its monitor does not see all of that time. */
 static void charge(struct port *port, uint64_t ticks)
 {
-    if (port->work != NULL) {
-        uint64_t most = cpu_counter_frequency() / CHARGES_PER_SECOND;
+    uint64_t most = cpu_counter_frequency() / CHARGES_PER_SECOND;
 
-        port->worked += (uint32_t)(ticks < most ? ticks : most);
-        __atomic_store_n(port->work, port->worked, __ATOMIC_RELAXED);
-    }
+    port->worked += (uint32_t)(ticks < most ? ticks : most);
+    __atomic_store_n(port->work, port->worked, __ATOMIC_RELAXED);
 }
 
 /* Divide `ticks` of common work among the ports in `served`. */
@@ -241,8 +249,13 @@ static void serve_active(void)
         struct port *port = &ports[index];
 
         left &= left - 1;
+        forward.receivers = 0;
         if (!serve_port(port, begin) && !port->ops->await(port)) {
             active &= ~(1ULL << index);
+        }
+        if (forward.receivers != 0) { /* a turn without a frame says nothing of the last one */
+            __atomic_store_n(port->outside, (forward.receivers & forward.uplinks) != 0,
+                             __ATOMIC_RELAXED);
         }
         uint64_t end = cpu_counter();
         charge(port, end - begin);
@@ -254,7 +267,11 @@ static void serve_active(void)
 
 static void serve(void)
 {
-    while ((active & forward.up) != 0) {
+    for (uint32_t rounds = 0; (active & forward.up) != 0; rounds++) {
+        if (rounds == ROUNDS_MAX && switch_config.has_timer) {
+            timer_client_ask(&timer, cpu_counter() + cpu_counter_frequency() / PAUSES_PER_SECOND);
+            break;
+        }
         serve_active();
     }
     if (switch_config.has_timer) {
@@ -262,12 +279,14 @@ static void serve(void)
     }
 }
 
-/* The timer: a port's limit lets it go on. What has waited for a receiver is its own work. */
-static void serve_limited(void)
+/* The timer: a pause is over, or a limit lets a port go on. What has waited for a receiver is its
+ * own work. */
+static void serve_later(void)
 {
     uint64_t begin = cpu_counter();
     uint64_t drained;
 
+    timer_client_notified(&timer);
     active |= port_limit_expired();
     drained = port_limit_drain(ports, forward.up) & forward.up;
     finish_ports(drained, (active & forward.up) == 0);
@@ -332,7 +351,8 @@ void init(void)
     log_open(who, switch_config.log, switch_config.log_size, switch_config.log_channel);
     mac_table_init(&forward.table, switch_config.age_seconds * cpu_counter_frequency(), seed);
     forward.ports = ports;
-    port_limit_init(switch_config.has_timer, switch_config.timer_channel);
+    timer_client_init(&timer, switch_config.timer_channel);
+    port_limit_init(switch_config.has_timer ? &timer : NULL);
     for (uint32_t i = 0; i < port_count(); i++) {
         open_port((uint8_t)i);
     }
@@ -354,7 +374,7 @@ void notified(microkit_channel ch)
     } else if (switch_config.log != NULL && ch == switch_config.log_channel) {
         print_statistics();
     } else if (switch_config.has_timer && ch == switch_config.timer_channel) {
-        serve_limited();
+        serve_later();
     }
 }
 

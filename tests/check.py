@@ -15,6 +15,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -27,8 +28,8 @@ LANES = 2  # more would only be slower: most suites keep a processor busy
 FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
 # The systems that take long come first, and short ones fill what is left. `cores` is not the first: what
 # it looks at is by the host's clock, and so is the storm, the last of the suites before.
-LONG = ("disks", "uplink", "cores", "crash", "power", "hostile", "systems", "boards", "shares", "limits",
-        "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
+LONG = ("disks", "uplink", "cores", "crash", "power", "hostile", "systems", "boards", "shares", "soak",
+        "limits", "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 
@@ -118,6 +119,14 @@ def system_tests():
     return sorted(names, key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
 
 
+def proofs(build):
+    """None where Frama-C is no package: not all distributions that Braid runs on have it."""
+    if not shutil.which("frama-c"):
+        print("prove      | there is no Frama-C in this distribution: nothing is proved here", flush=True)
+        return []
+    return [Suite("prove", "proofs", [sys.executable, "-u", "tests/prove/prove.py", "--build", str(build)])]
+
+
 def suites_of(options):
     """All suites, in the order in which they begin: what tells something soon comes first."""
     build = pathlib.Path(options.build)
@@ -133,10 +142,12 @@ def suites_of(options):
     suites = [Suite("lint", "linters", [sys.executable, "-u", "tests/lint.py"]),
               make("unit", "unit tests", "tests/unit"),
               make("fuzz", "fuzzing", "tests/fuzz", f"SECONDS={FUZZING}"),
+              *proofs(build),
               pytest("tool", "the microkit tool", "tests/tool", build, environment),
               pytest("tools", "the generator", "tests/tools", build, environment),
               pytest("guest", "the guests' files", "tests/guest", build, environment),
               pytest("models", "models of protocols", "tests/models", build, environment),
+              make("model", "the kernel's scheduler and IPC", "tests/kernel_model"),
               pytest("kernel", "the bundled kernel", "tests/kernel", build, environment)]
     suites += [pytest(name, f"systems, {name}", f"tests/system/test_{name}.py", build, environment)
                for name in system_tests()]

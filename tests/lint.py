@@ -37,13 +37,14 @@ CPPCHECK_OPTIONS = ["-D__asm__(x)=", "--force", "--suppress=uninitvar",
                     "--suppress=normalCheckLevelMaxBranches"]
 
 # The SDK's configs that files of a kind are looked at in: of the kernel, both sides of its #ifs.
-CONFIGS = {"kernel": ("release", "smp-debug")}
+CONFIGS = {"kernel": ("release", "smp-debug", "benchmark"), "benchmark": ("benchmark",)}
 # And boards, which have the other sides of more of them.
 BOARD = ("IN_QEMU=1", "MEMORY_BASE=0x40000000", "MEMORY_SIZE=0x80000000", "LOAD_ADDRESS=0x70000000",
          "CORE_IDS=0,1,2,3", "GIC_INTIDS=288", "GICD=0x8000000", "UART=0x9000000")
 BOARDS = {"release": (*BOARD, "GIC_VERSION=2", "GICC=0x8010000", "GICH=0x8030000", "UART_CHIP=UART_PL011"),
           "smp-debug": (*BOARD, "GIC_VERSION=3", "GICR=0x80a0000", "UART_CHIP=UART_CADENCE",
                         "RELEASE_ADDRESSES=0xd8,0xe0,0xe8,0xf0")}
+BOARDS["benchmark"] = BOARDS["release"]
 CONFIGS_OF_OTHERS = ("release",)
 
 
@@ -92,6 +93,9 @@ def flags(kind, config):
     target = [f"--target={CROSS.rstrip('-')}", "-ffreestanding", *common]
     if kind == "unit":
         return ["-Itests/unit/fake", *sdk, *common]
+    if kind == "model":
+        board = (f"-DBOARD_{constant}" for constant in BOARDS[config])
+        return ["-Itests/kernel_model", *sdk, *common, *board]
     if kind == "host":
         libraries = output("pkg-config", "--cflags-only-I", "libxml-2.0", "libelf").split()
         return [*common, *(flag.replace("-I", "-isystem", 1) for flag in libraries)]
@@ -107,9 +111,11 @@ def flags(kind, config):
             "-isystem", f"{PICOLIBC}/include", "-idirafter", f"/usr/{CROSS.rstrip('-')}/include"]
 
 
-KINDS = (("unit", ("tests/unit/*", "tests/fuzz/*")),
+KINDS = (("unit", ("tests/unit/*", "tests/fuzz/*", "tests/prove/*")),
+         ("model", ("tests/kernel_model/*",)),
          ("pd", ("tests/system/hostile/*", "tests/system/bare/*")),
-         ("linux", ("bench/guest/*", "tests/system/*")),
+         ("benchmark", ("tests/kernel/benchmark/*",)),
+         ("linux", ("bench/guest/*", "tests/soak/*", "tests/system/*")),
          ("host", ("tools/*", "sdk/tool/*", "tests/tools/*")),
          ("kernel", ("sdk/kernel/*",)),
          ("sdk", ("sdk/*",)),

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "check_devices.h"
 #include "check_disks.h"
+#include "check_domains.h"
 #include "check_network.h"
 #include "check_shared.h"
 #include "diagnostics.h"
@@ -234,7 +235,8 @@ static unsigned turns_up_to(const struct system *system, const struct vm *vm)
 
     for (size_t i = 0; i <= vm->index; i++) {
         const struct vm *other = system->vms.items[i];
-        turns += monitor_core(other) == monitor_core(vm) && layout_begins_turn(system, other);
+        turns += monitor_core(other) == monitor_core(vm) && other->domain == vm->domain &&
+                 layout_begins_turn(system, other);
     }
     return turns;
 }
@@ -302,6 +304,7 @@ void system_check(struct system *system, struct yaml_file *file)
     shared_check(system, file);
     check_shares(system);
     place(system, file);
+    domains_check(system, file);
     for (size_t i = 0; i < system->vms.count; i++) {
         check_cmdline(system, system->vms.items[i]);
     }

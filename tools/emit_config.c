@@ -26,7 +26,19 @@ void emit_mac(uint64_t mac, struct buffer *out)
 
 static void emit_timer(const struct layout *layout, struct buffer *out)
 {
+    size_t words = has_domains(layout->system) ? layout->system->vms.count : 0;
+
+    if (words != 0) {
+        buffer_print(out, "\nstatic const uint64_t *const words[] = {\n");
+        for (size_t i = 0; i < words; i++) {
+            buffer_print(out, "    " FIELD_POINTER ",\n", layout->vms[i].driver_timer_word);
+        }
+        buffer_print(out, "};\n");
+    }
     buffer_print(out, "\nconst struct timer_config timer_config = {\n");
+    if (words != 0) {
+        buffer_print(out, "    .words = words,\n    .word_count = %zu,\n", words);
+    }
     if (layout->timer_registers != 0) {
         buffer_print(out, "    .registers = 0x%" PRIx64 ",\n", layout->timer_registers);
     }
@@ -183,10 +195,11 @@ static void emit_turn(const struct turn_layout *turn, struct buffer *out)
 {
     buffer_print(out,
                  "\nconst struct turn_config turn_config = {\n"
+                 "    .has_timer = %s,\n"
                  "    .timer_channel = %u,\n"
                  "    .client_count = %u,\n"
                  "};\n",
-                 turn->timer_channel, turn->client_count);
+                 turn->has_timer ? "true" : "false", turn->timer_channel, turn->client_count);
 }
 
 void emit_config(const struct layout *layout, const struct pd *pd, struct buffer *out)

@@ -153,10 +153,8 @@ void emit_switch_config(const struct layout *layout, const struct network *netwo
                  network->settings.ageing.number / 1000000, network->mirror_port, log->client_up,
                  log->ring_up, log->client_channel, layout->stats[network->index].writer,
                  network_port_count(network));
-    if (network_is_limited(network)) {
-        buffer_print(out, "    .has_timer = true,\n    .timer_channel = %u,\n",
-                     layout->switch_timer_channel);
-    }
+    buffer_print(out, "    .has_timer = true,\n    .timer_channel = %u,\n",
+                 layout->switch_timer_channel);
     buffer_print(out, "    .ports = {\n");
     for (unsigned p = 0; p < network->port_count; p++) {
         emit_port(layout, network, p, out);

@@ -308,6 +308,10 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  "    .reset_gpa = 0x%llx,\n"
                  "    .stats = " FIELD_POINTER ",\n"
                  "    .timer_channel = %u,\n"
+                 "    .timer_word = " FIELD_POINTER ",\n"
+                 "    .timer_late_us = %" PRIu64 ",\n"
+                 "    .away_us = %" PRIu64 ",\n"
+                 "    .stay_us = %" PRIu64 ",\n"
                  "    .budget_us = %" PRIu64 ",\n"
                  "    .period_us = %" PRIu64 ",\n"
                  "    .has_equals = %s,\n"
@@ -315,8 +319,11 @@ void emit_vm_config(const struct layout *layout, const struct vm *vm, struct buf
                  place->dtb.length, place->dtb_gpa, dtb_seed_offset(&place->dtb),
                  dtb_kaslr_seed_offset(&place->dtb), layout->system->board.gic.version.number,
                  GUEST_GICD, GUEST_GICR, place->reset, GUEST_RESET, place->stats.writer,
-                 place->timer_channel, vm->settings.budget.number, vm->settings.period.number,
-                 place->has_equals ? "true" : "false", place->turn_channel);
+                 place->timer_channel, place->timer_word, layout_schedule_us(layout->system),
+                 layout_run_us(layout->system, vm->domain, false),
+                 layout_run_us(layout->system, vm->domain, true), vm->settings.budget.number,
+                 vm->settings.period.number, place->has_equals ? "true" : "false",
+                 place->turn_channel);
     emit_devices(layout, vm, place, out);
     buffer_print(out, "};\n");
 }

@@ -254,6 +254,9 @@ static void emit_pd(const struct system *system, const struct pd *pd, struct buf
     if (has_several_cores(system)) {
         buffer_print(out, "\"core\": %u, ", pd->core);
     }
+    if (has_domains(system)) {
+        add_string(out, "domain", system->domains.items[pd->domain], ", ");
+    }
     if (pd->budget != 0) {
         buffer_print(out, "\"budget_us\": %" PRIu64 ", \"period_us\": %" PRIu64 ", ", pd->budget,
                      pd->period);
@@ -288,6 +291,19 @@ static void emit_channel(const struct channel *channel, struct buffer *out)
         channel->ends[1].pd->name, channel->ends[1].id);
 }
 
+static void emit_domains(const struct system *system, struct buffer *out)
+{
+    buffer_print(out, "\"domains\": [");
+    for (size_t i = 0; i < system->domain_turns.count; i++) {
+        const struct domain_turn *turn = &system->domain_turns.items[i];
+
+        buffer_print(out, "%s{", i == 0 ? "" : ", ");
+        add_string(out, "domain", system->domains.items[turn->domain], ", ");
+        buffer_print(out, "\"duration_us\": %" PRIu64 "}", turn->duration);
+    }
+    buffer_print(out, "],\n  ");
+}
+
 void emit_json(const struct layout *layout, struct buffer *out)
 {
     const struct system *system = layout->system;
@@ -299,6 +315,9 @@ void emit_json(const struct layout *layout, struct buffer *out)
     add_string(out, "board", system->board.name, ",\n  ");
     if (has_several_cores(system)) {
         buffer_print(out, "\"cores\": %" PRIu64 ",\n  ", system->settings.cores.number);
+    }
+    if (has_domains(system)) {
+        emit_domains(system, out);
     }
     buffer_print(out, "\"memory_needed\": %" PRIu64 ",\n  \"vms\": [", layout->memory_needed);
     for (size_t i = 0; i < system->vms.count; i++) {

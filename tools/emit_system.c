@@ -22,6 +22,27 @@ static void emit_map(const struct map *map, const char *indent, struct buffer *o
                  map->region->name, map->vaddr, map->perms, map->cached ? "" : " cached=\"false\"");
 }
 
+static void emit_domains(const struct system *system, struct buffer *out)
+{
+    if (!has_domains(system)) {
+        return;
+    }
+    buffer_print(out, "    <domains>\n");
+    for (size_t i = 0; i < system->domains.count; i++) {
+        buffer_print(out, "        <domain name=\"%s\" id=\"%zu\" />\n", system->domains.items[i],
+                     i);
+    }
+    buffer_print(out, "        <domain_schedule>\n");
+    for (size_t i = 0; i < system->domain_turns.count; i++) {
+        const struct domain_turn *turn = &system->domain_turns.items[i];
+
+        buffer_print(out,
+                     "            <schedule_entry domain=\"%s\" duration=\"%" PRIu64 " us\" />\n",
+                     system->domains.items[turn->domain], turn->duration);
+    }
+    buffer_print(out, "        </domain_schedule>\n    </domains>\n");
+}
+
 static void emit_core(const struct system *system, unsigned core, struct buffer *out)
 {
     if (has_several_cores(system)) {
@@ -59,6 +80,9 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
         buffer_print(out, " budget=\"%" PRIu64 "\" period=\"%" PRIu64 "\"", pd->budget, pd->period);
     }
     emit_core(layout->system, pd->core, out);
+    if (has_domains(layout->system)) {
+        buffer_print(out, " domain=\"%s\"", layout->system->domains.items[pd->domain]);
+    }
     buffer_print(out, ">\n        <program_image path=\"%s.elf\" />\n", pd->name);
     for (size_t i = 0; i < pd->maps.count; i++) {
         emit_map(&pd->maps.items[i], "        ", out);
@@ -114,6 +138,7 @@ void emit_system(const struct layout *layout, struct buffer *out)
     for (size_t i = 0; i < layout->regions.count; i++) {
         emit_region(layout->regions.items[i], out);
     }
+    emit_domains(layout->system, out);
     emit_pds(layout, out);
     for (size_t i = 0; i < layout->channels.count; i++) {
         buffer_print(out, "    <channel>\n");

@@ -8,15 +8,19 @@
 
 static bool is_equal(const struct vm *a, const struct vm *b)
 {
-    return a->settings.priority.number == b->settings.priority.number;
+    return a->settings.priority.number == b->settings.priority.number && a->domain == b->domain;
 }
 
-/* Whether another machine, if `equal` of its priority, has a vCPU on this one's monitor's core. */
+/*
+ * Whether another machine of its domain, if `equal` of its priority, has a vCPU on this one's
+ * monitor's core.
+ */
 static bool has_others(const struct system *system, const struct vm *vm, bool equal)
 {
     for (size_t i = 0; i < system->vms.count; i++) {
         const struct vm *other = system->vms.items[i];
-        if (other != vm && runs_on(other, monitor_core(vm)) && (!equal || is_equal(other, vm))) {
+        if (other != vm && other->domain == vm->domain && runs_on(other, monitor_core(vm)) &&
+            (!equal || is_equal(other, vm))) {
             return true;
         }
     }
@@ -55,10 +59,16 @@ size_t layout_turn_count(const struct system *system)
     return count;
 }
 
-static const char *turn_name(const struct layout *layout, unsigned core, uint64_t priority)
+static const char *turn_name(const struct layout *layout, const struct vm *first)
 {
+    uint64_t priority = first->settings.priority.number;
+
     if (has_several_cores(layout->system)) {
-        return memory_format("turn_%u_%" PRIu64, core, priority);
+        return memory_format("turn_%u_%" PRIu64, monitor_core(first), priority);
+    }
+    if (has_domains(layout->system)) {
+        return memory_format("turn_%s_%" PRIu64, layout->system->domains.items[first->domain],
+                             priority);
     }
     return layout->turns.count == 0 ? "turn" : memory_format("turn_%" PRIu64, priority);
 }
@@ -67,14 +77,18 @@ static const char *turn_name(const struct layout *layout, unsigned core, uint64_
 static void lay_out_turn(struct layout *layout, const struct vm *first)
 {
     const struct system *system = layout->system;
-    uint64_t priority = first->settings.priority.number;
-    const char *name = turn_name(layout, monitor_core(first), priority);
+    const char *name = turn_name(layout, first);
     struct turn_layout *turn = list_add(&layout->turns);
 
-    turn->pd = add_pd(layout, name, "turn", (unsigned)priority, monitor_core(first));
+    turn->pd = add_pd(layout, name, "turn", (unsigned)first->settings.priority.number,
+                      monitor_core(first));
+    turn->pd->domain = first->domain;
+    turn->has_timer = first->domain == DOMAIN_SERVICES; /* otherwise its driver would answer late */
     turn->timer_channel = TURN_TIMER_CHANNEL;
-    add_channel(layout, turn->pd, TURN_TIMER_CHANNEL, true, layout->timer,
-                layout->timer_client_count++);
+    if (turn->has_timer) {
+        add_channel(layout, turn->pd, TURN_TIMER_CHANNEL, true, layout->timer,
+                    (unsigned)layout->timer_client_count++);
+    }
     for (size_t i = first->index; i < system->vms.count; i++) {
         if (share_turn(system, first, system->vms.items[i])) {
             layout->vms[i].turn_channel = MONITOR_TURN_CHANNEL;
@@ -98,14 +112,35 @@ static void lay_out_turns(struct layout *layout)
     }
 }
 
-bool network_is_limited(const struct network *network)
+uint64_t layout_schedule_us(const struct system *system)
 {
-    for (unsigned p = 0; p < network->port_count; p++) {
-        if (interface_is_limited(network->ports[p])) {
-            return true;
-        }
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < system->domain_turns.count; i++) {
+        sum += system->domain_turns.items[i].duration;
     }
-    return false;
+    return sum;
+}
+
+uint64_t layout_run_us(const struct system *system, unsigned domain, bool own)
+{
+    size_t count = system->domain_turns.count;
+    uint64_t least = 0;
+    uint64_t run = 0;
+
+    /* Twice around: the first turns belong to what the last ones begin. */
+    for (size_t i = 0; i < 2 * count; i++) {
+        const struct domain_turn *turn = &system->domain_turns.items[i % count];
+        if ((turn->domain == domain) == own) {
+            run += turn->duration;
+            continue;
+        }
+        if (i >= count && run != 0 && (least == 0 || run < least)) {
+            least = run;
+        }
+        run = 0;
+    }
+    return least;
 }
 
 bool disk_is_limited(const struct system *system)
@@ -121,15 +156,16 @@ bool disk_is_limited(const struct system *system)
     return false;
 }
 
-/* Who keeps a limit is woken when what waits may go on. */
-static void lay_out_limits(struct layout *layout)
+/* Who keeps a limit is woken when what waits may go on; a switch that has much to do, after a
+ * pause. */
+static void lay_out_timers(struct layout *layout)
 {
     const struct system *system = layout->system;
 
     layout->switch_timer_channel = SWITCH_TIMER_CHANNEL;
     layout->block_timer_channel = BLOCK_TIMER_CHANNEL;
     for (size_t i = 0; i < system->networks.count; i++) {
-        if (network_is_limited(system->networks.items[i])) {
+        if (layout->switches[i] != NULL) {
             add_channel(layout, layout->switches[i], SWITCH_TIMER_CHANNEL, true, layout->timer,
                         (unsigned)layout->timer_client_count++);
         }
@@ -182,6 +218,6 @@ struct layout *layout_make(const struct system *system)
     add_channel(layout, layout->console, CONSOLE_TIMER_CHANNEL, true, layout->timer,
                 (unsigned)system->vms.count);
     lay_out_turns(layout);
-    lay_out_limits(layout);
+    lay_out_timers(layout);
     return layout;
 }

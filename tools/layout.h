@@ -139,8 +139,10 @@ struct guest_image {
 
 struct vm_layout {
     unsigned timer_channel;
-    bool has_others; /* on its monitor's core */
-    bool has_equals; /* others of its priority among them; then: */
+    uint64_t timer_word;        /* in the monitor; 0: it calls the timer's driver */
+    uint64_t driver_timer_word; /* in the driver */
+    bool has_others;            /* on its monitor's core, in its domain */
+    bool has_equals;            /* others of its priority among them; then: */
     unsigned turn_channel;
     uint64_t ram;     /* in the monitor */
     uint64_t ram_gpa; /* in the guest */
@@ -200,6 +202,7 @@ struct uplink_layout {
 /* The PD that tells when a core's machines of one priority have had a turn: turn/turn.c. */
 struct turn_layout {
     struct pd *pd;
+    bool has_timer;
     unsigned timer_channel;
     unsigned client_count;
 };
@@ -210,6 +213,7 @@ struct pd {
     const char *chip; /* a driver's: its own file among them; NULL otherwise */
     unsigned priority;
     unsigned core;
+    unsigned domain;
     uint64_t stack_size;
     uint64_t budget; /* microseconds of each `period`; 0: any */
     uint64_t period;
@@ -247,8 +251,8 @@ struct layout {
     struct vm_layout *vms;     /* by the VMs' indices */
     size_t timer_client_count; /* on the timer's channels from 0 */
     unsigned console_timer_channel;
-    unsigned switch_timer_channel;          /* of a switch on which somebody has a limit */
-    unsigned block_timer_channel;           /* likewise */
+    unsigned switch_timer_channel;          /* of a switch */
+    unsigned block_timer_channel;           /* of block, if a disk has a limit */
     struct link uart_link;                  /* console is the client */
     uint64_t uart_registers;                /* in the driver */
     struct link log_links[MEMBERS_MAX];     /* of the switches */
@@ -262,8 +266,8 @@ struct layout {
 };
 
 /*
- * Whether other machines of this one's priority have a vCPU on the core of this one's monitor. For
- * what the monitor does these lose time, so it owes them a turn.
+ * Whether other machines of this one's priority and domain have a vCPU on the core of this one's
+ * monitor. For what the monitor does these lose time, so it owes them a turn.
  */
 bool layout_has_equals(const struct system *system, const struct vm *vm);
 
@@ -271,11 +275,19 @@ bool layout_has_equals(const struct system *system, const struct vm *vm);
  */
 bool layout_begins_turn(const struct system *system, const struct vm *vm);
 
+/* How long all turns of domains are together, microseconds; 0: there are none. */
+uint64_t layout_schedule_us(const struct system *system);
+
+/*
+ * The least that turns of this domain (`own`), or of others, take together without one of the other
+ * kind in between, microseconds; 0: there are none, or no others.
+ */
+uint64_t layout_run_us(const struct system *system, unsigned domain, bool own);
+
 /* How many turns there are. */
 size_t layout_turn_count(const struct system *system);
 
-/* Whether an interface on the switch, or a machine's disk, has a limit. */
-bool network_is_limited(const struct network *network);
+/* Whether a machine's disk has a limit. */
 bool disk_is_limited(const struct system *system);
 
 /* Lay out a system. No error must have been found in it. */

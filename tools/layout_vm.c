@@ -212,13 +212,33 @@ static void lay_out_slice(struct layout *layout, struct pd *pd, struct vm_layout
         layout, pd, place, memory_format("%s_registers", name), SLOT_DISK + slice->index);
 }
 
+/* A monitor in another domain than the timer's driver does not call it: it would wait for its turn.
+ */
+static void lay_out_timer(struct layout *layout, struct pd *pd, struct vm_layout *place,
+                          const struct vm *vm)
+{
+    bool calls = vm->domain == DOMAIN_SERVICES;
+
+    add_channel(layout, pd, MONITOR_TIMER_CHANNEL, calls, layout->timer, vm->index);
+    place->timer_channel = MONITOR_TIMER_CHANNEL;
+    if (!calls) {
+        const struct region *word =
+            add_region(layout, memory_format("%s_deadline", vm->name), PAGE, PAGE, "deadline");
+        place->timer_word = map_next(pd, word, "rw", true);
+        place->driver_timer_word = map_next(layout->timer, word, "r", true);
+    }
+}
+
 void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv)
 {
     struct vm_layout *place = &layout->vms[vm->index];
-    struct pd *pd = add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", PRIORITY_MONITOR,
-                           monitor_core(vm));
+    /* Above its machine, and above no other of a higher priority. */
+    unsigned priority = (unsigned)vm->settings.priority.number + 1;
+    struct pd *pd =
+        add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", priority, monitor_core(vm));
 
     pd->vm = vm;
+    pd->domain = vm->domain;
     set_budget(pd, &vm->settings.of_monitor.budget, &vm->settings.of_monitor.period);
     layout->monitors[vm->index] = pd;
     lay_out_ram(layout, pd, place, vm);
@@ -230,8 +250,7 @@ void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region 
         add_region(layout, memory_format("%s_reset", vm->name), PAGE, PAGE, "reset program");
     place->reset = map_next(pd, reset, "rw", true);
     map_guest(place, reset, GUEST_RESET, "rx", true);
-    add_channel(layout, pd, MONITOR_TIMER_CHANNEL, true, layout->timer, vm->index);
-    place->timer_channel = MONITOR_TIMER_CHANNEL;
+    lay_out_timer(layout, pd, place, vm);
 
     place->stats = add_stats(layout, pd, 1, sizeof(struct stats_machine));
     if (layout->clock != NULL && layout_has_clock(vm)) {

@@ -140,6 +140,7 @@ struct qemu_settings {
 struct system_settings {
     struct setting description;
     struct setting cores;
+    struct setting domains;
     struct setting defaults;
     struct setting switches;
     struct setting disk;
@@ -237,6 +238,7 @@ struct vm_settings {
     struct setting priority;
     struct setting budget;
     struct setting period;
+    struct setting domain;
     struct setting monitor;
     struct setting disks;
     struct setting devices;
@@ -408,6 +410,7 @@ struct vm {
     unsigned copy;  /* among the machines of its group */
     struct vm_settings settings;
     unsigned cores[VMM_MAX_VCPUS]; /* of the vCPUs: placement.h */
+    unsigned domain; /* in whose turns it runs; DOMAIN_SERVICES if the system has no domains */
     struct image *kernel;
     struct image *initramfs; /* NULL: none */
     unsigned interface_count;
@@ -448,6 +451,16 @@ struct uplink {
     struct uplink_settings settings;
     uint16_t vlans[4096]; /* that go with tags, ended by 0; none: tags mean nothing */
     struct LIST(struct forward) forwards;
+};
+
+/* Time is divided into turns of domains, if there are any: domains.h. */
+#define DOMAINS_MAX      16
+#define DOMAIN_TURNS_MAX 98
+#define DOMAIN_SERVICES  0 /* the domain of all that serves machines */
+
+struct domain_turn {
+    unsigned domain;   /* in system.domains */
+    uint64_t duration; /* microseconds */
 };
 
 /* A virtual switch. */
@@ -555,6 +568,8 @@ struct system {
     struct uplink uplink;
     uint32_t date;      /* of what it is built of: source_date.h */
     bool cores_unknown; /* what the file says of `cores`, or for it, has been reported */
+    struct LIST(const char *) domains; /* their names; none: time is not divided */
+    struct LIST(struct domain_turn) domain_turns;
     struct LIST(struct vm *) vms;
     struct LIST(struct network *) networks;
     struct LIST(struct shared *) shared;
@@ -565,4 +580,9 @@ struct system {
 static inline bool has_several_cores(const struct system *system)
 {
     return system->settings.cores.number > 1;
+}
+
+static inline bool has_domains(const struct system *system)
+{
+    return system->domains.count != 0;
 }

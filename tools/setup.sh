@@ -3,18 +3,18 @@
 #
 # Install the programs and libraries that Braid is built with, as far as they are missing:
 #
-#     setup.sh build|check|lint|coverage|distribution|picture|sdcard|zstd...
+#     setup.sh build|check|lint|coverage|prove|distribution|picture|sdcard|zstd...
 #
 # It looks for each program and library itself, not for a package. If APT is there, it names the packages
 # that are missing and installs them, and only them, as root or through sudo. Otherwise it names the
 # packages of several distributions, and fails. If nothing is missing it prints nothing and takes some
 # 10 ms, so make calls it every time. QEMU, PYTHON, CROSS and PICOLIBC name what is used in place of the
-# defaults.
+# defaults. The status is 3 if the distribution has no such package.
 set -eu
 
 for purpose; do
     case $purpose in
-    build | check | lint | coverage | distribution | picture | sdcard | zstd) ;;
+    build | check | lint | coverage | prove | distribution | picture | sdcard | zstd) ;;
     *)
         echo "setup: there is nothing called '$purpose' to set up for" >&2
         exit 2
@@ -137,6 +137,9 @@ coverage|program|llvm-cov|llvm|llvm|llvm
 coverage|python_module|pytest|python3-pytest|python3-pytest|python-pytest
 coverage|program|dtc|device-tree-compiler|dtc|dtc
 coverage|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt
+prove|program|frama-c|frama-c-base|frama-c|-
+prove|program|why3|why3|why3|-
+prove|program|cvc4|cvc4|-|-
 sdcard|program|mkimage|u-boot-tools|uboot-tools|uboot-tools
 sdcard|program|mformat|mtools|mtools|mtools
 sdcard|program|sfdisk|fdisk|util-linux-core|util-linux
@@ -204,6 +207,14 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # The lists may name versions that the mirror no longer has.
 install update >"$log" 2>&1 || true
+absent=
+for package in $packages; do
+    apt-cache show "$package" >/dev/null 2>&1 || absent="$absent $package"
+done
+if [ -n "$absent" ]; then
+    echo "make: this distribution has no package of this name:$absent" >&2
+    exit 3
+fi
 # shellcheck disable=SC2086 # a list
 { install install $packages 2>&1 && echo "All are set up."; } | tee "$log" |
     sed -u -n 's/^Get:.* \([^ ]*\) [^ ]* [^ ]* \[\(.*\)\]$/  fetch   \1 (\2)/p

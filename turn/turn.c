@@ -18,8 +18,11 @@
  * So this PD asks the timer driver for one more: when that comes, all that came with the first have
  * been handed over.
  *
+ * Where the timer's driver is in another domain, it would answer too late. There a client has a
+ * turn of its own, and waits for those before.
+ *
  * It trusts nobody. A client can make itself wait. It can make others wait for no longer than a
- * call of the timer driver takes.
+ * call of the timer driver takes, or, without that, for its own turn.
  */
 
 #include <microkit.h>
@@ -52,12 +55,15 @@ void init(void)
 
 void notified(microkit_channel ch)
 {
-    if (ch == turn_config.timer_channel) {
+    if (turn_config.has_timer && ch == turn_config.timer_channel) {
         yield_to_equals();
     } else if (ch < turn_config.client_count) {
-        if (waiting == 0) {
+        if (turn_config.has_timer && waiting == 0) {
             request_notification();
         }
         waiting |= 1ull << ch;
+        if (!turn_config.has_timer) {
+            yield_to_equals();
+        }
     }
 }

@@ -161,6 +161,10 @@ struct vmm_config {
     uint64_t reset_gpa;   /* where the guest has that page */
     struct stats_machine *stats; /* what is counted, for others to read */
     uint8_t timer_channel;       /* the timer driver, drivers/timer/protocol.h */
+    uint64_t *timer_word;        /* likewise, if the driver is in another domain; otherwise NULL */
+    uint32_t timer_late_us;      /* then: how late the driver may be; all turns of the schedule */
+    uint32_t away_us;            /* the least that other domains' turns take in between; 0: none */
+    uint32_t stay_us;            /* the least that this domain's turns take in between */
     uint32_t budget_us;          /* of the vCPUs' processor time, in each period */
     uint32_t period_us;
     bool has_equals;      /* and some of those are of its priority */

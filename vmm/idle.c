@@ -59,13 +59,20 @@ static uint8_t next_yielding(uint8_t vcpu)
     return VCPU_NONE;
 }
 
-void idle_left(uint8_t vcpu)
+static void wake_yielding(uint8_t vcpu)
 {
     uint8_t next = next_yielding(vcpu);
 
-    if (next != VCPU_NONE && !sibling_on(vcpu)) {
+    if (next != VCPU_NONE) {
         idle.yielding &= ~(1u << next);
         vcpu_wake(next);
+    }
+}
+
+void idle_left(uint8_t vcpu)
+{
+    if (!sibling_on(vcpu)) {
+        wake_yielding(vcpu);
     }
 }
 
@@ -86,7 +93,12 @@ bool idle_park(uint8_t vcpu)
 {
     virtio_idle();
     pl011_flush(); /* it may interrupt, so before the vCPU's interrupts are looked at */
-    if (vgic_unseen(vcpu) || !timer_prepare_to_park(vcpu)) {
+    enum timer_parking parking = vgic_unseen(vcpu) ? TIMER_EXPIRED : timer_prepare_to_park(vcpu);
+
+    if (parking == TIMER_STAYS_ON) {
+        panic_idle(); /* it has one vCPU */
+    }
+    if (parking != TIMER_PARKS) {
         return false;
     }
     vcpu_park(vcpu);
@@ -108,7 +120,10 @@ static void yield(uint8_t vcpu, uint64_t ticks)
 
 void idle_yield(uint8_t vcpu, uint64_t behind)
 {
-    if (!sibling_on(vcpu)) {
+    if (timer_is_late()) {
+        wake_yielding(vcpu);
+    }
+    if (!sibling_on(vcpu) || timer_is_late()) {
         vcpu_resume(vcpu, behind);
         return;
     }
@@ -132,7 +147,7 @@ void idle_tick(uint8_t vcpu)
     frame = vcpu_get_frame(vcpu);
     if ((frame.pstate & PSTATE_MODE_MASK) == PSTATE_MODE_EL0T) {
         yield(vcpu, cpu_counter_frequency() / TURNS_PER_SECOND);
-    } else if (frame.pstate & PSTATE_I) {
+    } else if ((frame.pstate & PSTATE_I) && !timer_is_late()) {
         yield(vcpu, (cpu_counter_frequency() / SPINS_PER_SECOND) >> random_shift());
     }
 }

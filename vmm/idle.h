@@ -13,7 +13,8 @@
  *     interrupts masked it may well be spinning for one.
  *
  * A vCPU that has yielded goes on when it gets another interrupt, when no other vCPU of the machine
- * is on on its core, or after a while.
+ * is on on its core, or after a while. Where the timer's driver is in another domain that while
+ * would be long. There only one in user mode yields, and one that spins lets it go on.
  */
 
 #include <stdbool.h>

@@ -122,7 +122,7 @@ void init(void)
     vcpu_init(vmm_config.vcpu_count);
     idle_init(vmm_config.vcpu_core);
     vgic_init(vmm_config.gic_version, vmm_config.vcpu_count);
-    timer_init(vmm_config.timer_channel);
+    timer_init(&vmm_config);
     throttle_init(&vmm_config);
     command_init();
     init_devices();
@@ -204,12 +204,23 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
     shared_settle();
     start_woken();
     *reply_msginfo = microkit_msginfo_new(0, 0);
+    bool restart = microkit_have_signal;
+    if (!restart) {
+        vcpu_settle(vcpu);
+    }
     uint64_t end = cpu_counter();
     answer = throttle_exit_ends(vcpu, vcpu_exit_ends(), begin, end);
     stats_add(&vmm_config.stats->monitor_time, end - begin);
     answer = freeze_exit_ends(vcpu, answer);
-    if (answer) {
-        notify_before_answer();
+    /*
+     * What is deferred goes out with the next wait, and so when the vCPU is ready again. Otherwise
+     * a PD of higher priority would run first and resume another machine, and this vCPU, which is
+     * resumed later, would go in front of that (vcpu_exit_ends).
+     */
+    if (answer && restart) {
+        vcpu_restart(vcpu);
+        throttle_charge_more(cpu_counter());
+        return seL4_False;
     }
     return answer;
 }

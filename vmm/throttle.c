@@ -22,8 +22,9 @@
  * bring the answer to the vCPU. So it is half the shortest time between two exits of a vCPU with no
  * other event in between, and at most this part of a turn. A time says nothing behind an event that
  * took longer: a vCPU that restarts is resumed within it, and may have run while the monitor waited
- * for its budget. One that is too short all the same is soon forgotten: the cost grows by a part
- * with each turn. For a vCPU on another core part of that work is done there. All of it is charged.
+ * for its budget. So it is where the monitor has woken another PD as it waited. One that is too
+ * short all the same is soon forgotten: the cost grows by a part with each turn in which a time
+ * said something. For a vCPU on another core part of that work is done there. All of it is charged.
  */
 #define EVENT_COST_MAX_PART  100u
 #define EVENT_COST_GROW_PART 8u
@@ -40,12 +41,16 @@ static struct {
     uint64_t event_cost_max; /* at most */
     uint64_t turn;           /* the debt at which the machine is throttled for a turn */
     uint64_t charge_max;     /* for one event */
+    uint64_t away;           /* the least for which other domains run; 0: there are none */
+    uint64_t stay;           /* the least for which this one does, in between */
+    uint64_t next_away;      /* before then they do not run again */
     uint64_t debt_max;
     uint64_t debt;         /* not yet paid */
     uint64_t reported;     /* of other PDs' work, not yet in the debt */
     uint64_t unclaimed;    /* time without an event, in which other PDs can have worked */
     uint64_t last_end;     /* of the event before */
     uint8_t last_vcpu;     /* that event was an exit of this vCPU; or VCPU_NONE */
+    bool timed;            /* in this turn there were two exits whose time says something */
     bool pays;             /* it has equals or a limit */
     bool limited;          /* it pays by periods, not by turns */
     bool active;           /* it is throttled */
@@ -64,6 +69,21 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/*
+ * How long an event took. If other domains may have run meanwhile, it is without the least of their
+ * time: at most once in a turn of this domain, so that a guest gains little by long events.
+ */
+static uint64_t taken(uint64_t begin, uint64_t end)
+{
+    uint64_t time = end - begin;
+
+    if (throttle.away == 0 || time < throttle.away || end < throttle.next_away) {
+        return time;
+    }
+    throttle.next_away = end + throttle.stay;
+    return time - throttle.away;
+}
+
 void throttle_init(const struct vmm_config *config)
 {
     throttle.config = config;
@@ -72,6 +92,9 @@ void throttle_init(const struct vmm_config *config)
     throttle.turn = ticks(config->budget_us);
     throttle.event_cost_max = throttle.turn / EVENT_COST_MAX_PART;
     throttle.event_cost = throttle.event_cost_max;
+    throttle.away = ticks(config->away_us);
+    throttle.stay = ticks(config->stay_us);
+    throttle.next_away = 0;
     throttle.charge_max = cpu_counter_frequency() / CHARGE_MAX_PER_SECOND;
     throttle.debt_max = DEBT_MAX_EVENTS * throttle.charge_max;
     if (throttle.debt_max < throttle.turn) {
@@ -82,6 +105,7 @@ void throttle_init(const struct vmm_config *config)
     throttle.unclaimed = 0;
     throttle.last_end = cpu_counter();
     throttle.last_vcpu = VCPU_NONE;
+    throttle.timed = false;
     throttle.active = false;
     throttle.exempt_until = 0;
 }
@@ -130,7 +154,10 @@ static bool pay_or_unthrottle(uint64_t now)
     uint64_t grown = throttle.event_cost +
                      (throttle.event_cost + EVENT_COST_GROW_PART - 1) / EVENT_COST_GROW_PART;
 
-    throttle.event_cost = min(grown, throttle.event_cost_max);
+    if (throttle.timed) {
+        throttle.event_cost = min(grown, throttle.event_cost_max);
+        throttle.timed = false;
+    }
     if (done) {
         unthrottle();
     } else {
@@ -140,9 +167,10 @@ static bool pay_or_unthrottle(uint64_t now)
     return done;
 }
 
+/* What other PDs do in the turns of their own domain costs this one's nothing. */
 void throttle_add(uint32_t ticks_worked)
 {
-    if (throttle.pays && ticks_worked != 0) {
+    if (throttle.pays && ticks_worked != 0 && !timer_is_late()) {
         throttle.reported += ticks_worked + 2 * throttle.event_cost; /* woken, and left again */
     }
 }
@@ -169,11 +197,23 @@ static void charge(uint64_t begin, uint64_t end)
         charge_reported();
     }
     if (throttle.exempt_until < begin) {
-        throttle.debt += min(end - begin, throttle.charge_max) + throttle.event_cost;
+        throttle.debt += min(taken(begin, end), throttle.charge_max) + throttle.event_cost;
     } else {
-        throttle.debt += min(end - throttle.exempt_until, throttle.charge_max);
+        throttle.debt += min(taken(throttle.exempt_until, end), throttle.charge_max);
     }
     throttle.debt = min(throttle.debt, throttle.debt_max);
+}
+
+/* The answer's time has been charged, and there is none. */
+void throttle_charge_more(uint64_t end)
+{
+    if (throttle.pays) {
+        throttle.debt -= min(throttle.debt, throttle.event_cost);
+        throttle.debt += min(taken(throttle.last_end, end), throttle.charge_max);
+        throttle.debt = min(throttle.debt, throttle.debt_max);
+        throttle.last_end = end;
+        throttle.last_vcpu = VCPU_NONE;
+    }
 }
 
 static bool any_vcpu_on(void)
@@ -205,8 +245,9 @@ bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
     if (!throttle.pays) {
         return waits;
     }
-    if (throttle.last_vcpu == vcpu && begin - throttle.last_end < 2 * throttle.event_cost) {
-        throttle.event_cost = (begin - throttle.last_end) / 2;
+    if (throttle.last_vcpu == vcpu) {
+        throttle.timed = true;
+        throttle.event_cost = min(throttle.event_cost, (begin - throttle.last_end) / 2);
     }
     throttle.last_vcpu = end - begin <= throttle.event_cost_max ? vcpu : VCPU_NONE;
     charge(begin, end);
@@ -223,15 +264,15 @@ bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
 
 bool throttle_turn_over(uint64_t now)
 {
-    uint64_t taken = now - throttle.asked_at;
+    uint64_t turn = now - throttle.asked_at;
 
     if (!throttle.active || throttle.limited) {
         return false;
     }
-    if (taken < throttle.turn / UNCONTENDED_PART + UNCONTENDED_EVENTS * throttle.event_cost) {
+    if (turn < throttle.turn / UNCONTENDED_PART + UNCONTENDED_EVENTS * throttle.event_cost) {
         throttle.debt = 0;
     } else {
-        throttle.debt -= min(min(taken, throttle.turn), throttle.debt);
+        throttle.debt -= min(min(turn, throttle.turn), throttle.debt);
     }
     return pay_or_unthrottle(now);
 }

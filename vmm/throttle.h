@@ -45,6 +45,12 @@ void throttle_charge_notification(uint64_t begin, uint64_t end);
 bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end);
 
 /*
+ * The exit that has been charged last went on until `end`, when its vCPU was restarted. As the
+ * monitor waits, another PD runs: the time to the next exit says nothing of the kernel's part.
+ */
+void throttle_charge_more(uint64_t end);
+
+/*
  * Another PD says that it has worked for the machine for that many ticks. It is believed up to the
  * time that has passed without an event. Call this within an event.
  */

@@ -16,7 +16,11 @@
 #define SOON_PER_SECOND  500u
 #define EARLY_PER_SECOND 4000u
 
+#define COALESCING_EARLY_PART 8u
+
 #define NO_VCPU UINT8_MAX
+
+#define MICROSECONDS 1000000u /* in a second */
 
 /* What has the driver wake us at one time. */
 enum alarm {
@@ -32,6 +36,8 @@ enum alarm {
 
 static struct {
     microkit_channel channel;
+    uint64_t *word;                   /* NULL: the driver is called */
+    uint64_t stays_on;                /* a vCPU is not parked for less, if its timer is on */
     uint64_t offset;                  /* CNTVOFF_EL2 of all vCPUs */
     uint64_t armed;                   /* what the driver will wake us at, or TIMER_NEVER */
     uint64_t coalescing;              /* when the coalescing timer expires, or TIMER_NEVER */
@@ -40,9 +46,10 @@ static struct {
     uint64_t parked_at;               /* when a vCPU was parked last */
     uint64_t resumed_at;              /* when one was resumed, or timer_set_polling was called */
     uint64_t deadline[VMM_MAX_VCPUS]; /* of parked vCPUs; in CNTPCT ticks */
-    uint64_t throttle;                /* when the throttling of the machine ends, or TIMER_NEVER */
-    uint64_t alarms[ALARMS];          /* TIMER_NEVER: not set */
-    uint64_t next_alarm;              /* the first of them: each parking looks at it */
+    uint32_t unsure;   /* bit v: vCPU v's deadline is its timer's, which may be off or masked */
+    uint64_t throttle; /* when the throttling of the machine ends, or TIMER_NEVER */
+    uint64_t alarms[ALARMS]; /* TIMER_NEVER: not set */
+    uint64_t next_alarm;     /* the first of them: each parking looks at it */
 } timer;
 
 static void cancel_device_timers(void)
@@ -52,9 +59,15 @@ static void cancel_device_timers(void)
     timer.polling = TIMER_NEVER;
 }
 
-void timer_init(uint8_t channel)
+void timer_init(const struct vmm_config *config)
 {
-    timer.channel = channel;
+    timer.channel = config->timer_channel;
+    timer.word = config->timer_word;
+    timer.stays_on = 0;
+    if (timer.word != NULL && !config->has_others && config->vcpu_count == 1 &&
+        config->budget_us == config->period_us) {
+        timer.stays_on = config->timer_late_us * cpu_counter_frequency() / MICROSECONDS;
+    }
     timer.armed = TIMER_NEVER;
     timer.throttle = TIMER_NEVER;
     for (unsigned i = 0; i < ALARMS; i++) {
@@ -62,6 +75,11 @@ void timer_init(uint8_t channel)
     }
     timer.next_alarm = TIMER_NEVER;
     cancel_device_timers();
+}
+
+bool timer_is_late(void)
+{
+    return timer.word != NULL;
 }
 
 uint64_t timer_start_clock(void)
@@ -98,7 +116,16 @@ static uint64_t part_of_second(uint64_t divisor)
 
 static void set(uint64_t deadline)
 {
+    bool is_earlier = deadline < timer.armed;
+
     timer.armed = deadline;
+    if (timer.word != NULL) {
+        __atomic_store_n(timer.word, deadline, __ATOMIC_RELAXED);
+        if (is_earlier) {
+            microkit_notify(timer.channel);
+        }
+        return;
+    }
     microkit_mr_set(0, deadline);
     microkit_ppcall(timer.channel, microkit_msginfo_new(TIMER_SET, 1));
 }
@@ -118,29 +145,45 @@ static void arm(uint64_t deadline, uint64_t now)
     }
 }
 
-/* When the vCPU's timer expires, or has expired; TIMER_NEVER if it is off. */
-static uint64_t expiry_of(uint8_t vcpu)
+/* The compare value of the vCPU's timer. One so large that the sum wraps is never reached. */
+static uint64_t compare_of(uint8_t vcpu)
 {
-    uint64_t control = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CTL);
-    uint64_t expiry;
+    uint64_t compare = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CVAL) + timer.offset;
 
-    if ((control & (CNTV_CTL_ENABLE | CNTV_CTL_IMASK)) != CNTV_CTL_ENABLE) {
-        return TIMER_NEVER;
-    }
-    expiry = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CVAL) + timer.offset;
-    /* With a compare value so large that the sum wraps, the timer never expires. */
-    return expiry < timer.offset ? TIMER_NEVER : expiry;
+    return compare < timer.offset ? TIMER_NEVER : compare;
 }
 
-/* When the vCPU's timer will interrupt it, or TIMER_NEVER. */
-static uint64_t next_expiry(uint8_t vcpu)
+static bool is_on(uint8_t vcpu)
 {
-    return vgic_timer_enabled(vcpu) ? expiry_of(vcpu) : TIMER_NEVER;
+    uint64_t control = microkit_vcpu_arm_read_reg(vcpu, seL4_VCPUReg_CNTV_CTL);
+
+    return (control & (CNTV_CTL_ENABLE | CNTV_CTL_IMASK)) == CNTV_CTL_ENABLE;
+}
+
+/*
+ * When the vCPU, which is about to be stopped, is to be woken for its timer, or TIMER_NEVER.
+ * Whether a timer is on that has not expired is asked when it does (timer_notified), which is
+ * seldom: most often something else wakes the vCPU before.
+ */
+static uint64_t next_expiry(uint8_t vcpu, uint64_t now)
+{
+    uint64_t compare;
+
+    timer.unsure &= ~(1u << vcpu);
+    if (!vgic_timer_enabled(vcpu)) {
+        return TIMER_NEVER;
+    }
+    compare = compare_of(vcpu);
+    if (compare > now) {
+        timer.unsure |= 1u << vcpu;
+        return compare;
+    }
+    return is_on(vcpu) ? compare : TIMER_NEVER;
 }
 
 bool timer_asserted(uint8_t vcpu)
 {
-    return expiry_of(vcpu) <= cpu_counter();
+    return is_on(vcpu) && compare_of(vcpu) <= cpu_counter();
 }
 
 /* When a timer of the devices expires first. The vCPU `parking`, if it is one, counts as parked. */
@@ -173,26 +216,36 @@ static uint64_t next_event(uint8_t parking)
     return next;
 }
 
-bool timer_prepare_to_park(uint8_t vcpu)
+enum timer_parking timer_prepare_to_park(uint8_t vcpu)
 {
-    uint64_t expiry = next_expiry(vcpu);
     uint64_t now = cpu_counter();
+    uint64_t expiry = next_expiry(vcpu, now);
 
     timer.deadline[vcpu] = expiry;
     if (expiry <= now) {
-        return false;
+        return TIMER_EXPIRED;
+    }
+    if (timer.stays_on != 0 && expiry != TIMER_NEVER) {
+        if (expiry - now <= timer.stays_on && is_on(vcpu)) {
+            return TIMER_STAYS_ON;
+        }
+        timer.deadline[vcpu] = expiry - now > timer.stays_on ? expiry - timer.stays_on : expiry;
     }
     timer.parked_at = now;
     arm(next_event(vcpu), now);
-    return true;
+    return TIMER_PARKS;
 }
 
 void timer_prepare_to_yield(uint8_t vcpu, uint64_t ticks)
 {
-    uint64_t expiry = next_expiry(vcpu);
     uint64_t now = cpu_counter();
+    uint64_t expiry = next_expiry(vcpu, now);
 
-    timer.deadline[vcpu] = expiry > now && expiry < now + ticks ? expiry : now + ticks;
+    if (expiry <= now || expiry >= now + ticks) {
+        expiry = now + ticks;
+        timer.unsure &= ~(1u << vcpu);
+    }
+    timer.deadline[vcpu] = expiry;
     timer.parked_at = now;
     arm(next_event(vcpu), now);
 }
@@ -208,13 +261,22 @@ void timer_throttle_until(uint64_t deadline)
     }
 }
 
+/*
+ * Most often a vCPU is parked soon. Where it then has long to wait, the driver is asked once, as if
+ * one were parked by now. What comes a little too early then is not put off (take_device_expiry).
+ */
 void timer_set_coalescing(uint64_t ticks, uint64_t parked)
 {
     uint64_t now = cpu_counter();
+    uint64_t next;
 
     timer.coalescing = earlier(timer.coalescing, now + ticks);
     timer.coalescing_parked = earlier(timer.coalescing_parked, parked);
-    arm(next_event(NO_VCPU), now);
+    next = next_event(NO_VCPU);
+    if (timer.coalescing_parked >= part_of_second(SOON_PER_SECOND)) {
+        next = earlier(next, now + timer.coalescing_parked);
+    }
+    arm(next, now);
 }
 
 void timer_set_polling(uint64_t ticks)
@@ -288,10 +350,17 @@ void timer_resumed(void)
     }
 }
 
-/* Whether a timer of the devices has expired. If so, all of them are cancelled. */
+/*
+ * Whether a timer of the devices has expired, or is about to: to be early by a part of what a
+ * parked vCPU waits costs less than another wake-up. If so, all of them are cancelled.
+ */
 static bool take_device_expiry(uint64_t now)
 {
-    if (next_device_expiry(NO_VCPU) > now) {
+    uint64_t expiry = next_device_expiry(NO_VCPU);
+    bool about_to = timer.coalescing_parked != TIMER_NEVER && expiry > now &&
+                    expiry - now <= timer.coalescing_parked / COALESCING_EARLY_PART;
+
+    if (expiry > now && !about_to) {
         return false;
     }
     cancel_device_timers();
@@ -324,7 +393,9 @@ bool timer_notified(void)
     for (uint8_t v = 0; v < vcpu_count(); v++) {
         if (vcpu_state(v) == VCPU_PARKED && timer.deadline[v] <= now) {
             timer.deadline[v] = TIMER_NEVER;
-            vcpu_wake(v);
+            if ((timer.unsure >> v & 1u) == 0 || is_on(v)) {
+                vcpu_wake(v);
+            }
         }
     }
     arm(next_event(NO_VCPU), now);

@@ -9,9 +9,16 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "config.h"
 
-/* `channel` is the timer driver's. Called once. */
-void timer_init(uint8_t channel);
+/* `config` is not kept. Called once. */
+void timer_init(const struct vmm_config *config);
+
+/*
+ * Whether the driver is in another domain: what it is asked for comes with that one's next turn at
+ * the earliest, a notification of it with the turn after that.
+ */
+bool timer_is_late(void);
 
 /* All guest time starts now. Returns the offset for vcpu_power_on. */
 uint64_t timer_start_clock(void);
@@ -31,11 +38,18 @@ uint64_t timer_clock_offset(void);
 /* Whether the virtual timer of this vCPU, which has exited or is off, asserts its interrupt. */
 bool timer_asserted(uint8_t vcpu);
 
+enum timer_parking {
+    TIMER_EXPIRED,  /* the timer has expired: the vCPU must not be parked */
+    TIMER_STAYS_ON, /* it must not either, for it would be woken too late: see below */
+    TIMER_PARKS,
+};
+
 /*
- * The vCPU is about to be parked: have its virtual timer wake it. Returns false if the timer has
- * expired already. Then the vCPU must not be parked.
+ * The vCPU is about to be parked: have its virtual timer wake it. Where the driver is in another
+ * domain, and the vCPU alone in its own, it is woken so early that it waits for its timer itself,
+ * on time that would be nobody's: TIMER_STAYS_ON.
  */
-bool timer_prepare_to_park(uint8_t vcpu);
+enum timer_parking timer_prepare_to_park(uint8_t vcpu);
 
 /*
  * The same for a vCPU that yields (idle.h): it is woken after `ticks` in any case. A timer that has

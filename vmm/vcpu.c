@@ -18,6 +18,8 @@
 static struct {
     uint32_t count;
     uint8_t exited; /* the exit of this one is being handled, and will be answered; or VCPU_NONE */
+    uint8_t moved;  /* this one, which has exited, goes on at `pc`; not written yet. Or VCPU_NONE */
+    uint64_t pc;
     uint32_t woken; /* bit v: vCPU v is parked, and vcpu_start_woken is to start it */
     enum vcpu_state state[VMM_MAX_VCPUS];
     uint32_t exits[VMM_MAX_VCPUS]; /* that have begun to be handled */
@@ -39,14 +41,27 @@ static union {
     seL4_Word words[WORDS];
 } scratch;
 
+void vcpu_settle(uint8_t vcpu)
+{
+    if (vcpus.moved == vcpu) {
+        vcpus.moved = VCPU_NONE;
+        scratch.context.pc = vcpus.pc;
+        seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, seL4_False, 0, 1, &scratch.context);
+    }
+}
+
 static void read_words(uint8_t vcpu, unsigned count)
 {
+    vcpu_settle(vcpu);
     seL4_TCB_ReadRegisters(BASE_VM_TCB_CAP + vcpu, seL4_False, 0, count, &scratch.context);
 }
 
 static void write_words(uint8_t vcpu, bool resume, unsigned count)
 {
     resume = resume && vcpu != vcpus.exited;
+    if (count > 0 && vcpus.moved == vcpu) {
+        vcpus.moved = VCPU_NONE;
+    }
     seL4_TCB_WriteRegisters(BASE_VM_TCB_CAP + vcpu, resume, 0, count, &scratch.context);
 }
 
@@ -55,6 +70,7 @@ void vcpu_init(uint32_t count)
     vcpus.count = count;
     vcpus.woken = 0;
     vcpus.exited = VCPU_NONE;
+    vcpus.moved = VCPU_NONE;
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
         vcpus.state[i] = VCPU_OFF;
     }
@@ -138,6 +154,7 @@ void vcpu_reset(uint8_t vcpu, uint64_t entry, uint64_t x0)
  */
 static void stop(uint8_t vcpu, enum vcpu_state state)
 {
+    vcpu_settle(vcpu);
     microkit_vcpu_stop(vcpu);
     set_state(vcpu, state);
     if (vcpus.exited == vcpu) {
@@ -194,6 +211,12 @@ bool vcpu_exit_ends(void)
 
     vcpus.exited = VCPU_NONE;
     return waits;
+}
+
+void vcpu_restart(uint8_t vcpu)
+{
+    scratch.context.pc = vcpus.pc;
+    write_words(vcpu, true, vcpus.moved == vcpu ? 1 : 0);
 }
 
 bool vcpu_may_run(uint8_t vcpu)
@@ -278,6 +301,11 @@ void vcpu_continue(uint8_t vcpu)
 
 void vcpu_resume(uint8_t vcpu, uint64_t pc)
 {
+    if (vcpu == vcpus.exited) {
+        vcpus.moved = vcpu;
+        vcpus.pc = pc;
+        return;
+    }
     scratch.context.pc = pc;
     write_words(vcpu, true, 1);
 }

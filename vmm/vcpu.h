@@ -83,6 +83,14 @@ void vcpu_exit_begins(uint8_t vcpu);
 bool vcpu_exit_ends(void);
 
 /*
+ * A vCPU whose exit has ended, and that waits, goes on. Either vcpu_settle is called, which writes
+ * its registers, and its fault message is answered. Or vcpu_restart is, which does it all. Then the
+ * monitor answers nothing, and can send a notification with its next wait.
+ */
+void vcpu_settle(uint8_t vcpu);
+void vcpu_restart(uint8_t vcpu);
+
+/*
  * Whether this vCPU may be running, on another core: it is on, and not in the exit that is handled.
  * A message of its next exit may be on its way.
  */

@@ -42,13 +42,16 @@ static uint32_t enabled_groups(const struct vgic_bank *bank)
            ((vgic.control & GICD_CTLR_GROUP1) ? bank->group : 0);
 }
 
-/* What could be put into a list register of this vCPU now. */
+/* What could be put into a list register of this vCPU now. In most banks nothing is pending. */
 static uint32_t deliverable(uint8_t vcpu, uint32_t word)
 {
     const struct vgic_bank *bank = vgic_bank_of(vcpu, word);
-    uint32_t bits = vgic_pending_bits(bank) & bank->enabled & enabled_groups(bank) & ~bank->in_lr &
-                    ~bank->active;
+    uint32_t bits = vgic_pending_bits(bank) & ~bank->in_lr;
 
+    if (bits == 0) {
+        return 0;
+    }
+    bits &= bank->enabled & enabled_groups(bank) & ~bank->active;
     return word == 0 ? bits : bits & vgic.cpu[vcpu].targeted[word];
 }
 

@@ -4,14 +4,17 @@
  * disk's throughput past the page cache, and a stream to or from a server that only swallows or
  * pours.
  *
- *     meter serve PORT                        answer each byte with a byte, for one client after
- * another meter request ADDRESS PORT SECONDS      "N per second" meter disk DEVICE read|write BLOCK
- * COUNT [random]      "N bytes/s, N per second" meter send|receive ADDRESS PORT MIB     "N bytes/s"
+ * - meter serve PORT: answer each byte with a byte, for one client after another
+ * - meter request ADDRESS PORT SECONDS: "N per second"
+ * - meter disk DEVICE read|write BLOCK COUNT sequential|random DEPTH: "N bytes/s, N per second",
+ *   with so many requests in flight, 1 to 64
+ * - meter send|receive ADDRESS PORT MIB: "N bytes/s"
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -19,10 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (1u << 20)
+#define DEPTH_MAX    64u
 
 static double now(void)
 {
@@ -94,30 +99,129 @@ static void request(const char *address, const char *port, double seconds)
     printf("%.0f per second\n", (double)done / used);
 }
 
-static void disk(const char *device, int writing, size_t block, unsigned long count, int random)
+/* What is asked of a disk. */
+struct load {
+    const char *device;
+    int fd;
+    int writing;
+    int random;
+    size_t block; /* bytes */
+    off_t blocks; /* of the disk */
+    uint64_t state;
+    void *buffers[DEPTH_MAX];
+};
+
+/* Where the next request goes, in bytes; `i` counts them. The same sequence every time. */
+static off_t next_place(struct load *load, unsigned long i)
 {
-    int fd = open(device, (writing ? O_WRONLY : O_RDONLY) | O_DIRECT);
-    off_t blocks = fd < 0 ? 0 : lseek(fd, 0, SEEK_END) / (off_t)block;
-    uint64_t state = 1; /* the same sequence every time */
-    double begin, used;
+    load->state = load->state * 6364136223846793005u + 1442695040888963407u;
+    return (off_t)(load->random ? load->state >> 33 : i) % load->blocks * (off_t)load->block;
+}
+
+static void *disk_buffer(const struct load *load)
+{
     void *buffer;
 
-    if (blocks <= 0 || posix_memalign(&buffer, 4096, block)) {
-        err(1, "%s", device);
+    if (posix_memalign(&buffer, 4096, load->block)) {
+        errx(1, "memory");
     }
-    memset(buffer, 0x5a, block);
-    begin = now();
-    for (unsigned long i = 0; i < count; i++) {
-        off_t at;
+    memset(buffer, 0x5a, load->block);
+    return buffer;
+}
 
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        at = (off_t)(random ? state >> 33 : i) % blocks * (off_t)block;
-        if ((writing ? pwrite(fd, buffer, block, at) : pread(fd, buffer, block, at)) !=
-            (ssize_t)block) {
-            err(1, "%s at %lld", device, (long long)at);
+/* One request after the other. */
+static void disk_in_turn(struct load *load, unsigned long count)
+{
+    void *buffer = load->buffers[0];
+
+    for (unsigned long i = 0; i < count; i++) {
+        off_t at = next_place(load, i);
+
+        if ((load->writing ? pwrite(load->fd, buffer, load->block, at)
+                           : pread(load->fd, buffer, load->block, at)) != (ssize_t)load->block) {
+            err(1, "%s at %lld", load->device, (long long)at);
         }
     }
-    if (writing && fsync(fd)) {
+}
+
+/* `depth` requests in flight, each with a buffer of its own. Those that end make room for as many.
+ */
+static void disk_at_once(struct load *load, unsigned long count, unsigned depth)
+{
+    static struct iocb requests[DEPTH_MAX];
+    static struct io_event events[DEPTH_MAX];
+    struct iocb *free[DEPTH_MAX];
+    unsigned long sent = 0, done = 0;
+    unsigned free_count = 0;
+    aio_context_t context = 0;
+
+    if (syscall(SYS_io_setup, depth, &context)) {
+        err(1, "io_setup");
+    }
+    for (unsigned i = 0; i < depth; i++) {
+        requests[i] =
+            (struct iocb){.aio_fildes = (uint32_t)load->fd,
+                          .aio_lio_opcode = load->writing ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD,
+                          .aio_buf = (uintptr_t)load->buffers[i],
+                          .aio_nbytes = load->block,
+                          .aio_data = i};
+        free[free_count++] = &requests[i];
+    }
+    while (done < count) {
+        unsigned now_sent = 0;
+        long ended;
+
+        while (now_sent < free_count && sent + now_sent < count) {
+            free[now_sent]->aio_offset = next_place(load, sent + now_sent);
+            now_sent++;
+        }
+        if (now_sent && syscall(SYS_io_submit, context, now_sent, free) != (long)now_sent) {
+            err(1, "io_submit");
+        }
+        sent += now_sent;
+        free_count = 0;
+        ended = syscall(SYS_io_getevents, context, 1L, (long)depth, events, NULL);
+        if (ended < 1) {
+            err(1, "io_getevents");
+        }
+        for (long i = 0; i < ended; i++) {
+            if (events[i].res != (int64_t)load->block) {
+                errx(1, "%s: %lld", load->device, (long long)events[i].res);
+            }
+            free[free_count++] = &requests[events[i].data];
+        }
+        done += (unsigned long)ended;
+    }
+}
+
+static void disk(const char *device, int writing, size_t block, unsigned long count, int random,
+                 unsigned long depth)
+{
+    struct load load = {.device = device,
+                        .fd = open(device, (writing ? O_WRONLY : O_RDONLY) | O_DIRECT),
+                        .writing = writing,
+                        .random = random,
+                        .block = block,
+                        .state = 1};
+    double begin, used;
+
+    load.blocks = load.fd < 0 || !block ? 0 : lseek(load.fd, 0, SEEK_END) / (off_t)block;
+    if (load.blocks <= 0) {
+        err(1, "%s", device);
+    }
+    if (depth < 1 || depth > DEPTH_MAX) {
+        errx(2, "%lu requests in flight: 1 to %u", depth, DEPTH_MAX);
+    }
+    for (unsigned long i = 0; i < depth; i++) {
+        load.buffers[i] = disk_buffer(&load);
+    }
+    begin = now();
+    if (depth == 1) {
+        disk_in_turn(&load, count);
+    } else {
+        disk_at_once(&load, count, (unsigned)depth);
+    }
+    if (writing && fsync(load.fd)) {
         err(1, "%s", device);
     }
     used = now() - begin;
@@ -155,9 +259,9 @@ int main(int argc, char **argv)
         serve(argv[2]);
     } else if (!strcmp(what, "request") && argc == 5) {
         request(argv[2], argv[3], atof(argv[4]));
-    } else if (!strcmp(what, "disk") && (argc == 6 || argc == 7)) {
+    } else if (!strcmp(what, "disk") && argc == 8) {
         disk(argv[2], !strcmp(argv[3], "write"), strtoul(argv[4], NULL, 0),
-             strtoul(argv[5], NULL, 0), argc == 7);
+             strtoul(argv[5], NULL, 0), !strcmp(argv[6], "random"), strtoul(argv[7], NULL, 0));
     } else if ((!strcmp(what, "send") || !strcmp(what, "receive")) && argc == 5) {
         stream(argv[2], argv[3], !strcmp(what, "send"), strtoul(argv[4], NULL, 0) << 20);
     } else {

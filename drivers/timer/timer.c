@@ -40,12 +40,31 @@ static void arm_earliest(uint64_t now)
     chip_arm(earliest > now && earliest - now > HORIZON ? now + HORIZON : earliest, now);
 }
 
+static bool has_word(uint32_t client)
+{
+    return client < timer_config.word_count && timer_config.words[client] != NULL;
+}
+
+/* What the client's word says now. The client may write it at any time. */
+static uint64_t read_word(uint32_t client)
+{
+    return __atomic_load_n(timer_config.words[client], __ATOMIC_RELAXED);
+}
+
+static void set_deadline(uint32_t client, uint64_t deadline, uint64_t now)
+{
+    if (deadline <= now) {
+        deadline = TIMER_NEVER;
+        microkit_notify(client);
+    }
+    deadlines[client] = deadline;
+}
+
 static void notify_expired(uint64_t now)
 {
     for (uint32_t i = 0; i < client_count(); i++) {
         if (deadlines[i] <= now) {
-            deadlines[i] = TIMER_NEVER;
-            microkit_notify(i);
+            set_deadline(i, has_word(i) ? read_word(i) : deadlines[i], now);
         }
     }
 }
@@ -70,6 +89,12 @@ void init(void)
  */
 void notified(microkit_channel ch)
 {
+    if (ch < client_count() && has_word(ch)) {
+        uint64_t now = cpu_counter();
+
+        set_deadline(ch, read_word(ch), now);
+        arm_earliest(now);
+    }
     if (ch != timer_config.irq_channel) {
         return;
     }
@@ -87,19 +112,14 @@ void notified(microkit_channel ch)
 
 microkit_msginfo protected(microkit_channel ch, microkit_msginfo msginfo)
 {
-    if (ch >= client_count() || microkit_msginfo_get_label(msginfo) != TIMER_SET ||
+    if (ch >= client_count() || has_word(ch) || microkit_msginfo_get_label(msginfo) != TIMER_SET ||
         microkit_msginfo_get_count(msginfo) != 1) {
         return microkit_msginfo_new(1, 0);
     }
 
     uint64_t now = cpu_counter();
-    uint64_t deadline = microkit_mr_get(0);
 
-    if (deadline <= now) {
-        deadline = TIMER_NEVER;
-        microkit_notify(ch);
-    }
-    deadlines[ch] = deadline;
+    set_deadline(ch, microkit_mr_get(0), now);
     arm_earliest(now);
     return microkit_msginfo_new(0, 0);
 }

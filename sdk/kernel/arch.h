@@ -84,12 +84,19 @@
 #define SPSR_OF_EL1    (SPSR_OF_EL0 | 0x00d02000ul | 0xful << 6) /* UAO, PAN, IL, ALLINT, DAIF */
 #define SPSR_OF_USER32 0xffdfffe0ul
 
+/* PAR_EL1 (D17.2.116) */
+#define PAR_F  BIT(0) /* the translation has failed */
+#define PAR_PA (((1ul << 40) - 1) & ~0xffful)
+
 /* ID_AA64PFR0_EL1.EL0 (D17.2.65) */
 #define PFR0_EL0_AARCH32 2u
 
 #ifndef __ASSEMBLER__
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#if defined(__aarch64__)
 
 #define TEXT_(name) #name
 #define TEXT(name)  TEXT_(name)
@@ -101,8 +108,25 @@
         value_;                                                                                    \
     })
 
+/* Of a register that does not change: to read it once is enough. */
+#define read_constant_sysreg(name)                                                                 \
+    ({                                                                                             \
+        uint64_t value_;                                                                           \
+        __asm__("mrs %0, " TEXT(name) : "=r"(value_));                                             \
+        value_;                                                                                    \
+    })
+
 #define write_sysreg(name, value)                                                                  \
     __asm__ volatile("msr " TEXT(name) ", %x0" : : "rZ"((uint64_t)(value)))
+
+/* Three, with no access to memory in between. */
+#define write_sysregs(name1, value1, name2, value2, name3, value3)                                 \
+    __asm__ volatile("msr " TEXT(name1) ", %0\n"                                                   \
+                                        "msr " TEXT(name2) ", %1\n"                                \
+                                                           "msr " TEXT(name3) ", %2"               \
+                     :                                                                             \
+                     : "r"(value1), "r"(value2), "r"(value3)                                       \
+                     : "memory")
 
 static inline void isb(void)
 {
@@ -113,6 +137,49 @@ static inline void dsb(void)
 {
     __asm__ volatile("dsb sy" : : : "memory");
 }
+
+static inline void wfi(void)
+{
+    __asm__ volatile("wfi" : : : "memory");
+}
+
+static inline void wfe(void)
+{
+    __asm__ volatile("wfe" : : : "memory");
+}
+
+static inline void sev(void)
+{
+    __asm__ volatile("sev");
+}
+
+/* The core spins: others may have more use of what it shares with them. */
+static inline void spin(void)
+{
+    __asm__ volatile("yield");
+}
+
+/*
+ * Whether it has got the lock. If not, its monitor watches the lock, and to free that ends this
+ * core's next WFE. A store-exclusive may fail for no reason, and then no monitor watches.
+ */
+static inline bool try_lock(uint32_t *lock) /* NOLINT(readability-non-const-parameter): STXR */
+{
+    uint32_t held, failed;
+
+    do {
+        __asm__ volatile("ldaxr %w0, %1" : "=r"(held) : "Q"(*lock) : "memory");
+        if (held) {
+            return false;
+        }
+        __asm__ volatile("stxr %w0, %w2, %1" : "=&r"(failed), "=Q"(*lock) : "r"(1) : "memory");
+    } while (failed);
+    return true;
+}
+
+#else
+#include "machine.h" /* the test's: the same on a machine that is made up */
+#endif
 
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)

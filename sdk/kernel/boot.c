@@ -4,6 +4,7 @@
 
 #include "arch.h"
 #include "cpu.h"
+#include "domain.h"
 #include "gic.h"
 #include "irq.h"
 #include "mmu.h"
@@ -71,8 +72,26 @@ static void check_tables(const struct system_header *system)
 {
     if (system->window_end <= (uint64_t)system || system->window_end > system->image_end ||
         !in_window(system, system->threads, system->thread_count, sizeof(struct system_thread)) ||
-        !in_window(system, system->zero, system->zero_count, sizeof(struct system_range))) {
+        !in_window(system, system->zero, system->zero_count, sizeof(struct system_range)) ||
+        !in_window(system, system->turns, system->turn_count, sizeof(struct system_turn))) {
         panic("the boot image is bad: tables outside the window up to 0x%x", system->window_end);
+    }
+}
+
+static void check_turns(const struct system_header *system)
+{
+    const struct system_turn *turns = (const struct system_turn *)system->turns;
+
+    if (system->turn_count > (IS_SMP ? 0 : SYSTEM_MAX_TURNS)) {
+        panic("the boot image is bad: %u turns of domains, should be 0 to %u",
+              (uint64_t)system->turn_count, (uint64_t)(IS_SMP ? 0 : SYSTEM_MAX_TURNS));
+    }
+    for (uint32_t i = 0; i < system->turn_count; i++) {
+        if (turns[i].domain >= SYSTEM_MAX_DOMAINS || turns[i].duration == 0 ||
+            turns[i].duration > (turns[i].in_ticks ? SYSTEM_MAX_TURN_TICKS : SYSTEM_MAX_TURN_US)) {
+            panic("the boot image is bad: turn %u: domain %u, duration 0x%x", (uint64_t)i,
+                  (uint64_t)turns[i].domain, turns[i].duration);
+        }
     }
 }
 
@@ -95,7 +114,7 @@ static void check_channels(const struct system_header *system, const struct syst
 static void check_thread(const struct system_header *system, const struct system_thread *thread)
 {
     bool good = thread->kind <= SYSTEM_THREAD_VCPU && thread->priority < CPU_PRIORITIES - 1 &&
-                thread->core < system->core_count &&
+                thread->core < system->core_count && thread->domain < SYSTEM_MAX_DOMAINS &&
                 (thread->parent == SYSTEM_NONE || thread->parent < system->thread_count) &&
                 thread->budget_us > 0 && thread->budget_us <= thread->period_us &&
                 thread->vmid > 0 && thread->vmid <= 255 && thread->stage2_root % 8192 == 0 &&
@@ -108,6 +127,11 @@ static void check_thread(const struct system_header *system, const struct system
         good = good && (thread->kind == SYSTEM_THREAD_VCPU ||
                         ((pd == SYSTEM_NONE || pd < system->thread_count) &&
                          (vcpu == SYSTEM_NONE || vcpu < system->thread_count)));
+    }
+    for (unsigned i = 0; i < SYSTEM_MAX_USER_CAPS; i++) {
+        const struct system_cap *cap = &thread->user_caps[i];
+
+        good = good && cap->kind <= SYSTEM_CAP_VSPACE && cap->thread < system->thread_count;
     }
     if (!good) {
         panic("the boot image is bad: thread '%s'", thread->name);
@@ -155,6 +179,7 @@ void boot(void)
 
     check_tables(system);
     mmu_map_window(system);
+    check_turns(system);
     for (uint32_t i = 0; i < system->thread_count; i++) {
         check_thread(system, &((const struct system_thread *)system->threads)[i]);
     }
@@ -168,6 +193,9 @@ void boot(void)
     gic_init_cpu(0);
     timer_init();
     vcpu_init_cpu(cpu);
+    if (IS_BENCHMARK) {
+        benchmark_init_cpu();
+    }
     for (uint32_t core = 0; core < system->core_count; core++) {
         sched_init(&cores[core].cpu);
         cores[core].cpu.core = core;
@@ -177,5 +205,7 @@ void boot(void)
     irq_init_cpu(cpu);
     if (IS_SMP) {
         smp_start(system->core_count);
+    } else if (system->turn_count != 0) {
+        domain_init(cpu, system);
     }
 }

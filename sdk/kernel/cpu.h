@@ -5,6 +5,7 @@
 
 #define CPU_CURRENT    0
 #define CPU_NEXT       8
+#define CPU_ENTERED    16   /* in benchmark configs */
 #define CPU_STACK_SIZE 8192 /* of which the lowest page is a guard */
 
 #include <kernel/gen_config.h> /* CONFIG_ENABLE_SMP_SUPPORT, CONFIG_MAX_NUM_NODES */
@@ -19,17 +20,29 @@
 /* A constant: what is for several cores is not in a kernel for one. */
 #define IS_SMP (CONFIG_MAX_NUM_NODES > 1)
 
+#define SCHEDULING_DOMAINS 0x100u /* of `scheduling`, in the place of `has_domains` */
+
 #define OFF_GICH  1u /* the virtual CPU interface */
 #define OFF_DEBUG 2u /* debug exceptions; the loaded vCPU has them (debug.h) */
 
 struct cpu {
     struct thread *current; /* whose registers are in the core; NULL when idle */
     struct thread *next;    /* runs when the kernel is left: the highest that can */
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+    uint64_t entered_at; /* when the core came into the kernel, in cycles */
+    struct benchmark_core benchmark;
+#endif
 
     /* The scheduler's (sched.c). `next` is in no queue. */
     struct thread *ready_cache; /* in no queue either, or NULL: see sched.h */
     int ready_top;              /* the highest priority of which a thread is in a queue, or -1 */
-    bool accounting;            /* whether time is being charged */
+    union {
+        struct {
+            bool accounting;  /* whether time is being charged */
+            bool has_domains; /* constant: whether threads have to wait for turns (domain.h) */
+        };
+        uint16_t scheduling; /* both: not 0 if each switch takes time into account */
+    };
 
     /* What is loaded into the core's registers (vcpu.c, fpu.c). */
     bool vcpu_active;           /* EL1 is set up for the loaded vCPU */
@@ -68,14 +81,13 @@ struct cpu *cpu_of_core(uint32_t core);
 
 _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vectors.S");
 _Static_assert(offsetof(struct cpu, next) == CPU_NEXT, "vectors.S");
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+_Static_assert(offsetof(struct cpu, entered_at) == CPU_ENTERED, "vectors.S");
+#endif
 
 static inline struct cpu *this_cpu(void)
 {
-    struct cpu *cpu;
-
-    /* Not volatile: it does not change. */
-    __asm__("mrs %0, tpidr_el2" : "=r"(cpu));
-    return cpu;
+    return (struct cpu *)read_constant_sysreg(tpidr_el2);
 }
 
 /*

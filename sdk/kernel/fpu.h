@@ -17,6 +17,9 @@ struct fpu {
 /* Save the owner's registers and load those of `thread`, which is or will be the current one. */
 void fpu_set_owner(struct cpu *cpu, struct thread *thread);
 
+/* Save the owner's registers, if there is an owner. There is none then. */
+void fpu_release(struct cpu *cpu);
+
 /* In fpu.S. */
 void fpu_save(struct fpu *fpu);
 void fpu_restore(const struct fpu *fpu);

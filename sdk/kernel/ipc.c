@@ -31,7 +31,8 @@ static void return_context(struct thread *caller)
     if (likely(caller->sc != NULL)) {
         return;
     }
-    while (holder->sc == NULL) {
+    while (holder->sc == NULL) { /* its own call goes on without this caller */
+        holder->sc = &holder->own;
         holder = holder->server;
     }
     bool was_ready = holder->state == THREAD_READY && holder != holder->cpu->current;
@@ -93,8 +94,14 @@ void ipc_cancel(struct thread *thread)
         queue_remove(&server->senders, thread);
         return;
     }
+    const struct thread *current = thread->cpu->current;
+    const struct sched_context *before = current != NULL ? current->sc : NULL;
+
     return_context(thread);
     server->reply_to = NULL;
+    if (current != NULL && current->sc != before) {
+        sched_context_changed(thread->cpu); /* it has stopped its own caller, and goes on */
+    }
 }
 
 /* ---- Answering ---- */

@@ -2,6 +2,7 @@
 
 #include "mmu.h"
 
+#include <sel4/syscall.h>
 #include "arch.h"
 #include "board.h"
 #include "cpu.h"
@@ -28,12 +29,13 @@
 
 #define PAGE_SIZE  4096ul
 #define PAGE_SHIFT 12
+#define LINE_SIZE  BIT(CONFIG_L1_CACHE_LINE_SIZE_BITS)
 #define L2_SHIFT   21
 #define L1_SHIFT   30
 #define ENTRIES    512u
 
 #define L3_TABLES 16u                 /* 32 MiB of program and window */
-#define SCRATCH   (256ul << L1_SHIFT) /* where memory is mapped while it is zeroed */
+#define SCRATCH   (256ul << L1_SHIFT) /* where memory is mapped for zero_within and mmu_maintain */
 
 typedef uint64_t table[ENTRIES] __attribute__((aligned(4096)));
 
@@ -223,4 +225,50 @@ void mmu_zero(uint64_t base, uint64_t size)
         zero_within(base, part);
         base += part;
     }
+}
+
+static void maintain_line(uint64_t line, uint64_t operation)
+{
+    switch (operation) {
+    case seL4_internal_vspace_clean_invalidate:
+        __asm__ volatile("dc civac, %0" : : "r"(line) : "memory");
+        break;
+    case seL4_internal_vspace_unify:
+        __asm__ volatile("dc cvau, %0" : : "r"(line) : "memory");
+        break;
+    default:
+        __asm__ volatile("dc cvac, %0" : : "r"(line) : "memory");
+        break;
+    }
+}
+
+/* The page is mapped as a device meanwhile: maintenance goes by its address, and none reads it. */
+void mmu_maintain(uint64_t vttbr, uint64_t start, uint64_t end, uint64_t operation)
+{
+    uint64_t callers = read_sysreg(vttbr_el2);
+    uint64_t guests = read_sysreg(par_el1);
+    uint64_t first = start & (PAGE_SIZE - 1);
+    uint64_t last = (end - 1) & (PAGE_SIZE - 1);
+
+    write_sysreg(vttbr_el2, vttbr);
+    isb();
+    __asm__ volatile("at s12e1r, %0\n isb" : : "r"(start) : "memory");
+    uint64_t par = read_sysreg(par_el1);
+    write_sysreg(par_el1, guests);
+    write_sysreg(vttbr_el2, callers);
+    isb();
+    if (par & PAR_F) {
+        return;
+    }
+    l3_scratch[0] = (par & PAR_PA) | MAP_DEVICE | DESC_PAGE;
+    flush_translations();
+    for (uint64_t line = first & ~(LINE_SIZE - 1); line <= last; line += LINE_SIZE) {
+        maintain_line(SCRATCH | line, operation);
+    }
+    dsb();
+    l3_scratch[0] = 0;
+    if (operation == seL4_internal_vspace_unify) {
+        __asm__ volatile("ic ialluis" ::: "memory"); /* by address it would be this one's */
+    }
+    flush_translations();
 }

@@ -29,4 +29,11 @@ void mmu_map_window(const struct system_header *system);
  * afterwards. */
 void mmu_zero(uint64_t base, uint64_t size);
 
+/*
+ * Maintain the caches for the lines from `start` up to `end`, which are in one 4 KiB page of the
+ * address space that `vttbr` names (VTTBR_EL2): clean, clean and invalidate, or have instructions
+ * follow data (seL4_internal_vspace_operation; others clean). No effect where nothing is mapped.
+ */
+void mmu_maintain(uint64_t vttbr, uint64_t start, uint64_t end, uint64_t operation);
+
 #endif

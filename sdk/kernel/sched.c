@@ -2,6 +2,7 @@
 
 #include "sched.h"
 
+#include "domain.h"
 #include "irq.h"
 #include "timer.h"
 #include "vcpu_switch.h"
@@ -131,6 +132,29 @@ static bool budget_exhausted(const struct sched_context *sc, uint64_t now)
     return sc->limited && sc->remaining == 0 && now < sc->replenish_at;
 }
 
+/* Make cpu->next a thread of this turn's domain that has budget, or NULL. */
+static __attribute__((cold, noinline)) void keep_to_domain(struct cpu *cpu, uint64_t now)
+{
+    struct thread *thread = cpu->next;
+
+    while (thread != NULL && (!domain_has_turn(thread) || budget_exhausted(thread->sc, now))) {
+        cpu->next = ready_take(cpu);
+        if (domain_has_turn(thread)) {
+            release_queue_insert(cpu, thread);
+        } else {
+            domain_wait(thread);
+        }
+        thread = cpu->next;
+    }
+}
+
+static inline void keep_to_turn(struct cpu *cpu, uint64_t now)
+{
+    if (domain_in_use(cpu)) {
+        keep_to_domain(cpu, now);
+    }
+}
+
 /* A ready thread has used up its budget or its time slice: it goes behind its equals. */
 static void end_timeslice(struct cpu *cpu, struct thread *thread, uint64_t now)
 {
@@ -147,6 +171,7 @@ static void end_timeslice(struct cpu *cpu, struct thread *thread, uint64_t now)
     }
     if (is_next) {
         cpu->next = ready_take(cpu);
+        keep_to_turn(cpu, now);
     }
 }
 
@@ -179,6 +204,7 @@ static inline void stop_accounting(struct cpu *cpu, uint64_t now)
     uint64_t used = now - cpu->charged_since;
 
     cpu->accounting = false;
+    sc->consumed += used;
     if (likely(used < sc->remaining)) {
         sc->remaining -= used;
         return;
@@ -196,10 +222,10 @@ static inline void stop_accounting(struct cpu *cpu, uint64_t now)
 /* Whether time decides something for `thread`: it has a ready equal if the queues' top is one. */
 static inline bool needs_accounting(const struct cpu *cpu, const struct thread *thread)
 {
-    return thread->sc->limited || cpu->ready_top == thread->priority;
+    return thread->sc->accounted || cpu->ready_top == thread->priority;
 }
 
-/* Start to account the time of cpu->next, which has budget. */
+/* Start to account the time of cpu->next, which may run. */
 static inline void start_accounting(struct cpu *cpu, uint64_t now)
 {
     struct sched_context *sc = cpu->next->sc;
@@ -211,7 +237,37 @@ static inline void start_accounting(struct cpu *cpu, uint64_t now)
     cpu->accounting = true;
     cpu->charged = sc;
     cpu->charged_since = now;
-    arm_timer(cpu, now + sc->remaining);
+    /* One that has used up its slice, or a caller's whom it serves, goes on until it has equals. */
+    if (likely(sc->remaining != 0 || cpu->ready_top == cpu->next->priority)) {
+        arm_timer(cpu, now + sc->remaining);
+    }
+}
+
+/*
+ * If the turn has ended, begin the next one. For another domain all ready threads change places,
+ * those that go in the order in which they would have run. What is left in the core's registers of
+ * a vCPU and of FP/SIMD is saved, so that neither the vCPU's timer nor its first use by another
+ * thread takes time of the new domain.
+ */
+static __attribute__((cold, noinline)) void check_turn(struct cpu *cpu, uint64_t now)
+{
+    struct thread *thread;
+
+    if (now >= turn.end && domain_next_turn(now)) {
+        while ((thread = cpu->next) != NULL) {
+            cpu->next = ready_take(cpu);
+            domain_wait(thread);
+        }
+        while ((thread = domain_take()) != NULL) {
+            ready_enqueue(cpu, thread, true);
+        }
+        cpu->next = ready_take(cpu);
+        if (cpu->vcpu_loaded != NULL) {
+            vcpu_unload(cpu);
+        }
+        fpu_release(cpu);
+    }
+    arm_timer(cpu, turn.end);
 }
 
 /*
@@ -310,6 +366,8 @@ void sched_remove_slowpath(struct cpu *cpu, struct thread *thread)
         release_queue_remove(cpu, thread);
     } else if (thread == cpu->next) {
         cpu->next = ready_take(cpu);
+    } else if (!IS_SMP && unlikely(thread->waits_for_turn)) {
+        domain_remove(thread);
     } else {
         ready_remove(cpu, thread);
     }
@@ -359,10 +417,18 @@ void sched_yield(struct cpu *cpu)
 
 void sched_context_changed(struct cpu *cpu)
 {
-    if (cpu->next == cpu->current) {
+    struct thread *thread = cpu->current;
+
+    if (IS_SMP && thread->in_release_queue) {
+        /* It came there while it waited for the lock, for want of budget in the context before. */
+        release_queue_remove(cpu, thread);
+        sched_ready(cpu, thread);
+    }
+    if (cpu->next == thread) {
         uint64_t now = timer_now();
 
         stop_accounting(cpu, now);
+        keep_to_turn(cpu, now);
         pick_next(cpu, now);
     }
 }
@@ -373,6 +439,9 @@ void sched_timer_interrupt(struct cpu *cpu)
 
     disarm_timer(cpu);
     stop_accounting(cpu, now);
+    if (domain_in_use(cpu)) {
+        check_turn(cpu, now);
+    }
     while (cpu->release_queue != NULL && cpu->release_queue->sc->replenish_at <= now) {
         struct thread *thread = cpu->release_queue;
 
@@ -382,7 +451,71 @@ void sched_timer_interrupt(struct cpu *cpu)
     if (cpu->release_queue != NULL) {
         arm_timer(cpu, cpu->release_queue->sc->replenish_at);
     }
+    keep_to_turn(cpu, now);
     pick_next(cpu, now);
+}
+
+/* ---- For a PD that schedules others ---- */
+
+/* Where a thread's own context is, or would be if it were bound; NULL of a passive PD that waits.
+ */
+static struct thread *context_at(struct thread *thread)
+{
+    struct thread *holder = thread;
+
+    while (holder->sc == NULL && holder->state == THREAD_WAITING) {
+        holder = holder->server;
+    }
+    return holder->sc == &thread->own ? holder : NULL;
+}
+
+struct thread *sched_holder(struct thread *thread)
+{
+    return sched_is_bound(thread) ? context_at(thread) : NULL;
+}
+
+uint64_t sched_consumed(struct thread *thread)
+{
+    struct sched_context *sc = &thread->own;
+    const struct cpu *cpu = thread->cpu;
+    uint64_t running = cpu->accounting && cpu->charged == sc ? timer_now() - cpu->charged_since : 0;
+    uint64_t us = timer_microseconds(sc->consumed + running);
+
+    /* Below zero while it is running: what is charged later counts from here. */
+    sc->consumed -= us != 0 ? timer_ticks(us) : 0;
+    return us;
+}
+
+void sched_bind(struct cpu *cpu, struct thread *thread, bool bind)
+{
+    struct sched_context *sc = &thread->own;
+    struct thread *holder = context_at(thread);
+    bool is_ready = holder != NULL && holder->state == THREAD_READY;
+    uint64_t now = timer_now();
+
+    stop_accounting(cpu, now);
+    if (is_ready) {
+        smp_deschedule(cpu, holder);
+        sched_remove(cpu, holder);
+    }
+    if (bind) {
+        sc->remaining = thread->bound.remaining;
+        sc->replenish_at = thread->bound.replenish_at;
+        sc->limited = sc->budget < sc->period;
+    } else {
+        thread->bound.remaining = sc->remaining;
+        thread->bound.replenish_at = sc->replenish_at;
+        sc->remaining = 0;
+        sc->replenish_at = TIMER_NEVER;
+        sc->limited = true;
+    }
+    if (is_ready) {
+        sched_ready(cpu, holder);
+    }
+    if (cpu->next == cpu->current) { /* else the switch does this; an idle core may yet have none */
+        keep_to_turn(cpu, now);
+        pick_next(cpu, now);
+    }
 }
 
 /* ---- The switch ---- */
@@ -391,19 +524,28 @@ void sched_timer_interrupt(struct cpu *cpu)
 static __attribute__((noinline)) void idle(struct cpu *cpu)
 {
     cpu->current = NULL;
+    if (IS_BENCHMARK) {
+        benchmark_switch(cpu, NULL);
+    }
     if (cpu->vcpu_active) {
         vcpu_leave(cpu, cpu->vttbr_empty, CNTKCTL_PD);
     }
     vcpu_disable_gich(cpu);
     (void)debug_suspend(cpu);
-    if (cpu->release_queue == NULL) {
+    if (cpu->release_queue == NULL && !domain_in_use(cpu)) {
         disarm_timer(cpu);
     }
     while (cpu->next == NULL) {
+        if (IS_BENCHMARK) {
+            benchmark_leave(cpu);
+        }
         dsb();
         smp_unlock();
-        __asm__ volatile("wfi" ::: "memory");
+        wfi();
         smp_lock(cpu);
+        if (IS_BENCHMARK) {
+            benchmark_enter(cpu);
+        }
         irq_handle(cpu);
     }
 }
@@ -423,6 +565,22 @@ static __attribute__((noinline)) void schedule(struct cpu *cpu)
     }
 }
 
+/* The same, if there are domains. */
+static __attribute__((cold, noinline)) void schedule_in_turn(struct cpu *cpu)
+{
+    for (;;) {
+        uint64_t now = timer_now();
+
+        stop_accounting(cpu, now);
+        keep_to_domain(cpu, now);
+        pick_next(cpu, now);
+        if (cpu->next != NULL) {
+            return;
+        }
+        idle(cpu);
+    }
+}
+
 struct thread *cpu_switch(struct cpu *cpu)
 {
     struct thread *previous = cpu->current;
@@ -433,12 +591,21 @@ struct thread *cpu_switch(struct cpu *cpu)
             previous->regs.tpidrro_el0 = read_sysreg(tpidrro_el0);
         }
     }
-    if (cpu->accounting || cpu->next == NULL || needs_accounting(cpu, cpu->next)) {
-        schedule(cpu);
+    uint16_t scheduling = cpu->scheduling;
+
+    if (scheduling != 0 || cpu->next == NULL || needs_accounting(cpu, cpu->next)) {
+        if (!IS_SMP && unlikely(scheduling & SCHEDULING_DOMAINS)) {
+            schedule_in_turn(cpu);
+        } else {
+            schedule(cpu);
+        }
     }
 
     struct thread *next = cpu->next;
     cpu->current = next;
+    if (IS_BENCHMARK) {
+        benchmark_switch(cpu, next);
+    }
     if (next->is_vcpu) {
         vcpu_enter(cpu, next);
     } else if (cpu->vcpu_active) {

@@ -6,7 +6,8 @@
  *
  * The thread of the highest priority that is ready and has budget runs. Time is accounted only
  * while it decides something: for a thread whose budget is less than its period, and for a thread
- * with a ready equal.
+ * with a ready equal; and for a context that a PD may ask for (<cspace>). If there are domains,
+ * only threads of one run at a time (domain.h).
  *
  * cpu->next is the choice. It is in no queue. cpu->ready_cache is a cache of one thread in front of
  * the ready queues: its priority is lower than that of next, and it runs before all threads in
@@ -108,7 +109,28 @@ void sched_yield(struct cpu *cpu);
 /* The current thread goes on with another scheduling context. */
 void sched_context_changed(struct cpu *cpu);
 
-/* INTID_HYP_TIMER: a budget or time slice is used up, or a replenishment is due. */
+/*
+ * Scheduling contexts for a PD that has a capability for them (<cspace>). One that is unbound has
+ * no budget, and never a replenishment: who has it waits in the release queue when it becomes
+ * ready.
+ */
+static inline bool sched_is_bound(const struct thread *thread)
+{
+    return thread->own.replenish_at != UINT64_MAX;
+}
+
+/* Who has a thread's own context: itself, the server that it has been donated to, or NULL: it is
+ * unbound, or waits for a notification of a passive PD. */
+struct thread *sched_holder(struct thread *thread);
+
+/* The microseconds that a thread's own context has been charged since this was called last. */
+uint64_t sched_consumed(struct thread *thread);
+
+/* On the thread's core: unbind or bind its own context, which was not. Its holder is not the caller
+ * of the system call. */
+void sched_bind(struct cpu *cpu, struct thread *thread, bool bind);
+
+/* INTID_HYP_TIMER: a budget, time slice or turn is used up, or a replenishment is due. */
 void sched_timer_interrupt(struct cpu *cpu);
 
 /* Make cpu->next the current thread and load its registers. Called by vectors.S. Returns it. */

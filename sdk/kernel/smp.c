@@ -39,33 +39,12 @@ static bool serve(struct cpu *cpu)
     return true;
 }
 
-/*
- * Whether it has got the lock. If not, its monitor watches the lock, and to free that ends this
- * core's next WFE. A store-exclusive may fail for no reason, and then no monitor watches.
- */
-static inline bool try_lock(void)
-{
-    uint32_t held, failed;
-
-    do {
-        __asm__ volatile("ldaxr %w0, %1" : "=r"(held) : "Q"(kernel_lock) : "memory");
-        if (held) {
-            return false;
-        }
-        __asm__ volatile("stxr %w0, %w2, %1"
-                         : "=&r"(failed), "=Q"(kernel_lock)
-                         : "r"(1)
-                         : "memory");
-    } while (failed);
-    return true;
-}
-
 void smp_lock(struct cpu *cpu)
 {
-    while (IS_SMP && !try_lock()) {
+    while (IS_SMP && !try_lock(&kernel_lock)) {
         /* A function's stores may have cleared the monitor: WFE only if there was none. */
         if (!serve(cpu)) {
-            __asm__ volatile("wfe" ::: "memory");
+            wfe();
         }
     }
 }
@@ -93,10 +72,10 @@ void smp_call(struct cpu *cpu, void (*function)(struct cpu *cpu, void *argument)
     cpu->call_argument = argument;
     __atomic_store_n(&cpu->call, function, __ATOMIC_RELEASE);
     dsb();
-    __asm__ volatile("sev");
+    sev();
     gic_send_sgi(SMP_SGI, cpu->core);
     while (__atomic_load_n(&cpu->call, __ATOMIC_ACQUIRE) != NULL) {
-        __asm__ volatile("yield");
+        spin();
     }
 }
 
@@ -165,6 +144,9 @@ void secondary_boot(struct cpu *cpu)
     gic_init_cpu(cpu->core);
     timer_init();
     vcpu_init_cpu(cpu);
+    if (IS_BENCHMARK) {
+        benchmark_init_cpu();
+    }
     irq_init_cpu(cpu);
     starting = NULL;
     smp_lock(cpu);
@@ -193,7 +175,7 @@ static void start(struct cpu *cpu)
     firmware_call(words);
 #endif
     while (words[0] == PSCI_SUCCESS && starting != NULL && timer_now() < deadline) {
-        __asm__ volatile("yield");
+        spin();
     }
     if (starting != NULL) {
         panic("core %u does not start (%x): QEMU needs -smp", (uint64_t)cpu->core, words[0]);

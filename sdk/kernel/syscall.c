@@ -3,8 +3,9 @@
 /*
  * The system calls (sel4/syscall.h). Only PDs can make them. Each checks all of its arguments, and
  * answers bad ones with an error, as seL4 does. To send to a capability that the caller does not
- * have does nothing. To invoke one is seL4_InvalidCapability. To receive from one, or to name one
- * beyond the capability space, raises a fault of the caller (seL4_Fault_CapFault).
+ * have does nothing. To invoke one is seL4_InvalidCapability, and one of <cspace> that is of
+ * another kind seL4_IllegalOperation. To receive from one, or to name one beyond the capability
+ * space, raises a fault of the caller (seL4_Fault_CapFault).
  */
 
 #include <sel4/errors.h>
@@ -14,6 +15,7 @@
 #include "fault.h"
 #include "gic.h"
 #include "ipc.h"
+#include "mmu.h"
 #include "notification.h"
 #include "sched.h"
 #include "uart.h"
@@ -22,10 +24,12 @@
 #define CAP_INPUT   1u
 #define CAP_REPLY   4u
 #define CAP_MONITOR 5u
+#define CAP_TCB_OWN 6u /* in benchmark configs */
 #define CAP_SMC     7u
 #define CAP_BASE    10u
 #define CAP_RANGE   64ul
-#define CAP_SPACE   1024u
+#define CAP_SPACE   512u
+#define SLOT_SHIFT  58 /* of <cspace>: in the highest bits; the others below may be anything */
 
 enum cap_kind {
     CAP_NOTIFICATION,
@@ -96,6 +100,26 @@ static inline struct thread *find_child(const struct thread *thread, uint64_t ca
     return likely(child != SYSTEM_NONE) ? &threads[child] : NULL;
 }
 
+/* The PD behind a capability of <cspace>, or NULL. */
+static __attribute__((cold, noinline)) struct thread *
+find_in_cspace(const struct thread *thread, uint64_t cap, enum system_cap_kind kind)
+{
+    const struct system_cap *entry = &thread->config->user_caps[cap >> SLOT_SHIFT];
+
+    if (IS_BENCHMARK && cap == CAP_TCB_OWN && kind == SYSTEM_CAP_TCB) {
+        return &threads[thread - threads];
+    }
+    return entry->kind == kind ? &threads[entry->thread] : NULL;
+}
+
+/* The thread behind any capability for one, or NULL. */
+static inline struct thread *find_tcb(const struct thread *thread, uint64_t cap)
+{
+    struct thread *child = find_child(thread, cap);
+
+    return likely(child != NULL) ? child : find_in_cspace(thread, cap, SYSTEM_CAP_TCB);
+}
+
 static inline struct thread *find_vcpu(const struct thread *thread, uint64_t cap)
 {
     uint64_t id = cap - CAP_BASE - CAP_VCPU * CAP_RANGE;
@@ -123,16 +147,38 @@ static __attribute__((noinline)) struct result cap_fault(uint64_t cap, bool rece
     return arguments;
 }
 
+/* Whether there is no place for such a capability. The slots of <cspace> have one each. */
+static inline bool is_beyond(uint64_t cap)
+{
+    return cap >= CAP_SPACE && cap >> SLOT_SHIFT == 0;
+}
+
 /* The current thread has invoked a capability of the wrong kind, or one that does not exist. */
 static struct result bad_capability(uint64_t cap, uint64_t argument, uint64_t number)
 {
-    if (cap >= CAP_SPACE) {
+    if (is_beyond(cap)) {
         return cap_fault(cap, false, (struct result){cap, argument}, number);
     }
-    return error(seL4_InvalidCapability);
+    return error(this_cpu()->current->config->user_caps[cap >> SLOT_SHIFT].kind == SYSTEM_CAP_NONE
+                     ? seL4_InvalidCapability
+                     : seL4_IllegalOperation);
+}
+
+/* The same for a capability that is an argument. */
+static struct result bad_argument(uint64_t cap, uint64_t argument, uint64_t number)
+{
+    return is_beyond(cap) ? bad_capability(cap, argument, number) : error(seL4_InvalidCapability);
 }
 
 /* ---- Messages ---- */
+
+/* A call's answer is a message. */
+static __attribute__((cold, noinline)) struct result bad_call(uint64_t cap, uint64_t info)
+{
+    struct result result = bad_capability(cap, info, seL4_SysCall);
+
+    return is_beyond(cap) ? result : (struct result){0, result.x0 << 12};
+}
 
 struct result sys_call(uint64_t cap, uint64_t info)
 {
@@ -142,11 +188,7 @@ struct result sys_call(uint64_t cap, uint64_t info)
 
     if (unlikely(channel == NULL || channel->kind != SYSTEM_CHANNEL_PD ||
                  !(channel->flags & SYSTEM_CHANNEL_MAY_CALL))) {
-        struct result result = bad_capability(cap, info, seL4_SysCall);
-
-        /* A call's answer is a message. */
-        return cap >= CAP_SPACE ? result
-                                : (struct result){0, (uint64_t)seL4_InvalidCapability << 12};
+        return bad_call(cap, info);
     }
     thread->message.badge = BADGE_CALL | channel->peer_channel;
     thread->message.info = ipc_sanitize_info(info);
@@ -258,8 +300,9 @@ struct result sys_yield(void)
 }
 
 /*
- * What a system call does to a child. If the child is on another core, that core does it: the child
- * may be running there, or its call begin anew. Not so a vCPU that is not ready.
+ * What a system call does to a child, or to a PD of <cspace>. If the child is on another core, that
+ * core does it: the child may be running there, or its call begin anew. Not so a vCPU that is not
+ * ready.
  */
 struct request {
     struct thread *caller;
@@ -283,13 +326,29 @@ static inline struct result execute(struct cpu *cpu, request_function function,
     return request->result;
 }
 
+/* Take the thread off its core. The caller may name itself, and goes on with its call. */
+static inline void take_off(struct cpu *cpu, const struct request *request)
+{
+    if (IS_SMP && request->thread != request->caller) {
+        smp_deschedule(cpu, request->thread);
+    }
+}
+
+/* A vCPU that another core has stopped leaves its core's registers. */
+static inline void unload_stopped(struct cpu *cpu, const struct request *request)
+{
+    if (cpu->vcpu_loaded == request->thread &&
+        smp_is_remote(request->caller->cpu, request->thread)) {
+        vcpu_unload(cpu);
+    }
+}
+
 /* The same for a system call whose first argument names the child. */
 static inline struct result on_child(uint64_t cap, uint64_t first, uint64_t second,
                                      request_function function, uint64_t number)
 {
     struct cpu *cpu = this_cpu();
-    struct request request = {
-        cpu->current, find_child(cpu->current, cap), {first, second}, success};
+    struct request request = {cpu->current, find_tcb(cpu->current, cap), {first, second}, success};
 
     if (unlikely(request.thread == NULL)) {
         return bad_capability(cap, first, number);
@@ -307,9 +366,14 @@ static inline void tcb_read(struct cpu *cpu, void *argument)
         request->result = error(seL4_RangeError);
         return;
     }
+    if (thread == request->caller) {
+        request->result = error(seL4_IllegalOperation);
+        return;
+    }
     smp_deschedule(cpu, thread);
     if (request->argument[0]) {
         thread_suspend(thread);
+        unload_stopped(cpu, request);
     }
     for (uint64_t i = 0; i < count; i++) {
         request->caller->words[i] = ((const uint64_t *)&thread->regs)[i];
@@ -379,7 +443,13 @@ struct result sys_tcb_write(uint64_t cap, uint64_t resume, uint64_t count, uint6
     struct thread *thread = find_child(caller, cap);
 
     if (unlikely(thread == NULL)) {
-        return bad_capability(cap, resume, seL4_SysTCBWrite);
+        thread = find_in_cspace(caller, cap, SYSTEM_CAP_TCB);
+        if (thread == NULL) {
+            return bad_capability(cap, resume, seL4_SysTCBWrite);
+        }
+        if (thread == caller) {
+            return error(count > USER_WORDS ? seL4_TruncatedMessage : seL4_IllegalOperation);
+        }
     }
     if (unlikely(count > USER_WORDS)) {
         return error(seL4_TruncatedMessage);
@@ -393,17 +463,20 @@ static inline void tcb_suspend(struct cpu *cpu, void *argument)
 {
     struct request *request = argument;
 
-    smp_deschedule(cpu, request->thread);
+    take_off(cpu, request);
     thread_suspend(request->thread);
-    if (cpu->vcpu_loaded == request->thread &&
-        smp_is_remote(request->caller->cpu, request->thread)) {
-        vcpu_unload(cpu);
+    if (request->thread == request->caller) {
+        /* Resumed, it makes the call again, as on seL4. */
+        write_sysreg(elr_el2, read_sysreg(elr_el2) - 4);
+        request->thread->regs.x7 = seL4_SysTCBSuspend;
+        request->result.x0 = request->argument[1];
     }
+    unload_stopped(cpu, request);
 }
 
 struct result sys_tcb_suspend(uint64_t cap)
 {
-    return on_child(cap, 0, 0, tcb_suspend, seL4_SysTCBSuspend);
+    return on_child(cap, 0, cap, tcb_suspend, seL4_SysTCBSuspend);
 }
 
 static inline void tcb_resume(struct cpu *cpu, void *argument)
@@ -424,7 +497,7 @@ static inline void tcb_set_priority(struct cpu *cpu, void *argument)
     struct thread *thread = request->thread;
     bool was_ready = thread->state == THREAD_READY;
 
-    smp_deschedule(cpu, thread);
+    take_off(cpu, request);
     if (was_ready) {
         sched_remove(cpu, thread);
     } else if (thread->state == THREAD_SENDING) {
@@ -442,11 +515,14 @@ struct result sys_tcb_set_priority(uint64_t cap, uint64_t priority, uint64_t aut
                                    uint64_t is_maximum)
 {
     const struct thread *caller = this_cpu()->current;
-    struct thread *thread = find_child(caller, cap);
-    const struct thread *by = find_child(caller, authority);
+    struct thread *thread = find_tcb(caller, cap);
+    const struct thread *by = find_tcb(caller, authority);
 
-    if (thread == NULL || by == NULL) {
-        return bad_capability(thread == NULL ? cap : authority, priority, seL4_SysTCBSetPriority);
+    if (thread == NULL) {
+        return bad_capability(cap, priority, seL4_SysTCBSetPriority);
+    }
+    if (by == NULL) {
+        return bad_argument(authority, priority, seL4_SysTCBSetPriority);
     }
     if (priority > by->max_priority) {
         return error(seL4_RangeError);
@@ -456,6 +532,85 @@ struct result sys_tcb_set_priority(uint64_t cap, uint64_t priority, uint64_t aut
         return success;
     }
     return on_child(cap, priority, 0, tcb_set_priority, seL4_SysTCBSetPriority);
+}
+
+/* ---- Scheduling contexts and address spaces, of <cspace> ---- */
+
+static void sc_bind(struct cpu *cpu, void *argument)
+{
+    struct request *request = argument;
+
+    sched_bind(cpu, request->thread, request->argument[0] == seL4_internal_sc_bind);
+}
+
+/* Have the context's holder run, if it could now and is not below the caller. */
+static struct result sc_yield_to(struct cpu *cpu, struct thread *thread)
+{
+    struct thread *holder = sched_holder(thread);
+    const struct thread *caller = cpu->current;
+
+    if (holder == NULL || holder == caller || holder->priority > caller->max_priority) {
+        return error(seL4_IllegalOperation);
+    }
+    if (holder->state == THREAD_READY && !smp_is_remote(cpu, holder)) {
+        sched_remove(cpu, holder);
+        sched_ready_in_front(cpu, holder);
+    }
+    return success;
+}
+
+struct result sys_sched_context(uint64_t cap, uint64_t operation, uint64_t object)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *caller = cpu->current;
+    struct thread *thread = find_in_cspace(caller, cap, SYSTEM_CAP_SC);
+    struct request request = {caller, thread, {operation}, success};
+
+    if (thread == NULL) {
+        return bad_capability(cap, operation, seL4_SysSchedContext);
+    }
+    if (operation == seL4_internal_sc_consumed) {
+        return (struct result){seL4_NoError, sched_consumed(thread)};
+    }
+    if (operation == seL4_internal_sc_yield_to) {
+        return sc_yield_to(cpu, thread);
+    }
+    bool is_bind = operation == seL4_internal_sc_bind;
+    if (is_bind || operation == seL4_internal_sc_unbind_object) {
+        const struct thread *named = find_tcb(caller, object);
+
+        if (named == NULL) {
+            return bad_argument(object, operation, seL4_SysSchedContext);
+        }
+        if (named != thread || is_bind == sched_is_bound(thread)) {
+            return error(seL4_IllegalOperation);
+        }
+    }
+    if (caller->sc == &thread->own) {
+        return error(seL4_IllegalOperation);
+    }
+    return is_bind || sched_is_bound(thread) ? execute(cpu, sc_bind, &request) : success;
+}
+
+/* Cache maintenance of another PD's memory. */
+struct result sys_vspace(uint64_t cap, uint64_t start, uint64_t end, uint64_t operation)
+{
+    const struct thread *thread = find_in_cspace(this_cpu()->current, cap, SYSTEM_CAP_VSPACE);
+
+    if (thread == NULL) {
+        return bad_capability(cap, start, seL4_SysVSpace);
+    }
+    if (start >= end) {
+        return error(seL4_InvalidArgument);
+    }
+    if (end > seL4_UserTop) {
+        return error(seL4_IllegalOperation);
+    }
+    if ((start ^ (end - 1)) >> seL4_PageBits != 0) {
+        return error(seL4_RangeError);
+    }
+    mmu_maintain(thread->vttbr, start, end, operation);
+    return success;
 }
 
 /* ---- Virtual CPUs ---- */
@@ -554,6 +709,37 @@ struct result sys_debug_halt(void)
 #endif
     return success;
 }
+
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+struct result sys_benchmark(uint64_t operation, uint64_t cap)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *caller = cpu->current;
+    struct thread *thread = find_tcb(caller, cap);
+
+    switch (operation) {
+    case seL4_internal_benchmark_reset_log:
+        benchmark_start(cpu);
+        break;
+    case seL4_internal_benchmark_finalize_log:
+        benchmark_stop(cpu);
+        break;
+    case seL4_internal_benchmark_get:
+        if (thread != NULL) {
+            benchmark_report(cpu, thread, caller->words);
+        }
+        break;
+    case seL4_internal_benchmark_reset:
+        if (thread != NULL) {
+            benchmark_reset(thread);
+        }
+        break;
+    default: /* measures the way into the kernel and out of it */
+        break;
+    }
+    return success;
+}
+#endif
 
 struct result sys_smc(uint64_t cap)
 {

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define SYSTEM_MAGIC   0x3130644961724200ULL /* "\0Braid01", little endian */
-#define SYSTEM_VERSION 2u
+#define SYSTEM_VERSION 4u
 
 /*
  * The board, as the kernel was built for it: its constant `system_board`, which the tool finds by
@@ -57,11 +57,14 @@ struct system_board {
  */
 #define SYSTEM_IPC_BUFFER_VADDR 0xfffffff000ULL
 
-#define SYSTEM_NAME_LENGTH  64
-#define SYSTEM_MAX_CHANNELS 62  /* channel ids 0..61 */
-#define SYSTEM_MAX_THREADS  255 /* PDs and vCPUs together */
-#define SYSTEM_MAX_CHILDREN 64  /* ids 0..63, PDs and vCPUs separately */
-#define SYSTEM_NONE         0xffffu
+#define SYSTEM_NAME_LENGTH   64
+#define SYSTEM_MAX_CHANNELS  62  /* channel ids 0..61 */
+#define SYSTEM_MAX_THREADS   255 /* PDs and vCPUs together */
+#define SYSTEM_MAX_CHILDREN  64  /* ids 0..63, PDs and vCPUs separately */
+#define SYSTEM_MAX_USER_CAPS 64  /* slots of <cspace>, of which 0 is never used */
+#define SYSTEM_MAX_DOMAINS   16  /* numbers 0..15 */
+#define SYSTEM_MAX_TURNS     99
+#define SYSTEM_NONE          0xffffu
 
 /* What a PD's channel id stands for. */
 enum system_channel_kind {
@@ -81,6 +84,19 @@ struct system_channel {
     uint8_t reserved;
     uint16_t peer;
     uint16_t reserved2;
+};
+
+/* A capability of <cspace>: what the PD may do with another one, or with itself. */
+enum system_cap_kind {
+    SYSTEM_CAP_NONE = 0,
+    SYSTEM_CAP_TCB,    /* the thread */
+    SYSTEM_CAP_SC,     /* the scheduling context */
+    SYSTEM_CAP_VSPACE, /* the address space */
+};
+
+struct system_cap {
+    uint8_t kind;
+    uint8_t thread; /* a PD's index; 0 of SYSTEM_CAP_NONE */
 };
 
 enum system_thread_kind { SYSTEM_THREAD_PD = 0, SYSTEM_THREAD_VCPU };
@@ -109,9 +125,21 @@ struct system_thread {
     uint16_t child_pds[SYSTEM_MAX_CHILDREN];   /* child id -> thread index, or SYSTEM_NONE */
     uint16_t child_vcpus[SYSTEM_MAX_CHILDREN]; /* vCPU id -> thread index, or SYSTEM_NONE */
     struct system_channel channels[SYSTEM_MAX_CHANNELS];
+    struct system_cap user_caps[SYSTEM_MAX_USER_CAPS]; /* by slot */
     /* Of all threads: */
-    uint32_t core; /* on which it runs: 0 .. core_count - 1 */
-    uint32_t reserved;
+    uint32_t core;   /* on which it runs: 0 .. core_count - 1 */
+    uint32_t domain; /* in whose turns it runs: 0 .. SYSTEM_MAX_DOMAINS - 1; 0 if there are none */
+};
+
+/* A turn of a domain: only its threads run. The turns come in the order of their table, again and
+ * again. */
+#define SYSTEM_MAX_TURN_US    1000000000000ull /* 11 days: in ticks of any timer it fits */
+#define SYSTEM_MAX_TURN_TICKS ((1ull << 56) - 1)
+
+struct system_turn {
+    uint64_t duration; /* microseconds or ticks of the counter, not 0 */
+    uint32_t in_ticks; /* 1: ticks */
+    uint32_t domain;
 };
 
 /* Memory that must read as zero before the first PD runs: size in bytes, both 4 KiB aligned. No
@@ -131,4 +159,7 @@ struct system_header {
     uint64_t image_end;  /* first address beyond the image, 4 KiB aligned */
     uint64_t threads;    /* address of struct system_thread[thread_count] */
     uint64_t zero;       /* address of struct system_range[zero_count] */
+    uint64_t turns;      /* address of struct system_turn[turn_count] */
+    uint32_t turn_count; /* 0: no domains; else core_count is 1 */
+    uint32_t reserved;
 };

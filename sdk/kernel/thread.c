@@ -74,6 +74,7 @@ void queue_remove(struct queue *queue, struct thread *thread)
 static void init_one(struct thread *thread, const struct system_thread *config)
 {
     thread->cpu = cpu_of_core(config->core);
+    thread->domain = (uint8_t)config->domain;
     thread->config = config;
     thread->vttbr = (uint64_t)config->vmid << 48 | config->stage2_root;
     thread->cntkctl = CNTKCTL_PD;
@@ -88,7 +89,13 @@ static void init_one(struct thread *thread, const struct system_thread *config)
     thread->own.budget = timer_ticks(config->budget_us);
     thread->own.period = timer_ticks(config->period_us);
     thread->own.remaining = thread->own.budget;
-    thread->own.limited = config->budget_us < config->period_us;
+    thread->own.limited = thread->own.budget < thread->own.period;
+    thread->own.accounted |= thread->own.limited;
+    for (unsigned slot = 0; slot < SYSTEM_MAX_USER_CAPS; slot++) {
+        if (config->user_caps[slot].kind == SYSTEM_CAP_SC) {
+            threads[config->user_caps[slot].thread].own.accounted = true;
+        }
+    }
     if (thread->is_vcpu) {
         vcpu_init(thread);
     } else {

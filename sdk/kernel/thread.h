@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "benchmark.h"
 #include "fpu.h"
 #include "system.h"
 #include "vcpu.h"
@@ -16,7 +17,7 @@ struct thread;
 
 enum thread_state {
     THREAD_STOPPED,   /* until it is resumed */
-    THREAD_READY,     /* runs, is in a ready queue, or waits for its budget */
+    THREAD_READY,     /* runs, is in a ready queue, or waits for its budget or turn */
     THREAD_RECEIVING, /* waits for a notification, call or fault */
     THREAD_SENDING,   /* its call or fault is in a server's queue */
     THREAD_WAITING,   /* its call or fault is being served */
@@ -36,6 +37,8 @@ struct sched_context {
     uint64_t remaining;
     uint64_t replenish_at; /* end of the period, on the counter */
     bool limited;          /* budget < period */
+    bool accounted;        /* its time is always charged: it is limited, or a PD asks for it */
+    uint64_t consumed;     /* ticks charged, since a PD has asked for it; if `accounted` */
 };
 
 /* A message to a server: a call's or a fault's. */
@@ -65,6 +68,8 @@ struct thread {
     uint8_t resume;  /* enum thread_resume; if STOPPED */
     bool in_release_queue;
     bool in_inbox;            /* of its core; READY */
+    bool waits_for_turn;      /* in its domain's queue; READY (domain.h) */
+    uint8_t domain;           /* in whose turns it runs */
     struct sched_context *sc; /* NULL: a passive PD that waits, or a thread that has donated it */
 
     uint64_t pending;          /* channels notified and not yet received */
@@ -80,6 +85,13 @@ struct thread {
 
     const struct system_thread *config;
     struct sched_context own;
+    struct {
+        uint64_t remaining;
+        uint64_t replenish_at;
+    } bound; /* what `own` had before it was unbound (sched_bind) */
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+    struct benchmark benchmark;
+#endif
     struct vcpu vcpu; /* only if is_vcpu */
     struct fpu fpu;
 } __attribute__((aligned(64)));

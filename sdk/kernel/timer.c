@@ -20,3 +20,10 @@ uint64_t timer_ticks(uint64_t microseconds)
 
     return ticks > 0 ? ticks : 1;
 }
+
+uint64_t timer_microseconds(uint64_t ticks)
+{
+    uint64_t frequency = read_sysreg(cntfrq_el0);
+
+    return ticks / frequency * 1000000 + ticks % frequency * 1000000 / frequency;
+}

@@ -14,6 +14,9 @@ void timer_init(void);
 /* Microseconds in ticks of the counter, at least 1. */
 uint64_t timer_ticks(uint64_t microseconds);
 
+/* Ticks of the counter in whole microseconds. */
+uint64_t timer_microseconds(uint64_t ticks);
+
 static inline uint64_t timer_now(void)
 {
     return read_sysreg(cntpct_el0);

@@ -7,8 +7,6 @@
 #include "sysreg.h"
 #include "uart.h"
 
-#define PAR_F    BIT(0) /* the translation has failed */
-#define PAR_PA   (((1ul << 40) - 1) & ~0xffful)
 #define PAGE_LOW 0xffful
 
 #define SERRORS_REPORTED 8u

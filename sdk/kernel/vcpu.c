@@ -158,7 +158,8 @@ static __attribute__((noinline)) void switch_untrapped(struct cpu *cpu, struct t
     debug_switch(cpu, from, to);
 }
 
-static void save(struct cpu *cpu, struct vcpu *vcpu)
+/* Inline in vcpu_load, which is frequent. */
+static inline __attribute__((always_inline)) void save(struct cpu *cpu, struct vcpu *vcpu)
 {
 #define SAVE(name, hardware) vcpu->reg[seL4_VCPUReg_##name] = read_sysreg(hardware);
     RESIDENT_REGISTERS(SAVE)

@@ -23,12 +23,7 @@ static inline void set_regime(const struct cpu *cpu, uint64_t hcr, uint64_t sctl
         write_sysreg(sctlr_el1, sctlr);
         isb();
     }
-    __asm__ volatile("msr hcr_el2, %0\n"
-                     "msr sctlr_el1, %1\n"
-                     "msr vttbr_el2, %2"
-                     :
-                     : "r"(hcr), "r"(sctlr), "r"(vttbr)
-                     : "memory");
+    write_sysregs(hcr_el2, hcr, sctlr_el1, sctlr, vttbr_el2, vttbr);
 }
 
 /* Set EL1 up for this vCPU. */
@@ -49,6 +44,9 @@ static inline void vcpu_enter(struct cpu *cpu, struct thread *thread)
     write_sysreg(cpacr_el1, cpacr);
     write_sysreg(cntkctl_el1, cntkctl);
     write_sysreg(cnthctl_el2, CNTHCTL_VCPU);
+    if (IS_BENCHMARK) {
+        benchmark_close_pmu(true);
+    }
 }
 
 /* Save the EL1 registers that are switched each time. */
@@ -71,4 +69,7 @@ static inline void vcpu_leave(struct cpu *cpu, uint64_t vttbr, uint64_t cntkctl)
     write_sysreg(cpacr_el1, CPACR_FPEN);
     write_sysreg(cntkctl_el1, cntkctl);
     write_sysreg(cnthctl_el2, CNTHCTL_PD);
+    if (IS_BENCHMARK) {
+        benchmark_close_pmu(false);
+    }
 }

@@ -29,7 +29,21 @@
 #define R_X10       144
 #define R_X19       192
 
-#define SYSCALL_COUNT 20
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+#define SYSCALL_COUNT 23
+
+/* The core has come into the kernel: benchmark.h. */
+    .macro note_entry cpu, time
+    mrs \cpu, tpidr_el2
+    mrs \time, pmccntr_el0
+    str \time, [\cpu, #CPU_ENTERED]
+    .endm
+#else
+#define SYSCALL_COUNT 22
+
+    .macro note_entry cpu, time
+    .endm
+#endif
 
 #ifdef CONFIG_ENABLE_SMP_SUPPORT
 /* The kernel's lock (smp.c), if it is free. x9 to x11 are changed. */
@@ -119,6 +133,7 @@ lower_sync:
     b.ne exception
     cmp x7, #SYSCALL_COUNT
     b.hs exception
+    note_entry x16, x17
     adr x17, syscall_table
     ldr x17, [x17, x7, lsl #3]
     mrs x16, tpidr_el2
@@ -131,6 +146,14 @@ call:
     ldp x17, x2, [x16, #CPU_CURRENT]
     cmp x17, x2
     b.ne switch_from_call
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+    stp x0, x1, [sp, #-16]!
+    mov x0, x16
+    bl benchmark_leave
+    ldp x0, x1, [sp], #16
+    mov x16, sp
+    ldr x17, [x16, #CPU_CURRENT]
+#endif
     unlock_kernel
     /* Return to the caller. Restore what may hold values of the kernel's. */
     mov sp, x17
@@ -167,6 +190,7 @@ call_contended: /* the core is to be found with all of its thread's registers sa
 exception:
     mov x17, x16
     save_all
+    note_entry x1, x2
     mov x1, x17
     bl trap_sync
     b leave
@@ -174,6 +198,7 @@ exception:
 lower_irq:
     stp x16, x17, [sp, #R_X16]
     save_all
+    note_entry x1, x2
     bl trap_irq
     b leave
 
@@ -181,6 +206,7 @@ lower_serror:
     stp x16, x17, [sp, #R_X16]
     ldr x17, [sp, #R_PC] /* where it was resumed */
     save_all
+    note_entry x1, x2
     mov x1, x17
     bl trap_serror
 
@@ -210,6 +236,12 @@ switch:
     bl cpu_switch
 
 resume: /* x0: the current thread */
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+    mov x0, sp
+    bl benchmark_leave
+    mov x16, sp
+    ldr x0, [x16, #CPU_CURRENT]
+#endif
     unlock_kernel
     mov sp, x0
     ldp x1, x2, [sp, #R_PC]
@@ -294,6 +326,11 @@ syscall_table: /* in the order of seL4_Syscall_ID */
     .quad sys_smc
     .quad sys_tcb_set_priority
     .quad sys_debug_halt
+    .quad sys_sched_context
+    .quad sys_vspace
+#ifdef CONFIG_BENCHMARK_TRACK_UTILISATION
+    .quad sys_benchmark
+#endif
 syscall_table_end:
     .if (syscall_table_end - syscall_table) != 8 * SYSCALL_COUNT
     .error "syscall_table"

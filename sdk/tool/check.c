@@ -180,6 +180,18 @@ static void check_children(const struct sdf_system *system)
     }
 }
 
+static void check_caps(const struct sdf_system *system, struct sdf_pd *pd)
+{
+    for (size_t i = 0; i < pd->cap_count; i++) {
+        struct sdf_cap *cap = &pd->caps[i];
+        cap->pd = sdf_find_pd(system, cap->pd_name);
+        if (!cap->pd) {
+            diag_at(&cap->place, "pd",
+                    "there is no protection domain '%s': name one of this system", cap->pd_name);
+        }
+    }
+}
+
 static void check_irqs(const struct sdf_system *system, unsigned irq_count)
 {
     const struct sdf_irq **owners = memory_new(irq_count * sizeof(*owners));
@@ -324,6 +336,7 @@ void sdf_check(struct sdf_system *system, const struct board *board)
         struct sdf_pd *pd = system->pds[i];
         check_maps(system, pd->maps, pd->map_count, sdf_pd_map_end(pd));
         check_setvars(system, pd);
+        check_caps(system, pd);
         if (pd->vm) {
             check_maps(system, pd->vm->maps, pd->vm->map_count, SDF_ADDRESS_END);
         }
@@ -337,4 +350,5 @@ void sdf_warn(const struct sdf_system *system)
             diag_warn(&system->regions[i]->place, "nothing maps this memory region");
         }
     }
+    sdf_warn_of_domains(system);
 }

@@ -58,6 +58,7 @@ static void fill_pd(const struct layout *layout, const struct sdf_pd *pd,
         init_thread(&threads[pd->index], pd->name, SYSTEM_THREAD_PD, pd->core, pd->index, layout);
 
     set_schedule(thread, &pd->schedule);
+    thread->domain = pd->domain ? pd->domain->id : 0;
     thread->flags =
         (uint8_t)((pd->passive ? SYSTEM_THREAD_PASSIVE : 0) | (pd->smc ? SYSTEM_THREAD_SMC : 0) |
                   (pd->fpu ? 0 : SYSTEM_THREAD_NO_FPU));
@@ -72,6 +73,13 @@ static void fill_pd(const struct layout *layout, const struct sdf_pd *pd,
             .flags = irq->edge ? SYSTEM_IRQ_EDGE : 0,
             .peer = (uint16_t)irq->irq,
         };
+    }
+    for (size_t i = 0; i < pd->cap_count; i++) {
+        static const uint8_t kinds[] = {[SDF_CAP_TCB] = SYSTEM_CAP_TCB,
+                                        [SDF_CAP_SC] = SYSTEM_CAP_SC,
+                                        [SDF_CAP_VSPACE] = SYSTEM_CAP_VSPACE};
+        thread->user_caps[pd->caps[i].slot] = (struct system_cap){
+            .kind = kinds[pd->caps[i].kind], .thread = (uint8_t)pd->caps[i].pd->index};
     }
     if (pd->parent) {
         /* A parent stands before its children, so its own entry has been filled. */
@@ -95,6 +103,7 @@ static void fill_vcpus(const struct layout *layout, const struct sdf_pd *pd, uns
         struct system_thread *thread = init_thread(&threads[first + i], name, SYSTEM_THREAD_VCPU,
                                                    vm->vcpus[i].core, space, layout);
         set_schedule(thread, &vm->schedule);
+        thread->domain = pd->domain ? pd->domain->id : 0;
         thread->child_id = (uint8_t)id;
         thread->parent = (uint16_t)pd->index;
         threads[pd->index].child_vcpus[id] = (uint16_t)(first + i);
@@ -143,21 +152,29 @@ static void add_header(const struct layout *layout, struct image *image)
     struct system_header *header = (struct system_header *)window;
     struct system_thread *threads = (struct system_thread *)(header + 1);
     struct system_range *zeros = (struct system_range *)(threads + layout->thread_count);
+    struct system_turn *turns = (struct system_turn *)(zeros + layout->zero_count);
+    const struct sdf_system *system = layout->system;
 
     *header = (struct system_header){
         .magic = SYSTEM_MAGIC,
         .version = SYSTEM_VERSION,
         .thread_count = (uint32_t)layout->thread_count,
         .zero_count = (uint32_t)layout->zero_count,
-        .core_count = sdf_cores_used(layout->system),
+        .core_count = sdf_cores_used(system),
         .window_end = layout->window_end,
         .image_end = layout->image_end,
         .threads = layout->window + (uint64_t)((uint8_t *)threads - window),
         .zero = layout->window + (uint64_t)((uint8_t *)zeros - window),
+        .turns = layout->window + (uint64_t)((uint8_t *)turns - window),
+        .turn_count = (uint32_t)system->turn_count,
     };
     fill_threads(layout, threads);
     for (size_t i = 0; i < layout->zero_count; i++) {
         zeros[i] = (struct system_range){layout->zeros[i].base, layout->zeros[i].size};
+    }
+    for (size_t i = 0; i < system->turn_count; i++) {
+        turns[i] = (struct system_turn){system->turns[i].duration, system->turns[i].in_ticks,
+                                        system->turns[i].domain->id};
     }
     add_part(image, layout->window, window, layout_header_size(layout));
 }

@@ -263,7 +263,8 @@ void layout_map(const struct layout *layout, struct stage2 *tables)
 uint64_t layout_header_size(const struct layout *layout)
 {
     return sizeof(struct system_header) + layout->thread_count * sizeof(struct system_thread) +
-           (layout->piece_count + 1) * sizeof(struct system_range);
+           (layout->piece_count + 1) * sizeof(struct system_range) +
+           layout->system->turn_count * sizeof(struct system_turn);
 }
 
 static void write_addresses(struct layout *layout)

@@ -90,10 +90,34 @@ static void write_channels(const struct layout *layout, const struct sdf_pd *pd,
     }
 }
 
+static void write_caps(const struct sdf_pd *pd, FILE *stream)
+{
+    static const char *const kinds[] = {[SDF_CAP_TCB] = "thread",
+                                        [SDF_CAP_SC] = "scheduling context",
+                                        [SDF_CAP_VSPACE] = "address space"};
+
+    for (size_t i = 0; i < pd->cap_count; i++) {
+        const struct sdf_cap *cap = &pd->caps[i];
+        fprintf(stream, "  slot %2u: the %s of '%s'\n", cap->slot, kinds[cap->kind], cap->pd->name);
+    }
+}
+
 static void write_schedule(const struct sdf_schedule *schedule, FILE *stream)
 {
     fprintf(stream, "  priority %u, budget %" PRIu64 " us of every %" PRIu64 " us\n",
             schedule->priority, schedule->budget, schedule->period);
+}
+
+static void write_turns(const struct sdf_system *system, FILE *stream)
+{
+    if (system->turn_count) {
+        fprintf(stream, "\n# Turns of domains\n\n");
+    }
+    for (size_t i = 0; i < system->turn_count; i++) {
+        const struct sdf_turn *turn = &system->turns[i];
+        fprintf(stream, "  %" PRIu64 " %s of domain %u '%s'\n", turn->duration,
+                turn->in_ticks ? "ticks" : "us", turn->domain->id, turn->domain->name);
+    }
 }
 
 static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE *stream)
@@ -104,6 +128,9 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
     write_schedule(&pd->schedule, stream);
     if (layout->system->cores > 1) {
         fprintf(stream, "  core %u\n", pd->core);
+    }
+    if (pd->domain) {
+        fprintf(stream, "  domain '%s'\n", pd->domain->name);
     }
     if (pd->passive || pd->smc || !pd->fpu) {
         fprintf(stream, "  %s%s%s\n", pd->passive ? "passive " : "",
@@ -118,6 +145,7 @@ static void write_pd(const struct layout *layout, const struct sdf_pd *pd, FILE 
             program->path, program->entry, (uint64_t)SDF_STACK_TOP, layout->ipc_vaddrs[pd->index]);
     write_mappings(&layout->spaces[pd->index], stream);
     write_channels(layout, pd, stream);
+    write_caps(pd, stream);
 }
 
 static void write_vm(const struct layout *layout, const struct sdf_pd *pd,
@@ -152,6 +180,7 @@ void report_write(const struct layout *layout, const char *board, const char *co
     }
     write_image(layout, stream);
     write_memory(layout, stream);
+    write_turns(system, stream);
     for (size_t i = 0; i < system->pd_count; i++) {
         write_pd(layout, system->pds[i], stream);
     }

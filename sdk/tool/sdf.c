@@ -21,7 +21,7 @@ struct parser {
     const char *const *search;
 };
 
-static const char *read_name(const struct xml_element *element)
+const char *sdf_read_name(const struct xml_element *element)
 {
     const char *name = xml_required(element, "name");
 
@@ -36,7 +36,7 @@ static const char *read_name(const struct xml_element *element)
 /* The name of a PD or VM: programs and the kernel have less room for it. */
 static const char *read_thread_name(const struct xml_element *element)
 {
-    const char *name = read_name(element);
+    const char *name = sdf_read_name(element);
 
     if (strlen(name) > SDF_SHORT_NAME) {
         diag_warn(&element->place,
@@ -180,7 +180,7 @@ static void read_region(const struct parser *parser, const struct xml_element *e
     xml_check_attributes(element, "name size page_size phys_addr prefill_path");
     xml_ignore_content(element);
     region->place = element->place;
-    region->name = read_name(element);
+    region->name = sdf_read_name(element);
     if (xml_attribute(element, "page_size")) {
         region->page_size = xml_number(element, "page_size", 0, UINT64_MAX);
         if (region->page_size != SDF_PAGE && region->page_size != SDF_LARGE_PAGE) {
@@ -429,6 +429,53 @@ static void read_vm(const struct parser *parser, struct sdf_pd *pd,
     pd->vm = vm;
 }
 
+static void read_cap(struct sdf_pd *pd, const struct xml_element *element)
+{
+    static const char *const tags[] = {
+        [SDF_CAP_TCB] = "cap_tcb", [SDF_CAP_SC] = "cap_sc", [SDF_CAP_VSPACE] = "cap_vspace"};
+    unsigned kind = 0;
+
+    while (strcmp(element->tag, tags[kind]) != 0) {
+        if (kind == SDF_CAP_VSPACE) {
+            diag_at(&element->place, NULL,
+                    "unknown element here: a cspace contains cap_tcb, cap_sc and cap_vspace");
+        }
+        kind++;
+    }
+    xml_check_attributes(element, "slot pd");
+    xml_ignore_content(element);
+
+    unsigned slot = (unsigned)xml_number(element, "slot", 1, SDF_SLOT_MAX);
+    for (size_t i = 0; i < pd->cap_count; i++) {
+        if (pd->caps[i].slot == slot) {
+            diag_at(&element->place, "slot",
+                    "%u of '%s' is already taken on line %u: a slot has one capability", slot,
+                    pd->name, pd->caps[i].place.line);
+        }
+    }
+    *ARRAY_ADD(pd->caps, pd->cap_count) = (struct sdf_cap){.place = element->place,
+                                                           .kind = (enum sdf_cap_kind)kind,
+                                                           .slot = slot,
+                                                           .pd_name = xml_required(element, "pd")};
+}
+
+static void read_cspace(struct sdf_pd *pd, const struct xml_element *element)
+{
+    struct xml_element child = {.node = NULL};
+
+    xml_check_attributes(element, "");
+    if (pd->has_cspace) {
+        diag_at(&element->place, NULL,
+                "'%s' already has a cspace on line %u: a protection domain has at most one",
+                pd->name, pd->cspace_place.line);
+    }
+    pd->has_cspace = true;
+    pd->cspace_place = element->place;
+    while (xml_next_child(element, &child)) {
+        read_cap(pd, &child);
+    }
+}
+
 static void read_pd(const struct parser *parser, struct sdf_pd *parent,
                     const struct xml_element *element);
 
@@ -452,23 +499,44 @@ static void read_pd_child(const struct parser *parser, struct sdf_pd *pd,
         diag_at(&child->place, NULL,
                 "not on AArch64: I/O ports exist on x86-64; map a device's memory");
     } else if (strcmp(child->tag, "cspace") == 0) {
-        diag_at(&child->place, NULL, "not supported: this kernel has no capabilities to hand out");
+        read_cspace(pd, child);
     } else {
         diag_at(
             &child->place, NULL,
             "unknown element here: a protection domain contains program_image, map, irq, setvar, "
-            "protection_domain and virtual_machine");
+            "protection_domain, virtual_machine and cspace");
     }
+}
+
+static const struct sdf_domain *read_pd_domain(const struct sdf_system *system,
+                                               const struct xml_element *element)
+{
+    const char *name = xml_attribute(element, "domain");
+
+    if (!system->domain_count) {
+        if (name) {
+            diag_at(&element->place, "domain",
+                    "there are no domains: declare them by <domains>, in front of all protection "
+                    "domains");
+        }
+        return NULL;
+    }
+    if (!name) {
+        diag_at(&element->place, "domain",
+                "missing: there are domains, and each protection domain is in one");
+    }
+    const struct sdf_domain *domain = sdf_find_domain(system, name);
+    if (!domain) {
+        diag_at(&element->place, "domain", "there is no domain '%s': name one of <domains>", name);
+    }
+    return domain;
 }
 
 static void read_pd_attributes(const struct parser *parser, struct sdf_pd *pd,
                                const struct xml_element *element)
 {
-    if (xml_attribute(element, "domain")) {
-        diag_at(&element->place, "domain",
-                "not supported: this kernel schedules by priority alone");
-    }
     pd->name = read_thread_name(element);
+    pd->domain = read_pd_domain(parser->system, element);
     pd->schedule = read_schedule(element);
     pd->passive = xml_bool_or(element, "passive", false);
     pd->smc = xml_bool_or(element, "smc", false);
@@ -517,7 +585,7 @@ static void read_pd(const struct parser *parser, struct sdf_pd *parent,
     }
 }
 
-static struct sdf_pd *find_pd(const struct sdf_system *system, const char *name)
+struct sdf_pd *sdf_find_pd(const struct sdf_system *system, const char *name)
 {
     for (size_t i = 0; i < system->pd_count; i++) {
         if (strcmp(system->pds[i]->name, name) == 0) {
@@ -533,7 +601,7 @@ static void read_end(const struct sdf_system *system, const struct xml_element *
     xml_check_attributes(element, "pd id pp notify setvar_id");
     xml_ignore_content(element);
     end->place = element->place;
-    end->pd = find_pd(system, xml_required(element, "pd"));
+    end->pd = sdf_find_pd(system, xml_required(element, "pd"));
     if (!end->pd) {
         diag_at(&element->place, "pd",
                 "there is no protection domain '%s': name one of this system",
@@ -579,13 +647,14 @@ static void read_top(const struct parser *parser, const struct xml_element *chil
         diag_at(&child->place, NULL,
                 "a virtual machine belongs inside the protection domain that runs it");
     } else if (strcmp(child->tag, "domains") == 0) {
-        diag_at(&child->place, NULL, "not supported: this kernel schedules by priority alone");
+        sdf_read_domains(parser->system, child);
     } else if (strcmp(child->tag, "io_address_space") == 0) {
         diag_at(&child->place, NULL, "not on AArch64: I/O address spaces exist on x86-64");
     } else {
         diag_at(
             &child->place, NULL,
-            "unknown element here: a system contains protection_domain, memory_region and channel");
+            "unknown element here: a system contains protection_domain, memory_region, channel and "
+            "domains");
     }
 }
 

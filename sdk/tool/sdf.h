@@ -16,6 +16,7 @@
 #define SDF_MAX_PDS      63
 #define SDF_ID_MAX       61  /* of channels, interrupts, vCPUs */
 #define SDF_CHILD_ID_MAX 63  /* of child PDs */
+#define SDF_SLOT_MAX     63  /* of capabilities in <cspace>; the lowest is 1 */
 #define SDF_SHORT_NAME   63u /* bytes of a name that the boot image and programs have room for */
 #define SDF_PRIORITY_MAX 254
 #define SDF_ADDRESS_END                                                                            \
@@ -77,6 +78,30 @@ struct sdf_irq {
     bool edge;
 };
 
+enum sdf_cap_kind { SDF_CAP_TCB, SDF_CAP_SC, SDF_CAP_VSPACE };
+
+/* A capability in a PD's <cspace>. */
+struct sdf_cap {
+    struct place place;
+    enum sdf_cap_kind kind;
+    unsigned slot; /* 1 .. SDF_SLOT_MAX */
+    const char *pd_name;
+    const struct sdf_pd *pd; /* whose thread, scheduling context or address space it is */
+};
+
+/* A domain, in whose turns PDs run. */
+struct sdf_domain {
+    struct place place;
+    const char *name;
+    unsigned id; /* below SYSTEM_MAX_DOMAINS; others have others */
+};
+
+struct sdf_turn {
+    const struct sdf_domain *domain;
+    uint64_t duration; /* microseconds or ticks, not 0 */
+    bool in_ticks;
+};
+
 struct sdf_schedule {
     unsigned priority;
     uint64_t budget; /* microseconds */
@@ -104,6 +129,7 @@ struct sdf_pd {
     const char *name;
     unsigned index; /* in sdf_system.pds */
     struct sdf_schedule schedule;
+    const struct sdf_domain *domain; /* or NULL: there are none */
     unsigned core;
     bool passive, smc, fpu;
     uint64_t stack_size;   /* bytes, a multiple of 4 KiB */
@@ -119,6 +145,10 @@ struct sdf_pd {
     struct sdf_setvar *setvars;
     size_t setvar_count;
     struct sdf_vm *vm; /* or NULL */
+    bool has_cspace;
+    struct place cspace_place; /* if has_cspace */
+    struct sdf_cap *caps;
+    size_t cap_count;
 };
 
 struct sdf_end {
@@ -135,7 +165,11 @@ struct sdf_channel {
 
 struct sdf_system {
     const char *path;
-    unsigned cores;      /* that the kernel can run on */
+    unsigned cores; /* that the kernel can run on */
+    struct sdf_domain *domains;
+    size_t domain_count;
+    struct sdf_turn *turns; /* that are repeated; at least one if there are domains */
+    size_t turn_count;
     struct sdf_pd **pds; /* a parent before its children */
     size_t pd_count;
     size_t vm_count;
@@ -159,11 +193,28 @@ struct sdf_system *sdf_read(const char *path, const struct board *board, unsigne
 /* Checks what concerns several elements: names, references, ids, priorities, overlaps (check.c). */
 void sdf_check(struct sdf_system *system, const struct board *board);
 
+/* The PD of that name, or NULL. */
+struct sdf_pd *sdf_find_pd(const struct sdf_system *system, const char *name);
+
 /* How many cores the system needs: the highest that has a thread, and those below it. */
 unsigned sdf_cores_used(const struct sdf_system *system);
 
 /* A new string: the first `bytes` bytes of a name, or fewer where they would cut a character. */
 char *sdf_short_name(const char *name, unsigned bytes);
 
+struct xml_element;
+
+/* An element's name: printable text. */
+const char *sdf_read_name(const struct xml_element *element);
+
+/* Reads <domains>, before any PD (domains.c). */
+void sdf_read_domains(struct sdf_system *system, const struct xml_element *element);
+
+/* A domain of this name, or NULL. */
+const struct sdf_domain *sdf_find_domain(const struct sdf_system *system, const char *name);
+
 /* Warns of what is allowed but likely a slip. */
 void sdf_warn(const struct sdf_system *system);
+
+/* The same, of domains. */
+void sdf_warn_of_domains(const struct sdf_system *system);

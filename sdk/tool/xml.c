@@ -365,6 +365,12 @@ uint64_t xml_number(const struct xml_element *element, const char *name, uint64_
     return check_number(element, name, xml_required(element, name), low, high);
 }
 
+uint64_t xml_number_of(const struct xml_element *element, const char *name, const char *text,
+                       uint64_t low, uint64_t high)
+{
+    return check_number(element, name, text, low, high);
+}
+
 uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low,
                        uint64_t high, uint64_t missing)
 {

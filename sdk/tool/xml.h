@@ -47,6 +47,10 @@ const char *xml_required(const struct xml_element *element, const char *name);
 uint64_t xml_number(const struct xml_element *element, const char *name, uint64_t low,
                     uint64_t high);
 
+/* The same for `text`, which is part of the attribute's value. */
+uint64_t xml_number_of(const struct xml_element *element, const char *name, const char *text,
+                       uint64_t low, uint64_t high);
+
 /* The same; `missing` is the result without the attribute. */
 uint64_t xml_number_or(const struct xml_element *element, const char *name, uint64_t low,
                        uint64_t high, uint64_t missing);

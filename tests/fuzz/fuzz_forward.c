@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/forward.c switch/convert.c switch/mac_table.c lib/token_bucket.c
- * SOURCES: lib/offload.c tests/fuzz/silence.c
+ * SOURCES: switch/forward.c switch/convert.c switch/join.c switch/mac_table.c lib/token_bucket.c
+ * SOURCES: lib/offload.c lib/checksum.c tests/fuzz/silence.c
  *
  * What becomes of frames between ports on VLANs, on none, a mirror and the world outside: the input
  * is who is where, the MTU, and frames, with their headers. None may arrive on a VLAN that its

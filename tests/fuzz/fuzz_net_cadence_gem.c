@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: drivers/net/net.c drivers/net/cadence_gem.c lib/ring.c lib/offload.c
+ * SOURCES: drivers/net/net.c drivers/net/cadence_gem.c lib/ring.c lib/offload.c lib/checksum.c
+ * SOURCES: lib/tcp_checksum.c
  * SOURCES: tests/fuzz/silence.c
  *
  * The network card's driver between a Cadence GEM whose registers read as it likes and that writes

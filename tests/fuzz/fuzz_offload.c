@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: lib/offload.c
+ * SOURCES: lib/offload.c lib/checksum.c
  *
  * A virtio-net header and a frame, as a guest may send them, on their way to a port that accepts
  * what the input says: refused, or made into at most OFFLOAD_FRAMES_MAX records that fit.

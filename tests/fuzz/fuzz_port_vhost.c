@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/forward.c switch/convert.c switch/mac_table.c lib/token_bucket.c
+ * SOURCES: switch/forward.c switch/convert.c switch/join.c switch/mac_table.c lib/token_bucket.c
+ * SOURCES: lib/checksum.c
  * SOURCES: lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c lib/offload.c
  * SOURCES: tests/fuzz/silence.c
  *

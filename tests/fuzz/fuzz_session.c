@@ -2,7 +2,7 @@
 /*
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
- * SOURCES: console/counters.c lib/stats.c
+ * SOURCES: console/counters.c console/terminal_size.c lib/stats.c
  * SOURCES: lib/control_hello.c lib/control_link.c lib/ring.c tests/fuzz/silence.c
  *
  * The console between a host that types, greets and sends whatever messages in right frames,

@@ -79,7 +79,7 @@ def test_modules_are_looked_for_where_python_does(machine, tmp_path):
         "python3-pexpect", "python3-pexpect", "python-pexpect"]
 
 
-APT = {"dpkg-query": "exit 0", "id": "echo 0",
+APT = {"dpkg-query": "exit 0", "id": "echo 0", "apt-cache": "exit 0",
        "apt-get": 'for word; do case $word in -*) ;; *) echo "$word" >>"$TMPDIR/asked";; esac; done\n'
                   'case " $* " in *" install "*) $AND_THEN;; esac'}
 
@@ -102,6 +102,15 @@ def test_package_without_what_it_was_to_have(machine):
 def test_apt_that_fails(machine):
     done = machine("picture", scripts=APT, AND_THEN="exit 100")
     assert done.returncode == 1 and "APT could not install: graphviz" in done.stdout
+
+
+def test_distribution_without_the_package(machine, tmp_path):
+    """A status of its own, so that `make check` can do without."""
+    done = machine("prove", programs=["why3"], AND_THEN=":",
+                   scripts={**APT, "apt-cache": '[ "$2" != frama-c-base ]'})
+    assert done.returncode == 3
+    assert done.stdout.endswith("no package of this name: frama-c-base\n")
+    assert (tmp_path / "asked").read_text().split()[-1] == "update", "nothing is installed"
 
 
 def test_silent_where_all_is_there(machine):

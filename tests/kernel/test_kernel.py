@@ -15,6 +15,7 @@ import pathlib
 import re
 import struct
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -23,6 +24,10 @@ import gdb
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.append(str(ROOT / "tests/tool"))
+
+import image_check  # noqa: E402  (lies in tests/tool)
+
 BUILD = pathlib.Path(os.environ.get("BRAID_BUILD") or os.environ.get("BUILD_DIR") or ROOT / "build")
 SDK = pathlib.Path(os.environ.get("BRAID_SDK") or os.environ.get("MICROKIT_SDK")
                    or BUILD / "sdk/microkit-sdk")
@@ -39,6 +44,8 @@ CFLAGS = ["-std=gnu11", "-O2", "-g", "-mgeneral-regs-only", "-Wall", "-Wextra",
           "-Wno-unused-function", "-ffreestanding", "-nostdlib", "-mcpu=cortex-a53",
           "-mstrict-align", "-mno-outline-atomics", "-fno-pie", "-no-pie", "-fno-stack-protector",
           "-Wl,--build-id=none"]
+
+SDK_FLAGS = () if BUNDLED else ("-DON_SEL4",)
 
 only_bundled = pytest.mark.skipif(not BUNDLED, reason="about the bundled SDK")
 
@@ -81,13 +88,15 @@ def build(name, config, text=None, flags=(), variant=None, board_name=BOARD):
         description = out / f"{name}.system"
         description.write_text(text)
     for program in source.glob("*.c"):
-        run([f"{CROSS}gcc", *CFLAGS, *flags, f"-I{ROOT}", f"-I{board}/include", program,
+        run([f"{CROSS}gcc", *CFLAGS, *SDK_FLAGS, *flags, f"-I{ROOT}", f"-I{board}/include", program,
              *source.glob(f"{program.stem}_*.S"), "-o", out / f"{program.stem}.elf",
              f"-L{board}/lib", f"-Wl,-T,{board}/lib/microkit.ld", "-lmicrokit",
              f"-L{PICOLIBC}", "-lc", "-lgcc"])
     run([SDK / "bin/microkit", description, "--search-path", out, source,
          "--board", board_name, "--config", config, "-o", out / "loader.img",
          "-r", out / "report.txt"])
+    if BUNDLED:
+        image_check.demand_good(out / "loader.img", description, board / "elf/kernel.elf", [out, source])
     return out / "loader.img"
 
 
@@ -169,11 +178,14 @@ NEVER = {"irq_no_more_than_due", "fault_expected"}
 GICV2_ONLY = {"walk_of_a_device_faults", "walk_takes_no_interrupt", "id_no_gic_registers"}
 GICV3_ONLY = {"id_gic_registers"}
 
+# What kernels for several cores do not have.
+ONE_CORE = {"domains"}
+
 # What others do not have: prefilled regions and vCPUs of any id in the oldest; this system call ABI.
 BUNDLED_ONLY = {"memory", "vcpu", "hostile", "sysregs", "debug"}
 SYSTEMS = [pytest.param(name, marks=only_bundled) if name in BUNDLED_ONLY else name
-           for name in ("api", "irq", "sched", "passive", "lent", "faults", "priority", "late", "memory",
-                        "vcpu", "hostile", "sysregs", "debug")]
+           for name in ("api", "irq", "sched", "passive", "lent", "faults", "priority", "cspace", "domains",
+                        "late", "memory", "vcpu", "hostile", "sysregs", "debug")]
 
 
 def cases():
@@ -192,10 +204,14 @@ def test_row(name, row):
 @pytest.mark.parametrize("config, cpu", [
     ("release", "cortex-a53"), ("debug", "cortex-a72"),
     pytest.param("smp-debug", "cortex-a53", marks=only_bundled),
-    pytest.param("smp-release", "cortex-a53", marks=only_bundled)])
+    pytest.param("smp-release", "cortex-a53", marks=only_bundled),
+    pytest.param("benchmark", "cortex-a53", marks=only_bundled)])
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_all_rows(name, config, cpu):
-    """The same in a release build, on another processor, and by a kernel for several cores."""
+    """The same in a release build, on another processor, by a kernel for several cores, and by one that
+    counts cycles."""
+    if name in ONE_CORE and config.startswith("smp-"):
+        pytest.skip("for one core")
     check_all_rows(name, output(name, config, cpu), GICV3_ONLY)
 
 
@@ -215,6 +231,35 @@ def test_newer_processors(name, cpu):
     assert lines[-1] == "done", "\n".join(lines[-40:])
     bad = [line for line in lines if line.startswith("not ok") or " is open" in line]
     assert not bad, "\n".join(bad)
+
+
+# seL4's kernel for several cores waits for all of them, which spin, and takes one processor for another.
+@pytest.mark.parametrize("config, cpu", [("benchmark", "cortex-a53"),
+                                         pytest.param("smp-benchmark", "cortex-a53", marks=only_bundled),
+                                         pytest.param("benchmark", "max", marks=only_bundled)])
+def test_benchmark(config, cpu):
+    """What threads use of the processor, and a PD's own use of the performance monitors."""
+    if not (SDK / "board" / BOARD / config).is_dir():
+        pytest.skip(f"the SDK has no config {config}")
+    check_all_rows("benchmark", output("benchmark", config, cpu))
+
+
+@only_bundled
+def test_benchmark_without_monitors():
+    lines = boot(build("benchmark", "benchmark"), cpu="cortex-a53,pmu=off", until="monitoring unit$")
+    assert not [line for line in lines if line.startswith("ok ")]
+
+
+@pytest.mark.parametrize("config", ["smp-debug", "smp-release"])
+def test_scheduler_of_another_core(config):
+    """The PDs that get time by <cspace> are on another core than the one that gives it."""
+    text = (HERE / "cspace/cspace.system").read_text()
+    for name in ("a", "b", "capped", "server", "sleeper"):
+        text = text.replace(f'_domain name="{name}"', f'_domain name="{name}" cpu="1"')
+    lines = boot(build("cspace", config, text, ("-DREMOTE",), "cspace.remote"), more=["-smp", "2"])
+    assert lines[-1] == "done", "\n".join(lines[-40:])
+    assert not [line for line in lines if line.startswith("not ok")], "\n".join(lines)
+    assert len([line for line in lines if line.startswith("ok ")]) > 80
 
 
 @only_bundled
@@ -393,13 +438,18 @@ def patched_image(tmp_path, offset_in_header, value):
 @only_bundled
 @pytest.mark.parametrize("offset, value, message", [
     (0, bytes(8), "magic 0x0, should be 0x3130644961724200"),
-    (8, struct.pack("<I", 99), "version 99, should be 2"),
+    (8, struct.pack("<I", 99), "version 99, should be 4"),
     (12, struct.pack("<I", 0), "0 threads, should be 1 to 255"),
     (12, struct.pack("<I", 70000), "70000 threads, should be 1 to 255"),
     (24, bytes(8), "tables outside the window"),
     (40, struct.pack("<Q", 1 << 40), "tables outside the window"),
     (16, struct.pack("<I", 0x7fffffff), "tables outside the window"),
-], ids=["magic", "version", "no_threads", "too_many_threads", "window", "table", "zero_count"])
+    (56, struct.pack("<Q", 1 << 40), "tables outside the window"),
+    (64, struct.pack("<I", 0x7fffffff), "tables outside the window"),
+    (64, struct.pack("<I", 100), "100 turns of domains, should be 0 to 99"),
+    (64, struct.pack("<I", 1), "turn 0: domain 0, duration 0x0"),
+], ids=["magic", "version", "no_threads", "too_many_threads", "window", "table", "zero_count", "turns",
+        "turn_count", "too_many_turns", "turn"])
 def test_bad_image(tmp_path, offset, value, message):
     lines = boot(patched_image(tmp_path, offset, value), until="boot image is bad")
     assert f"boot image is bad: {message}" in lines[-1]

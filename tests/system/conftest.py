@@ -22,7 +22,9 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
+sys.path.append(str(ROOT / "tests" / "tool"))
 
+import image_check  # noqa: E402  (lies in tests/tool)
 import machine  # noqa: E402  (lies beside this file)
 
 BUILD_DIR = pathlib.Path(os.environ.get("BUILD_DIR") or ROOT / "build").resolve()
@@ -132,13 +134,30 @@ LARGE = ("eight_vms",)
 LIST_TOO_LONG = "Overlapping regions: "
 
 
+checked = set()
+
+
+def check_image(directory):
+    """Look over an image of the bundled SDK, once: it is what its description says (image_check.py)."""
+    image = directory / "loader.img"
+    sdk, board, config = directory.name.split(".")[:3]
+    state = (image, image.stat().st_mtime_ns, image.stat().st_size)
+    if sdk != "bundled" or state in checked:
+        return
+    kernel = BUNDLED_SDK / "board" / board / config / "elf" / "kernel.elf"
+    image_check.demand_good(image, directory / "system.system", kernel, [directory])
+    checked.add(state)
+
+
 def build(system, **variables):
     """Build a system's image; returns the command that boots it."""
     process = make("image", SYSTEM=system, **variables)
     if system in LARGE and not on_bundled_sdk() and LIST_TOO_LONG in process.stdout:
         pytest.skip(f"{SDK.name}'s tool has no room for the pages of so many kernel images")
     assert process.returncode == 0, process.stdout[-4000:]
-    return directory_of(system, **variables) / "run"
+    directory = directory_of(system, **variables)
+    check_image(directory)
+    return directory / "run"
 
 
 def build_with_new_disk(system, **variables):
@@ -222,6 +241,8 @@ class Booter:
         with alone():
             running = self.start(program, arguments)
             running.expect(re.escape(machine.BANNER))
+        variables = {"SYSTEM": "virtio_demo", **variables}
+        check_image(directory_of(variables.pop("SYSTEM"), **variables))
         return running
 
     def stop(self):

@@ -81,14 +81,30 @@ def test_who_waits_for_what_it_masks_takes_no_time(boot):
     assert seconds() < 1.05 * before
 
 
-def test_timer_beside_a_busy_machine(boot):
-    """A machine of higher priority loses no tick, and none is late (`make bench`, its part `latency`)."""
+# The worst that is measured in some seconds, twice: the goals are 25 us beside an idle machine and 60 beside
+# the others. seL4's way from the interrupt to the monitor is three times as long.
+WORST_US = {"idle": 10, "network": 40, "disk": 35, "restarts": 15, "faults": 15}
+WORST_ON_SEL4_US = 200
+# What shows that a neighbour does what it is named for: its place, a command, and the least that this says.
+WORK = {"network": (2, latency.SENT, 5000),
+        "disk": (1, latency.USED, 50000)}
+
+
+@pytest.mark.parametrize("name", WORST_US)
+def test_timer_beside_a_machine_that_is(boot, name):
+    """A machine of the highest priority loses no tick, and none is late (`make bench`, part `latency`)."""
     place = conftest.BUILD_DIR / "check" / "bare"
     conftest.make_bare(place)
-    conftest.put(latency.system(1), place / "bare_latency.yaml")
-    report = latency.measure(boot(place / "bare_latency.yaml", VIRTUAL))
+    conftest.make_guests(place)
+    conftest.put("# SPDX-License-Identifier: BSD-2-Clause\n" + latency.system(name, 1),
+                 place / f"bare_latency_{name}.yaml")
+    system = boot(place / f"bare_latency_{name}.yaml", VIRTUAL)
+    report = latency.measure(system, name)
     assert (report.ticks, report.lost) == (latency.HZ, 0)
-    # seL4's way from the interrupt to the monitor and back is three times as long.
-    goal = latency.GOAL_US * (1 if conftest.on_bundled_sdk() else 2)
-    assert 0 < report.mean <= report.worst <= goal * 1000
-    assert report.answered > 100, "the other is busy, and so is the network"
+    assert sum(report.late.values()) == latency.HZ
+    worst = WORST_US[name] if conftest.on_bundled_sdk() else WORST_ON_SEL4_US
+    assert 0 < report.mean <= report.worst <= worst * 1000
+    assert max(report.late) == report.worst // 1000
+    if name in WORK:
+        number, command, least = WORK[name]
+        assert int(system.output(number, command).split()[-1]) >= least

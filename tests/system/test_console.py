@@ -147,6 +147,19 @@ def test_full_screen_editor(demo):
     assert demo.output(1, "cat /tmp/text").split() == ["braid", "woven"]
 
 
+def test_the_terminal_tells_its_size(demo):
+    """Asked by the key that shows a machine alone; what it answers is none of the machine's keys."""
+    for number, size in ((1, "43 132"), (0, "44 133")):
+        rows, columns = size.split()
+        demo.focus(number)
+        demo.expect(r"\x1b\[18t")
+        demo.send(f"\x1b[8;{rows};{columns}t\r")
+        # It is told by an interrupt.
+        told = demo.output(number, f"for i in 1 2 3 4 5; do test \"$(stty size)\" = '{size}' && break; "
+                                   "sleep 1; done; stty size")
+        assert told.strip() == size
+
+
 def test_much_output_comes_whole(demo):
     text = demo.output(1, "seq 1 3000")
     assert text.split() == [str(n) for n in range(1, 3001)]

@@ -42,6 +42,31 @@ def test_two_machines_of_256_mib_fit_into_the_board(boot, another):
     assert machine.ping_statistics(output)[:2] == (5, 5)
 
 
+def test_image_is_what_its_description_says():
+    process = conftest.make("image-check", SYSTEM="virtio_demo")
+    if not conftest.on_bundled_sdk():
+        assert process.returncode != 0 and "bundled SDK only" in process.stdout
+        return
+    assert process.returncode == 0, process.stdout
+    assert re.search(r"loader.img: 9 address spaces, \d+ mappings, .*: as .*system.system says$",
+                     process.stdout), process.stdout
+
+
+def test_image_that_is_another_is_not_booted(tmp_path):
+    """What builds images for tests looks at them: here the UART's driver is a byte of another one."""
+    if not conftest.on_bundled_sdk():
+        pytest.skip("the checker reads images of the bundled SDK")
+    made = conftest.build("virtio_demo").parent
+    directory = shutil.copytree(made, tmp_path / made.name)
+    image = directory / "loader.img"
+    data = bytearray(image.read_bytes())
+    row = data.index(b"uart".ljust(64, b"\0") + b"\0\0\xf0")  # name, kind, flags, priority
+    data[row + 66] = 241
+    image.write_bytes(data)
+    with pytest.raises(AssertionError, match="PD 'uart': priority: expected 240, found 241"):
+        conftest.check_image(directory)
+
+
 def test_one_kernel_image_is_stored_once():
     """However many machines; an SDK that cannot prefill regions needs a copy in each monitor."""
     if not conftest.on_bundled_sdk():

@@ -18,6 +18,9 @@ RATES = {RING100: 100, RING10: 10, MAPPED100: 100, MAPPED10: 10}  # Mbit/s
 # Who is at the other end: each of the two that have no limit, and each data path, with each other.
 PEERS = {RING100: FREE, RING10: OTHER, MAPPED100: OTHER, MAPPED10: FREE}
 
+SECONDS = 2  # that each flow is measured
+LARGEST_SEGMENT = 64 << 10  # that TCP hands to a network card, bytes
+
 OPERATIONS, BYTES = 1000, 4 << 20  # of a disk, per second
 
 
@@ -67,11 +70,15 @@ def finish_tcp(system, client):
 
 @pytest.mark.parametrize("how", ["", "-R"], ids=["sent", "received"])
 def test_tcp_has_its_rate(system, how):
-    """All at once, each its own. What passes in the first second is not counted: the burst is in it."""
+    """
+    All at once, each its own. What passes in the first second is not counted: the burst is in it. At either
+    end of the time that is counted, a large segment may be under way: it counts wholly or not at all.
+    """
     for client, server in PEERS.items():
-        start_tcp(system, client, server, f"-t 2 -O 1 {how}")
+        start_tcp(system, client, server, f"-t {SECONDS} -O 1 {how}")
     measured = {client: finish_tcp(system, client) / RATES[client] for client in PEERS}
-    assert all(0.95 <= share <= 1 for share in measured.values()), measured
+    for client, share in measured.items():
+        assert 0.95 <= share <= 1.005 + LARGEST_SEGMENT * 8e-6 / (RATES[client] * SECONDS), measured
 
 
 def test_neighbours_without_limits_have_what_they_had(system):
@@ -104,16 +111,26 @@ def seconds_of(system, number, command, times):
     return end - begin
 
 
+def assert_kept(limit, measure):
+    """Nothing exceeds a limit, not even once. That it is reached may take a second try on a busy host."""
+    rates = []
+    while len(rates) < 3 and not any(rate >= 0.95 * limit for rate in rates):
+        rates.append(measure())
+        assert rates[-1] <= 1.05 * limit, rates
+    assert max(rates) >= 0.95 * limit, rates
+
+
 @pytest.mark.parametrize("what", ["if=/dev/vda of=/dev/null iflag=direct",
                                   "if=/dev/zero of=/dev/vda oflag=direct"], ids=["read", "written"])
 def test_disk_has_its_requests_per_second(system, what):
-    seconds = seconds_of(system, RING100, f"dd {what} bs=4096 count=250", 16)
-    assert 0.95 <= 4000 / seconds / OPERATIONS <= 1.05  # 20 of them are a burst
+    assert_kept(OPERATIONS,  # 20 of them are a burst
+                lambda: 4000 / seconds_of(system, RING100, f"dd {what} bs=4096 count=250", 16))
 
 
 def test_disk_has_its_bytes_per_second(system):
-    seconds = seconds_of(system, MAPPED100, "dd if=/dev/vda of=/dev/null iflag=direct bs=256k count=16", 4)
-    assert 0.95 <= (16 << 20) / seconds / BYTES <= 1.05  # a burst, and the last request's debt
+    command = "dd if=/dev/vda of=/dev/null iflag=direct bs=256k count=16"
+    assert_kept(BYTES,  # a burst, and the last request's debt
+                lambda: (16 << 20) / seconds_of(system, MAPPED100, command, 4))
 
 
 def test_flushes_are_not_refused(system):

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-import boot_image
 import elf_file
+from image_check import ImageCheck, flat
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOARD = "qemu_virt_aarch64"
@@ -20,10 +20,12 @@ CRASH = 99  # what a program ends with when a sanitizer finds something
 class Tool:
     """Runs the tool in a directory of its own."""
 
-    def __init__(self, sdk, directory, config="debug"):
+    def __init__(self, sdk, directory, config="debug", board=BOARD):
         self.sdk = sdk
         self.config = config
+        self.board = board
         self.directory = directory
+        self.arguments = []  # of the last build
         self.image = directory / "loader.img"
         self.report = directory / "report.txt"
         self.write("test.elf", elf_file.program())
@@ -34,7 +36,11 @@ class Tool:
         return path
 
     def run(self, *arguments, program=None, environment=None):
-        """Runs the tool with exactly these arguments; the current directory is this one's."""
+        """
+        Runs the tool with exactly these arguments; the current directory is this one's. The SDK is its own,
+        whatever the environment of the tests names.
+        """
+        around = {name: value for name, value in os.environ.items() if name != "MICROKIT_SDK"}
         result = subprocess.run(
             [program or self.sdk / "bin/microkit", *map(str, arguments)],
             cwd=self.directory,
@@ -43,7 +49,7 @@ class Tool:
             timeout=600,
             check=False,
             env={
-                **os.environ,
+                **around,
                 "ASAN_OPTIONS": f"exitcode={CRASH}",
                 "UBSAN_OPTIONS": f"exitcode={CRASH}:halt_on_error=1",
                 **(environment or {}),
@@ -55,7 +61,8 @@ class Tool:
     def build(self, text, *arguments):
         """Builds a system of this text."""
         self.write("test.system", text)
-        return self.run("test.system", "--board", BOARD, "--config", self.config, *arguments)
+        self.arguments = [str(argument) for argument in arguments]
+        return self.run("test.system", "--board", self.board, "--config", self.config, *arguments)
 
     def good(self, text, *arguments):
         """Builds a system that must be accepted, and returns its image."""
@@ -64,12 +71,22 @@ class Tool:
         assert result.stderr == ""
         return self.load()
 
+    def checker(self):
+        """What looks over images of the description that was built last."""
+        kernel = self.sdk / "board" / self.board / self.config / "elf/kernel.elf"
+        search = [self.directory]
+        if "--override-kernel" in self.arguments:
+            kernel = self.directory / self.arguments[self.arguments.index("--override-kernel") + 1]
+        if "--search-path" in self.arguments:
+            words = self.arguments[self.arguments.index("--search-path") + 1:]
+            search = [self.directory / word for word in words] + search
+        return ImageCheck(self.directory / "test.system", kernel, search)
+
     def load(self):
-        """The image as it is."""
-        data = self.image.read_bytes()
-        kernel = elf_file.LOAD_ADDRESS + 0x1000 - boot_image.LOAD_ADDRESS
-        header = int.from_bytes(data[kernel:kernel + 8], "little")
-        return boot_image.BootImage(data, header)
+        """The image as it is: it is what its description says."""
+        checker = self.checker()
+        assert checker.check(flat(self.image.read_bytes())) == []
+        return checker.image
 
     def bad(self, text, *arguments):
         """Builds a system that must be refused; returns the one message. Nothing may be left behind,
@@ -115,21 +132,19 @@ def sdk(tmp_path_factory):
     return directory
 
 
-def write_config(sdk, config, text):
+def write_config(sdk, config, text, board=BOARD):
     """Gives a configuration of an SDK this gen_config.h."""
-    path = sdk / "board" / BOARD / config / "include/kernel/gen_config.h"
+    path = sdk / "board" / board / config / "include/kernel/gen_config.h"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 @pytest.fixture
-def tool(sdk, tmp_path, monkeypatch):
-    monkeypatch.delenv("MICROKIT_SDK", raising=False)
+def tool(sdk, tmp_path):
     return Tool(sdk, tmp_path)
 
 
 @pytest.fixture
-def smp_tool(sdk, tmp_path, monkeypatch):
+def smp_tool(sdk, tmp_path):
     """The same, for a kernel of four cores."""
-    monkeypatch.delenv("MICROKIT_SDK", raising=False)
     return Tool(sdk, tmp_path, "smp-debug")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Small ELF files for tests: a program with libmicrokit's variables, and a kernel."""
+"""Small ELF files for tests: a program with libmicrokit's variables, and a kernel; and a reader of any."""
 
 import struct
 
@@ -81,6 +81,48 @@ def elf(segments, symbols, entry, machine=AARCH64, kind=EXECUTABLE, elf_class=2)
     return header + program_headers + body + table + strings + section_names + padding + sections
 
 
+class ElfFile:
+    """What an ELF file says: `entry`, `segments` as (vaddr, flags, bytes, size in memory), and symbols."""
+
+    def __init__(self, data):
+        assert data[:6] == b"\x7fELF\2\1", "a 64-bit little-endian ELF file"
+        self.data = data
+        self.entry, headers_at, sections_at = struct.unpack_from("<QQQ", data, 24)
+        _, count, _, self.section_count = struct.unpack_from("<HHHH", data, 54)
+        self.sections_at = sections_at
+        self.segments = []
+        for i in range(count):
+            kind, flags, offset, vaddr, _, stored, size, _ = struct.unpack_from(
+                "<IIQQQQQQ", data, headers_at + 56 * i)
+            if kind == 1 and size:
+                self.segments.append((vaddr, flags, data[offset:offset + stored], size))
+        self.segments.sort()
+        self._symbols = None
+
+    def symbol(self, name):
+        """(value, size) of a symbol, of a global one if there are others of this name, or None."""
+        if self._symbols is None:
+            self._symbols = self._read_symbols()
+        return self._symbols.get(name)
+
+    def _section(self, index):
+        return struct.unpack_from("<IIQQQQIIQQ", self.data, self.sections_at + 64 * index)
+
+    def _read_symbols(self):
+        table = next((s for s in map(self._section, range(self.section_count)) if s[1] == 2), None)
+        if table is None:
+            return {}
+        strings = self._section(table[6])
+        names = self.data[strings[4]:strings[4] + strings[5]]
+        local, others = {}, {}
+        for name, info, _, section, value, size in struct.iter_unpack(
+                "<IBBHQQ", self.data[table[4]:table[4] + table[5]]):
+            if section and info & 15 != 4:  # not undefined, and not the name of a file
+                text = names[name:names.index(b"\0", name)].decode(errors="replace")
+                (others if info >> 4 else local).setdefault(text, (value, size))
+        return {**local, **others}
+
+
 def program(code=b"CODE" * 16, bss=0, symbols=None, **options):
     """A program of two segments; `bss` bytes follow the data."""
     data = b"DATA" * 64
@@ -95,11 +137,11 @@ DEVICES = (
 )
 
 
-def board(memory_base=0x40000000, memory_size=0x80000000, devices=DEVICES):
+def board(memory_base=0x40000000, memory_size=0x80000000, devices=DEVICES, interrupts=288):
     """What a kernel says of its board: struct system_board of sdk/kernel/system.h."""
     kept = b"".join(struct.pack("<64sQQ", name.encode(), base, size)
                     for name, base, size in devices)
-    return struct.pack("<QQII4I640s", memory_base, memory_size, 288, 1, 25, 26, 27, 0, kept)
+    return struct.pack("<QQII4I640s", memory_base, memory_size, interrupts, 1, 25, 26, 27, 0, kept)
 
 
 def kernel(symbols=None, entry=None, at=LOAD_ADDRESS, description=board(), data_at=None):

@@ -169,6 +169,27 @@ def variable(image, thread, name):
     return int.from_bytes(image.memory(image.pages(thread.root), address, size), "little")
 
 
+def test_capabilities(tool):
+    """<cspace>: of PDs before and behind it, of children, of itself; any slot."""
+    image = tool.good(system(
+        pd("a", """<cspace>
+            <cap_tcb slot="1" pd="c"/> <cap_sc slot="0x3f" pd="a"/> <cap_vspace pd="b" slot="+2"/>
+            <!-- The same twice. --> <cap_tcb slot="5" pd="c"/>
+            </cspace>""", priority=3),
+        pd("b", "<cspace/>" + pd("c", '<cspace><cap_sc slot="7" pd="a"/></cspace>', id=1)),
+        pd("d"),
+    ))
+    names = [thread.name for thread in image.threads]
+    tcb, sc, vspace = 1, 2, 3
+    assert [{slot: (kind, names[index]) for slot, (kind, index) in thread.caps.items()}
+            for thread in image.threads] == [
+        {1: (tcb, "c"), 2: (vspace, "b"), 5: (tcb, "c"), 63: (sc, "a")}, {}, {7: (sc, "a")}, {}]
+    report = tool.report.read_text()
+    for line in ("  slot  1: the thread of 'c'\n", "  slot  2: the address space of 'b'\n",
+                 "  slot 63: the scheduling context of 'a'\n"):
+        assert report.count(line) == 1, line
+
+
 def test_variables(tool):
     image = tool.good(
         system(

@@ -19,16 +19,25 @@ def test_each_task_runs_its_own_system(monkeypatch):
     monkeypatch.setattr(bench.build, "system",
                         lambda options, name, board="qemu_virt_aarch64": f"run {name} on {board}")
     for module, name in ((bench, "late"), (bench, "scaling"), (bench, "path"), (bench, "loopback"),
+                         (bench, "share"), (bench, "ping_beside"), (bench.frames, "measure"),
                          (bench.doorbell, "measure"), (bench.exits, "per_segment"), (bench.boards, "measure"),
                          (bench.devices, "through_braid")):
         monkeypatch.setattr(module, name, of_arguments)
-    options = types.SimpleNamespace(parts=bench.PARTS, latency_seconds=60, counts=[2, 4], devices=True,
-                                    build="build", sdk="build/sdk/microkit-sdk")
+    options = types.SimpleNamespace(parts=bench.PARTS, latency_seconds=60, windows=100, counts=[2, 4],
+                                    devices=True, build="build", sdk="build/sdk/microkit-sdk")
     runs = {name: f"run bench_{name} on qemu_virt_aarch64" for name in bench.PATHS}
     tasks = bench.in_virtual_time(runs, None, options)
-    del tasks["devices", "direct"]
+    for name in ("disk", "uplink"):
+        del tasks["devices", "direct", name]
     systems = {place: task().removeprefix("run ").split(" on ") for place, task in tasks.items()}
-    assert systems["latency", "beside_linux"] == ["bench_latency_60", "qemu_virt_aarch64"]
+    for name in bench.latency.NEIGHBOURS:
+        assert systems["latency", "beside", name][0] == f"bench_latency_{name}_60"
+        for way in bench.shares.WAYS:
+            assert systems["latency", "share", way, name][0] == f"bench_share_{way}_{name}_100"
+    assert systems["latency", "ping"][0] == "bench_ping_beside"
+    for path in bench.PATHS:
+        for what in bench.frames.WHAT:
+            assert systems["frames", f"{path}_{what}"][0] == f"bench_frames_{path}_{what}"
     assert systems["latency", "doorbell"] == ["bench_latency_doorbell", "qemu_virt_aarch64"]
     for name in bench.PATHS:
         assert systems["virtual", name][0] == systems["exits", name][0] == f"bench_{name}"

@@ -109,7 +109,7 @@ def test_cores_in_the_picture(generate):
     result = generate("cores: 2\nvms: {a: {vcpus: 2, cpu: [1, 0]}, b: {vcpus: 2}}\n")
     picture = result.read("picture.dot")
     for text in ("2 vCPUs, cores 1, 0<", "2 vCPUs, core 0<", "switch_net0<br/><font point-size=\"9\">"
-                 "priority 150, core 1<", ">vmm_a<br/><font point-size=\"9\">priority 100, core 1<",
+                 "priority 150, core 1<", ">vmm_a<br/><font point-size=\"9\">priority 51, core 1<",
                  "timer<br/><font point-size=\"9\">priority 250, core 0<"):
         assert text in picture, text
     subprocess.run(["dot", "-Tsvg", "-o", "/dev/null", result.output / "picture.dot"], check=True)

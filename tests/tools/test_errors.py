@@ -36,7 +36,7 @@ CASES = {
                   ["sys.yaml:2: vm 'a': unknown key '<<': known are name, count, memory, vcpus, cpu, "
                    "firmware, kernel, load, initramfs, cmdline, bootargs, hostname, router, kaslr, "
                    "console, power_button, start, on_crash, watchdog, priority, budget, "
-                   "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
+                   "period, domain, monitor, disks, devices, dma, interfaces, switch, ip, gateway, "
                    "mac, any_mac, vlan, trunk, path, rate"]),
     "list as key": ("vms:\n  ? [a, b]\n  : {}\n",
                     ["sys.yaml:2: vm: name: a list: one value belongs here"]),
@@ -143,8 +143,8 @@ CASES = {
                                "write a whole number with its unit, like 256 MiB or 1 GiB"]),
     "memory in all": ("vms:\n  a: {memory: 1 GiB}\n  b: {memory: 1 GiB}\n",
                       ["sys.yaml:1: vms: the machines' memory is 2 GiB in all, their images and "
-                       "queues take 11 MiB: the board has 2 GiB, of which 32 MiB are reserved: take "
-                       "43 MiB away"]),
+                       "queues take 10 MiB: the board has 2 GiB, of which 32 MiB are reserved: take "
+                       "42 MiB away"]),
     "vCPUs": ("vms:\n  a: {vcpus: 17}\n", ["sys.yaml:2: vm 'a': vcpus '17': out of range: 1 to 16"]),
     "vCPUs on a GICv2": (
         "vms:\n  a: {vcpus: 8}\n  b: {count: 3, vcpus: 9}\n",
@@ -349,8 +349,8 @@ CASES = {
                 "firmware, kernel, "
                 "load, initramfs, cmdline, bootargs, hostname, router, kaslr, console, power_button, "
                 "start, on_crash, watchdog, priority, budget, "
-                "period, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, any_mac, vlan, "
-                "trunk, path, rate"]),
+                "period, domain, monitor, disks, devices, dma, interfaces, switch, ip, gateway, mac, "
+                "any_mac, vlan, trunk, path, rate"]),
     "disk beyond": ("disk: {size: 100 MiB}\nvms:\n  a: {disks: [64 MiB]}\n  b: {disks: [64 MiB]}\n",
                     ["sys.yaml:4: vm 'b': disk 0: size 64 MiB: beyond the end of the disk, which "
                      "has 100 MiB: 34 MiB are left"]),
@@ -511,6 +511,48 @@ CASES = {
          "sys.yaml:5: vm 'd': disk 0: rate: bytes '1 TiB/s': not a rate: write a whole number with its "
          "unit, like 100 Mbit/s or 20 MiB/s",
          "sys.yaml:5: vm 'd': disk 0: rate: operations '99999999999999999999': not a whole number"]),
+    "domains, no list": ("domains: {a: 1 ms}\nvms: {a: {domain: a}}\n",
+                         ["sys.yaml:1: domains: a list of turns belongs here: '- services: 1 ms', and so "
+                          "on"]),
+    "domains, empty": ("domains: []\nvms: [a]\n",
+                       ["sys.yaml:1: domains: a list of turns belongs here: '- services: 1 ms', and so on"]),
+    "domains, no turns": (
+        "domains:\n  - a\n  - {a: 1 ms, b: 1 ms}\n  - [a]\n  - 9: 1 ms\n  - b: 1\n  - c: 99 us\n"
+        "  - d: 11 s\n  - e: {}\nvms: [a]\n",
+        [*(f"sys.yaml:{line}: domains: not a turn: write each as '- NAME: DURATION', like "
+           "'- services: 1 ms'" for line in (2, 3, 4)),
+         "sys.yaml:5: domains: name '9': not a name: a letter, then letters, digits, '-' or '_', 31 at most",
+         "sys.yaml:6: domains: b '1': not a time: write a whole number with its unit, like 500 us, 2 ms or "
+         "300 s",
+         "sys.yaml:7: domains: c '99 us': out of range: 100 us to 10 s",
+         "sys.yaml:8: domains: d '11 s': out of range: 100 us to 10 s",
+         "sys.yaml:9: domains: e: a mapping: one value belongs here"]),
+    "domains, no services": (
+        "domains: [a: 1 ms]\nvms: {a: {domain: a}}\n",
+        ["sys.yaml:1: domains: no turn of 'services', in whose turns timer, console, switches and disk run: "
+         "add '- services: 1 ms'"]),
+    "domains, too many": (
+        "domains: [services: 1 ms, " + ", ".join(f"d{i}: 1 ms" for i in range(16)) + "]\n"
+        "vms: {a: {domain: d0}}\n",
+        ["sys.yaml:1: domains: 'd15': more than 16 domains: let machines share some"]),
+    "domains, too many turns": (
+        "domains: [" + ", ".join(["services: 1 ms"] * 99) + "]\nvms: {a: {domain: services}}\n",
+        ["sys.yaml:1: domains: 99 turns: 98 at most"]),
+    "domains of machines": (
+        "domains: [services: 1 ms, a: 1 ms]\nvms:\n  a: {domain: b}\n  b: {}\n  c: {count: 2, domain: c}\n"
+        "  d: {domain: a b}\n",
+        ["sys.yaml:3: vm 'a': domain 'b': it has no turn in 'domains': name one that has",
+         "sys.yaml:4: vm 'b': in no domain: say in whose turns it runs, by 'domain: NAME'",
+         "sys.yaml:5: vm 'c0': domain 'c': it has no turn in 'domains': name one that has",
+         "sys.yaml:6: vm 'd': domain 'a b': not a name: a letter, then letters, digits, '-' or '_', 31 at "
+         "most"]),
+    "domain without domains": (
+        "vms:\n  a: {domain: b}\n",
+        ["sys.yaml:2: vm 'a': domain 'b': there are no domains: write 'domains:' at the left margin"]),
+    "domains on several cores": (
+        "cores: 2\ndomains: [services: 1 ms]\nvms: {a: {domain: services}}\n",
+        ["sys.yaml:2: domains: not with several cores: this kernel, like seL4, has them on one: 'cores: 1', "
+         "or no domains"]),
     "count": ("vms:\n  a: {count: 100000}\n",
               ["sys.yaml:2: vm 'a': count '100000': out of range: 1 to 52"]),
 }

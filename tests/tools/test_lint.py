@@ -96,6 +96,7 @@ def test_kernel_for_several_cores_is_looked_at(tree):
     config = "sdk/libmicrokit/config/{}/kernel/gen_build.h"
     status, output = tree({
         config.format("release"): "",
+        config.format("benchmark"): "",
         config.format("smp-debug"): "#define CONFIG_ENABLE_SMP_SUPPORT 1\n",
         "sdk/kernel/bad.c": "#include <kernel/gen_build.h>\n#ifdef CONFIG_ENABLE_SMP_SUPPORT\n"
                             + recursion.format("many") + "#else\n" + recursion.format("one") + "#endif\n"})

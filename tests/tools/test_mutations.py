@@ -42,4 +42,5 @@ def test_damaged_files(generate, path):
     for seed in range(40):
         text = damage(path.read_text(), random.Random(f"{path.stem} {seed}"))
         result = generate(text.encode("utf-8", "surrogatepass"), "--prefill")
-        assert (result.status == 0) == (result.errors == []), (seed, text)
+        errors = [line for line in result.errors if ": warning: " not in line]
+        assert (result.status == 0) == (errors == []), (seed, text)

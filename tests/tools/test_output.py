@@ -792,9 +792,10 @@ def test_rates(generate):
                 for place in pd.iter("map") if place.get("mr") == queue] == ["switch_x"]
     assert result.read("config/switch_x.c").count(".queue_size = 0x100000") == 4
     assert "has_timer = true" in result.read("config/switch_x.c")
-    # A switch without limits is what it is without the word.
-    assert "switch_x" in calls_of_timer(result) and "switch_y" not in calls_of_timer(result)
-    assert not re.search("timer|rate|burst|queue", result.read("config/switch_y.c"))
+    # A switch without limits is what it is without the word. It pauses when it has much to do.
+    assert {"switch_x", "switch_y"} <= calls_of_timer(result)
+    assert not re.search("rate|burst|queue", result.read("config/switch_y.c"))
+    assert "has_timer = true" in result.read("config/switch_y.c")
     rates = {vm["name"]: [port.get("rate") for port in vm["interfaces"]] for vm in summary_of(result)["vms"]}
     assert rates["b"] == [{"send": 12500000, "receive": 1250000, "burst_us": 50000}]
     assert rates["c"] == [None] and rates["e"][0] is None
@@ -808,7 +809,7 @@ def test_rates_of_disks(generate):
     assert numbers(result, "block", "operations_rate") == [0, 1000]
     assert numbers(result, "block", "burst_us") == [20000, 1000000]
     assert "has_timer = true" in result.read("config/block.c")
-    assert "block" in calls_of_timer(result) and "switch_net0" not in calls_of_timer(result)
+    assert "block" in calls_of_timer(result)
     assert [part.get("rate") for part in summary_of(result)["disk"]["slices"]] == [
         None, {"bytes": 20 << 20, "operations": 0, "burst_us": 20000},
         {"bytes": 10000000, "operations": 1000, "burst_us": 1000000}]

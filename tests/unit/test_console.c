@@ -2,7 +2,7 @@
 /*
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
- * SOURCES: console/counters.c lib/stats.c
+ * SOURCES: console/counters.c console/terminal_size.c lib/stats.c
  * SOURCES: lib/control_hello.c lib/control_link.c
  * SOURCES: lib/ring.c tests/unit/fake/fake_microkit.c
  *
@@ -709,6 +709,116 @@ static void lonely_query_opens_no_line(void **state)
     assert_string_equal(shown(), "");
     say(1, "x\n");
     assert_string_equal(shown(), "vm1| x\r\n");
+}
+
+/* ---- The terminal's size ---- */
+
+#define QUESTION "\033[18t"
+
+/* What the console has told `client`: rows, and columns in the upper half. */
+static uint32_t size_told(int client)
+{
+    uint32_t word;
+
+    memcpy(&word, inputs[client].bytes + CONSOLE_SIZE_OFFSET, sizeof(word));
+    return word;
+}
+
+static int setup_with_colours(void **state)
+{
+    int status = setup(state);
+
+    type(PREFIX "c");
+    shown();
+    return status;
+}
+
+static void terminal_without_colours_is_not_asked_for_its_size(void **state)
+{
+    (void)state;
+    type(PREFIX "1");
+    assert_null(strstr(shown(), QUESTION));
+    type("\033[8;50;132t");
+    assert_int_equal(size_told(1), 0);
+    assert_string_equal(heard(1), "\033[8;50;132t");
+}
+
+static void terminal_tells_its_size_to_the_machine_alone(void **state)
+{
+    (void)state;
+    type(PREFIX "1");
+    assert_non_null(strstr(shown(), QUESTION));
+    type("a\033[8;50;132tb");
+    assert_int_equal(size_told(1), 132 << 16 | 50);
+    assert_int_equal(size_told(0), 0);
+    assert_string_equal(heard(1), "ab");
+    /* One answer to one question: what else comes is the machine's. */
+    type("\033[8;24;80t");
+    assert_string_equal(heard(1), "\033[8;24;80t");
+    /* The key asks again, for a window that has changed. */
+    type(PREFIX "1");
+    assert_non_null(strstr(shown(), QUESTION));
+    type("\033[8;51;133t");
+    assert_int_equal(size_told(1), 133 << 16 | 51);
+    assert_string_equal(heard(1), "");
+}
+
+static void answer_on_the_size_may_come_in_pieces(void **state)
+{
+    (void)state;
+    type(PREFIX "ndb-m\r");
+    for (const char *byte = "\033[8;50;132t"; *byte != '\0'; byte++) {
+        type_bytes(byte, 1);
+        pass(1);
+    }
+    assert_int_equal(size_told(2), 132 << 16 | 50);
+    assert_string_equal(heard(2), "");
+}
+
+static void escape_key_waits_no_longer_than_an_answer_may_take(void **state)
+{
+    (void)state;
+    type(PREFIX "1");
+    pass(500);
+    type("\033");
+    assert_string_equal(heard(1), "");
+    type("[A"); /* a cursor key */
+    assert_string_equal(heard(1), "\033[A");
+    type("\033");
+    pass(499);
+    assert_string_equal(heard(1), "");
+    pass(1);
+    assert_string_equal(heard(1), "\033");
+    type("\033");
+    assert_string_equal(heard(1), "\033");
+}
+
+static void answer_for_a_machine_that_was_left_is_dropped(void **state)
+{
+    (void)state;
+    type(PREFIX "1" PREFIX "a");
+    type("\033[8;50;132t");
+    assert_int_equal(size_told(1), 0);
+    assert_string_equal(heard(1), "");
+}
+
+static void quick_keys_ask_twice_and_take_two_answers(void **state)
+{
+    (void)state;
+    type(PREFIX "1" PREFIX "2");
+    type("\033[8;50;132t\033[8;50;132t");
+    assert_int_equal(size_told(2), 132 << 16 | 50);
+    assert_string_equal(heard(2), "");
+    assert_string_equal(heard(1), "");
+}
+
+static void answer_on_the_size_is_no_name(void **state)
+{
+    (void)state;
+    type(PREFIX "1" PREFIX "n");
+    type("db-\033[8;50;132tc\r");
+    assert_int_equal(size_told(1), 132 << 16 | 50);
+    assert_ptr_equal(view_focused()->config->name, console_config.clients[3].name);
 }
 
 static void colours_can_be_turned_on(void **state)
@@ -1425,6 +1535,14 @@ int main(void)
         cmocka_unit_test_setup(columns_of_a_raw_view_are_forgotten, setup),
         cmocka_unit_test_setup(attributes_end_with_their_owner, setup),
         cmocka_unit_test_setup(lonely_query_opens_no_line, setup),
+        cmocka_unit_test_setup(terminal_without_colours_is_not_asked_for_its_size, setup),
+        cmocka_unit_test_setup(terminal_tells_its_size_to_the_machine_alone, setup_with_colours),
+        cmocka_unit_test_setup(answer_on_the_size_may_come_in_pieces, setup_with_colours),
+        cmocka_unit_test_setup(escape_key_waits_no_longer_than_an_answer_may_take,
+                               setup_with_colours),
+        cmocka_unit_test_setup(answer_for_a_machine_that_was_left_is_dropped, setup_with_colours),
+        cmocka_unit_test_setup(quick_keys_ask_twice_and_take_two_answers, setup_with_colours),
+        cmocka_unit_test_setup(answer_on_the_size_is_no_name, setup_with_colours),
         cmocka_unit_test_setup(colours_can_be_turned_on, setup),
         cmocka_unit_test_setup(unfinished_message_is_not_shown, setup),
         cmocka_unit_test_setup(keys_go_to_the_first_machine_at_first, setup),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/net/net.c drivers/net/cadence_gem.c lib/ring.c lib/log.c lib/token_bucket.c
- * SOURCES: lib/offload.c tests/unit/fake/net_switch.c tests/unit/fake/fake_dma.c
+ * SOURCES: lib/offload.c lib/checksum.c
+ * SOURCES: lib/tcp_checksum.c tests/unit/fake/net_switch.c tests/unit/fake/fake_dma.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * The card's driver with the Cadence GEM, against a model of it and of a PHY. The model reaches

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: drivers/net/net.c drivers/net/virtio_net.c lib/virtio_bus.c lib/vring_driver.c
- * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c lib/offload.c
+ * SOURCES: lib/ring.c lib/log.c lib/token_bucket.c lib/offload.c lib/checksum.c lib/tcp_checksum.c
  * SOURCES: tests/unit/fake/virtio_device.c tests/unit/fake/net_switch.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
@@ -319,6 +319,43 @@ static void record_longer_than_any_is_dropped(void **state)
     receive(60, 2);
     assert_true(got(60, 2));
     assert_true(got_nothing());
+}
+
+/* An IPv4 packet with a TCP header and nothing else. */
+static const uint8_t segment[] = {
+    0x52, 0, 0,    0, 0,  1, 0x52, 0,    0,  0, 0,    2,    0x08, 0, 0x45, 0,    0, 40,
+    0,    0, 0x40, 0, 64, 6, 0x26, 0xce, 10, 0, 0,    1,    10,   0, 0,    2,    0, 80,
+    0,    1, 0,    0, 0,  0, 0,    0,    0,  0, 0x50, 0x10, 0,    0, 0x9b, 0x81, 0, 0,
+};
+
+/* The flags of the record that the switch gets; `damage` is put over the last byte. */
+static uint8_t flags_of_received(uint8_t flags, uint8_t damage)
+{
+    const struct virtio_net_hdr_v1 *header;
+    uint32_t count;
+    uint8_t seen;
+
+    make(sizeof(segment), 0);
+    memcpy(record + SWITCH_HEADER, segment, sizeof(segment));
+    record[SWITCH_HEADER + sizeof(segment) - 1] = damage;
+    record[0] = flags;
+    assert_true(card_receives(record, SWITCH_HEADER + sizeof(segment)));
+    interrupt(0);
+    header = ring_peek(&from_driver, &count);
+    assert_non_null(header);
+    assert_int_equal(count, SWITCH_HEADER + sizeof(segment));
+    seen = header->flags;
+    ring_release(&from_driver);
+    return seen;
+}
+
+static void checksums_that_are_right_are_said_to_be(void **state)
+{
+    (void)state;
+    assert_int_equal(flags_of_received(0, 0), VIRTIO_NET_HDR_F_DATA_VALID);
+    assert_int_equal(flags_of_received(0, 1), 0);
+    assert_int_equal(flags_of_received(VIRTIO_NET_HDR_F_NEEDS_CSUM, 0),
+                     VIRTIO_NET_HDR_F_NEEDS_CSUM);
 }
 
 static void receive_too_long(int count)
@@ -760,6 +797,7 @@ int main(void)
         CASE(buffers_are_used_again),
         CASE(small_buffers_without_merging_or_segments),
         CASE(record_longer_than_any_is_dropped),
+        CASE(checksums_that_are_right_are_said_to_be),
         CASE(records_longer_than_any_and_nothing_else_are_the_end),
         CASE(interrupts_without_a_cause_are_the_end),
         CASE(interrupts_now_and_then_are_no_storm),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: lib/offload.c
+ * SOURCES: lib/offload.c lib/checksum.c
  *
  * Checksums and segmentation in software. The reference builds each expected frame from what it
  * says (addresses, flags, a piece of the payload) and sums it byte by byte; nothing is cut up

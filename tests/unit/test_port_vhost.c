@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/mac_table.c
+ * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/join.c switch/mac_table.c
  * SOURCES: lib/token_bucket.c switch/port_isolated.c switch/port_limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
- * SOURCES: lib/ring.c lib/log.c lib/offload.c tests/unit/fake/virtio_driver.c
+ * SOURCES: lib/ring.c lib/log.c lib/offload.c lib/checksum.c tests/unit/fake/virtio_driver.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
  * A switch on which three guests' virtqueues and one pair of rings meet: frames between all kinds

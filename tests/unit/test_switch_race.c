@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/mac_table.c
+ * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/join.c switch/mac_table.c
  * SOURCES: lib/token_bucket.c switch/port_isolated.c switch/port_limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c tests/unit/fake/virtio_driver.c tests/unit/fake/fake_microkit.c
+ * SOURCES: lib/checksum.c
  *
  * A sender that writes over its frame while the switch works on it: between the decision and the
  * copy, which is where the switch asks whether the receiver accepts the frame. What it writes may

@@ -56,6 +56,13 @@ bool freeze_active(void)
     return false;
 }
 
+static bool is_late;
+
+bool timer_is_late(void)
+{
+    return is_late;
+}
+
 void timer_throttle_until(uint64_t deadline)
 {
     throttle_until = deadline;
@@ -424,6 +431,111 @@ static void kernels_part_that_is_too_small_is_forgotten(void **state)
     assert_in_range(exits, TURN / 500 - 5, TURN / 500 + 5);
 }
 
+/* An event is 100 ticks of the monitor, 40 of the restart, and 400 before the next is there. */
+static void restart_is_charged_instead_of_an_answer(void **state)
+{
+    uint64_t events = 0;
+
+    (void)state;
+    begin(2000, 2000, true);
+    throttle_init(&config);
+    instant_exit(0, fake.counter += 5000);
+    instant_exit(0, fake.counter += 60); /* 30 */
+    while (!throttle_active()) {
+        uint64_t start = fake.counter += 400;
+
+        fake.counter += 100;
+        throttle_exit_ends(0, true, start, fake.counter);
+        if (!throttle_active()) {
+            throttle_charge_more(fake.counter += 40);
+        }
+        events++;
+    }
+    assert_in_range(events, (TURN - 1250) / 140 - 3, (TURN - 1250) / 140 + 1); /* the first: 1250 */
+}
+
+/* What passes while another PD works is no time of the kernel's. Nor does the cost grow. */
+static void time_behind_a_restart_says_nothing_of_the_kernels_part(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    throttle_init(&config);
+    instant_exit(0, fake.counter += 5000);
+    instant_exit(0, fake.counter += 800); /* 400 */
+    notification(0);
+    for (unsigned turn = 0; turn < 20; turn++) {
+        while (!throttle_active()) {
+            uint64_t start = fake.counter += 2;
+
+            fake.counter += 100;
+            throttle_exit_ends(0, true, start, fake.counter);
+            throttle_charge_more(fake.counter);
+        }
+        turn_passes(TURN);
+    }
+    assert_in_range(exits_of_a_turn(5000), TURN / 500, TURN / 400 + 1);
+}
+
+/* Among equals, in a domain with turns of `stay_us`; those of others take `away_us` in between. */
+static void begin_in_domain(uint32_t away_us, uint32_t stay_us)
+{
+    begin(2000, 2000, true);
+    config.away_us = away_us;
+    config.stay_us = stay_us;
+    throttle_init(&config);
+    throttle_exit_ends(0, true, fake.counter, fake.counter);
+    throttle_exit_ends(0, true, fake.counter, fake.counter);
+}
+
+/* An event in which other domains had their turns, 6 ms, is charged what it took itself. */
+static void turns_of_other_domains_are_not_charged(void **state)
+{
+    const uint64_t away = 3 * TURN;
+
+    (void)state;
+    begin_in_domain(6000, 2000);
+    for (unsigned i = 0; i < 40; i++) {
+        event(away + TURN / 100);
+        assert_false(throttle_active());
+    }
+    is_late = true;
+    fake.counter += 100 * away;
+    throttle_add(4 * TURN); /* others' work, in their own turns */
+    is_late = false;
+    event(TURN / 100);
+    assert_false(throttle_active());
+    event(TURN * 3 / 4);
+    assert_true(throttle_active());
+}
+
+/* So long that others might have run, and they cannot so often: it is charged all the same. */
+static void long_events_are_charged_but_for_one_in_a_turn(void **state)
+{
+    unsigned events = 0;
+
+    (void)state;
+    begin_in_domain(200, 8000);
+    while (!throttle_active()) {
+        event(TURN / 10 + TURN / 100);
+        events++;
+    }
+    assert_in_range(events, 9, 11); /* one of them is nearly free */
+}
+
+/* The equal's slice is as long as others' turns: the machine has paid for a turn, and does not owe
+ * it. */
+static void turn_as_long_as_those_of_others_is_one(void **state)
+{
+    (void)state;
+    begin_in_domain(2000, 8000);
+    for (unsigned i = 0; i < 25; i++) {
+        event(TURN / 10); /* those of another vCPU count, too: two turns and a half are owed */
+    }
+    assert_true(throttle_active());
+    assert_false(turn_passes(TURN + 10 * US));
+    assert_true(throttle_active());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +557,11 @@ int main(void)
         cmocka_unit_test(other_events_in_between_say_nothing_of_the_kernels_part),
         cmocka_unit_test(kernels_part_that_is_too_small_is_forgotten),
         cmocka_unit_test(time_behind_a_long_event_says_nothing_of_the_kernels_part),
+        cmocka_unit_test(turns_of_other_domains_are_not_charged),
+        cmocka_unit_test(long_events_are_charged_but_for_one_in_a_turn),
+        cmocka_unit_test(turn_as_long_as_those_of_others_is_one),
+        cmocka_unit_test(restart_is_charged_instead_of_an_answer),
+        cmocka_unit_test(time_behind_a_restart_says_nothing_of_the_kernels_part),
         cmocka_unit_test(others_work_is_believed_up_to_the_time_that_has_passed),
     };
 

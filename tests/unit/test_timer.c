@@ -20,9 +20,14 @@
 #include "drivers/timer/protocol.h"
 
 #define CLIENTS 5
+#define LATE    5u /* another client, which has a word */
 #define IRQ     40
 
-const struct timer_config timer_config = {.irq_channel = IRQ, .client_count = CLIENTS};
+static uint64_t word;
+static const uint64_t *const words[] = {NULL, NULL, NULL, NULL, NULL, &word};
+
+const struct timer_config timer_config = {
+    .irq_channel = IRQ, .client_count = CLIENTS + 1, .word_count = LATE + 1, .words = words};
 
 static bool armed;
 static uint64_t compare;
@@ -156,7 +161,7 @@ static void bad_calls_change_nothing(void **state)
     assert_int_equal(call(0, (1ULL << 52) - 1, 1, 2000), 1);
     assert_int_equal(call(0, TIMER_SET, 0, 2000), 1);
     assert_int_equal(call(0, TIMER_SET, 2, 2000), 1);
-    assert_int_equal(call(CLIENTS, TIMER_SET, 1, 2000), 1);
+    assert_int_equal(call(LATE + 1, TIMER_SET, 1, 2000), 1);
     assert_int_equal(call(61, TIMER_SET, 1, 2000), 1);
     assert_int_equal(compare, 3000);
     notified(0); /* a client that notifies the driver */
@@ -204,6 +209,65 @@ static void random_requests_follow_the_model(void **state)
     }
 }
 
+/* ---- A client with a word ---- */
+
+static void client_with_a_word_does_not_call(void **state)
+{
+    (void)state;
+    word = TIMER_NEVER;
+    assert_int_equal(call(LATE, TIMER_SET, 1, 2000), 1);
+    assert_false(armed);
+}
+
+static void word_is_read_when_its_client_says_so(void **state)
+{
+    (void)state;
+    word = 2000;
+    assert_false(armed);
+    notified(LATE);
+    assert_int_equal(compare, 2000);
+    advance(1999);
+    assert_int_equal(fake_notified(LATE), 0);
+    advance(3000);
+    assert_int_equal(fake_notified(LATE), 1);
+    advance(9000);
+    assert_int_equal(fake_notified(LATE), 1); /* once */
+}
+
+static void word_that_is_past_is_answered_at_once(void **state)
+{
+    (void)state;
+    word = 1000;
+    notified(LATE);
+    assert_int_equal(fake_notified(LATE), 1);
+    assert_false(armed);
+    word = TIMER_NEVER;
+    notified(LATE);
+    assert_int_equal(fake_notified(LATE), 1);
+    assert_false(armed);
+}
+
+/* What is put off is seen when its time would have come. Others are woken meanwhile. */
+static void word_may_be_put_off_without_a_notification(void **state)
+{
+    (void)state;
+    word = 2000;
+    notified(LATE);
+    set(0, 2500);
+    word = 3000;
+    advance(2999);
+    assert_int_equal(fake_notified(LATE), 0);
+    assert_int_equal(fake_notified(0), 1);
+    advance(3000);
+    assert_int_equal(fake_notified(LATE), 1);
+    word = 4000;
+    notified(LATE);
+    word = TIMER_NEVER;
+    advance(5000);
+    assert_int_equal(fake_notified(LATE), 1);
+    assert_false(armed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +278,10 @@ int main(void)
         cmocka_unit_test_setup(bad_calls_change_nothing, setup),
         cmocka_unit_test_setup(spurious_interrupt_wakes_nobody, setup),
         cmocka_unit_test_setup(random_requests_follow_the_model, setup),
+        cmocka_unit_test_setup(client_with_a_word_does_not_call, setup),
+        cmocka_unit_test_setup(word_is_read_when_its_client_says_so, setup),
+        cmocka_unit_test_setup(word_that_is_past_is_answered_at_once, setup),
+        cmocka_unit_test_setup(word_may_be_put_off_without_a_notification, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

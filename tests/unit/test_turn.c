@@ -17,7 +17,8 @@
 #define TIMER   61
 #define CLIENTS 4
 
-const struct turn_config turn_config = {.timer_channel = TIMER, .client_count = CLIENTS};
+const struct turn_config turn_config = {
+    .has_timer = true, .timer_channel = TIMER, .client_count = CLIENTS};
 
 static microkit_msginfo timer_call(microkit_channel ch, microkit_msginfo msginfo)
 {

@@ -8,7 +8,7 @@
  * SOURCES: lib/virtqueue.c
  * SOURCES: vmm/virtio/net_control.c vmm/virtio/net_features.c vmm/virtio/net_isolated.c
  * SOURCES: vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c
- * SOURCES: lib/net_header.c lib/net_buffers.c lib/offload.c lib/ring.c
+ * SOURCES: lib/net_header.c lib/net_buffers.c lib/offload.c lib/checksum.c lib/ring.c
  * SOURCES: tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
  *

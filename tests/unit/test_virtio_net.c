@@ -3,7 +3,7 @@
  * SOURCES: vmm/virtio/net.c vmm/virtio/net_control.c vmm/virtio/net_features.c
  * SOURCES: vmm/virtio/net_isolated.c vmm/virtio/net_moderation.c vmm/virtio/net_vhost.c
  * SOURCES: vmm/virtio/device.c vmm/virtio/mmio.c lib/net_filter.c
- * SOURCES: lib/net_header.c lib/net_buffers.c lib/virtqueue.c lib/offload.c
+ * SOURCES: lib/net_header.c lib/net_buffers.c lib/virtqueue.c lib/offload.c lib/checksum.c
  * SOURCES: lib/ring.c tests/unit/fake/virtio_driver.c tests/unit/fake/virtio_bus.c
  * SOURCES: tests/unit/fake/fake_microkit.c
  *
@@ -204,6 +204,59 @@ static void test_wakes_switch_once(void **state)
     assert_int_equal(fake_notified(CHANNEL), 1); /* it is awake */
 }
 
+/* What the switch works as the monitor waits is charged with the next frame, and once. */
+static void test_work_of_the_switch_is_charged(void **state)
+{
+    uint32_t *work = (uint32_t *)(void *)(from_switch_region + NET_PORT_WORK_OFFSET);
+
+    (void)state;
+    begin(PLAIN | EVENT);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_false(ring_await_data(&at_switch_in));
+        *work += 100;
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        switch_gets(&no_offload, 100);
+        assert_int_equal(bus.charged, 100 * i);
+    }
+}
+
+/* Also when nobody has to be told, and when the switch says that there is room again. */
+static void test_work_of_the_switch_is_charged_without_a_notification(void **state)
+{
+    uint32_t *work = (uint32_t *)(void *)(from_switch_region + NET_PORT_WORK_OFFSET);
+
+    (void)state;
+    begin(PLAIN | EVENT);
+    *work += 100;
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    assert_int_equal(fake_notified(CHANNEL), 0);
+    assert_int_equal(bus.charged, 100);
+    *work += 50;
+    device->ops->notified(device);
+    assert_int_equal(bus.charged, 150);
+}
+
+/* Where the timer would answer late, nothing waits for it: each sent frame is signalled, and
+ * kicked. */
+static void test_late_timer_is_not_waited_for(void **state)
+{
+    (void)state;
+    begin(PLAIN | EVENT);
+    bus.timer_is_late = true;
+    for (uint16_t i = 0; i < 3; i++) {
+        *driver_used_event(&tx) = i;
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        assert_int_equal(driver_used_idx(&tx), i + 1);
+        assert_int_equal(bus.rises[INTID], i + 1);
+        bus_acknowledge(DEVICE);
+    }
+    assert_int_equal(bus.coalescing_timers, 0);
+    assert_int_equal(bus.polling_timers, 0);
+}
+
 static void test_interrupts_for_sent_only_when_asked(void **state)
 {
     (void)state;
@@ -336,6 +389,34 @@ static void test_busy_queue_is_polled(void **state)
     bus_kick(DEVICE, TX);
     switch_gets(&no_offload, 100);
     assert_int_equal(driver_avail_event(&tx), 5);
+}
+
+/* What leaves the board is kicked for: the card sends it while the guest runs. */
+static void test_what_goes_outside_is_not_polled(void **state)
+{
+    uint32_t *outside = (uint32_t *)(void *)(from_switch_region + NET_PORT_OUTSIDE_OFFSET);
+
+    (void)state;
+    begin(PLAIN | EVENT);
+    *outside = 1;
+    for (uint16_t i = 1; i <= 3; i++) {
+        guest_sends(&no_offload, 100, 1);
+        bus_kick(DEVICE, TX);
+        switch_gets(&no_offload, 100);
+        assert_int_equal(driver_avail_event(&tx), i);
+    }
+    assert_int_equal(bus.polling_timers, 0);
+    *outside = 0;
+    guest_sends(&no_offload, 100, 1);
+    bus_kick(DEVICE, TX);
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 4 + 8);
+    *outside = UINT32_MAX; /* it was polled, and is no longer */
+    guest_sends(&no_offload, 100, 1);
+    idle();
+    switch_gets(&no_offload, 100);
+    assert_int_equal(driver_avail_event(&tx), 5);
+    *outside = 0;
 }
 
 /* A driver without event indices kicks for each frame; a device that is off does not poll. */
@@ -1361,12 +1442,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_sends),
         TEST(test_wakes_switch_once),
+        TEST(test_work_of_the_switch_is_charged),
+        TEST(test_work_of_the_switch_is_charged_without_a_notification),
+        TEST(test_late_timer_is_not_waited_for),
         TEST(test_interrupts_for_sent_only_when_asked),
         TEST(test_sent_frames_are_signalled_later),
         TEST(test_many_sent_frames_are_signalled_sooner),
         TEST(test_half_a_queue_sent_is_signalled_at_once),
         TEST(test_large_sent_is_published_at_once),
         TEST(test_busy_queue_is_polled),
+        TEST(test_what_goes_outside_is_not_polled),
         TEST(test_to_and_fro_is_kicked),
         TEST(test_polling_without_event_index_or_device),
         TEST(test_sends_large_segments),

@@ -1500,6 +1500,31 @@ static void an_expired_timer_does_not_park(void **state)
     assert_int_equal(fake_vm.timer_calls, 0);
 }
 
+/* Whether it is on is asked when its time has come. */
+static void a_timer_that_is_off_wakes_nobody(void **state)
+{
+    unsigned calls;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    for (unsigned control = 0; control < 4; control += control == 0 ? 2 : 1) { /* 0, 2, 3 */
+        set_timer(0, control, 500);
+        wfi(0);
+        time_passes(500);
+        assert_false(fake.vcpu[0].running);
+        calls = fake_vm.timer_calls;
+        time_passes(500);
+        assert_false(fake.vcpu[0].running);
+        assert_int_equal(fake_vm.timer_calls, calls);
+        wake(0);
+    }
+    set_timer(0, 1, 500);
+    wfi(0);
+    time_passes(500);
+    assert_true(fake.vcpu[0].running);
+}
+
 static void a_timer_that_cannot_interrupt_is_not_armed(void **state)
 {
     (void)state;
@@ -1801,7 +1826,8 @@ static void coalescing_timer_expires_in_time(void **state)
     enable_interrupts(1);
     millisecond = fake.frequency / 1000;
     timer_set_coalescing(4 * millisecond, 2 * millisecond);
-    pass_and_expect_expiries(4 * millisecond - 1, 0);
+    pass_and_expect_expiries(2 * millisecond, 0); /* no vCPU has been parked */
+    pass_and_expect_expiries(2 * millisecond - 1, 0);
     pass_and_expect_expiries(1, 1);
     pass_and_expect_expiries(100 * millisecond, 1); /* once */
 
@@ -1816,6 +1842,26 @@ static void coalescing_timer_expires_in_time(void **state)
     wfi(0);
     pass_and_expect_expiries(millisecond / 2 - 1, 1);
     pass_and_expect_expiries(1, 2);
+}
+
+/* One call of the driver's for the timer and for the vCPU that is parked soon after. */
+static void coalescing_of_a_vcpu_that_is_parked_soon_asks_once(void **state)
+{
+    uint64_t millisecond;
+    unsigned calls;
+
+    (void)state;
+    fake_vm_start(1, false);
+    enable_interrupts(1);
+    calls = fake.ppcalls[FAKE_VM_TIMER_CHANNEL];
+    millisecond = fake.frequency / 1000;
+    timer_set_coalescing(4 * millisecond, 2 * millisecond);
+    pass_and_expect_expiries(millisecond / 5, 0);
+    wfi(0);
+    assert_int_equal(fake.ppcalls[FAKE_VM_TIMER_CHANNEL], calls + 1);
+    pass_and_expect_expiries(2 * millisecond - millisecond / 5 - 1, 0);
+    pass_and_expect_expiries(1, 1); /* a fifth of a millisecond early */
+    pass_and_expect_expiries(100 * millisecond, 1);
 }
 
 static void polling_timer_expires_while_a_vcpu_runs(void **state)
@@ -2038,10 +2084,12 @@ int main(void)
         cmocka_unit_test(an_interrupt_that_is_disabled_does_not_wake),
         cmocka_unit_test(the_timer_wakes_a_parked_vcpu),
         cmocka_unit_test(coalescing_timer_expires_in_time),
+        cmocka_unit_test(coalescing_of_a_vcpu_that_is_parked_soon_asks_once),
         cmocka_unit_test(polling_timer_expires_while_a_vcpu_runs),
         cmocka_unit_test(polling_timer_goes_on_after_throttling),
         cmocka_unit_test(a_wake_up_in_vain_is_put_off),
         cmocka_unit_test(an_expired_timer_does_not_park),
+        cmocka_unit_test(a_timer_that_is_off_wakes_nobody),
         cmocka_unit_test(a_timer_that_cannot_interrupt_is_not_armed),
         cmocka_unit_test(a_timer_beyond_all_time_is_not_armed),
         cmocka_unit_test(an_earlier_wake_up_serves),

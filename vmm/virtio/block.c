@@ -8,9 +8,10 @@
  * device meanwhile. If the guest takes the chain back, by a reset, its slot is stale: it is kept
  * until the reply comes, and until then the device has not quiesced.
  *
- * A driver that has not taken size_max and seg_max, as boot loaders do not, may ask for more than
- * one request to the multiplexer can name. Then it becomes several, each with a slot, and is
- * answered when all of them are. Chains behind it wait until they are sent.
+ * A driver that has not taken size_max and seg_max, as boot loaders do not, or one that asks for a
+ * great deal at once, may ask for more than one request to the multiplexer can name. Then it
+ * becomes several, each with a slot, and is answered when all of them are. Chains behind it wait
+ * until they are sent.
  */
 
 #include "block.h"
@@ -33,7 +34,7 @@ enum { QUEUE, QUEUES };
 #define WORK_COST_SHIFT 5
 #define DMA_COST        16384u /* and one for each so many bytes whose cache lines are maintained */
 #define SLOTS           BLOCK_DEPTH
-#define SEGMENT         65536u /* bytes: size_max of configuration space, if the disk takes it */
+#define SEGMENT         (1u << 20) /* bytes: size_max of configuration space, if the disk takes it */
 
 /* A guest's request that is with the multiplexer. */
 struct slot {
@@ -487,9 +488,20 @@ static bool block_quiesced(const struct virtio_device *device)
 }
 
 /*
- * The guest may use half of the segments that the disk takes: each of its own may lie where two of
- * RAM's regions meet, and is then two.
+ * How many segments a guest's request may have. One that lies where two of RAM's regions meet is
+ * two to the disk, so as many as there are such places are kept back, up to half of what the disk
+ * takes. What has more of them nevertheless, as one who writes the same memory twice may, becomes
+ * several requests.
  */
+static uint32_t guest_segments(const struct block_backend *backend)
+{
+    uint64_t meetings = (backend->memory->size - 1) / backend->ram_region_size;
+    uint32_t half = backend->info.segments_max / 2;
+    uint32_t kept = meetings < half ? (uint32_t)meetings : half;
+
+    return smaller(backend->info.segments_max - kept, QUEUE_SIZE - 2);
+}
+
 static void block_reset(struct virtio_device *device)
 {
     struct disk *disk = (struct disk *)device;
@@ -497,7 +509,7 @@ static void block_reset(struct virtio_device *device)
     struct virtio_blk_config space = {
         .capacity = info->sectors,
         .size_max = smaller(SEGMENT, info->segment_bytes_max),
-        .seg_max = smaller(info->segments_max / 2, QUEUE_SIZE - 2),
+        .seg_max = guest_segments(&disk->backend),
         .blk_size = info->block_size,
         .physical_block_exp = info->physical_exponent,
         .alignment_offset = info->alignment_offset,

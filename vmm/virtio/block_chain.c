@@ -169,7 +169,9 @@ bool block_chain_next_request(struct block_chain *chain, const struct block_back
         return false;
     }
     request->head.sector_count = bytes / BLOCK_SECTOR;
-    skip_data(chain, bytes);
+    if (bytes < chain->bytes_left) {
+        skip_data(chain, bytes);
+    }
     chain->sector += bytes / BLOCK_SECTOR;
     chain->bytes_left -= bytes;
     return true;

@@ -24,8 +24,11 @@ static bool run_once(void)
     for (struct virtio_device *device = devices; device != NULL; device = device->next) {
         uint32_t pending = device->pending;
 
+        if (pending == 0) {
+            continue;
+        }
         device->pending = 0;
-        if (pending != 0 && virtio_device_running(device)) {
+        if (virtio_device_running(device)) {
             device->pending |= device->ops->work(device, pending);
             left |= device->pending;
         }
@@ -35,12 +38,10 @@ static bool run_once(void)
 
 void virtio_devices_run(void)
 {
-    uint64_t piece = cpu_counter_frequency() / PIECES_PER_SECOND;
-
     while (!pace_pauses() && run_once()) {
         uint64_t elapsed = pace_elapsed();
 
-        if (elapsed >= piece) {
+        if (elapsed >= cpu_counter_frequency() / PIECES_PER_SECOND) {
             pace_pause(elapsed);
         }
     }

@@ -175,6 +175,16 @@ static const struct virtio_device_ops net_ops = {
     .idle = net_idle,
 };
 
+/* Where the switch says whether the guest's last frame has gone to an uplink. */
+static const uint32_t *outside_word(const struct vmm_interface_config *config)
+{
+    const uint8_t *header = config->from_switch;
+    const struct vhost_page *page = config->vhost_page;
+
+    return config->vhost ? &page->outside
+                         : (const uint32_t *)(const void *)(header + NET_PORT_OUTSIDE_OFFSET);
+}
+
 struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface_config *config,
                                       const struct guest_memory *memory)
 {
@@ -185,7 +195,7 @@ struct virtio_device *virtio_net_init(uint32_t index, const struct vmm_interface
         config->vhost || RING_RECORD_MAX(config->ring_size) >= NET_HEADER_SIZE + NET_GSO_FRAME_MAX;
 
     net->config = config;
-    net_moderation_init(&net->moderation, &net->device, vhost);
+    net_moderation_init(&net->moderation, &net->device, vhost, outside_word(config));
     net_control_init(&net->control, &net->device, config, vhost, update_accepts);
     if (config->vhost) {
         net_vhost_init(&net->vhost, config->channel, config->vhost_page);

@@ -12,7 +12,9 @@
 #include "lib/net_filter.h"
 #include "lib/net_header.h"
 #include "lib/net_port.h"
+#include "lib/notify.h"
 #include "lib/offload.h"
+#include "vmm/throttle.h"
 
 enum { RX = VHOST_RX, TX = VHOST_TX };
 
@@ -119,20 +121,55 @@ static enum outcome send_batch(struct net_isolated *path, struct virtqueue *queu
     return BUDGET_SPENT;
 }
 
+/* What the switch has worked for this port since the last call. */
+static uint32_t take_work(struct net_isolated *path)
+{
+    uint32_t work = __atomic_load_n(path->shared_work, __ATOMIC_RELAXED);
+    uint32_t since = work - path->charged;
+
+    path->charged = work;
+    return since;
+}
+
+/* Charge for what the switch has worked for this port while the monitor waited. */
+static void charge_work(struct net_isolated *path)
+{
+    throttle_add(take_work(path));
+}
+
+/*
+ * The switch is to forward what has been sent. A frame alone may be a question: it goes on when the
+ * guest that asks is ready again, so that the one that answers runs in front of it. More than one
+ * is a stream, whose receiver keeps up better the sooner it is told.
+ */
+static void notify_switch(struct net_isolated *path, uint16_t sent)
+{
+    if (sent == 1) {
+        notify_at_end(path->config->channel);
+    } else {
+        microkit_notify(path->config->channel);
+        take_work(path); /* it is part of this event */
+    }
+}
+
 /* Returns whether there is more to do at once. */
 static bool transmit(struct net_isolated *path, struct virtqueue_segment *segments)
 {
     struct virtqueue *queue = &path->device->queue[TX];
     uint16_t available = virtqueue_available(queue);
+    uint16_t unsignalled = virtqueue_unsignalled(queue);
+    uint16_t sent;
     uint32_t needed = 0;
     enum outcome outcome;
 
+    charge_work(path);
     virtqueue_disable_kicks(queue);
     path->sent_large = false;
     outcome = send_batch(path, queue, segments, &needed);
+    sent = (uint16_t)(virtqueue_unsignalled(queue) - unsignalled);
     net_moderation_transmitted(path->moderation, available, path->sent_large);
     if (ring_take_data_wanted(&path->to_switch)) {
-        microkit_notify(path->config->channel);
+        notify_switch(path, sent);
     }
     path->tx_waits = false;
     switch (outcome) {
@@ -311,6 +348,8 @@ void net_isolated_init(struct net_isolated *path, struct virtio_device *device,
     path->control = control;
     path->shared_accepts =
         (uint32_t *)(void *)((uint8_t *)config->from_switch + NET_PORT_ACCEPTS_OFFSET);
+    path->shared_work = (const uint32_t *)(const void *)((const uint8_t *)config->from_switch +
+                                                         NET_PORT_WORK_OFFSET);
     path->record_max = HEADER + NET_GSO_FRAME_MAX;
     if (path->record_max > record_max) {
         path->record_max = record_max;
@@ -354,6 +393,7 @@ uint32_t net_isolated_work(struct net_isolated *path, uint32_t pending,
 
 void net_isolated_notified(struct net_isolated *path)
 {
+    charge_work(path);
     if (virtio_device_running(path->device)) {
         virtio_device_schedule(path->device, 1u << RX | (path->tx_waits ? 1u << TX : 0));
     } else {

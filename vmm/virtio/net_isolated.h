@@ -23,12 +23,14 @@ struct net_isolated {
     const struct net_control *control;
     struct ring to_switch;
     struct ring from_switch;
-    uint32_t *shared_accepts; /* the `accepts` word that the switch reads: net_port.h */
-    uint32_t accepts;         /* NET_PORT_* */
-    uint32_t record_max;      /* bytes; the longest record to the switch */
-    bool sent_large;          /* in this turn: what has been sent is published at its end */
-    bool tx_waits;            /* for room in the ring to the switch */
-    bool reported_broken;     /* a ring */
+    uint32_t *shared_accepts;    /* the `accepts` word that the switch reads: net_port.h */
+    const uint32_t *shared_work; /* the word for work, which the switch writes */
+    uint32_t charged;            /* of that: it need not be charged again */
+    uint32_t accepts;            /* NET_PORT_* */
+    uint32_t record_max;         /* bytes; the longest record to the switch */
+    bool sent_large;             /* in this turn: what has been sent is published at its end */
+    bool tx_waits;               /* for room in the ring to the switch */
+    bool reported_broken;        /* a ring */
 };
 
 /*

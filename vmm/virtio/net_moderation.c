@@ -35,10 +35,11 @@ static struct virtqueue *tx_queue(const struct net_moderation *moderation)
 }
 
 void net_moderation_init(struct net_moderation *moderation, struct virtio_device *device,
-                         struct net_vhost *vhost)
+                         struct net_vhost *vhost, const uint32_t *outside)
 {
     moderation->device = device;
     moderation->vhost = vhost;
+    moderation->outside = outside;
 }
 
 void net_moderation_reset(struct net_moderation *moderation)
@@ -55,6 +56,10 @@ void net_moderation_reset(struct net_moderation *moderation)
 static void start_coalescing(struct net_moderation *moderation)
 {
     uint64_t second = cpu_counter_frequency();
+
+    if (timer_is_late()) {
+        return;
+    }
     uint16_t outstanding = (uint16_t)(moderation->available - virtqueue_used(tx_queue(moderation)));
     enum net_coalescing state =
         outstanding >= OUTSTANDING_MANY ? NET_COALESCING_MANY : NET_COALESCING_FEW;
@@ -108,6 +113,12 @@ static bool is_busy(const struct net_moderation *moderation, uint64_t now)
     return now - moderation->sent_at < cpu_counter_frequency() / BUSY_PER_SECOND;
 }
 
+/* It is no more than a hint: a switch that lies about it changes when the guest kicks. */
+static bool goes_outside(const struct net_moderation *moderation)
+{
+    return __atomic_load_n(moderation->outside, __ATOMIC_RELAXED) != 0;
+}
+
 /* There have been frames to send: all up to the available index `available`. */
 static void note_frames(struct net_moderation *moderation, uint16_t available)
 {
@@ -118,7 +129,8 @@ static void note_frames(struct net_moderation *moderation, uint16_t available)
 
     moderation->available = available;
     moderation->received = received;
-    set_polling(moderation, is_busy(moderation, now) && !(one_sent && one_received));
+    set_polling(moderation, is_busy(moderation, now) && !(one_sent && one_received) &&
+                                !goes_outside(moderation) && !timer_is_late());
     moderation->sent_at = now;
 }
 
@@ -137,7 +149,7 @@ void net_moderation_transmitted(struct net_moderation *moderation, uint16_t avai
     if (virtqueue_unsignalled(queue) != 0) {
         start_coalescing(moderation);
     }
-    if (tx_moderation_signal_due(queue)) {
+    if (tx_moderation_signal_due(queue) || timer_is_late()) {
         signal_sent(moderation);
     }
 }

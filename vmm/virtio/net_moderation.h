@@ -45,9 +45,11 @@
  *
  * The states of polling:
  *   - Off: a kick is asked for after each batch. Polling begins when the queue has had frames to
- *     send twice within 4 ms.
+ *     send twice within 4 ms, unless they go to an uplink: the card and who is behind it can do
+ *     something about them while the guest runs.
  *   - On: the queue is polled. Polling ends when it has had none for 4 ms, when the device stops,
- *     and after a batch of one frame for one frame received. There frames go to and fro one at a
+ *     when a frame has gone to an uplink, and after a batch of one frame for one frame received.
+ *     There frames go to and fro one at a
  *     time, and the other side should have its frame while this one is not idle yet: it may have
  *     answered by then.
  *
@@ -67,6 +69,7 @@ enum net_coalescing { NET_COALESCING_OFF, NET_COALESCING_FEW, NET_COALESCING_MAN
 struct net_moderation {
     struct virtio_device *device;
     struct net_vhost *vhost; /* NULL on the data path `isolated` */
+    const uint32_t *outside; /* the switch's word: its last frame has gone to an uplink */
     enum net_coalescing coalescing;
     bool polling;       /* of the transmit queue */
     uint16_t available; /* the transmit queue's available index when it last had frames to send */
@@ -74,9 +77,13 @@ struct net_moderation {
     uint64_t sent_at;   /* and the counter (CNTPCT_EL0) then */
 };
 
-/* `device` is the card, whose queues have the numbers VHOST_RX and VHOST_TX. Both are kept. */
+/*
+ * `device` is the card, whose queues have the numbers VHOST_RX and VHOST_TX. `outside` is in memory
+ * that the switch writes: NET_PORT_OUTSIDE_OFFSET of net_port.h, or the word of a vhost_page. All
+ * are kept.
+ */
 void net_moderation_init(struct net_moderation *moderation, struct virtio_device *device,
-                         struct net_vhost *vhost);
+                         struct net_vhost *vhost, const uint32_t *outside);
 
 /* The device has been stopped: neither coalesces nor polls. */
 void net_moderation_reset(struct net_moderation *moderation);

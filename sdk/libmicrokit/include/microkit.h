@@ -15,7 +15,7 @@ typedef seL4_MessageInfo_t microkit_msginfo;
 
 /* The numbers of a PD's capabilities. */
 #define MONITOR_EP                   5 /* a passive PD says here that it is initialised */
-#define TCB_CAP                      6
+#define TCB_CAP                      6 /* its own thread; only in benchmark configs */
 #define ARM_SMC_CAP                  7 /* only for a PD that may make SMC calls */
 #define BASE_OUTPUT_NOTIFICATION_CAP 10
 #define BASE_ENDPOINT_CAP            74

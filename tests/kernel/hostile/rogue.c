@@ -24,7 +24,7 @@ static uint64_t any_of(const uint64_t *values, unsigned count)
     return values[any() % count];
 }
 
-static uint64_t any_capability(void)
+static uint64_t one_capability(void)
 {
     static const uint64_t values[] = {
         0,   1,   2,   3,   4,   5,   6,   7,    9,    10,   71,      72,         73,          74,
@@ -32,7 +32,21 @@ static uint64_t any_capability(void)
         332, 393, 394, 457, 458, 585, 586, 1023, 1024, 4095, 0x10000, 0x7fffffff, 0x100000001, ~0ul,
     };
 
+    if (any() % 4 == 0) {
+        return (any() % 4 == 0 ? any() % 64 : any() % 8) << 58 | (any() % 4 == 0 ? any() >> 6 : 0);
+    }
     return any() % 8 == 0 ? any() : any_of(values, sizeof values / sizeof values[0]);
+}
+
+/* But not its own thread, which it has in benchmark configs: it would stop itself for good. */
+static uint64_t any_capability(void)
+{
+    uint64_t cap;
+
+    do {
+        cap = one_capability();
+    } while (cap == TCB_CAP);
+    return cap;
 }
 
 static uint64_t any_argument(void)
@@ -74,7 +88,7 @@ static uint64_t any_number(void)
     uint64_t number;
 
     do {
-        number = any() % 4 == 0 ? any_argument() : any() % 21;
+        number = any() % 4 == 0 ? any_argument() : any() % (seL4_SysCount + 1);
     } while (number == seL4_SysDebugPutChar || number == seL4_SysDebugHalt);
     return number;
 }
@@ -89,6 +103,7 @@ void init(void)
         }
         if (any() % 4 == 0) {
             argument[3] = any_capability(); /* NBSendRecv's */
+            argument[2] = any_capability(); /* SchedContext's and TCBSetPriority's */
         }
         if (any() % 2 == 0) {
             argument[0] = any() % 2 == 0 ? 1 : 266 + any() % 70;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the bare-metal guests have in common: their interrupts, a loop that waits for them, the boot
- * arguments, and what they say.
+ * What the bare-metal guests have in common: their interrupts, a loop that waits for them, and what
+ * they say.
  */
 
 #include "tests/system/hostile/gic.h"
@@ -67,44 +67,6 @@ static inline void sleep_unless(bool (*is_to_do)(void))
         __asm__ volatile("dsb sy; wfi" ::: "memory");
     }
     __asm__ volatile("msr daifclr, #2; isb" ::: "memory");
-}
-
-/* ---- The boot arguments ---- */
-
-/* What stands behind `name` in the device tree; NULL: it is not there. */
-static inline const char *argument(const char *device_tree, const char *name)
-{
-    uint32_t size = __builtin_bswap32(*(const uint32_t *)(device_tree + 4));
-
-    for (uint32_t i = 0; i < size; i++) {
-        uint32_t n = 0;
-
-        while (name[n] != '\0' && i + n < size && device_tree[i + n] == name[n]) {
-            n++;
-        }
-        if (name[n] == '\0') {
-            return device_tree + i + n;
-        }
-    }
-    return NULL;
-}
-
-static inline unsigned number(const char **text)
-{
-    unsigned value = 0;
-
-    for (; **text >= '0' && **text <= '9'; (*text)++) {
-        value = value * 10 + (unsigned)(**text - '0');
-    }
-    return value;
-}
-
-/* These are 0 if there is none. */
-static inline unsigned number_of(const char *device_tree, const char *name)
-{
-    const char *text = argument(device_tree, name);
-
-    return text == NULL ? 0 : number(&text);
 }
 
 /* ---- What they say ---- */

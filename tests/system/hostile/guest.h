@@ -60,7 +60,9 @@ enum virtio_mmio {
 #define FEATURE_VERSION_1     32
 #define FEATURE_INDIRECT_DESC 28
 
+#ifndef QUEUE_SIZE_USED
 #define QUEUE_SIZE_USED 16u
+#endif
 
 struct descriptor {
     uint64_t address;
@@ -198,8 +200,10 @@ static inline uint64_t hvc(uint64_t function, uint64_t a, uint64_t b, uint64_t c
     return x0;
 }
 
-/* Whether a text is in the device tree: among the boot arguments, say. */
-static inline bool has_argument(const char *device_tree, const char *argument)
+/* ---- The boot arguments ---- */
+
+/* What stands behind `name` in the device tree; NULL: it is not there. */
+static inline const char *argument(const char *device_tree, const char *name)
 {
     /* Its size, big endian (Devicetree specification, 5.2). */
     uint32_t size = __builtin_bswap32(*(const uint32_t *)(device_tree + 4));
@@ -207,12 +211,36 @@ static inline bool has_argument(const char *device_tree, const char *argument)
     for (uint32_t i = 0; i < size; i++) {
         uint32_t n = 0;
 
-        while (argument[n] != '\0' && i + n < size && device_tree[i + n] == argument[n]) {
+        while (name[n] != '\0' && i + n < size && device_tree[i + n] == name[n]) {
             n++;
         }
-        if (argument[n] == '\0') {
-            return true;
+        if (name[n] == '\0') {
+            return device_tree + i + n;
         }
     }
-    return false;
+    return NULL;
+}
+
+static inline unsigned number(const char **text)
+{
+    unsigned value = 0;
+
+    for (; **text >= '0' && **text <= '9'; (*text)++) {
+        value = value * 10 + (unsigned)(**text - '0');
+    }
+    return value;
+}
+
+/* These are 0 if there is none. */
+static inline unsigned number_of(const char *device_tree, const char *name)
+{
+    const char *text = argument(device_tree, name);
+
+    return text == NULL ? 0 : number(&text);
+}
+
+/* Whether a text is in the device tree: among the boot arguments, say. */
+static inline bool has_argument(const char *device_tree, const char *name)
+{
+    return argument(device_tree, name) != NULL;
 }

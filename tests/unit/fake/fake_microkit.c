@@ -83,6 +83,9 @@ seL4_Bool fake_fault(microkit_child vcpu, seL4_Word label, seL4_Word count, cons
         v->replies++;
     } else if (ran && v->stops + v->restarts == ended) {
         fail_msg("the fault of vCPU %u was neither answered nor withdrawn", vcpu);
+    } else if (microkit_have_signal && v->running) {
+        microkit_have_signal = seL4_False; /* it is sent with the next wait */
+        return seL4_True;
     }
     return answered;
 }

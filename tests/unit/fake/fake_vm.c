@@ -191,7 +191,7 @@ static void start(struct vmm_config wanted)
     idle_init(config.vcpu_core);
     vgic_init(config.gic_version, config.vcpu_count);
     assert_true(vgic_forward(&config.forwards[0]));
-    timer_init(config.timer_channel);
+    timer_init(&config);
     throttle_init(&config);
     pace_init(true, config.has_equals);
     pace_begin(fake.counter);
@@ -232,6 +232,28 @@ void fake_vm_start_gicv3(uint32_t vcpus)
     struct vmm_config config = {CONFIG(true, vcpus, false)};
 
     config.gic_version = 3;
+    start(config);
+}
+
+void fake_vm_start_in_domain(uint32_t vcpus, bool alone, uint32_t schedule_us)
+{
+    struct vmm_config config = {CONFIG(false, vcpus, false)};
+
+    config.has_others = !alone;
+    config.timer_word = &fake_vm.timer_deadline;
+    config.timer_late_us = schedule_us;
+    start(config);
+}
+
+void fake_vm_start_in_domain_limited(uint32_t budget_us, uint32_t period_us)
+{
+    struct vmm_config config = {CONFIG(false, 1, false)};
+
+    config.has_others = false;
+    config.budget_us = budget_us;
+    config.period_us = period_us;
+    config.timer_word = &fake_vm.timer_deadline;
+    config.timer_late_us = 10000;
     start(config);
 }
 

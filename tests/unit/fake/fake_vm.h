@@ -69,6 +69,15 @@ void fake_vm_start_without_equals(uint32_t vcpus, bool held);
 /* The same with a GICv3. The bus has a GICv2's distributor all the same. */
 void fake_vm_start_gicv3(uint32_t vcpus);
 
+/*
+ * The same in a domain, whose schedule takes so long; `alone`: no other machine is in it. The
+ * monitor's word is fake_vm.timer_deadline.
+ */
+void fake_vm_start_in_domain(uint32_t vcpus, bool alone, uint32_t schedule_us);
+
+/* The same alone in a domain whose schedule takes 10 ms, with a limit. */
+void fake_vm_start_in_domain_limited(uint32_t budget_us, uint32_t period_us);
+
 /* The same with a kernel that is not an arm64 Image. */
 void fake_vm_start_without_kernel(void);
 

@@ -146,7 +146,8 @@ unsigned fake_notified(microkit_channel ch);
 
 /*
  * The vCPU faults: its message has `count` registers `mrs`. Calls the PD's fault() and returns
- * what that returned.
+ * what that returned, or true if the vCPU was restarted so that a deferred notification can go out
+ * with the next wait.
  */
 seL4_Bool fake_fault(microkit_child vcpu, seL4_Word label, seL4_Word count, const seL4_Word *mrs);
 

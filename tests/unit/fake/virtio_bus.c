@@ -63,6 +63,11 @@ void throttle_add(uint32_t ticks)
     bus.charged += ticks;
 }
 
+bool timer_is_late(void)
+{
+    return bus.timer_is_late;
+}
+
 void timer_set_coalescing(uint64_t ticks, uint64_t parked)
 {
     assert_in_range(ticks, 1, UINT32_MAX);

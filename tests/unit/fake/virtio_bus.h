@@ -23,6 +23,7 @@ struct bus {
     unsigned coalescing_timers; /* that have been set */
     unsigned polling_timers;    /* that have been set */
     uint64_t parked_ticks;      /* of the last coalescing timer: its `parked` */
+    bool timer_is_late;         /* its driver is in another domain */
     uint64_t charged;           /* ticks that others have worked for the machine */
     unsigned fetches;           /* times that a device has asked for the value of a write */
     uint64_t turn;              /* ticks that a turn of all devices takes, */

@@ -84,7 +84,8 @@ LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_no_breakpoint(seL4_TCB service)
     seL4_Error error =
         (seL4_Error)seL4_internal_call(seL4_SysTCBWrite, service, 0, 0, 0, 0, 0, 0).x0;
 
-    return error != seL4_NoError ? error : seL4_RangeError;
+    /* A PD may not write its own, but name its breakpoints. */
+    return error != seL4_NoError && error != seL4_IllegalOperation ? error : seL4_RangeError;
 }
 
 LIBSEL4_INLINE seL4_Error seL4_TCB_SetBreakpoint(seL4_TCB _service, seL4_Uint16 bp_num,
@@ -131,6 +132,59 @@ seL4_TCB_ConfigureSingleStepping(seL4_TCB _service, seL4_Uint16 bp_num, seL4_Wor
     return (seL4_TCB_ConfigureSingleStepping_t){(int)seL4_internal_no_breakpoint(_service), 0};
 }
 #endif
+
+/*
+ * Scheduling contexts: cap_sc of <cspace>. Times are in microseconds. A context is bound to its own
+ * PD or to nothing: Bind with another thread is seL4_IllegalOperation.
+ */
+LIBSEL4_INLINE_FUNC struct seL4_internal_result
+seL4_internal_sc(seL4_SchedContext service, enum seL4_internal_sc_operation operation,
+                 seL4_CPtr object)
+{
+    return seL4_internal_call3(seL4_SysSchedContext, service, operation, object);
+}
+
+typedef struct seL4_SchedContext_Consumed {
+    int error;
+    seL4_Time consumed;
+} seL4_SchedContext_Consumed_t;
+
+/* How much time the context has been used for since this was asked last. */
+LIBSEL4_INLINE seL4_SchedContext_Consumed_t seL4_SchedContext_Consumed(seL4_SchedContext _service)
+{
+    struct seL4_internal_result result = seL4_internal_sc(_service, seL4_internal_sc_consumed, 0);
+
+    return (seL4_SchedContext_Consumed_t){(int)result.x0, result.x1};
+}
+
+LIBSEL4_INLINE seL4_Error seL4_SchedContext_Bind(seL4_SchedContext _service, seL4_CPtr cap)
+{
+    return (seL4_Error)seL4_internal_sc(_service, seL4_internal_sc_bind, cap).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_SchedContext_Unbind(seL4_SchedContext _service)
+{
+    return (seL4_Error)seL4_internal_sc(_service, seL4_internal_sc_unbind, 0).x0;
+}
+
+LIBSEL4_INLINE seL4_Error seL4_SchedContext_UnbindObject(seL4_SchedContext _service, seL4_CPtr cap)
+{
+    return (seL4_Error)seL4_internal_sc(_service, seL4_internal_sc_unbind_object, cap).x0;
+}
+
+typedef struct seL4_SchedContext_YieldTo {
+    int error;
+    seL4_Time consumed;
+} seL4_SchedContext_YieldTo_t;
+
+/* `consumed` is asked for when the caller runs again. */
+LIBSEL4_INLINE seL4_SchedContext_YieldTo_t seL4_SchedContext_YieldTo(seL4_SchedContext _service)
+{
+    int error = (int)seL4_internal_sc(_service, seL4_internal_sc_yield_to, 0).x0;
+
+    return (seL4_SchedContext_YieldTo_t){
+        error, error == seL4_NoError ? seL4_SchedContext_Consumed(_service).consumed : 0};
+}
 
 LIBSEL4_INLINE seL4_Error seL4_IRQHandler_Ack(seL4_IRQHandler _service)
 {
@@ -199,22 +253,27 @@ LIBSEL4_INLINE seL4_Error seL4_ARM_SMC_Call(seL4_ARM_SMC _service, seL4_ARM_SMCC
 }
 
 /*
- * Cache maintenance of the PD's own memory from `start` to `end`. A PD may do this by itself;
- * invalidation cleans as well, as it does on any Arm hypervisor. `_service` is the PD's capability
- * for its address space.
+ * Cache maintenance of memory from `start` to `end`. Invalidation cleans as well, as it does on any
+ * Arm hypervisor. `_service` is the PD's capability for its own address space: then the PD does it
+ * by itself. Or it is cap_vspace of <cspace>, for an address space that may be another's: the
+ * kernel does it then, and the range lies in one page.
  */
 #define seL4_internal_cap_vspace 3
 
-LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_check_range(seL4_ARM_VSpace service, seL4_Word start,
-                                                         seL4_Word end)
+LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_check_range(seL4_Word start, seL4_Word end)
 {
-    if (service != seL4_internal_cap_vspace) {
-        return seL4_InvalidCapability;
-    }
     if (start >= end) {
         return seL4_InvalidArgument;
     }
     return end > seL4_UserTop ? seL4_IllegalOperation : seL4_NoError;
+}
+
+LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_vspace(seL4_ARM_VSpace service, seL4_Word start,
+                                                    seL4_Word end,
+                                                    enum seL4_internal_vspace_operation operation)
+{
+    return (seL4_Error)seL4_internal_call(seL4_SysVSpace, service, start, end, operation, 0, 0, 0)
+        .x0;
 }
 
 /* Each line of a range that has been checked. */
@@ -227,7 +286,10 @@ LIBSEL4_INLINE_FUNC seL4_Error seL4_internal_check_range(seL4_ARM_VSpace service
 LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_CleanInvalidate_Data(seL4_ARM_VSpace _service,
                                                                seL4_Word start, seL4_Word end)
 {
-    seL4_Error error = seL4_internal_check_range(_service, start, end);
+    if (_service != seL4_internal_cap_vspace) {
+        return seL4_internal_vspace(_service, start, end, seL4_internal_vspace_clean_invalidate);
+    }
+    seL4_Error error = seL4_internal_check_range(start, end);
 
     if (error == seL4_NoError) {
         seL4_internal_for_lines("dc civac", start, end);
@@ -245,7 +307,10 @@ LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Invalidate_Data(seL4_ARM_VSpace _servi
 LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Clean_Data(seL4_ARM_VSpace _service, seL4_Word start,
                                                      seL4_Word end)
 {
-    seL4_Error error = seL4_internal_check_range(_service, start, end);
+    if (_service != seL4_internal_cap_vspace) {
+        return seL4_internal_vspace(_service, start, end, seL4_internal_vspace_clean);
+    }
+    seL4_Error error = seL4_internal_check_range(start, end);
 
     if (error == seL4_NoError) {
         seL4_internal_for_lines("dc cvac", start, end);
@@ -257,7 +322,10 @@ LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Clean_Data(seL4_ARM_VSpace _service, s
 LIBSEL4_INLINE seL4_Error seL4_ARM_VSpace_Unify_Instruction(seL4_ARM_VSpace _service,
                                                             seL4_Word start, seL4_Word end)
 {
-    seL4_Error error = seL4_internal_check_range(_service, start, end);
+    if (_service != seL4_internal_cap_vspace) {
+        return seL4_internal_vspace(_service, start, end, seL4_internal_vspace_unify);
+    }
+    seL4_Error error = seL4_internal_check_range(start, end);
 
     if (error == seL4_NoError) {
         seL4_internal_for_lines("dc cvau", start, end);

@@ -189,6 +189,45 @@ LIBSEL4_INLINE_FUNC seL4_MessageInfo_t seL4_ReplyRecvWithMRs(seL4_CPtr src,
     return info;
 }
 
+#if defined(CONFIG_ENABLE_BENCHMARKS)
+LIBSEL4_INLINE_FUNC void seL4_internal_benchmark(enum seL4_internal_benchmark_operation operation,
+                                                 seL4_CPtr tcb)
+{
+    seL4_internal_call3(seL4_SysBenchmark, operation, tcb, 0);
+}
+
+/* Count on this core from now on. Idling begins at zero; threads have what they had. */
+LIBSEL4_INLINE_FUNC seL4_Error seL4_BenchmarkResetLog(void)
+{
+    seL4_internal_benchmark(seL4_internal_benchmark_reset_log, 0);
+    return seL4_NoError;
+}
+
+/* Count no more. There is no log, so its length is 0. */
+LIBSEL4_INLINE_FUNC seL4_Word seL4_BenchmarkFinalizeLog(void)
+{
+    seL4_internal_benchmark(seL4_internal_benchmark_finalize_log, 0);
+    return 0;
+}
+
+LIBSEL4_INLINE_FUNC void seL4_BenchmarkNullSyscall(void)
+{
+    seL4_internal_benchmark(seL4_internal_benchmark_null, 0);
+}
+
+/* Into the IPC buffer (sel4/benchmark_utilisation_types.h). It stays as it is if `tcb_cptr` is no
+ * thread's capability. */
+LIBSEL4_INLINE_FUNC void seL4_BenchmarkGetThreadUtilisation(seL4_Word tcb_cptr)
+{
+    seL4_internal_benchmark(seL4_internal_benchmark_get, tcb_cptr);
+}
+
+LIBSEL4_INLINE_FUNC void seL4_BenchmarkResetThreadUtilisation(seL4_Word tcb_cptr)
+{
+    seL4_internal_benchmark(seL4_internal_benchmark_reset, tcb_cptr);
+}
+#endif
+
 #if defined(CONFIG_DEBUG_BUILD)
 /* Stop the board, for good. */
 LIBSEL4_INLINE_FUNC void seL4_DebugHalt(void)

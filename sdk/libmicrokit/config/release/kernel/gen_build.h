@@ -4,4 +4,7 @@
 /* clang-format off */
 
 /* Neither CONFIG_DEBUG_BUILD nor CONFIG_PRINTING. */
+#define CONFIG_NO_BENCHMARKS  1
 #define CONFIG_MAX_NUM_NODES  1
+#define CONFIG_NUM_DOMAINS  16
+#define CONFIG_NUM_DOMAIN_SCHEDULES  100

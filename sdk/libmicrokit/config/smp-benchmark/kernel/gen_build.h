@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+/* clang-format off */
+
+/* Neither CONFIG_DEBUG_BUILD nor CONFIG_PRINTING. */
+#define CONFIG_ENABLE_BENCHMARKS  1
+#define CONFIG_BENCHMARK_TRACK_UTILISATION  1
+#define CONFIG_EXPORT_PMU_USER  1
+#define CONFIG_ENABLE_SMP_SUPPORT  1
+#define CONFIG_MAX_NUM_NODES  4
+#define CONFIG_NUM_DOMAINS  1
+#define CONFIG_NUM_DOMAIN_SCHEDULES  2

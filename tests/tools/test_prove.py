@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""make prove: it says so if a check is missing, if something is not reached, and if a reason is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+pytestmark = pytest.mark.skipif(not shutil.which("frama-c"), reason="the distribution has no Frama-C")
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A function that runs a driver on sources of which one is changed."""
+    def run(driver, source, old, new):
+        for name in ("lib", "console", "switch", "tests/prove", "tests/unit/fake", "sdk/libmicrokit"):
+            shutil.copytree(ROOT / name, tmp_path / name)
+        text = (tmp_path / source).read_text()
+        assert old in text, "the source is another one now"
+        (tmp_path / source).write_text(text.replace(old, new))
+        return subprocess.run([sys.executable, tmp_path / "tests/prove/prove.py", "--build",
+                               tmp_path / "build", driver], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                              # What cannot be proved is tried for so long.
+                              env={**os.environ, "PROOF_SECONDS": "10"})
+    return run
+
+
+@pytest.mark.parametrize("driver, source, old, new", [
+    ("escape", "console/escape.c", "escape->length > ESCAPE_PARAMETERS_MAX", "escape->length > 26"),
+    ("escape", "console/escape.c", "escape->partial < length ? 0", "escape->partial != length ? 0"),
+    ("classify", "switch/forward.c", "(uint16_t)tag & VID_MASK", "(uint16_t)tag"),
+    ("net_filter", "lib/net_filter.c", "vlan >= NET_FILTER_VLANS", "false"),
+    ("net_filter", "lib/net_filter.c", "length - *offset < 4", "false"),
+    ("net_filter", "lib/net_filter.c", "count > (length - *offset - 4) / ETH_ALEN", "false"),
+    ("net_filter", "lib/net_filter.c", "command >= sizeof(mode) / sizeof(mode[0])", "false"),
+    ("net_header", "lib/offload.c", "header->gso_size == 0", "false"),
+    ("ring", "lib/ring.c", "ring->opened == 0 || count > ring->opened - RECORD_HEADER", "false"),
+    ("ring", "lib/ring.c", "uint32_t offset = ring->own & (ring->size - 1);\n    uint32_t length",
+     "uint32_t offset = ring->own;\n    uint32_t length"),
+    ("ring_stream", "lib/ring.c", "min(count, ring->size - offset)", "count"),
+    ("virtqueue_copy", "lib/virtqueue.c", "length - skip < count - copied ? length - skip : ", ""),
+    ("virtqueue_read", "lib/virtqueue.c", "memcpy(words, from, sizeof(words))",
+     "memcpy(words, from, sizeof(words) + 1)"),
+])
+def test_without_a_check_there_is_an_alarm(changed, driver, source, old, new):
+    done = changed(driver, source, old, new)
+    assert done.returncode == 1, done.stdout
+    assert "Unknown" in done.stdout or "Invalid" in done.stdout, done.stdout
+
+
+def test_what_is_not_reached(changed):
+    done = changed("escape", "console/escape.c", "static bool parameters_are(", """static int idle(void)
+{
+    return 0;
+}
+
+static bool parameters_are(""")
+    assert done.returncode == 1 and "0 alarms" in done.stdout
+
+
+def test_assumption_without_a_reason(changed):
+    done = changed("classify", "tests/prove/classify.c", "Assumption: the log", "The log")
+    assert done.returncode == 1 and "log_limited(): an assumption without a reason" in done.stdout
