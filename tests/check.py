@@ -4,7 +4,8 @@
 
 Each suite is a command. What it prints is shown as it comes, except its own summary, which is taken
 from there: a line `N passed, N failed`, or pytest's report in XML. A suite that fails without saying
-what failed, or runs no tests, counts as one failure.
+what failed, or runs no tests, counts as one failure. A test of pytest's that does not end is ended, and
+so is a suite.
 
 There are two lanes, one beside the other. Each takes the next suite from one list when it has done
 one, so that both end together; a line says first which suite it is from.
@@ -12,12 +13,15 @@ one, so that both end together; a line says first which suite it is from.
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -30,18 +34,28 @@ FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz
 # it looks at is by the host's clock, and so is the storm, the last of the suites before.
 LONG = ("disks", "uplink", "cores", "crash", "power", "hostile", "systems", "boards", "shares", "soak",
         "limits", "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
+# What has hung would keep all from being told what the others have found. Each is many times what the
+# slowest one takes; another SDK's kernel may be slower.
+TEST_SECONDS = 600
+SUITE_SECONDS = 1800
+ALSO = 4
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 
 class Suite:
     """A command and, if it is pytest's, where its report goes. `tag` is for its lines."""
 
-    def __init__(self, tag, name, command, environment=None, report=None):
+    running = set()  # process groups, to be ended if this program is
+    lock = threading.Lock()
+
+    def __init__(self, tag, name, command, environment=None, report=None, seconds=SUITE_SECONDS):
         self.tag = tag
         self.name = name
         self.command = command
         self.environment = environment or {}
         self.report = report
+        self.seconds = seconds
+        self.hung = False
         self.failures = []  # which tests, as far as the suite says so
 
     def say(self, line):
@@ -67,7 +81,8 @@ class Suite:
         with subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env={**os.environ, **self.environment},
-                              text=True, errors="replace") as process:
+                              text=True, errors="replace", start_new_session=True) as process, \
+                self.bounded(process):
             for line in process.stdout:
                 summary = SUMMARY.match(line.rstrip("\n"))
                 if summary:
@@ -80,7 +95,10 @@ class Suite:
         if self.report:
             counts = self.pytest_counts()
         passed, failed = counts or (0, 0)
-        if failed == 0 and process.returncode != 0:
+        if self.hung:
+            self.failures.append(f"had not ended after {self.seconds} s")
+            failed += 1
+        elif failed == 0 and process.returncode != 0:
             self.failures.append(f"ended with status {process.returncode}")
             failed = 1
         elif counts is None or (passed + failed == 0 and not self.report):
@@ -91,6 +109,24 @@ class Suite:
         self.say(f"---- {self.name}: {passed} of {passed + failed} in "
                  f"{time.monotonic() - begin:.0f} s")
         return passed, failed
+
+    @contextlib.contextmanager
+    def bounded(self, process):
+        """End a suite that does not end, and what it has started."""
+        def end():
+            self.hung = True
+            end_group(process.pid)
+
+        timer = threading.Timer(self.seconds, end)
+        with Suite.lock:
+            Suite.running.add(process.pid)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            with Suite.lock:
+                Suite.running.discard(process.pid)
 
     def pytest_counts(self):
         if not self.report.exists():
@@ -105,12 +141,29 @@ class Suite:
         return tests - failed, failed
 
 
-def pytest(tag, name, path, build, environment=None):
+def end_group(leader):
+    """End a process, and those of its group: politely, and after ten seconds for good."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGTERM)
+        time.sleep(10)
+        os.killpg(leader, signal.SIGKILL)
+
+
+def end_all(number, _):
+    """Suites have sessions of their own: what ends this program does not reach them by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        for leader in Suite.running:
+            os.killpg(leader, signal.SIGTERM)
+    os._exit(128 + number)
+
+
+def pytest(tag, name, path, build, environment=None, times=1):
+    """`times`: how much longer than others its tests may take."""
     report = build / "check" / f"{tag}.xml"
     return Suite(tag, name,
                  [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                  "--no-header", f"--junitxml={report}", path],
-                 {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report)
+                  "--no-header", f"--timeout={TEST_SECONDS * times}", f"--junitxml={report}", path],
+                 {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report, SUITE_SECONDS * times)
 
 
 def system_tests():
@@ -154,7 +207,7 @@ def suites_of(options):
     if options.also:
         environment = {**environment, "MICROKIT_SDK": options.also}
         suites += [pytest(f"{name}-also", f"systems, {name}, on {options.also}",
-                          f"tests/system/test_{name}.py", build, environment)
+                          f"tests/system/test_{name}.py", build, environment, ALSO)
                    for name in system_tests()]
     return suites
 
@@ -180,6 +233,9 @@ def main():
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         os.environ.pop(name, None)
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, end_all)
     suites = suites_of(options)
     passed, failed = run(suites)
     print()

@@ -112,6 +112,7 @@ build|python_module|pexpect|python3-pexpect|python3-pexpect|python-pexpect
 build|program|mke2fs|e2fsprogs|e2fsprogs|e2fsprogs
 check|header|cmocka.h|libcmocka-dev|libcmocka-devel|cmocka
 check|python_module|pytest|python3-pytest|python3-pytest|python-pytest
+check|python_module|pytest_timeout|python3-pytest-timeout|python3-pytest-timeout|python-pytest-timeout
 check|program|dtc|device-tree-compiler|dtc|dtc
 check|program|clang|clang|clang|clang
 check|fuzzer|libclang_rt.fuzzer|libclang-rt-dev|compiler-rt|compiler-rt

@@ -2,7 +2,11 @@
 """`make check`: whatever becomes of a suite, what it says counts, and silence is a failure."""
 
 import importlib.util
+import pathlib
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -21,6 +25,21 @@ def pytest_suite(directory, text):
     file = directory / "test_it.py"
     file.write_text(text)
     return check.pytest("tag", "name", str(file), directory)
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def alive(number):
+    """Not counting what has ended and is nobody's child any more."""
+    try:
+        return " Z " not in pathlib.Path(f"/proc/{number}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def test_sum_of_all_lanes():
@@ -55,6 +74,38 @@ def test_failures_have_names(tmp_path):
     ("import pytest\n@pytest.mark.skip\ndef test_of_another_sdk(): pass\n", (0, 0))])
 def test_pytest_that_ends_early(tmp_path, text, counts):
     assert check.run([pytest_suite(tmp_path, text)]) == counts
+
+
+def test_suite_that_hangs_is_ended_with_all_it_has_started():
+    hangs = check.Suite("tag", "name", ["sh", "-c", "echo '1 passed, 0 failed'; sleep 1000 & sleep 1000"],
+                        seconds=1)
+    begin = time.monotonic()
+    assert check.run([hangs, suite("print('5 passed, 0 failed')")]) == (6, 1)
+    assert hangs.failures == ["had not ended after 1 s"]
+    assert time.monotonic() - begin < 100
+
+
+def test_test_that_hangs_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "TEST_SECONDS", 1)
+    one = pytest_suite(tmp_path, "import time\ndef test_hangs(): time.sleep(1000)\ndef test_good(): pass\n")
+    assert check.run([one]) == (1, 1)
+    assert one.failures == ["test_hangs"]
+
+
+def test_what_ends_the_check_ends_its_suites(tmp_path):
+    """Ctrl-C at the terminal, say."""
+    program = (f"import importlib.util, signal\n"
+               f"spec = importlib.util.spec_from_file_location('check', {str(ROOT / 'tests/check.py')!r})\n"
+               "check = importlib.util.module_from_spec(spec)\n"
+               "spec.loader.exec_module(check)\n"
+               "signal.signal(signal.SIGTERM, check.end_all)\n"
+               f"check.Suite('tag', 'name', ['sh', '-c', 'echo $$ >{tmp_path}/made; mv {tmp_path}/made "
+               f"{tmp_path}/pid; exec sleep 1000']).outcome()\n")
+    with subprocess.Popen([sys.executable, "-B", "-c", program], stdout=subprocess.DEVNULL) as process:
+        until(lambda: (tmp_path / "pid").exists())
+        process.terminate()
+        assert process.wait(100) == 128 + signal.SIGTERM
+    until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
 def test_each_file_of_systems_is_a_suite_once():
