@@ -214,7 +214,7 @@ class Soak:
         self.breaker.fault_in(f"vmm_{NAMES[-1]}")
         self.system.output(0, f"ping -c 1 -W 1 {self.address(len(NAMES) - 1)} || true")
         assert self.system.pings(0, self.address(1)) and self.system.pings(1, self.address(0))
-        self.read()
+        self.read(self.random.randrange(len(NAMES) - 1))
         self.breaker.fault_in("block_driver")
         self.system.output(0, "(dd if=/dev/vda of=/dev/null count=1 iflag=direct &) 2>/dev/null; sleep 1")
         assert self.system.pings(0, self.address(1)) and self.system.pings(1, self.address(0))

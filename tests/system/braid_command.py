@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import select
 import subprocess
 import time
 
@@ -58,7 +59,8 @@ class Braid:
         said, end = b"", time.monotonic() + timeout
         while not (found := re.search(rb"<end (\d+)>", said)):
             assert time.monotonic() < end and terminal.poll() is None, said[-2000:]
-            said += os.read(terminal.stdout.fileno(), 65536)
+            if select.select([terminal.stdout], [], [], 1)[0]:
+                said += os.read(terminal.stdout.fileno(), 65536)
         assert found[1] == b"0", said[-2000:]
         return said[:found.start()].decode("utf-8", "replace")
 
