@@ -205,3 +205,14 @@ void notified(microkit_channel ch)
     /* From whomever it comes, there may be work for all. */
     serve();
 }
+
+/* The driver's. Nobody answers the fault: either the driver begins anew, or it stays as it is. */
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
+{
+    (void)reply_msginfo;
+    if (child == BLOCK_DRIVER_CHILD) {
+        driver_fault(msginfo);
+        serve();
+    }
+    return seL4_False;
+}

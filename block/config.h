@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include "lib/stats.h"
 
-#define BLOCK_MAX_CLIENTS 32
-#define BLOCK_BUFFER_SIZE (64u << 10) /* bytes of the multiplexer's own data region */
+#define BLOCK_MAX_CLIENTS  32
+#define BLOCK_BUFFER_SIZE  (64u << 10) /* bytes of the multiplexer's own data region */
+#define BLOCK_DRIVER_CHILD 0u          /* the driver is its child PD of this number */
 
 enum block_slice_kind {
     BLOCK_SLICE_RANGE = 0, /* `offset` and `size` say which */

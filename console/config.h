@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include "lib/stats.h"
 
-#define CONSOLE_MAX_CLIENTS 56
+#define CONSOLE_MAX_CLIENTS  56
+#define CONSOLE_DRIVER_CHILD 0u /* the UART's driver is its child PD of this number */
 
 /* A VM's console, or a PD that only writes messages (`log`). A log cannot be focused. */
 struct console_client {

@@ -20,7 +20,9 @@
 #include "keys.h"
 #include "lib/console_state.h"
 #include "lib/cpu.h"
+#include "lib/log.h"
 #include "lib/ring.h"
+#include "lib/supervisor.h"
 #include "power.h"
 #include "session.h"
 #include "terminal_size.h"
@@ -33,6 +35,7 @@
 #define INPUT_TIMEOUT_MS 1000u
 
 static struct ring uart_transmit, uart_receive;
+static struct supervisor driver; /* of the UART */
 static struct client clients[CONSOLE_MAX_CLIENTS];
 static uint32_t client_count;
 static struct client *target; /* who gets the keys; NULL if nobody can */
@@ -540,6 +543,8 @@ void init(void)
         client_init(&clients[i], &console_config.clients[i]);
     }
     session_init(&uart_transmit, &uart_receive, clients, client_count);
+    log_init("console", NULL, 0);
+    supervisor_init(&driver, CONSOLE_DRIVER_CHILD, "the UART's driver");
     begin_text();
     view_message("Braid: %u machines on this console. Ctrl-] ? helps.", machine_count());
     serve();
@@ -548,6 +553,25 @@ void init(void)
 /* Peers notify when something has come or when there is room; serve() looks for both. */
 void notified(microkit_channel ch)
 {
-    (void)ch;
+    if (ch == console_config.uart_channel && !driver.looked) {
+        supervisor_look(&driver);
+    }
     serve();
+}
+
+/*
+ * The UART's driver. Nobody answers the fault: either it begins anew and goes on where its rings
+ * are, or nothing is shown any more. What a person had typed or was to see may be lost in the chip.
+ */
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
+{
+    (void)reply_msginfo;
+    if (child == CONSOLE_DRIVER_CHILD && supervisor_fault(&driver, msginfo)) {
+        supervisor_restart(&driver);
+        if (!session_active()) {
+            view_message("[the UART's driver has faulted, and has been started again]");
+        }
+        serve();
+    }
+    return seL4_False;
 }

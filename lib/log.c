@@ -37,7 +37,7 @@ void log_open(const char *who, void *region, uint32_t size, microkit_channel cha
     static struct ring ring;
 
     if (region != NULL) {
-        ring_init(&ring, region, size);
+        ring_resume_producer(&ring, region, size);
     }
     log_init(who, region != NULL ? &ring : NULL, channel);
 }

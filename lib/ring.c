@@ -58,6 +58,31 @@ void ring_init(struct ring *ring, void *region, uint32_t size)
     ring->size = size;
 }
 
+void ring_resume_producer(struct ring *ring, void *region, uint32_t size)
+{
+    ring_init(ring, region, size);
+    if (!ring->broken) {
+        ring->own = load(&ring->shared->head);
+        ring->peer = ring->own - ring->size; /* full, as far as is known */
+    }
+}
+
+void ring_resume_consumer(struct ring *ring, void *region, uint32_t size)
+{
+    ring_init(ring, region, size);
+    if (!ring->broken) {
+        ring->own = load(&ring->shared->tail);
+        ring->peer = ring->own;
+    }
+}
+
+void ring_clear(void *region)
+{
+    if (region != NULL) {
+        memset(region, 0, sizeof(struct ring_shared));
+    }
+}
+
 bool ring_broken(const struct ring *ring)
 {
     return ring->broken;

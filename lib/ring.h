@@ -56,6 +56,20 @@ struct ring {
  */
 void ring_init(struct ring *ring, void *region, uint32_t size);
 
+/*
+ * Streams: attach to a ring that may be in use. This end goes on where it was before its PD began
+ * anew. The index is what the region says, which the other end can write: then this end skips or
+ * repeats bytes, and touches nothing else. Not for records, which begin at certain indices.
+ */
+void ring_resume_producer(struct ring *ring, void *region, uint32_t size);
+void ring_resume_consumer(struct ring *ring, void *region, uint32_t size);
+
+/*
+ * Make a region as it was at boot, with nothing in it. Neither end may be at work on it, and both
+ * attach anew. Other words of the first page are as they were.
+ */
+void ring_clear(void *region);
+
 bool ring_broken(const struct ring *ring);
 
 /* Producer: how many bytes of a stream ring_write would take now. */

@@ -192,3 +192,9 @@ enum port_result port_write_record(struct ring *ring, const struct frame_head *h
  * from outside may be joined.
  */
 const char *port_isolated_attach(struct port *port);
+
+/*
+ * The other end has faulted. Drop what is in the rings, and send it nothing until it says once more
+ * what it takes.
+ */
+void port_isolated_reset(struct port *port);

@@ -168,3 +168,15 @@ const char *port_isolated_attach(struct port *port)
     port->ops = config->path == SWITCH_PATH_UPLINK ? &uplink_ops : &isolated_ops;
     return NULL;
 }
+
+void port_isolated_reset(struct port *port)
+{
+    const struct switch_port_config *config = port->config;
+
+    ring_clear(config->from_port);
+    ring_clear(config->to_port);
+    ring_init(&port->from, config->from_port, config->ring_size);
+    ring_init(&port->to, config->to_port, config->ring_size);
+    __atomic_store_n((uint32_t *)(void *)((uint8_t *)config->to_port + NET_PORT_ACCEPTS_OFFSET), 0,
+                     __ATOMIC_RELAXED);
+}

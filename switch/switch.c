@@ -15,6 +15,7 @@
 #include "lib/cpu.h"
 #include "lib/log.h"
 #include "lib/notify.h"
+#include "lib/supervisor.h"
 #include "lib/vhost.h"
 #include "mac_table.h"
 #include "port.h"
@@ -52,6 +53,7 @@ static struct forward forward;
 static uint8_t port_of_channel[MICROKIT_MAX_CHANNELS]; /* plus one; 0: none */
 static uint64_t active; /* ports that will not notify, because they have not been awaited */
 static struct timer_client timer;
+static struct supervisor driver; /* of the uplink's card */
 
 static char who[48];
 static uint32_t statistics_next; /* the next port whose counters are printed; 0 if none is due */
@@ -356,6 +358,9 @@ void init(void)
     for (uint32_t i = 0; i < port_count(); i++) {
         open_port((uint8_t)i);
     }
+    if (forward.uplinks != 0) {
+        supervisor_init(&driver, SWITCH_DRIVER_CHILD, "the card's driver");
+    }
     if (switch_config.mirror_port >= 0 && (uint32_t)switch_config.mirror_port < port_count()) {
         forward.mirror = &ports[switch_config.mirror_port];
     }
@@ -369,7 +374,12 @@ void notified(microkit_channel ch)
         return;
     }
     if (port_of_channel[ch] != 0) {
-        active |= 1ULL << (port_of_channel[ch] - 1);
+        uint64_t port = 1ULL << (port_of_channel[ch] - 1);
+
+        if ((port & forward.uplinks) != 0 && !driver.looked) {
+            supervisor_look(&driver);
+        }
+        active |= port;
         serve();
     } else if (switch_config.log != NULL && ch == switch_config.log_channel) {
         print_statistics();
@@ -396,4 +406,28 @@ microkit_msginfo protected(microkit_channel ch, microkit_msginfo msginfo)
         result = port_vhost_call(port, label, words, (uint32_t)count);
     }
     return microkit_msginfo_new(result, 0);
+}
+
+/*
+ * The driver of the uplink's card. Nobody answers the fault: either the driver begins anew, or the
+ * uplink has no link any more.
+ */
+seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
+{
+    (void)reply_msginfo;
+    if (child != SWITCH_DRIVER_CHILD || forward.uplinks == 0) {
+        return seL4_False;
+    }
+
+    struct port *port = &ports[__builtin_ctzll(forward.uplinks)];
+    bool again = supervisor_fault(&driver, msginfo);
+
+    port_isolated_reset(port);
+    if (again) {
+        forward.up |= forward.uplinks;
+        active |= forward.uplinks;
+        serve();
+        supervisor_restart(&driver);
+    }
+    return seL4_False;
 }

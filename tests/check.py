@@ -36,9 +36,9 @@ LONG = ("disks", "uplink", "cores", "crash", "power", "hostile", "systems", "boa
         "limits", "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
 # What has hung would keep all from being told what the others have found. Each is many times what the
 # slowest one takes; another SDK's kernel may be slower.
-TEST_SECONDS = 600
-SUITE_SECONDS = 1800
-ALSO = 4
+TEST_SECONDS = 1200
+SUITE_SECONDS = 2700
+ALSO = 3
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
 
 

@@ -71,11 +71,18 @@ static void emit_vm(const struct system *system, const struct vm *vm, const stru
     buffer_print(out, "        </virtual_machine>\n");
 }
 
-static void emit_pd(const struct layout *layout, const struct pd *pd, struct buffer *out)
+/* All of a PD but its children and its end. */
+static void begin_pd(const struct layout *layout, const struct pd *pd, const char *indent,
+                     struct buffer *out)
 {
-    buffer_print(out,
-                 "    <protection_domain name=\"%s\" priority=\"%u\" stack_size=\"0x%" PRIx64 "\"",
-                 pd->name, pd->priority, pd->stack_size);
+    const char *inner = memory_format("%s    ", indent);
+
+    buffer_print(out, "%s<protection_domain name=\"%s\"", indent, pd->name);
+    if (pd->parent != NULL) {
+        buffer_print(out, " id=\"%u\"", pd->child_id);
+    }
+    buffer_print(out, " priority=\"%u\" stack_size=\"0x%" PRIx64 "\"", pd->priority,
+                 pd->stack_size);
     if (pd->budget != 0) {
         buffer_print(out, " budget=\"%" PRIu64 "\" period=\"%" PRIu64 "\"", pd->budget, pd->period);
     }
@@ -83,23 +90,40 @@ static void emit_pd(const struct layout *layout, const struct pd *pd, struct buf
     if (has_domains(layout->system)) {
         buffer_print(out, " domain=\"%s\"", layout->system->domains.items[pd->domain]);
     }
-    buffer_print(out, ">\n        <program_image path=\"%s.elf\" />\n", pd->name);
+    buffer_print(out, ">\n%s<program_image path=\"%s.elf\" />\n", inner, pd->name);
     for (size_t i = 0; i < pd->maps.count; i++) {
-        emit_map(&pd->maps.items[i], "        ", out);
+        emit_map(&pd->maps.items[i], inner, out);
     }
     for (size_t i = 0; i < pd->irqs.count; i++) {
         const struct irq *irq = &pd->irqs.items[i];
-        buffer_print(out, "        <irq irq=\"%u\" id=\"%u\"%s />\n", irq->irq, irq->channel,
+        buffer_print(out, "%s<irq irq=\"%u\" id=\"%u\"%s />\n", inner, irq->irq, irq->channel,
                      irq->edge ? " trigger=\"edge\"" : "");
     }
     for (size_t i = 0; i < pd->setvars.count; i++) {
-        buffer_print(out, "        <setvar symbol=\"%s\" region_paddr=\"%s\" />\n",
+        buffer_print(out, "%s<setvar symbol=\"%s\" region_paddr=\"%s\" />\n", inner,
                      pd->setvars.items[i].symbol, pd->setvars.items[i].region->name);
     }
     if (pd->vm != NULL) {
         emit_vm(layout->system, pd->vm, &layout->vms[pd->vm->index], out);
     }
-    buffer_print(out, "    </protection_domain>\n");
+}
+
+static void end_pd(const char *indent, struct buffer *out)
+{
+    buffer_print(out, "%s</protection_domain>\n", indent);
+}
+
+/* A PD with its children, which have none themselves. */
+static void emit_pd(const struct layout *layout, const struct pd *pd, struct buffer *out)
+{
+    begin_pd(layout, pd, "    ", out);
+    for (size_t i = 0; i < layout->pds.count; i++) {
+        if (layout->pds.items[i]->parent == pd) {
+            begin_pd(layout, layout->pds.items[i], "        ", out);
+            end_pd("        ", out);
+        }
+    }
+    end_pd("    ", out);
 }
 
 static bool has_secondaries(const struct pd *pd)
@@ -115,8 +139,10 @@ static void emit_pds(const struct layout *layout, struct buffer *out)
 {
     for (int secondaries = 0; secondaries <= 1; secondaries++) {
         for (size_t i = 0; i < layout->pds.count; i++) {
-            if (has_secondaries(layout->pds.items[i]) == (secondaries != 0)) {
-                emit_pd(layout, layout->pds.items[i], out);
+            const struct pd *pd = layout->pds.items[i];
+
+            if (pd->parent == NULL && has_secondaries(pd) == (secondaries != 0)) {
+                emit_pd(layout, pd, out);
             }
         }
     }

@@ -222,6 +222,8 @@ struct pd {
     struct LIST(struct setvar) setvars;
     const struct vm *vm;           /* a monitor's; NULL otherwise */
     const struct network *network; /* a switch's; NULL otherwise */
+    const struct pd *parent;       /* handles its faults; NULL: Microkit's monitor does */
+    unsigned child_id;             /* its number among the parent's children */
     uint64_t next_vaddr;
     uint64_t next_ram; /* where a switch has the next machine's memory */
 };

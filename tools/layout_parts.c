@@ -51,6 +51,12 @@ struct pd *add_pd(struct layout *layout, const char *name, const char *kind, uns
     return pd;
 }
 
+void set_parent(struct pd *pd, const struct pd *parent, unsigned child_id)
+{
+    pd->parent = parent;
+    pd->child_id = child_id;
+}
+
 void set_budget(struct pd *pd, const struct setting *budget, const struct setting *period)
 {
     pd->budget = budget->number;

@@ -96,6 +96,9 @@ uint64_t map_next(struct pd *pd, const struct region *region, const char *perms,
 struct pd *add_pd(struct layout *layout, const char *name, const char *kind, unsigned priority,
                   unsigned core);
 
+/* Make `parent` the PD that handles the faults of `pd`, as its child of that number. */
+void set_parent(struct pd *pd, const struct pd *parent, unsigned child_id);
+
 /* Set the processor time that the PD may use. */
 void set_budget(struct pd *pd, const struct setting *budget, const struct setting *period);
 

@@ -3,12 +3,15 @@
 /* The PDs that the machines share: services, switches, the board's disk and network card. */
 
 #include <string.h>
+#include "block/config.h"
+#include "console/config.h"
 #include "drivers/block/config.h"
 #include "drivers/net/config.h"
 #include "drivers/uart/config.h"
 #include "layout_parts.h"
 #include "lib/stats.h"
 #include "placement.h"
+#include "switch/config.h"
 
 /* The PDs that every system has. */
 
@@ -23,6 +26,7 @@ void lay_out_services(struct layout *layout)
     layout->uart->chip = board->uart.driver.text;
     layout->console = add_pd(layout, "console", "console", PRIORITY_CONSOLE, console_core);
     set_budget(layout->console, &layout->system->console.budget, &layout->system->console.period);
+    set_parent(layout->uart, layout->console, CONSOLE_DRIVER_CHILD);
 
     *list_add(&layout->timer->irqs) =
         (struct irq){.irq = (unsigned)board->timer.interrupt.number, .channel = TIMER_IRQ_CHANNEL};
@@ -120,6 +124,7 @@ void lay_out_disk(struct layout *layout)
                          (unsigned)layout->system->disk.settings.cpu.number);
     set_budget(disk->block, &layout->system->disk.settings.budget,
                &layout->system->disk.settings.period);
+    set_parent(disk->driver, disk->block, BLOCK_DRIVER_CHILD);
     disk->link = add_link(layout, "disk", disk->block, BLOCK_DRIVER_CHANNEL, disk->driver,
                           DISK_CLIENT_CHANNEL, BLOCK_REQUEST_RING, BLOCK_REPLY_RING);
     disk->block_log = add_link(layout, "block_log", disk->block, BLOCK_LOG_CHANNEL, layout->console,
@@ -165,6 +170,7 @@ void lay_out_uplink(struct layout *layout)
                            (unsigned)uplink->settings.cpu.number);
     pd->chip = board->driver.text;
     place->driver = pd;
+    set_parent(pd, layout->switches[uplink->network->index], SWITCH_DRIVER_CHILD);
     set_budget(pd, &uplink->settings.budget, &uplink->settings.period);
     *list_add(&pd->irqs) =
         (struct irq){.irq = (unsigned)board->interrupt.number, .channel = CARD_IRQ_CHANNEL};

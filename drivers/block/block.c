@@ -15,6 +15,7 @@
 #include "lib/interrupt_watch.h"
 #include "lib/log.h"
 #include "lib/ring.h"
+#include "lib/supervised.h"
 
 #define SECTORS_PER_MIB ((1u << 20) / BLOCK_SECTOR)
 
@@ -209,8 +210,11 @@ static void start_disk(void)
     }
 }
 
+/* Also called after a fault: nothing is left of before, and an interrupt may be unacknowledged. */
 void init(void)
 {
+    bool again = supervised_again();
+
     log_open("disk", block_driver_config.log, block_driver_config.log_size,
              block_driver_config.log_channel);
     ring_init(&requests, block_driver_config.requests, block_driver_config.request_ring_size);
@@ -219,6 +223,9 @@ void init(void)
     finished = false;
     watch = (struct interrupt_watch){0};
     start_disk();
+    if (again && !failed) {
+        microkit_irq_ack(block_driver_config.irq_channel);
+    }
     block_send_info(&replies, &info);
     serve();
     notify_client();

@@ -23,6 +23,7 @@
 #include "lib/notify.h"
 #include "lib/offload.h"
 #include "lib/ring.h"
+#include "lib/supervised.h"
 #include "lib/tcp_checksum.h"
 
 #define HEADER ((uint32_t)sizeof(struct virtio_net_hdr_v1))
@@ -270,8 +271,11 @@ static void start_card(void)
     log_link();
 }
 
+/* Also called after a fault: nothing is left of before, and an interrupt may be unacknowledged. */
 void init(void)
 {
+    bool again = supervised_again();
+
     log_open("uplink", net_driver_config.log, net_driver_config.log_size,
              net_driver_config.log_channel);
     ring_init(&to_switch, net_driver_config.to_switch, net_driver_config.ring_size);
@@ -280,6 +284,9 @@ void init(void)
     moved = false;
     watch = (struct interrupt_watch){0};
     start_card();
+    if (again && !stopped) {
+        microkit_irq_ack(net_driver_config.irq_channel);
+    }
     serve();
 }
 

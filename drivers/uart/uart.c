@@ -13,6 +13,7 @@
 #include "lib/interrupt_watch.h"
 #include "lib/log.h"
 #include "lib/ring.h"
+#include "lib/supervised.h"
 
 /* Bytes for each direction and wake-up. Emulated devices take any number without a pause. */
 #define BUDGET 256u
@@ -105,16 +106,22 @@ static bool keep(uint8_t byte)
     return ring_write(&receive_ring, &byte, 1) == 1;
 }
 
+/* Also called after a fault: nothing is left of before, and an interrupt may be unacknowledged. */
 void init(void)
 {
+    bool again = supervised_again();
+
     log_init("uart", NULL, 0);
-    ring_init(&transmit_ring, uart_config.transmit, uart_config.ring_size);
-    ring_init(&receive_ring, uart_config.receive, uart_config.ring_size);
+    ring_resume_consumer(&transmit_ring, uart_config.transmit, uart_config.ring_size);
+    ring_resume_producer(&receive_ring, uart_config.receive, uart_config.ring_size);
     pending_first = 0;
     pending_count = 0;
     interrupts = (struct interrupt_watch){0};
     storms = false;
     chip_start(uart_config.registers, keep);
+    if (again) {
+        microkit_irq_ack(uart_config.irq_channel);
+    }
     /* Take all of it: what has arrived so far may raise no interrupt any more. */
     receive(uart_config.ring_size);
     transmit();

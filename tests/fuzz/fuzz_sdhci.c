@@ -95,6 +95,11 @@ void dma_invalidate(void *start, size_t size)
     dma_clean(start, size);
 }
 
+void microkit_irq_ack(microkit_channel channel)
+{
+    (void)channel; /* nothing begins anew here */
+}
+
 void microkit_deferred_irq_ack(microkit_channel channel)
 {
     require(channel == IRQ);

@@ -81,6 +81,11 @@ void device_write32(uintptr_t registers, uint32_t offset, uint32_t value)
     access_register(registers, offset);
 }
 
+void microkit_irq_ack(microkit_channel channel)
+{
+    (void)channel; /* nothing begins anew here */
+}
+
 void microkit_deferred_irq_ack(microkit_channel channel)
 {
     require(channel == IRQ);

@@ -29,13 +29,13 @@ class Breaker:
         self.socket.cleanup()
 
     def address(self, program, symbol):
-        """Physical, of a function of that program."""
+        """Physical, of a function of that program, or of one of its variables."""
         said = subprocess.run(["aarch64-linux-gnu-nm", self.directory / f"{program}.elf"], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
-        virtual = int(re.search(rf"^(\w+) [tT] {symbol}$", said, re.M)[1], 16)
+        virtual = int(re.search(rf"^(\w+) [bdtBDT] {symbol}$", said, re.M)[1], 16)
         report = (self.directory / "report.txt").read_text()
         for begin, end, physical in re.findall(
-                rf"^ +0x(\w+)\.\.0x(\w+) .* r-x .* -> 0x(\w+) +program of '{program}'$", report, re.M):
+                rf"^ +0x(\w+)\.\.0x(\w+) .* r[w-][x-] .* -> 0x(\w+) +program of '{program}'$", report, re.M):
             if int(begin, 16) <= virtual < int(end, 16):
                 return virtual - int(begin, 16) + int(physical, 16)
         raise AssertionError(f"{program} has no program at 0x{virtual:x}")
@@ -47,7 +47,12 @@ class Breaker:
     def mend(self, program, was, symbol="notified"):
         self.write(self.address(program, symbol), was)
 
-    def write(self, address, instruction):
+    def lose(self, program, pointer):
+        """Make a null pointer of a variable of that program, or of a structure's first member."""
+        self.write(self.address(program, pointer), 0, 8)
+
+    def write(self, address, value, size=4):
+        """Returns what was there."""
         server = gdb.Gdb(self.path)
         try:
             # That it has stopped the machine, QEMU says unasked.
@@ -55,9 +60,9 @@ class Breaker:
             while answer != "0":
                 answer = server.receive().decode()
             assert server.ask("Qqemu.PhyMemMode:1") == "OK"
-            was = server.read(address, 4)
-            server.write(address, instruction, 4)
-            assert server.read(address, 4) == instruction
+            was = server.read(address, size)
+            server.write(address, value, size)
+            assert server.read(address, size) == value
             assert server.ask("Qqemu.PhyMemMode:0") == "OK"
             assert server.ask("D") == "OK"
         finally:

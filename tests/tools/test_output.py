@@ -977,9 +977,21 @@ def test_uplink(generate):
     netdev = arguments[arguments.index("-netdev") + 1]
     assert netdev == ("user,id=uplink,hostfwd=tcp:127.0.0.1:2222-10.0.2.16:22,"
                       "hostfwd=udp:127.0.0.1:53-10.0.2.17:5353")
-    driver = system_of(result).find("protection_domain[@name='net_driver']")
+    driver = system_of(result).find("protection_domain[@name='switch_x']/*[@name='net_driver']")
     assert number(driver.get("budget")) < number(driver.get("period"))
     assert driver.find("setvar[@symbol='dma_paddr']").get("region_paddr") == "card_dma"
+
+
+def test_who_is_served_by_a_driver_handles_its_faults(generate):
+    result = generate("switches:\n  x: {}\n  y: {uplink: yes}\n"
+                      "vms: {a: {switch: y, disks: [1 MiB]}, b: {switch: x}}\n")
+    assert result.status == 0, result.errors
+    system = system_of(result)
+    parents = {child.get("name"): (parent.get("name"), child.get("id"))
+               for parent in system.iter("protection_domain") for child in parent
+               if child.tag == "protection_domain"}
+    assert parents == {"uart": ("console", "0"), "block_driver": ("block", "0"),
+                       "net_driver": ("switch_y", "0")}
 
 
 def shares_of(result):

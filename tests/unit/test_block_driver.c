@@ -640,6 +640,41 @@ static void interrupts_without_a_cause_are_the_end(void **state)
     expect_given_up("it interrupts without a cause");
 }
 
+/* After a fault its client has emptied the rings. Nothing of before is in flight, or answered. */
+static void a_driver_that_begins_anew_starts_the_disk_anew(void **state)
+{
+    (void)state;
+
+    send_three();
+    client_reset();
+    prepare(USUAL);
+    memcpy(fake_virtio.config, &space, sizeof(space));
+    fake.irq_acks[IRQ] = 0;
+    fake.again = true;
+    init();
+    assert_int_equal(fake.irq_acks[IRQ], 1);
+    assert_int_equal(expect_info().sectors, SECTORS);
+    assert_int_equal(run_disk(), 0);
+    build(4, BLOCK_READ, 0, 1);
+    send_and_notify();
+    assert_int_equal(run_disk(), 1);
+    expect(4, BLOCK_OK);
+    expect_nothing();
+}
+
+static void a_disk_that_is_gone_keeps_its_interrupt(void **state)
+{
+    (void)state;
+
+    client_reset();
+    prepare(0); /* not even version 1 */
+    fake.irq_acks[IRQ] = 0;
+    fake.again = true;
+    init();
+    assert_int_equal(fake.irq_acks[IRQ], 0);
+    assert_int_equal(expect_info().sectors, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -658,6 +693,8 @@ int main(void)
         cmocka_unit_test_setup(a_device_that_does_not_stop_keeps_what_it_has, set_up),
         cmocka_unit_test_setup(a_change_of_configuration_is_nothing_to_worry_about, set_up),
         cmocka_unit_test_setup(interrupts_without_a_cause_are_the_end, set_up),
+        cmocka_unit_test_setup(a_driver_that_begins_anew_starts_the_disk_anew, set_up),
+        cmocka_unit_test_setup(a_disk_that_is_gone_keeps_its_interrupt, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /*
  * SOURCES: block/block.c block/client.c block/driver.c block/gpt.c block/partitions.c
  * SOURCES: block/schedule.c block/limit.c lib/ring.c lib/log.c lib/token_bucket.c
+ * SOURCES: lib/supervisor.c
  * SOURCES: tests/unit/fake/fake_dma.c tests/unit/fake/fake_microkit.c
  *
  * The disk multiplexer between clients that may be hostile and a driver that may go wrong. The

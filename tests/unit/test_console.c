@@ -3,6 +3,7 @@
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
  * SOURCES: console/counters.c console/terminal_size.c lib/stats.c
+ * SOURCES: lib/supervisor.c lib/log.c lib/token_bucket.c
  * SOURCES: lib/control_hello.c lib/control_link.c
  * SOURCES: lib/ring.c tests/unit/fake/fake_microkit.c
  *
@@ -101,6 +102,15 @@ static const char *shown(void)
     }
     screen[screen_length] = '\0';
     return start;
+}
+
+static void driver_faults(void)
+{
+    microkit_msginfo reply;
+
+    microkit_mr_set(0, 0x201234);
+    assert_false(
+        fault(CONSOLE_DRIVER_CHILD, microkit_msginfo_new(seL4_Fault_UserException, 5), &reply));
 }
 
 static void say_bytes(int client, const void *bytes, uint32_t count)
@@ -1512,6 +1522,24 @@ static void noise_is_contained(void **state)
     assert_non_null(strstr(shown(), "vm1| alive"));
 }
 
+static void console_whose_driver_faults_goes_on(void **state)
+{
+    (void)state;
+    shown();
+    say(0, "before\n");
+    driver_faults();
+    assert_int_equal(fake.pd_restarts[CONSOLE_DRIVER_CHILD], 1);
+    assert_non_null(strstr(fake.debug, "the UART's driver has faulted: kind 3 at 0x201234"));
+    say(0, "after\n");
+    type("x");
+    assert_string_equal(heard(0), "x");
+    const char *text = shown();
+
+    assert_non_null(strstr(text, "before"));
+    assert_non_null(strstr(text, "[the UART's driver has faulted, and has been started again]"));
+    assert_non_null(strstr(text, "after"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1579,6 +1607,7 @@ int main(void)
         cmocka_unit_test_setup(uart_is_notified_only_when_it_sleeps, setup),
         cmocka_unit_test_setup(broken_rings_stop_only_their_client, setup),
         cmocka_unit_test_setup(noise_is_contained, setup),
+        cmocka_unit_test_setup(console_whose_driver_faults_goes_on, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -783,6 +783,42 @@ static void card_that_does_not_stop_is_not_heard(void **state)
     assert_int_equal(fake.irq_acks[IRQ], acks);
 }
 
+/* After a fault the switch has emptied the rings. Nothing of before is known, or sent. */
+static void a_driver_that_begins_anew_starts_the_card_anew(void **state)
+{
+    (void)state;
+
+    send(100, 1); /* which the card has not sent */
+    receive(200, 2);
+    switch_reset();
+    prepare(USUAL);
+    memcpy(fake_virtio.config, &space, sizeof(space));
+    fake.irq_acks[IRQ] = 0;
+    fake.again = true;
+    init();
+    assert_int_equal(fake.irq_acks[IRQ], 1);
+    assert_int_equal(accepts() & NET_PORT_UP, NET_PORT_UP);
+    assert_true(got_nothing());
+    receive(300, 3);
+    assert_true(got(300, 3));
+    send(1514, 4);
+    assert_true(card_sends(1514, 4));
+    assert_true(card_sends_nothing());
+}
+
+static void a_card_that_is_gone_keeps_its_interrupt(void **state)
+{
+    (void)state;
+
+    switch_reset();
+    prepare(0); /* not even version 1 */
+    fake.irq_acks[IRQ] = 0;
+    fake.again = true;
+    init();
+    assert_int_equal(fake.irq_acks[IRQ], 0);
+    assert_int_equal(accepts(), 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup(name, set_up)
@@ -819,6 +855,8 @@ int main(void)
         CASE(impossible_number_of_buffers_breaks_the_card),
         CASE(card_that_needs_a_reset_is_given_up),
         CASE(card_that_does_not_stop_is_not_heard),
+        CASE(a_driver_that_begins_anew_starts_the_card_anew),
+        CASE(a_card_that_is_gone_keeps_its_interrupt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

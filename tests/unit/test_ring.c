@@ -602,6 +602,78 @@ static void own_index_is_never_read_back(void **state)
     }
 }
 
+/* One end begins anew in the midst of things, and the other has not noticed. */
+static void an_end_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    char got[SIZE];
+
+    for (uint32_t at = 0; at < 3; at++) {
+        struct pair pair;
+
+        pair_open(&pair, SIZE);
+        pair_start_at(&pair, at * (SIZE - 1) * 1000u);
+        assert_int_equal(ring_write(&pair.producer, "abcdef", 6), 6);
+        assert_int_equal(ring_read(&pair.consumer, got, 2), 2);
+        ring_resume_producer(&pair.producer, pair.region, SIZE);
+        assert_int_equal(ring_space(&pair.producer), SIZE - 4);
+        assert_int_equal(ring_write(&pair.producer, "ghi", 3), 3);
+        ring_resume_consumer(&pair.consumer, pair.region, SIZE);
+        assert_int_equal(ring_read(&pair.consumer, got, SIZE), 7);
+        assert_memory_equal(got, "cdefghi", 7);
+        pair_close(&pair);
+    }
+}
+
+/* What the other end writes there may be anything. */
+static void an_end_that_begins_anew_believes_nothing(void **state)
+{
+    (void)state;
+    char bytes[SIZE];
+
+    for (int i = 0; i < 10000; i++) {
+        struct pair pair;
+
+        pair_open(&pair, SIZE);
+        pair.producer.shared->head = i % 3 != 0 ? rnd() : rnd() % (2 * SIZE);
+        pair.producer.shared->tail = i % 3 != 0 ? rnd() : rnd() % (2 * SIZE);
+        ring_resume_producer(&pair.producer, pair.region, SIZE);
+        ring_resume_consumer(&pair.consumer, pair.region, SIZE);
+        ring_write(&pair.producer, bytes, rnd() % SIZE);
+        ring_read(&pair.consumer, bytes, rnd() % SIZE);
+        pair_close(&pair);
+    }
+    struct ring ring;
+
+    ring_resume_producer(&ring, NULL, SIZE);
+    assert_true(ring_broken(&ring));
+    ring_resume_consumer(&ring, NULL, SIZE);
+    assert_true(ring_broken(&ring));
+}
+
+static void a_cleared_region_is_a_fresh_one(void **state)
+{
+    (void)state;
+    struct pair pair;
+    uint32_t count;
+
+    pair_open(&pair, SIZE);
+    pair.producer.shared->head = 0x12345678;
+    pair.producer.shared->data_wanted = 1;
+    pair.producer.shared->space_wanted = 100;
+    ((uint8_t *)pair.region)[RING_HEADER_SIZE - 1] = 7; /* a word that is not the ring's */
+    ring_clear(pair.region);
+    ring_clear(NULL);
+    assert_int_equal(((uint8_t *)pair.region)[RING_HEADER_SIZE - 1], 7);
+    ring_init(&pair.producer, pair.region, SIZE);
+    ring_init(&pair.consumer, pair.region, SIZE);
+    assert_null(ring_peek(&pair.consumer, &count));
+    assert_false(ring_take_data_wanted(&pair.producer));
+    assert_false(ring_take_space_wanted(&pair.consumer));
+    assert_int_equal(ring_space(&pair.producer), SIZE);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +696,9 @@ int main(void)
         cmocka_unit_test(record_may_not_leave_the_region),
         cmocka_unit_test(noise_is_survived),
         cmocka_unit_test(own_index_is_never_read_back),
+        cmocka_unit_test(an_end_goes_on_where_it_was),
+        cmocka_unit_test(an_end_that_begins_anew_believes_nothing),
+        cmocka_unit_test(a_cleared_region_is_a_fresh_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

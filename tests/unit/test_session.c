@@ -3,6 +3,7 @@
  * SOURCES: console/console.c console/client.c console/view.c console/view_lines.c
  * SOURCES: console/view_raw.c console/keys.c console/escape.c console/session.c console/power.c
  * SOURCES: console/counters.c console/terminal_size.c lib/stats.c
+ * SOURCES: lib/supervisor.c lib/log.c lib/token_bucket.c
  * SOURCES: lib/control_hello.c lib/control_link.c lib/ring.c tests/unit/fake/fake_microkit.c
  *
  * A session of the control channel from outside: a host at the UART, machines at their rings.

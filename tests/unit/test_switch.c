@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/join.c switch/mac_table.c
- * SOURCES: lib/token_bucket.c switch/port_isolated.c switch/port_limit.c
+ * SOURCES: lib/token_bucket.c lib/supervisor.c switch/port_isolated.c switch/port_limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c lib/offload.c lib/checksum.c tests/unit/fake/fake_microkit.c
  *
@@ -21,6 +21,7 @@
 #include "drivers/timer/protocol.h"
 #include "lib/net_port.h"
 #include "lib/ring.h"
+#include "lib/supervisor.h"
 #include "switch/config.h"
 #include "switch/mac_table.h"
 
@@ -747,6 +748,73 @@ static void uplink_gets_what_is_for_strangers(void **state)
     got_out(1);
     assert_int_equal(told_outside(0), 0);
     got_nothing_but(-1);
+}
+
+static void driver_faults(void)
+{
+    microkit_msginfo reply;
+
+    microkit_mr_set(0, 0x201234);
+    assert_false(
+        fault(SWITCH_DRIVER_CHILD, microkit_msginfo_new(seL4_Fault_UserException, 5), &reply));
+}
+
+/* The driver's ends of the rings, anew. */
+static void driver_begins(void)
+{
+    ring_init(&tx[3], from_region[3], SIZE);
+    ring_init(&rx[3], to_region[3], SIZE);
+    accept(3, ALL);
+}
+
+static void uplink_whose_driver_faults_goes_on(void **state)
+{
+    (void)state;
+    make_uplink();
+    init();
+    make(3, 0, 60);
+    put_out(3); /* which is lost */
+    send_frame(0, 0, 200, 60);
+    driver_faults();
+    assert_int_equal(fake.pd_restarts[SWITCH_DRIVER_CHILD], 1);
+    assert_non_null(strstr(said(), "the card's driver has faulted: kind 3 at 0x201234"));
+    send_frame(0, 0, 200, 60); /* lost as well: the driver has not said yet that it is there */
+    driver_begins();
+    got_nothing_but(-1);
+    send_frame(0, 0, 200, 60);
+    got_out(3);
+    send_frame(3, 100, 0, 60);
+    got_out(0);
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+static void uplink_whose_driver_is_given_up_is_down(void **state)
+{
+    (void)state;
+    make_uplink();
+    init();
+    for (unsigned i = 0; i <= SUPERVISOR_RESTARTS; i++) {
+        driver_begins();
+        driver_faults();
+    }
+    assert_int_equal(fake.pd_restarts[SWITCH_DRIVER_CHILD], SUPERVISOR_RESTARTS);
+    send_frame(0, 0, 200, 60);
+    send_frame(0, 0, 1, 60);
+    got_out(1);
+    got_nothing_but(-1);
+}
+
+/* Without an uplink there is no child; a kernel that says otherwise is not believed. */
+static void fault_of_nobody_is_ignored(void **state)
+{
+    (void)state;
+    init();
+    driver_faults();
+    assert_int_equal(fake.pd_restarts[SWITCH_DRIVER_CHILD], 0);
+    send_frame(0, 0, 1, 60);
+    got_out(1);
 }
 
 static void forged_source_from_outside_is_dropped(void **state)
@@ -2521,6 +2589,9 @@ static const struct CMUnitTest tests[] = {
     CASE(mirror_sees_what_was_joined),
     CASE(uplink_lets_in_what_is_for_somebody),
     CASE(uplink_gets_what_is_for_strangers),
+    CASE(uplink_whose_driver_faults_goes_on),
+    CASE(uplink_whose_driver_is_given_up_is_down),
+    CASE(fault_of_nobody_is_ignored),
     CASE(forged_source_from_outside_is_dropped),
     CASE(uplink_carries_vlans_and_what_is_on_none),
     CASE(tags_of_those_on_no_vlan_stay_inside),

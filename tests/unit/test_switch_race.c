@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * SOURCES: switch/switch.c switch/forward.c switch/convert.c switch/join.c switch/mac_table.c
- * SOURCES: lib/token_bucket.c switch/port_isolated.c switch/port_limit.c
+ * SOURCES: lib/token_bucket.c lib/supervisor.c switch/port_isolated.c switch/port_limit.c
  * SOURCES: switch/port_vhost.c lib/virtqueue.c lib/net_header.c lib/net_buffers.c lib/net_filter.c
  * SOURCES: lib/ring.c lib/log.c tests/unit/fake/virtio_driver.c tests/unit/fake/fake_microkit.c
  * SOURCES: lib/checksum.c

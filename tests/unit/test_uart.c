@@ -435,6 +435,29 @@ static void idle_interrupts_between_bytes_are_no_storm(void **state)
     assert_string_equal(fake.debug, "");
 }
 
+/* After a fault: what is in the rings is still there, for both. */
+static void a_driver_that_begins_anew_goes_on_where_its_rings_are(void **state)
+{
+    (void)state;
+    shift_in('a');
+    line_falls_silent();
+    deliver_interrupt();
+    ring_write(&client_out, "unsent", 6);
+    memset(&uart, 0, sizeof(uart));
+    fake.irq_acks[UART_IRQ] = 0;
+    fake.again = true;
+    init();
+    assert_int_equal(fake.irq_acks[UART_IRQ], 1);
+    shift_out(6);
+    assert_memory_equal(uart.line, "unsent", 6);
+    fake.irq_acks[UART_IRQ] = 0;
+    shift_in('b');
+    line_falls_silent();
+    deliver_interrupt();
+    check_input("ab");
+    assert_false(ring_broken(&client_in) || ring_broken(&client_out));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup(hostile_client_breaks_only_its_ring, setup),
         cmocka_unit_test_setup(interrupt_without_cause_is_given_up, setup),
         cmocka_unit_test_setup(idle_interrupts_between_bytes_are_no_storm, setup),
+        cmocka_unit_test_setup(a_driver_that_begins_anew_goes_on_where_its_rings_are, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,11 @@ void microkit_deferred_irq_ack(microkit_channel ch)
     fake.deferred_irq_acks[ch]++;
 }
 
+bool supervised_again(void)
+{
+    return fake.again;
+}
+
 void microkit_pd_restart(microkit_child pd, seL4_Word entry_point)
 {
     (void)entry_point;
@@ -247,9 +252,19 @@ seL4_Word microkit_mr_get(seL4_Uint8 mr)
     return *message_register(mr);
 }
 
+static bool is_child(seL4_CPtr tcb)
+{
+    return tcb >= BASE_TCB_CAP && tcb < BASE_VM_TCB_CAP;
+}
+
 seL4_Error seL4_TCB_ReadRegisters(seL4_CPtr tcb, seL4_Bool suspend_source, seL4_Uint8 arch_flags,
                                   seL4_Word count, seL4_UserContext *context)
 {
+    if (is_child(tcb)) {
+        memcpy(context, &fake.pd_context[tcb - BASE_TCB_CAP], count * sizeof(seL4_Word));
+        return seL4_NoError;
+    }
+
     struct fake_vcpu *v = vcpu_of(tcb - BASE_VM_TCB_CAP);
 
     (void)arch_flags;
@@ -268,6 +283,12 @@ seL4_Error seL4_TCB_ReadRegisters(seL4_CPtr tcb, seL4_Bool suspend_source, seL4_
 seL4_Error seL4_TCB_WriteRegisters(seL4_CPtr tcb, seL4_Bool resume_target, seL4_Uint8 arch_flags,
                                    seL4_Word count, seL4_UserContext *context)
 {
+    if (is_child(tcb)) {
+        memcpy(&fake.pd_context[tcb - BASE_TCB_CAP], context, count * sizeof(seL4_Word));
+        fake.pd_restarts[tcb - BASE_TCB_CAP] += resume_target;
+        return seL4_NoError;
+    }
+
     struct fake_vcpu *v = vcpu_of(tcb - BASE_VM_TCB_CAP);
 
     (void)arch_flags;

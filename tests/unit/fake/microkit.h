@@ -18,6 +18,8 @@
  *   the vCPU is stopped in it; a restart of a vCPU that is running is an error of the PD's and
  *   fails the test, as does an injection into a list register that is in use.
  *   fake_eoi() ends the interrupt in a list register, and calls fault() as the kernel would.
+ * - A child PD has TCB registers as well. A test calls fault() for it, and init() of the PD that
+ *   begins anew with fake.again set.
  * - microkit_dbg_* collect into fake.debug.
  * - lib/cpu.h's clock reads fake.counter (CNTPCT, which advances only when a test says so) and
  *   fake.frequency; cache maintenance is counted in fake.flushed_bytes and
@@ -123,7 +125,9 @@ struct fake {
     seL4_Word mr[FAKE_MRS];
     struct fake_vcpu vcpu[FAKE_VCPUS];
     unsigned yields;
+    seL4_UserContext pd_context[64]; /* of children, as read and written */
     unsigned pd_restarts[64];
+    bool again; /* what supervised_again returns */
     unsigned pd_stops[64];
     char debug[FAKE_DEBUG_SIZE]; /* NUL-terminated; what does not fit is dropped */
     size_t debug_length;
