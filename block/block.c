@@ -175,8 +175,10 @@ static void set_timer(void)
 
 static void serve(void)
 {
-    take_from_driver();
-    schedule(clients, client_count());
+    do {
+        take_from_driver();
+        schedule(clients, client_count());
+    } while (driver_has_own());
     driver_flush();
     for (uint32_t i = 0; i < client_count(); i++) {
         client_flush(&clients[i]);

@@ -308,6 +308,11 @@ static enum driver_event take_own(struct block_info *info, struct flight *flight
     return DRIVER_DONE;
 }
 
+bool driver_has_own(void)
+{
+    return driver.ended != 0;
+}
+
 static enum driver_event take_said(struct block_info *info, struct flight *flight, uint32_t *status)
 {
     do {

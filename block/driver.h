@@ -47,6 +47,9 @@ enum driver_event {
 /* Take the next record from the driver. After DRIVER_NOTHING it notifies when there is one. */
 enum driver_event driver_take(struct block_info *info, struct flight *flight, uint32_t *status);
 
+/* Whether driver_take has something that no notification of the driver's will tell of. */
+bool driver_has_own(void);
+
 /* The driver has faulted with this message. Take what it has to say afterwards. */
 void driver_fault(microkit_msginfo info);
 

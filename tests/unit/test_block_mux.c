@@ -22,6 +22,7 @@
 #include "block/protocol.h"
 #include "drivers/timer/protocol.h"
 #include "lib/ring.h"
+#include "lib/supervisor.h"
 #include "tests/unit/fake/block_request.h"
 #include "tests/unit/fake/fake_dma.h"
 
@@ -1351,6 +1352,55 @@ static void a_limit_without_a_timer(void **state)
     assert_non_null(strstr(fake.debug, "it has a limit, and there is no timer"));
 }
 
+static void driver_faults(void)
+{
+    microkit_msginfo reply;
+
+    assert_false(
+        fault(BLOCK_DRIVER_CHILD, microkit_msginfo_new(seL4_Fault_UserException, 5), &reply));
+}
+
+/* What a client has asked is done, however often the driver begins anew; the client learns nothing.
+ */
+static void a_fault_of_the_driver_is_not_seen(void **state)
+{
+    (void)state;
+
+    build(1, BLOCK_READ, 0, 1);
+    send(0);
+    notified(0);
+    assert_true(driver_receive());
+    driver_faults();
+    assert_int_equal(fake.pd_restarts[BLOCK_DRIVER_CHILD], 1);
+    expect_nothing(0);
+    build(2, BLOCK_READ, 0, 1);
+    send(1);
+    notified(1);
+    ring_init(&driver_requests, to_driver, BLOCK_REQUEST_RING);
+    ring_init(&driver_replies, from_driver, BLOCK_REPLY_RING);
+    driver_say(&disk, sizeof(disk));
+    notified(DRIVER);
+    assert_int_equal(drive(), 1); /* first what was in flight, */
+    expect(0, 1, BLOCK_OK);
+    assert_int_equal(drive(), 1); /* then what has come since */
+    expect(1, 2, BLOCK_OK);
+    fault(BLOCK_DRIVER_CHILD + 1, microkit_msginfo_new(0, 0), NULL); /* nobody */
+    assert_int_equal(fake.pd_restarts[BLOCK_DRIVER_CHILD], 1);
+}
+
+static void a_driver_that_is_given_up_leaves_errors(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 0; i <= SUPERVISOR_RESTARTS; i++) {
+        driver_faults();
+    }
+    for (uint32_t id = 1; id <= 3 * BLOCK_DEPTH; id++) {
+        build(id, BLOCK_READ, 0, 1);
+        send_in_vain(id % CLIENTS, BLOCK_IO_ERROR);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1376,6 +1426,8 @@ int main(void)
         cmocka_unit_test_setup(a_broken_ring_is_its_owners_loss, set_up),
         cmocka_unit_test_setup(answers_that_nobody_asked_for, set_up),
         cmocka_unit_test_setup(impossible_disks, set_up),
+        cmocka_unit_test_setup(a_fault_of_the_driver_is_not_seen, set_up),
+        cmocka_unit_test_setup(a_driver_that_is_given_up_leaves_errors, set_up),
         cmocka_unit_test_setup(partitions_by_name_and_number, set_up),
         cmocka_unit_test_setup(partitions_of_a_disk_past_the_caches, set_up),
         cmocka_unit_test_setup(partitions_of_large_blocks_read_in_pieces, set_up),
