@@ -57,6 +57,7 @@ bool vgic_forward_notified(microkit_channel channel)
 
         if (forward.of[i].channel == channel) {
             forward.masked[intid / 32] |= 1u << (intid % 32);
+            vgic_lr_join(0, intid); /* the guest may have made it pending itself */
             vgic.bank[intid / 32].pending_latch |= 1u << (intid % 32);
             vgic_lr_fill_spi(intid);
             return true;

@@ -24,6 +24,7 @@
 
 #include <microkit.h>
 #include "stats.h"
+#include "timer.h"
 #include "vcpu.h"
 #include "vgic_internal.h"
 
@@ -118,6 +119,26 @@ static void record(uint8_t vcpu, uint32_t intid, uint32_t index)
     cpu->unseen_until = vcpu_exit_count(vcpu) + (vcpu_may_run(vcpu) ? 1 : 0);
 }
 
+/*
+ * That interrupt leaves a list register without having ended there. If it is the virtual timer's,
+ * and its line has fallen meanwhile, the kernel does not report the timer before it is told to.
+ */
+static void leave_early(uint8_t vcpu, uint32_t intid)
+{
+    struct vgic_bank *bank = vgic_bank_of(vcpu, intid / 32);
+    uint32_t bit = 1u << (intid % 32);
+
+    bank->in_lr &= ~bit;
+    if (intid != VGIC_VIRTUAL_TIMER || (bank->line_level & bit) != 0) {
+        return;
+    }
+    if (timer_asserted(vcpu)) {
+        bank->line_level |= bit;
+    } else {
+        vgic_unmask_timer(vcpu);
+    }
+}
+
 /* What was in that list register is pending in the distributor again, unless it was stale. */
 static void return_to_distributor(uint8_t vcpu, uint32_t index)
 {
@@ -130,7 +151,7 @@ static void return_to_distributor(uint8_t vcpu, uint32_t index)
     if (lr->stale) {
         return;
     }
-    bank->in_lr &= ~bit;
+    leave_early(vcpu, lr->intid);
     if (lr->latched) {
         bank->pending_latch |= bit;
     }
@@ -454,7 +475,7 @@ void vgic_lr_make_stale(uint8_t vcpu, uint32_t word, uint32_t bits)
 
         if (lr->intid / 32 == word && !lr->stale && (bits & bit)) {
             lr->stale = true;
-            vgic_bank_of(vcpu, word)->in_lr &= ~bit;
+            leave_early(vcpu, lr->intid);
         }
     }
 }

@@ -959,6 +959,50 @@ static void timer_that_fired_while_disabled_is_asked_anew(void **state)
     assert_int_equal(fake.vcpu[0].vppi_acks, 2);
 }
 
+/*
+ * Its interrupt waits, or is active, when its line falls, and then leaves its list register by
+ * hand. Nobody else would tell the kernel to report the timer again.
+ */
+static void timer_that_is_taken_back_can_come_again(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, TIMER);
+    timers_assert = true;
+    vgic_raise_timer(0);
+    timers_assert = false;
+    set_bit(GICD_ISENABLER, TIMER + 1); /* the monitor finds that it was moved on */
+    assert_int_equal(fake.vcpu[0].vppi_acks, 0);
+    write_reg(0, GICD_IPRIORITYR + TIMER, 1, 0x80); /* takes it back */
+    assert_false(has(0, TIMER));
+    assert_int_equal(fake.vcpu[0].vppi_acks, 1);
+
+    timers_assert = true;
+    vgic_raise_timer(0);
+    take(0, TIMER);
+    timers_assert = false;
+    assert_false(get_bit(GICD_ISPENDR, TIMER));
+    set_bit(GICD_ICACTIVER, TIMER); /* as a kernel does at its start, that kexec has started */
+    assert_int_equal(fake.vcpu[0].vppi_acks, 2);
+}
+
+/* The same, but the timer has expired again by then. */
+static void timer_that_is_taken_back_has_come_again(void **state)
+{
+    (void)state;
+    start(1);
+    set_bit(GICD_ISENABLER, TIMER);
+    timers_assert = true;
+    vgic_raise_timer(0);
+    timers_assert = false;
+    set_bit(GICD_ISENABLER, TIMER + 1);
+    timers_assert = true;
+    write_reg(0, GICD_IPRIORITYR + TIMER, 1, 0x80);
+    assert_true(has(0, TIMER));
+    assert_true(get_bit(GICD_ISPENDR, TIMER));
+    timers_assert = false;
+}
+
 /* One that has expired does not expire again before its interrupt has ended. */
 static void a_timer_that_is_handled_does_not_end_a_wait(void **state)
 {
@@ -1117,6 +1161,8 @@ int main(void)
         cmocka_unit_test(private_registers_are_banked),
         cmocka_unit_test(timer_is_acknowledged_when_it_has_been_handled),
         cmocka_unit_test(timer_that_fired_while_disabled_is_asked_anew),
+        cmocka_unit_test(timer_that_is_taken_back_can_come_again),
+        cmocka_unit_test(timer_that_is_taken_back_has_come_again),
         cmocka_unit_test(a_timer_that_is_handled_does_not_end_a_wait),
         cmocka_unit_test(software_can_make_active),
         cmocka_unit_test(maintenance_of_nothing_is_ignored),

@@ -338,6 +338,21 @@ static void what_the_guest_makes_pending_is_no_hardwares(void **state)
     assert_false(hardware[0].masked);
 }
 
+/* What the guest has made pending and what comes are one, as on hardware. */
+static void what_the_guest_makes_pending_is_joined(void **state)
+{
+    (void)state;
+    start(1);
+    vcpu_exit_begins(0); /* it waits: what it has not taken can be taken back */
+    set_bit(GICD_ISPENDR, EDGE);
+    raise_edge();
+    (void)vcpu_exit_ends();
+    end(0, EDGE);
+    look();
+    assert_false(hardware[1].masked);
+    assert_false(holds(0, EDGE));
+}
+
 static void a_reset_lets_it_come_once(void **state)
 {
     (void)state;
@@ -516,6 +531,7 @@ int main(void)
         cmocka_unit_test(what_is_cleared_by_hand_can_come_again),
         cmocka_unit_test(what_is_cleared_in_a_list_register_is_acknowledged_once),
         cmocka_unit_test(what_the_guest_makes_pending_is_no_hardwares),
+        cmocka_unit_test(what_the_guest_makes_pending_is_joined),
         cmocka_unit_test(a_reset_lets_it_come_once),
         cmocka_unit_test(another_vcpu_takes_what_an_offline_one_held),
         cmocka_unit_test(what_is_replaced_is_acknowledged_at_its_own_end),
