@@ -12,10 +12,12 @@
 #include <stdint.h>
 #include "vmm/config.h"
 
-#define FAKE_VM_RAM_GPA      0x40000000u
-#define FAKE_VM_RAM_SIZE     0x400000u
-#define FAKE_VM_KERNEL_GPA   0x40200000u
-#define FAKE_VM_DTB_GPA      0x40300000u
+#define FAKE_VM_RAM_GPA 0x40000000u
+#ifndef FAKE_VM_RAM_SIZE /* a fuzzer's machine is quicker to start with less */
+#define FAKE_VM_RAM_SIZE 0x400000u
+#endif
+#define FAKE_VM_KERNEL_GPA   (FAKE_VM_RAM_GPA + (FAKE_VM_RAM_SIZE / 2 & ~0x1fffffu))
+#define FAKE_VM_DTB_GPA      (FAKE_VM_RAM_GPA + FAKE_VM_RAM_SIZE / 4 * 3)
 #define FAKE_VM_GICD_GPA     0x08000000u
 #define FAKE_VM_RESET_GPA    0x08020000u
 #define FAKE_VM_PL011_GPA    0x09000000u
