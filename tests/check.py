@@ -29,11 +29,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 FAILED = re.compile(r"^  FAILED  ")
 LANES = 2  # more would only be slower: most suites keep a processor busy
-FUZZING = 10  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
+FUZZING = 6  # seconds for each fuzzer; who has more time says so to tests/fuzz/Makefile
 # The systems that take long come first, and short ones fill what is left. `cores` is not the first: what
 # it looks at is by the host's clock, and so is the storm, the last of the suites before.
-LONG = ("disks", "uplink", "cores", "crash", "power", "hostile", "systems", "boards", "shares", "soak",
-        "limits", "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
+LONG = ("disks", "uplink", "cores", "drivers", "crash", "power", "hostile", "systems", "boards", "shares",
+        "soak", "limits", "vhost", "gicv3", "devices", "two_boards", "image", "bare", "mtu", "debugger")
 # What has hung would keep all from being told what the others have found. Each is many times what the
 # slowest one takes; another SDK's kernel may be slower.
 TEST_SECONDS = 1200

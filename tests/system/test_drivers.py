@@ -68,6 +68,7 @@ def test_card_loses_frames_only(drivers):
     running = drivers.running
     addresses = [re.search(r"inet ([\d.]+)/", running.output(number, "ip addr show eth0"))[1]
                  for number in range(2)]
+    running.output(0, f"(while :; do ping -c 1 -W 1 {HOST}; sleep 1; done >/dev/null 2>&1 &)")
     for _ in range(2):
         running.keep_pinging(1, addresses[0])
         drivers.lose("net_driver", "card", "card's driver")
