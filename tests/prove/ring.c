@@ -74,6 +74,12 @@ static void prove(void *memory, uint32_t size)
     produce(&ring);
     ring_init(&ring, memory, size);
     consume(&ring);
+    /* Of streams: the state of an end, wherever its index is. Reading and writing is in
+     * ring_stream.c. */
+    ring_resume_producer(&ring, memory, size);
+    wait_or_wake(&ring);
+    ring_resume_consumer(&ring, memory, size);
+    wait_or_wake(&ring);
 }
 
 int main(void)
@@ -85,5 +91,7 @@ int main(void)
     prove(region, RING_SIZE_MIN / 2);
     prove(region, RING_SIZE_MIN + 64);
     prove(NULL, RING_SIZE_MIN);
+    ring_clear(region);
+    ring_clear(NULL);
     return 0;
 }
