@@ -175,15 +175,18 @@ static void set_timer(void)
 
 static void serve(void)
 {
+    bool all_asked;
+
     do {
         take_from_driver();
-        schedule(clients, client_count());
+        all_asked = schedule(clients, client_count());
     } while (driver_has_own());
     driver_flush();
     for (uint32_t i = 0; i < client_count(); i++) {
         client_flush(&clients[i]);
     }
-    if (block_config.has_timer) {
+    /* While there is no room, limits decide nothing: the driver notifies when there is. */
+    if (block_config.has_timer && all_asked) {
         set_timer();
     }
 }

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/ring.h"
 #include "lib/supervisor.h"
+#include "partitions.h"
 
 #define SLOTS BLOCK_DEPTH
 #define NONE  SLOTS
@@ -40,6 +41,8 @@ static struct {
     uint64_t ended;    /* slots whose requests have ended, which nobody has been told yet */
     bool disk_is_gone; /* for good: every request is an error */
     bool tell_no_disk; /* and nobody has been told that there is one */
+    bool refusing;     /* `refused` is an error that nobody has been told yet */
+    struct flight refused;
 } driver;
 
 static void attach(void)
@@ -82,26 +85,41 @@ static void copy_request(struct block_request_copy *to, const struct block_reque
     memcpy(to->segments, from->segments, from->head.segment_count * sizeof(from->segments[0]));
 }
 
+/* After a fault: what was in flight comes first. */
+static bool must_wait(void)
+{
+    return driver.recovering && (!driver.introduced || driver.again != 0 || driver.alone != NONE);
+}
+
+/* The disk is gone, and with it perhaps all slots: errors need none. */
+static bool refuse(const struct flight *flight)
+{
+    if (driver.refusing) {
+        return false; /* one at a time */
+    }
+    driver.refusing = true;
+    driver.refused = *flight;
+    return true;
+}
+
 bool driver_send(const struct block_request_copy *request, const struct flight *flight)
 {
     uint8_t slot;
 
-    if (driver.free_count == 0 || driver.recovering) {
+    if (driver.disk_is_gone) {
+        return refuse(flight);
+    }
+    if (driver.free_count == 0 || must_wait()) {
         return false;
     }
     slot = driver.free[driver.free_count - 1];
-    if (!driver.disk_is_gone) {
-        if (!block_send_request(&driver.requests, request, slot)) {
-            return false;
-        }
-        copy_request(&driver.slots[slot].request, request);
+    if (!block_send_request(&driver.requests, request, slot)) {
+        return false;
     }
+    copy_request(&driver.slots[slot].request, request);
     driver.free_count--;
     driver.slots[slot].flight = *flight;
     driver.busy |= bit(slot);
-    if (driver.disk_is_gone) {
-        end(bit(slot), BLOCK_IO_ERROR);
-    }
     return true;
 }
 
@@ -149,8 +167,22 @@ static bool info_is_valid(const struct block_info *info)
             info->segment_bytes_max >= 4096 && info->physical_exponent <= 16);
 }
 
+/* The partition table's buffer is the multiplexer's own, and is not looked at after an error. */
+static uint64_t slots_of_partitions(void)
+{
+    uint64_t slots = driver.busy & ~driver.ended;
+
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        if (driver.slots[slot].flight.owner != PARTITIONS_OWNER) {
+            slots &= ~bit(slot);
+        }
+    }
+    return slots;
+}
+
 static void give_up(void)
 {
+    end(slots_of_partitions(), BLOCK_IO_ERROR);
     driver.recovering = false;
     driver.disk_is_gone = true;
     driver.tell_no_disk = !driver.info_known;
@@ -280,11 +312,14 @@ void driver_fault(microkit_msginfo info)
     driver.again = driver.busy & ~(driver.blamed | driver.ended);
     driver.recovering = true;
     driver.introduced = false;
+    driver.reported = false;
     ring_clear(block_config.requests);
     ring_clear(block_config.replies);
     attach();
     log_printf("%u requests are sent again", (unsigned)__builtin_popcountll(driver.again));
-    supervisor_restart(&driver.supervisor);
+    if (!supervisor_restart(&driver.supervisor)) {
+        give_up();
+    }
 }
 
 /* What the multiplexer has decided by itself. */
@@ -298,6 +333,12 @@ static enum driver_event take_own(struct block_info *info, struct flight *flight
         *info = (struct block_info){.kind = BLOCK_REPLY_INFO};
         return DRIVER_INFO;
     }
+    if (driver.refusing) {
+        driver.refusing = false;
+        *flight = driver.refused;
+        *status = BLOCK_IO_ERROR;
+        return DRIVER_DONE;
+    }
     if (driver.ended == 0) {
         return DRIVER_NOTHING;
     }
@@ -310,7 +351,7 @@ static enum driver_event take_own(struct block_info *info, struct flight *flight
 
 bool driver_has_own(void)
 {
-    return driver.ended != 0;
+    return driver.ended != 0 || driver.refusing || driver.tell_no_disk;
 }
 
 static enum driver_event take_said(struct block_info *info, struct flight *flight, uint32_t *status)

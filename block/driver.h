@@ -11,7 +11,8 @@
  * and the rest goes on. New requests wait until all of this is over.
  *
  * A driver that is given up leaves a device that may still be at work. So what was in flight is
- * never answered: its memory must not be used for anything else. New requests are errors.
+ * never answered: its memory must not be used for anything else. New requests are errors, as far as
+ * their client may have another one in flight.
  */
 
 #include <microkit.h>

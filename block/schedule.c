@@ -40,7 +40,7 @@ static enum outcome take_turn(struct client *client, uint32_t owner)
 
 /* Ends: deficit counters grow in each round, and sizes of requests and numbers of slots are
  * bounded. */
-void schedule(struct client *clients, uint32_t count)
+bool schedule(struct client *clients, uint32_t count)
 {
     uint32_t idle = 0;
 
@@ -50,7 +50,7 @@ void schedule(struct client *clients, uint32_t count)
         }
         switch (take_turn(&clients[turn], turn)) {
         case NO_ROOM:
-            return;
+            return false;
         case IDLE:
             idle++;
             break;
@@ -60,4 +60,5 @@ void schedule(struct client *clients, uint32_t count)
         clients[turn].quantum_added = false;
         turn++;
     }
+    return true;
 }

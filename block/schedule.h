@@ -8,8 +8,12 @@
  * fair share.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "client.h"
 
-/* Send what can be sent for `count` clients. A client's index is the owner of its requests. */
-void schedule(struct client *clients, uint32_t count);
+/*
+ * Send what can be sent for `count` clients. A client's index is the owner of its requests. Returns
+ * false if the driver has no room for more: then not all clients have been asked.
+ */
+bool schedule(struct client *clients, uint32_t count);

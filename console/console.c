@@ -566,8 +566,8 @@ void notified(microkit_channel ch)
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply_msginfo)
 {
     (void)reply_msginfo;
-    if (child == CONSOLE_DRIVER_CHILD && supervisor_fault(&driver, msginfo)) {
-        supervisor_restart(&driver);
+    if (child == CONSOLE_DRIVER_CHILD && supervisor_fault(&driver, msginfo) &&
+        supervisor_restart(&driver)) {
         if (!session_active()) {
             view_message("[the UART's driver has faulted, and has been started again]");
         }

@@ -17,7 +17,7 @@ void log_init(const char *who, struct ring *out, microkit_channel channel);
 
 /*
  * The same for a PD that writes nothing but messages into that stream: `region` is the ring's, with
- * `size` bytes of data. It may be NULL.
+ * `size` bytes of data. It may be NULL. A PD that begins anew goes on in the ring.
  */
 void log_open(const char *who, void *region, uint32_t size, microkit_channel channel);
 

@@ -46,8 +46,11 @@ static void log_fault(const struct supervisor *supervisor, microkit_msginfo info
                    (unsigned long long)microkit_mr_get(seL4_VMFault_Addr),
                    (unsigned long long)microkit_mr_get(seL4_VMFault_IP));
     } else {
+        bool is_syscall = label == seL4_Fault_UnknownSyscall;
+        seL4_Word ip = microkit_mr_get(is_syscall ? seL4_UnknownSyscall_FaultIP : 0);
+
         log_printf("%s has faulted: kind %u at 0x%llx", supervisor->name, (unsigned)label,
-                   (unsigned long long)microkit_mr_get(0));
+                   (unsigned long long)ip);
     }
 }
 
@@ -60,8 +63,8 @@ bool supervisor_fault(struct supervisor *supervisor, microkit_msginfo info)
     if (supervisor->given_up || (supervisor->count >= SUPERVISOR_RESTARTS &&
                                  now - *oldest < SUPERVISOR_SECONDS * cpu_counter_frequency())) {
         supervisor->given_up = true;
-        log_printf("%s is given up: it has been started %u times in %u minutes", supervisor->name,
-                   SUPERVISOR_RESTARTS, SUPERVISOR_SECONDS / 60);
+        log_printf("%s is given up: it has been started again %u times in %u minutes",
+                   supervisor->name, SUPERVISOR_RESTARTS, SUPERVISOR_SECONDS / 60);
         return false;
     }
     *oldest = now;
@@ -69,7 +72,7 @@ bool supervisor_fault(struct supervisor *supervisor, microkit_msginfo info)
     return true;
 }
 
-void supervisor_restart(struct supervisor *supervisor)
+bool supervisor_restart(struct supervisor *supervisor)
 {
     seL4_UserContext context = {.pc = ENTRY,
                                 .sp = supervisor->stack & ~(seL4_Word)(STACK_ALIGN - 1)};
@@ -82,4 +85,5 @@ void supervisor_restart(struct supervisor *supervisor)
         supervisor->given_up = true;
         log_printf("%s cannot be started: error %u", supervisor->name, (unsigned)error);
     }
+    return error == seL4_NoError;
 }

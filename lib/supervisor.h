@@ -46,5 +46,6 @@ void supervisor_look(struct supervisor *supervisor);
  */
 bool supervisor_fault(struct supervisor *supervisor, microkit_msginfo info);
 
-/* Start the child after a fault, at its beginning. */
-void supervisor_restart(struct supervisor *supervisor);
+/* Start the child after a fault, at its beginning. Returns false if the kernel refuses, which gives
+ * it up. */
+bool supervisor_restart(struct supervisor *supervisor);

@@ -9,9 +9,8 @@
 
 #define SWITCH_MAX_PORTS 48
 #define SWITCH_VLAN_NONE 0u /* the port is on no VLAN: frames pass as they are */
-#define SWITCH_DRIVER_CHILD                                                                        \
-    0u /* the driver of its uplink's card is its child PD of this number                           \
-        */
+/* The driver of its uplink's card is its child PD of this number. */
+#define SWITCH_DRIVER_CHILD 0u
 
 enum switch_path { SWITCH_PATH_ISOLATED = 0, SWITCH_PATH_VHOST, SWITCH_PATH_UPLINK };
 

@@ -427,7 +427,7 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
         forward.up |= forward.uplinks;
         active |= forward.uplinks;
         serve();
-        supervisor_restart(&driver);
+        (void)supervisor_restart(&driver);
     }
     return seL4_False;
 }

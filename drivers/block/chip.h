@@ -18,10 +18,11 @@ struct chip_segment {
 };
 
 /*
- * Find and start the chip at `registers`. `dma` are `dma_size` bytes of memory, zeroed, aligned to
- * 4 KiB, kept, that the chip knows as `dma_paddr`. Returns NULL and what the disk is like, within
- * what block/protocol.h can say. Or returns the cause for which there is none: a sentence without a
- * full stop. `has_protect_switch`: if it is a slot for cards, a switch there forbids writing.
+ * Find and start the chip at `registers`. `dma` are `dma_size` bytes of memory, aligned to 4 KiB,
+ * kept, that the chip knows as `dma_paddr`; zeroed, unless the driver begins anew after a fault.
+ * Returns NULL and what the disk is like, within what block/protocol.h can say. Or returns the
+ * cause for which there is none: a sentence without a full stop. `has_protect_switch`: if it is a
+ * slot for cards, a switch there forbids writing.
  */
 const char *chip_start(uintptr_t registers, bool has_protect_switch, void *dma, uint64_t dma_paddr,
                        uint64_t dma_size, struct block_info *info);

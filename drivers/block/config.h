@@ -28,7 +28,7 @@ struct block_driver_config {
     void *replies;
     uint32_t request_ring_size; /* bytes of data */
     uint32_t reply_ring_size;
-    void *dma; /* BLOCK_DRIVER_DMA_SIZE bytes, zeroed, aligned to 4 KiB */
+    void *dma; /* BLOCK_DRIVER_DMA_SIZE bytes, zeroed at boot, aligned to 4 KiB */
     const uint64_t *dma_paddr;
     const struct block_driver_region *regions;
     uint32_t region_count;

@@ -20,7 +20,10 @@ struct chip_info {
     uint16_t mtu;   /* 0: it does not say */
 };
 
-/* Memory shared with the chip: zeroed, aligned to 4 KiB, kept. The chip knows it as `paddr`. */
+/*
+ * Memory shared with the chip: aligned to 4 KiB, kept; zeroed, unless the driver begins anew after
+ * a fault. The chip knows it as `paddr`.
+ */
 struct chip_memory {
     void *start;
     uint64_t paddr;

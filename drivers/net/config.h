@@ -18,9 +18,9 @@ struct net_driver_config {
     void *to_switch; /* ring regions, records: see lib/net_port.h */
     void *from_switch;
     uint32_t ring_size; /* bytes of data in each */
-    void *dma;          /* NET_DRIVER_DMA_SIZE bytes, zeroed, aligned to 4 KiB */
+    void *dma;          /* NET_DRIVER_DMA_SIZE bytes, zeroed at boot, aligned to 4 KiB */
     const uint64_t *dma_paddr;
-    void *rings; /* NET_DRIVER_RINGS_SIZE bytes, zeroed, aligned to 4 KiB; NULL: none */
+    void *rings; /* NET_DRIVER_RINGS_SIZE bytes, zeroed at boot, aligned to 4 KiB; NULL: none */
     const uint64_t *rings_paddr;
     void *log; /* ring region: to the console, a stream; NULL: none */
     uint32_t log_size;

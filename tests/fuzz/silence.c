@@ -62,9 +62,10 @@ bool supervisor_fault(struct supervisor *supervisor, microkit_msginfo info)
     return false;
 }
 
-void supervisor_restart(struct supervisor *supervisor)
+bool supervisor_restart(struct supervisor *supervisor)
 {
     (void)supervisor;
+    return false;
 }
 
 bool supervised_again(void)

@@ -208,6 +208,53 @@ static void a_request_that_makes_it_fault_is_found(void **state)
     assert_true(send(4));
 }
 
+/* It is answered once, as it has ended: nobody is to blame. */
+static void a_request_alone_that_is_answered_before_the_fault(void **state)
+{
+    (void)state;
+
+    assert_true(send(1));
+    fault_at(0);
+    start();
+    nothing_ends();
+    answer(asked(1));
+    fault_at(0);
+    assert_null(strstr(fake.debug, "it was at one request alone"));
+    ends(1, BLOCK_OK);
+    nothing_ends();
+    start();
+    nothing_ends();
+    assert_true(send(2));
+    answer(asked(2));
+    ends(2, BLOCK_OK);
+    nothing_ends();
+}
+
+/* Its stack begins where it was seen in its event loop, wherever it is when it faults. */
+static void the_stack_is_the_event_loops(void **state)
+{
+    prepare(state);
+
+    fake.pd_context[0].sp = 0x8008; /* when it says something for the first time */
+    start();
+    assert_int_equal(take(), DRIVER_INFO);
+    fake.pd_context[0].sp = 0x9000;
+    assert_true(send(1));
+    nothing_ends();
+    fault_at(0);
+    assert_int_equal(fake.pd_context[0].sp, 0x8000);
+}
+
+static void the_place_of_an_unknown_system_call_is_said(void **state)
+{
+    (void)state;
+
+    microkit_mr_set(0, 0x111);
+    microkit_mr_set(seL4_UnknownSyscall_FaultIP, 0x201238);
+    driver_fault(microkit_msginfo_new(seL4_Fault_UnknownSyscall, seL4_UnknownSyscall_Length));
+    assert_non_null(strstr(fake.debug, "has faulted: kind 2 at 0x201238"));
+}
+
 static void answers_to_what_waits_are_ignored(void **state)
 {
     uint32_t id;
@@ -278,7 +325,8 @@ static void a_driver_that_goes_on_faulting_is_given_up(void **state)
     assert_int_equal(fake.pd_restarts[0], SUPERVISOR_RESTARTS);
     fault_at(0);
     assert_int_equal(fake.pd_restarts[0], SUPERVISOR_RESTARTS);
-    assert_non_null(strstr(fake.debug, "is given up: it has been started 5 times in 10 minutes"));
+    assert_non_null(
+        strstr(fake.debug, "is given up: it has been started again 5 times in 10 minutes"));
     assert_non_null(strstr(fake.debug, "1 requests stay unanswered"));
     nothing_ends();
     assert_true(send(2));
@@ -333,6 +381,9 @@ int main(void)
         cmocka_unit_test_setup(a_fault_is_logged_and_the_driver_begins_anew, set_up),
         cmocka_unit_test_setup(what_was_in_flight_is_sent_again_one_by_one, set_up),
         cmocka_unit_test_setup(a_request_that_makes_it_fault_is_found, set_up),
+        cmocka_unit_test_setup(a_request_alone_that_is_answered_before_the_fault, set_up),
+        cmocka_unit_test(the_stack_is_the_event_loops),
+        cmocka_unit_test_setup(the_place_of_an_unknown_system_call_is_said, set_up),
         cmocka_unit_test_setup(answers_to_what_waits_are_ignored, set_up),
         cmocka_unit_test_setup(another_disk_is_of_no_use, set_up),
         cmocka_unit_test_setup(a_disk_that_does_not_start_again_keeps_what_it_has, set_up),

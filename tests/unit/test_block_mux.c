@@ -1339,6 +1339,51 @@ static void errors_do_not_wait(void **state)
     assert_int_equal(fake.ppcalls[TIMER], 0);
 }
 
+static void driver_faults(void)
+{
+    microkit_msginfo reply;
+
+    assert_false(
+        fault(BLOCK_DRIVER_CHILD, microkit_msginfo_new(seL4_Fault_UserException, 5), &reply));
+}
+
+static unsigned asked_in_vain;
+
+static microkit_msginfo timer_in_the_past(microkit_channel ch, microkit_msginfo msginfo)
+{
+    (void)ch;
+    (void)msginfo;
+    deadline = microkit_mr_get(0);
+    asked_in_vain += deadline <= fake.counter;
+    return microkit_msginfo_new(0, 0);
+}
+
+/* It would be open by now, and the timer would wake the multiplexer again and again. */
+static void a_limit_is_not_asked_for_while_there_is_no_room(void **state)
+{
+    (void)state;
+
+    begin_limited(0, OPERATIONS);
+    fake.ppcall = timer_in_the_past;
+    while (deadline == TIMER_NEVER) {
+        build(0, BLOCK_READ, 0, 1);
+        send(0);
+        notified(0);
+        drive();
+        take_answers(0);
+    }
+    build(1, BLOCK_READ, 0, 1);
+    driver_faults();
+    send(1);
+    notified(1);
+    asked_in_vain = 0;
+    for (int i = 0; i < 100; i++) {
+        fake.counter = deadline > fake.counter ? deadline : fake.counter + 100;
+        notified(TIMER);
+    }
+    assert_int_equal(asked_in_vain, 0);
+}
+
 static void a_limit_without_a_timer(void **state)
 {
     (void)state;
@@ -1350,14 +1395,6 @@ static void a_limit_without_a_timer(void **state)
     assert_int_equal(infos[0].sectors, 0);
     assert_true(infos[1].sectors != 0);
     assert_non_null(strstr(fake.debug, "it has a limit, and there is no timer"));
-}
-
-static void driver_faults(void)
-{
-    microkit_msginfo reply;
-
-    assert_false(
-        fault(BLOCK_DRIVER_CHILD, microkit_msginfo_new(seL4_Fault_UserException, 5), &reply));
 }
 
 /* What a client has asked is done, however often the driver begins anew; the client learns nothing.
@@ -1401,6 +1438,84 @@ static void a_driver_that_is_given_up_leaves_errors(void **state)
     }
 }
 
+static void driver_begins_anew(void)
+{
+    ring_init(&driver_requests, to_driver, BLOCK_REQUEST_RING);
+    ring_init(&driver_replies, from_driver, BLOCK_REPLY_RING);
+    driver_say(&disk, sizeof(disk));
+    notified(DRIVER);
+}
+
+static void prepare_partitions(void)
+{
+    prepare();
+    use_partitions();
+    make_table(512, SECTORS);
+}
+
+static void a_fault_while_the_table_is_read(void **state)
+{
+    (void)state;
+
+    prepare_partitions();
+    begin();
+    assert_true(driver_receive());
+    driver_faults();
+    driver_begins_anew();
+    drive_all();
+    expect_infos();
+    assert_int_equal(infos[0].sectors, 1000);
+}
+
+static void a_fault_before_the_disk_is_described(void **state)
+{
+    (void)state;
+
+    prepare_partitions();
+    init();
+    driver_faults();
+    driver_begins_anew();
+    drive_all();
+    expect_infos();
+    assert_int_equal(infos[0].sectors, 1000);
+}
+
+/* The clients learn that there is no medium, so that their machines start. */
+static void a_disk_that_goes_while_the_table_is_read(void **state)
+{
+    (void)state;
+
+    prepare_partitions();
+    begin();
+    assert_true(driver_receive());
+    driver_faults();
+    disk = (struct block_info){.kind = BLOCK_REPLY_INFO};
+    driver_begins_anew();
+    drive_all();
+    expect_infos();
+    assert_int_equal(infos[0].sectors, 0);
+}
+
+static void a_disk_that_goes_with_all_slots(void **state)
+{
+    (void)state;
+
+    for (unsigned client = 0; client < 2; client++) {
+        for (uint32_t id = 0; id < BLOCK_DEPTH / 2; id++) {
+            build(id, BLOCK_READ, id, 1);
+            send(client);
+            notified(client);
+        }
+    }
+    for (unsigned i = 0; i <= SUPERVISOR_RESTARTS; i++) {
+        driver_faults();
+    }
+    for (uint32_t id = 0; id < 3; id++) {
+        build(id, BLOCK_READ, 0, 1);
+        send_in_vain(2, BLOCK_IO_ERROR);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1428,6 +1543,11 @@ int main(void)
         cmocka_unit_test_setup(impossible_disks, set_up),
         cmocka_unit_test_setup(a_fault_of_the_driver_is_not_seen, set_up),
         cmocka_unit_test_setup(a_driver_that_is_given_up_leaves_errors, set_up),
+        cmocka_unit_test_setup(a_fault_while_the_table_is_read, set_up),
+        cmocka_unit_test_setup(a_fault_before_the_disk_is_described, set_up),
+        cmocka_unit_test_setup(a_disk_that_goes_while_the_table_is_read, set_up),
+        cmocka_unit_test_setup(a_disk_that_goes_with_all_slots, set_up),
+        cmocka_unit_test(a_limit_is_not_asked_for_while_there_is_no_room),
         cmocka_unit_test_setup(partitions_by_name_and_number, set_up),
         cmocka_unit_test_setup(partitions_of_a_disk_past_the_caches, set_up),
         cmocka_unit_test_setup(partitions_of_large_blocks_read_in_pieces, set_up),
