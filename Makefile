@@ -88,7 +88,7 @@ help:
 	@echo "  make storm     the bundled kernel's cores against each other, as long as STORM_SECONDS says (60)"
 	@echo "  make soak      machines that live for a day, in virtual time; SOAK_HOURS=24, SOAK_SEED=N"
 	@echo "  make model     the bundled kernel's scheduler and IPC on the host, SECONDS for each part; docs/testing.md"
-	@echo "  make mutations wrong kernels, of which that has to find each; a quarter of an hour"
+	@echo "  make mutations wrong kernels and sources, of which the model and the proofs have to find each; 20 minutes"
 	@echo "  make distribution  a Debian on a disk, booted by firmware: install, upgrade, reboot; half an hour"
 	@echo "  make lint      look over all sources: format, suspicious code, style"
 	@echo "  make prove     prove that code which reads what a hostile party writes has no run-time errors; docs/proofs.md"
@@ -313,6 +313,8 @@ model: packages-check
 	    SYSTEM='$(MODEL)'
 mutations: packages-check
 	$(Q)$(PYTHON) -u $(ROOT)/tests/kernel_model/mutations.py --build '$(BUILD)' --make '$(MAKE)'
+	$(Q)PROVE_MUTATIONS=1 PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -u -m pytest -p no:cacheprovider -v --tb=short --no-header \
+	    $(ROOT)/tests/tools/test_prove.py
 
 # A Debian on a disk, booted by firmware.
 distribution: packages-distribution sdk generator $(GUEST_FILES)
