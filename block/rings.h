@@ -74,7 +74,7 @@ static inline bool block_copy_request(struct block_request_copy *request, const 
     memset(&request->head, 0, head);
     memcpy(&request->head, record, count < head ? count : head);
     if (count < head || request->head.segment_count > BLOCK_SEGMENTS_MAX ||
-        count < head + request->head.segment_count * sizeof(request->segments[0])) {
+        request->head.segment_count > (count - head) / sizeof(request->segments[0])) {
         return false;
     }
     memcpy(request->segments, (const uint8_t *)record + head,

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("frama-c"), reason="the distrib
 def changed(tmp_path):
     """A function that runs a driver on sources of which one is changed."""
     def run(driver, source, old, new):
-        for name in ("lib", "console", "switch", "tests/prove", "tests/unit/fake", "sdk/libmicrokit"):
+        for name in ("lib", "block", "console", "switch", "vmm", "tests/prove", "tests/unit/fake",
+                     "sdk/libmicrokit"):
             shutil.copytree(ROOT / name, tmp_path / name)
         text = (tmp_path / source).read_text()
         assert old in text, "the source is another one now"
@@ -35,6 +36,12 @@ def changed(tmp_path):
 @pytest.mark.parametrize("driver, source, old, new", [
     ("escape", "console/escape.c", "escape->length > ESCAPE_PARAMETERS_MAX", "escape->length > 26"),
     ("escape", "console/escape.c", "escape->partial < length ? 0", "escape->partial != length ? 0"),
+    ("block_client", "block/client.c", "segment->region >= block_config.region_count", "false"),
+    ("block_client", "lib/stats.h", "class < STATS_LATENCIES ? class : STATS_LATENCIES - 1", "class"),
+    ("block_rings", "block/rings.h",
+     "request->head.segment_count > (count - head) / sizeof(request->segments[0])", "false"),
+    ("block_rings", "block/rings.h", "request->head.segment_count > BLOCK_SEGMENTS_MAX", "false"),
+    ("block_rings", "block/rings.h", "count < sizeof(*reply) ? count : ", ""),
     ("classify", "switch/forward.c", "(uint16_t)tag & VID_MASK", "(uint16_t)tag"),
     ("net_filter", "lib/net_filter.c", "vlan >= NET_FILTER_VLANS", "false"),
     ("net_filter", "lib/net_filter.c", "length - *offset < 4", "false"),
