@@ -267,6 +267,8 @@ uint32_t link_transmit(struct link *link, uint8_t *bytes, uint32_t room, uint64_
 {
     uint32_t filled = 0;
 
+    /*@ loop invariant filled <= room && frame_inside(link);
+        loop assigns filled, *link, bytes[0 .. room - 1]; */
     while (filled < room && (link->frame_given < link->frame_length || next_frame(link, now))) {
         uint32_t left = link->frame_length - link->frame_given;
         uint32_t count = left < room - filled ? left : room - filled;
@@ -360,8 +362,9 @@ static void take_acknowledgement(struct link *link, uint8_t ack, uint32_t more, 
 
     for (uint8_t seq = link->out_first; seq != link->out_new; seq++) {
         struct link_sending *out = sending(link, seq);
-        bool there =
-            distance(link->out_first, seq) < taken || (more >> distance(ack, seq) & 1) != 0;
+        uint32_t behind = distance(ack, seq);
+        bool there = distance(link->out_first, seq) < taken ||
+                     (behind < LINK_WINDOW && (more >> behind & 1) != 0);
 
         if (there && out->state != LINK_ARRIVED) {
             arrive(link, out);
@@ -385,7 +388,7 @@ static bool acknowledgement_valid(const struct link *link, uint8_t ack, uint32_t
     uint32_t sent = distance(link->out_first, link->out_new);
     uint32_t taken = distance(link->out_first, ack);
 
-    return taken <= sent && more >> (sent - taken) == 0;
+    return sent <= LINK_WINDOW && taken <= sent && (more << taken) >> sent == 0;
 }
 
 /* ---- Receiving ---- */
