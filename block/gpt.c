@@ -32,7 +32,7 @@
 
 static uint16_t read16(const uint8_t *from)
 {
-    return (uint16_t)(from[0] | from[1] << 8);
+    return (uint16_t)(from[0] | (uint32_t)from[1] << 8);
 }
 
 static uint32_t read32(const uint8_t *from)
@@ -180,6 +180,8 @@ static void decode_name(const uint8_t *entry, char name[GPT_NAME_MAX])
 {
     unsigned length = 0;
 
+    /*@ loop invariant i <= NAME_UNITS && length <= 3 * i;
+        loop assigns i, length, name[0 .. GPT_NAME_MAX - 1]; */
     for (uint32_t i = 0; i < NAME_UNITS; i++) {
         uint32_t unit = read16(entry + ENTRY_NAME + 2ul * i);
         uint32_t next = i + 1 < NAME_UNITS ? read16(entry + ENTRY_NAME + 2ul * (i + 1)) : 0;
@@ -247,8 +249,8 @@ const char *gpt_find_name(const struct gpt_header *header, const void *entries, 
         }
         found = i;
     }
-    return found == UINT32_MAX ? "no partition has this name"
-                               : read_entry(header, entries, found, partition);
+    return found >= header->entry_count ? "no partition has this name"
+                                        : read_entry(header, entries, found, partition);
 }
 
 const char *gpt_find_number(const struct gpt_header *header, const void *entries, uint32_t number,
