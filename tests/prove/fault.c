@@ -28,8 +28,8 @@ void log_limited(const char *format, ...);
 /*@ assigns \result \from mr; */
 seL4_Word microkit_mr_get(seL4_Uint8 mr);
 /* Assumption: any label. */
-/*@ assigns \result \from message; */
-seL4_Word microkit_msginfo_get_label(microkit_msginfo message);
+/*@ assigns \result \from msginfo; */
+seL4_Word microkit_msginfo_get_label(microkit_msginfo msginfo);
 
 /* Assumption: an exception is injected, or there is no vector for it. */
 /*@ assigns \result \from vcpu, gpa, write, walk_level;
