@@ -10,8 +10,9 @@ import pytest
 
 from conftest import ROOT
 
-# Drivers that take half a minute or more: `make mutations` sets PROVE_MUTATIONS.
-SLOW = ("ring", "ring_stream", "net_filter")
+# Drivers that take a while: `make mutations` sets PROVE_MUTATIONS.
+SLOW = ("ring", "ring_stream", "net_filter", "block_client", "block_rings", "fault", "control_link",
+        "control_link_transmit", "gpt_name")
 pytestmark = pytest.mark.skipif(not shutil.which("frama-c"), reason="the distribution has no Frama-C")
 
 
