@@ -99,12 +99,14 @@ void *raced_memcpy(void *to, const void *from, size_t size)
     return memmove(to, from, size);
 }
 
-/* What clang calls before each load of the code under test. */
+/* What clang calls before each load of the code under test. The names are clang's. */
+/* NOLINTBEGIN(bugprone-reserved-identifier) */
 void __sanitizer_cov_load1(uint8_t *at);
 void __sanitizer_cov_load2(uint16_t *at);
 void __sanitizer_cov_load4(uint32_t *at);
 void __sanitizer_cov_load8(uint64_t *at);
 void __sanitizer_cov_load16(__int128 *at);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 UNTRACED void __sanitizer_cov_load1(uint8_t *at)
 {
