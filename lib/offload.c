@@ -5,6 +5,7 @@
 #include <linux/if_ether.h>
 #include <stddef.h>
 #include <string.h>
+#include "big_endian.h"
 #include "checksum.h"
 #include "ip_header.h"
 
@@ -22,28 +23,6 @@
 #define PROTOCOL_HOP_BY_HOP 0u
 #define PROTOCOL_ROUTING    43u
 #define PROTOCOL_OPTIONS    60u
-
-static uint16_t get16(const uint8_t *from)
-{
-    return (uint16_t)(from[0] << 8 | from[1]);
-}
-
-static void put16(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)(value >> 8);
-    to[1] = (uint8_t)value;
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    return (uint32_t)get16(from) << 16 | get16(from + 2);
-}
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    put16(to, value >> 16);
-    put16(to + 2, value);
-}
 
 /* ---- What a header says ---- */
 
@@ -125,14 +104,14 @@ bool offload_accepted(const struct virtio_net_hdr_v1 *header, uint32_t accepts)
 static uint16_t find_network(struct offload_plan *plan, uint32_t available)
 {
     uint32_t offset = ETH_HLEN;
-    uint16_t type = get16(plan->headers + offset - 2);
+    uint16_t type = get_be16(plan->headers + offset - 2);
 
     for (int tags = 0; tags < 2 && (type == ETH_P_8021Q || type == ETH_P_8021AD); tags++) {
         if (offset + VLAN_TAG_SIZE > available) {
             return 0;
         }
         offset += VLAN_TAG_SIZE;
-        type = get16(plan->headers + offset - 2);
+        type = get_be16(plan->headers + offset - 2);
     }
     plan->network = (uint16_t)offset;
     return type;
@@ -151,10 +130,10 @@ static const char *parse_ipv4(struct offload_plan *plan, uint32_t available, uin
     if (ip[0] >> 4 != 4 || length < IPV4_HEADER_MIN || plan->network + length > available) {
         return "a broken IPv4 header";
     }
-    if ((get16(ip + IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK) != 0) {
+    if ((get_be16(ip + IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK) != 0) {
         return "a large segment that is a fragment";
     }
-    plan->id = get16(ip + IPV4_ID);
+    plan->id = get_be16(ip + IPV4_ID);
     plan->transport = (uint16_t)(plan->network + length);
     *protocol = ip[IPV4_PROTOCOL];
     return NULL;
@@ -208,7 +187,7 @@ static const char *parse_transport(struct offload_plan *plan, uint32_t available
         if (length < TCP_HEADER_MIN || plan->transport + length > available) {
             return "a broken TCP header";
         }
-        plan->sequence = get32(header + TCP_SEQUENCE);
+        plan->sequence = get_be32(header + TCP_SEQUENCE);
         plan->tcp_flags = header[TCP_FLAGS];
     }
     plan->headers_length = (uint16_t)(plan->transport + length);
@@ -266,8 +245,9 @@ static const char *plan_segments(struct offload_plan *plan, const struct virtio_
         return "an IP packet longer than any";
     }
     /* The field holds the sum of the pseudo-header; from it goes the length, ~x being -x. */
-    plan->pseudo = checksum_fold((uint64_t)get16(plan->headers + plan->transport + plan->checksum) +
-                                 (~(length - plan->transport) & 0xffffu));
+    plan->pseudo =
+        checksum_fold((uint64_t)get_be16(plan->headers + plan->transport + plan->checksum) +
+                      (~(length - plan->transport) & 0xffffu));
     plan->payload += plan->headers_length;
     plan->payload_length -= plan->headers_length;
     plan->segment_size = header->gso_size;
@@ -328,21 +308,21 @@ static void number_headers(struct offload_plan *plan, uint32_t size, bool last)
     uint32_t length = plan->headers_length - plan->transport + size;
 
     if (plan->ipv6) {
-        put16(ip + IPV6_LENGTH, plan->transport - plan->network - IPV6_HEADER + length);
+        put_be16(ip + IPV6_LENGTH, plan->transport - plan->network - IPV6_HEADER + length);
     } else {
-        put16(ip + IPV4_LENGTH, plan->transport - plan->network + length);
-        put16(ip + IPV4_ID, plan->id++);
-        put16(ip + IPV4_CHECKSUM, 0);
-        put16(ip + IPV4_CHECKSUM, ~checksum_sum(ip, plan->transport - plan->network));
+        put_be16(ip + IPV4_LENGTH, plan->transport - plan->network + length);
+        put_be16(ip + IPV4_ID, plan->id++);
+        put_be16(ip + IPV4_CHECKSUM, 0);
+        put_be16(ip + IPV4_CHECKSUM, ~checksum_sum(ip, plan->transport - plan->network));
     }
     if (plan->udp) {
-        put16(transport + UDP_LENGTH, length);
+        put_be16(transport + UDP_LENGTH, length);
     } else {
-        put32(transport + TCP_SEQUENCE, plan->sequence);
+        put_be32(transport + TCP_SEQUENCE, plan->sequence);
         transport[TCP_FLAGS] = tcp_flags(plan, last);
         plan->sequence += size;
     }
-    put16(transport + plan->checksum, checksum_fold((uint64_t)plan->pseudo + length));
+    put_be16(transport + plan->checksum, checksum_fold((uint64_t)plan->pseudo + length));
 }
 
 /* Fill in the checksum of all from `start` on. The field, `offset` from there, has a part of it. */
@@ -353,7 +333,7 @@ static void fill_checksum(uint8_t *frame, uint32_t length, uint32_t start, uint3
     if (sum == 0) {
         sum = 0xffffu; /* the other zero: UDP's 0 would mean that there is no checksum */
     }
-    put16(frame + start + offset, sum);
+    put_be16(frame + start + offset, sum);
 }
 
 void offload_complete(const struct virtio_net_hdr_v1 *header, void *frame, uint32_t length)

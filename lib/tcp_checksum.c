@@ -3,13 +3,9 @@
 #include "tcp_checksum.h"
 
 #include <linux/if_ether.h>
+#include "big_endian.h"
 #include "checksum.h"
 #include "ip_header.h"
-
-static uint32_t get16(const uint8_t *from)
-{
-    return (uint32_t)from[0] << 8 | from[1];
-}
 
 /* The addresses and the TCP segment of `count` bytes behind them, from which the sum is made. */
 static bool sum_right(const uint8_t *addresses, uint32_t addresses_size, const uint8_t *tcp,
@@ -26,10 +22,10 @@ static bool ipv4_right(const uint8_t *ip, uint32_t available)
     uint32_t length;
 
     if (available < IPV4_HEADER || ip[0] != IPV4_VERSION_IHL || ip[IPV4_PROTOCOL] != PROTOCOL_TCP ||
-        (get16(ip + IPV4_FRAGMENT) & ~IPV4_DONT_FRAGMENT) != 0) {
+        (get_be16(ip + IPV4_FRAGMENT) & ~IPV4_DONT_FRAGMENT) != 0) {
         return false;
     }
-    length = get16(ip + IPV4_LENGTH);
+    length = get_be16(ip + IPV4_LENGTH);
     return length >= IPV4_HEADER && length <= available &&
            checksum_sum(ip, IPV4_HEADER) == CHECKSUM_RIGHT &&
            sum_right(ip + IPV4_ADDRESSES, IPV4_ADDRESSES_SIZE, ip + IPV4_HEADER,
@@ -44,7 +40,7 @@ static bool ipv6_right(const uint8_t *ip, uint32_t available)
         ip[IPV6_NEXT_HEADER] != PROTOCOL_TCP) {
         return false;
     }
-    length = get16(ip + IPV6_LENGTH);
+    length = get_be16(ip + IPV6_LENGTH);
     return length <= available - IPV6_HEADER &&
            sum_right(ip + IPV6_ADDRESSES, IPV6_ADDRESSES_SIZE, ip + IPV6_HEADER, length);
 }
@@ -57,10 +53,10 @@ bool tcp_checksum_right(const uint8_t *frame, uint32_t length)
     if (length < ETH_HLEN + VLAN_TAG_SIZE) {
         return false;
     }
-    type = get16(frame + network - 2);
+    type = get_be16(frame + network - 2);
     if (type == ETH_P_8021Q) {
         network += VLAN_TAG_SIZE;
-        type = get16(frame + network - 2);
+        type = get_be16(frame + network - 2);
     }
     if (type == ETH_P_IP) {
         return ipv4_right(frame + network, length - network);

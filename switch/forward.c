@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "frame.h"
 #include "join.h"
+#include "lib/big_endian.h"
 #include "lib/log.h"
 #include "lib/offload.h"
 
@@ -36,17 +37,6 @@ static void reject(struct port *port, enum drop cause, uint32_t length, const ch
 {
     port_drop(port, cause);
     log_limited("port %s: a frame of %u bytes dropped: %s", port->config->name, length, text);
-}
-
-static uint16_t get16(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-static void put16(uint8_t *bytes, uint16_t value)
-{
-    bytes[0] = (uint8_t)(value >> 8);
-    bytes[1] = (uint8_t)value;
 }
 
 /* Whether the sender leaves its checksum or segmentation to somebody behind it. */
@@ -133,7 +123,7 @@ static int pop_tag(struct frame *frame)
         (head->net.hdr_len != 0 && head->net.hdr_len < ETHERNET_HEADER + VLAN_TAG)) {
         return -1;
     }
-    int tag = get16(head->ethernet + ETHERNET_HEADER);
+    int tag = get_be16(head->ethernet + ETHERNET_HEADER);
 
     memmove(head->ethernet + ETHERTYPE_OFFSET, head->ethernet + ETHERTYPE_OFFSET + VLAN_TAG, 2);
     frame->skip = ETHERNET_HEADER + VLAN_TAG;
@@ -227,8 +217,8 @@ static const struct frame_head *tagged_head(struct delivery *delivery)
         *tagged = delivery->frame->head;
         memmove(tagged->ethernet + ETHERTYPE_OFFSET + VLAN_TAG, tagged->ethernet + ETHERTYPE_OFFSET,
                 2);
-        put16(tagged->ethernet + ETHERTYPE_OFFSET, ETHERTYPE_VLAN);
-        put16(tagged->ethernet + ETHERNET_HEADER, delivery->priority | delivery->vlan);
+        put_be16(tagged->ethernet + ETHERTYPE_OFFSET, ETHERTYPE_VLAN);
+        put_be16(tagged->ethernet + ETHERNET_HEADER, delivery->priority | delivery->vlan);
         frame_shift_offsets(&tagged->net, VLAN_TAG);
     }
     return tagged;

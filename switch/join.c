@@ -4,6 +4,7 @@
 
 #include <linux/if_ether.h>
 #include <string.h>
+#include "lib/big_endian.h"
 #include "lib/checksum.h"
 #include "lib/ip_header.h"
 
@@ -24,34 +25,12 @@ struct segment {
     uint8_t flags;
 };
 
-static uint16_t get16(const uint8_t *from)
-{
-    return (uint16_t)(from[0] << 8 | from[1]);
-}
-
-static void put16(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)(value >> 8);
-    to[1] = (uint8_t)value;
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    return (uint32_t)get16(from) << 16 | get16(from + 2);
-}
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    put16(to, value >> 16);
-    put16(to + 2, value);
-}
-
 /* Find the headers of a frame that may begin a run, of which `available` bytes are there. */
 static bool parse(struct join *join, uint32_t available)
 {
     const uint8_t *headers = join->headers;
     uint32_t network = ETH_HLEN;
-    uint16_t type = get16(headers + network - 2);
+    uint16_t type = get_be16(headers + network - 2);
     const uint8_t *ip;
     uint32_t transport;
     uint32_t length;
@@ -59,7 +38,7 @@ static bool parse(struct join *join, uint32_t available)
 
     if (type == ETH_P_8021Q) {
         network += VLAN_TAG_SIZE;
-        type = get16(headers + network - 2);
+        type = get_be16(headers + network - 2);
     }
     ip = headers + network;
     join->ipv6 = type == ETH_P_IPV6;
@@ -95,18 +74,18 @@ static bool take_apart(const struct join *join, uint8_t *headers, uint32_t lengt
     uint32_t network_end; /* of the packet, from the IP header's start */
 
     if (join->ipv6) {
-        network_end = IPV6_HEADER + get16(ip + IPV6_LENGTH);
-        put16(ip + IPV6_LENGTH, 0);
+        network_end = IPV6_HEADER + get_be16(ip + IPV6_LENGTH);
+        put_be16(ip + IPV6_LENGTH, 0);
         segment->id = 0;
     } else {
         if (checksum_sum(ip, IPV4_HEADER) != CHECKSUM_RIGHT) {
             return false;
         }
-        network_end = get16(ip + IPV4_LENGTH);
-        segment->id = get16(ip + IPV4_ID);
-        put16(ip + IPV4_LENGTH, 0);
-        put16(ip + IPV4_ID, 0);
-        put16(ip + IPV4_CHECKSUM, 0);
+        network_end = get_be16(ip + IPV4_LENGTH);
+        segment->id = get_be16(ip + IPV4_ID);
+        put_be16(ip + IPV4_LENGTH, 0);
+        put_be16(ip + IPV4_ID, 0);
+        put_be16(ip + IPV4_CHECKSUM, 0);
     }
     /* A short frame has padding behind the packet. */
     if (join->network + network_end > length ||
@@ -115,11 +94,11 @@ static bool take_apart(const struct join *join, uint8_t *headers, uint32_t lengt
     }
     segment->payload = join->network + network_end - join->headers_length;
     segment->sum = verified ? 0 : checksum_sum(tcp, tcp_header);
-    segment->sequence = get32(tcp + TCP_SEQUENCE);
+    segment->sequence = get_be32(tcp + TCP_SEQUENCE);
     segment->flags = tcp[TCP_FLAGS];
-    put32(tcp + TCP_SEQUENCE, 0);
+    put_be32(tcp + TCP_SEQUENCE, 0);
     tcp[TCP_FLAGS] &= (uint8_t)~TCP_ENDS;
-    put16(tcp + TCP_CHECKSUM, 0);
+    put_be16(tcp + TCP_CHECKSUM, 0);
     return true;
 }
 
@@ -148,7 +127,7 @@ bool join_begin(struct join *join, const uint8_t *frame, uint32_t length, bool v
     }
     ip = join->headers + join->network;
     if (segment.flags != TCP_ACK || segment.payload == 0 ||
-        (!join->ipv6 && (get16(ip + IPV4_FRAGMENT) & ~IPV4_DONT_FRAGMENT) != 0)) {
+        (!join->ipv6 && (get_be16(ip + IPV4_FRAGMENT) & ~IPV4_DONT_FRAGMENT) != 0)) {
         return false;
     }
     memset(join->headers + join->headers_length, 0, JOIN_HEADERS_MAX - join->headers_length);
@@ -190,7 +169,7 @@ static bool id_follows(struct join *join, uint16_t id)
         return true;
     }
     if (join->frames == 1) {
-        join->id_stays = id == join->id && (get16(ip + IPV4_FRAGMENT) & IPV4_DONT_FRAGMENT) != 0;
+        join->id_stays = id == join->id && (get_be16(ip + IPV4_FRAGMENT) & IPV4_DONT_FRAGMENT) != 0;
     }
     return id == (join->id_stays ? join->id : (uint16_t)(join->id + join->frames));
 }
@@ -239,9 +218,9 @@ uint32_t join_add(struct join *join, const uint8_t *frame, uint32_t length, bool
 
 static void end_ipv4(uint8_t *ip, uint32_t length, uint16_t id)
 {
-    put16(ip + IPV4_LENGTH, length);
-    put16(ip + IPV4_ID, id);
-    put16(ip + IPV4_CHECKSUM, ~checksum_sum(ip, IPV4_HEADER));
+    put_be16(ip + IPV4_LENGTH, length);
+    put_be16(ip + IPV4_ID, id);
+    put_be16(ip + IPV4_CHECKSUM, ~checksum_sum(ip, IPV4_HEADER));
 }
 
 void join_end(struct join *join, struct virtio_net_hdr_v1 *net)
@@ -251,13 +230,13 @@ void join_end(struct join *join, struct virtio_net_hdr_v1 *net)
     uint32_t length = join->headers_length - join->transport + join->payload;
 
     if (join->ipv6) {
-        put16(ip + IPV6_LENGTH, length);
+        put_be16(ip + IPV6_LENGTH, length);
     } else {
         end_ipv4(ip, IPV4_HEADER + length, join->id);
     }
-    put32(tcp + TCP_SEQUENCE, join->sequence);
+    put_be32(tcp + TCP_SEQUENCE, join->sequence);
     tcp[TCP_FLAGS] = join->flags;
-    put16(tcp + TCP_CHECKSUM, checksum_fold((uint64_t)join->pseudo + length));
+    put_be16(tcp + TCP_CHECKSUM, checksum_fold((uint64_t)join->pseudo + length));
     *net = (struct virtio_net_hdr_v1){
         .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
         .gso_type = join->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,

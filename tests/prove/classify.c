@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PROVES: switch/forward.c switch/frame.h
- * ONLY: validate validate_offloads requests_offload reject pop_tag classify learn_source get16
+ * ONLY: validate validate_offloads requests_offload reject pop_tag classify learn_source
  * ONLY: frame_is_tagged frame_seems_tagged frame_ethertype frame_shift_offsets frame_source
  * EVA:
  * COVERAGE: 98
@@ -15,12 +15,7 @@
 
 #include "lib/log.h"
 
-/* Both files have functions of these names. */
-#define get16 get16_of_offload
-#define put16 put16_of_offload
 #include "lib/offload.c"
-#undef get16
-#undef put16
 
 #include "switch/mac_table.h"
 
