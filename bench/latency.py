@@ -62,7 +62,7 @@ NEIGHBOURS = {
 
 def system(name, seconds):
     """The file of a system in which bare.elf measures for so long beside a neighbour, by its name."""
-    return ("vms:\n  bare: {kernel: bare.elf, memory: 8 MiB, priority: 60, start: held, ip: 192.168.1.8/24,\n"
+    return ("vms:\n  bare: {kernel: bare.elf, memory: 8 MiB, priority: 60, start: held, interfaces: none,\n"
             "         monitor: {budget: 4 ms, period: 4 ms},\n"
             f"         cmdline: bare.hz={HZ} bare.seconds={seconds}}}\n" + NEIGHBOURS[name].machines)
 

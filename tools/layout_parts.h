@@ -19,6 +19,7 @@
 #define PD_IMAGES 0x200000000ULL
 #define PD_RAM    0x400000000ULL
 
+/* Above all machines. */
 #define PRIORITY_TIMER   250u
 #define PRIORITY_UART    240u
 #define PRIORITY_DISK    230u
@@ -26,6 +27,12 @@
 #define PRIORITY_SWITCH  150u
 #define PRIORITY_BLOCK   140u
 #define PRIORITY_CONSOLE 120u
+
+/* Above the monitors of those machines that they serve, where they give way to others. */
+#define ABOVE_BLOCK  1u
+#define ABOVE_SWITCH 1u
+#define ABOVE_CARD   2u
+#define ABOVE_DISK   2u
 
 #define STACK_SIZE 0x8000ULL
 

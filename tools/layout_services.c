@@ -13,7 +13,68 @@
 #include "placement.h"
 #include "switch/config.h"
 
-/* The PDs that every system has. */
+/* ---- Priorities ---- */
+
+/*
+ * What is done for machines is as urgent as the most urgent of them, and holds up none above it. So
+ * a PD that serves machines is just above their monitors, and a driver is just above the PD that it
+ * serves. A PD that serves a monitor of another core or domain does not give way to what the
+ * machines of its own do there: it is above all machines.
+ */
+struct clients {
+    unsigned priority; /* the highest of the monitors */
+    bool elsewhere;    /* one of them is on another core, or in another domain */
+};
+
+static void add_client(struct clients *clients, const struct vm *vm, unsigned core)
+{
+    unsigned priority = monitor_priority(vm);
+
+    if (priority > clients->priority) {
+        clients->priority = priority;
+    }
+    clients->elsewhere |= monitor_core(vm) != core || vm->domain != DOMAIN_SERVICES;
+}
+
+/* `above`: how far above the monitors; `fixed`: the priority above all machines. */
+static unsigned priority_above(const struct clients *clients, unsigned above, unsigned fixed)
+{
+    return clients->elsewhere ? fixed : clients->priority + above;
+}
+
+static struct clients clients_of_switch(const struct network *network)
+{
+    struct clients clients = {0};
+
+    for (unsigned i = 0; i < network->port_count; i++) {
+        add_client(&clients, network->ports[i]->vm, (unsigned)network->settings.cpu.number);
+    }
+    return clients;
+}
+
+static struct clients clients_of_disk(const struct system *system)
+{
+    struct clients clients = {0};
+
+    for (size_t i = 0; i < system->vms.count; i++) {
+        const struct vm *vm = system->vms.items[i];
+        if (vm->slice_count != 0) {
+            add_client(&clients, vm, (unsigned)system->disk.settings.cpu.number);
+        }
+    }
+    return clients;
+}
+
+/* The driver of the card gives way as its switch does, if it is on that one's core. */
+static unsigned card_priority(const struct uplink *uplink)
+{
+    struct clients clients = clients_of_switch(uplink->network);
+
+    clients.elsewhere |= uplink->settings.cpu.number != uplink->network->settings.cpu.number;
+    return priority_above(&clients, ABOVE_CARD, PRIORITY_CARD);
+}
+
+/* ---- The PDs that every system has ---- */
 
 void lay_out_services(struct layout *layout)
 {
@@ -72,8 +133,10 @@ void lay_out_network(struct layout *layout, const struct network *network)
     if (network->port_count == 0) {
         return;
     }
+    struct clients clients = clients_of_switch(network);
     struct pd *pd = add_pd(layout, memory_format("switch_%s", network->name), "switch",
-                           PRIORITY_SWITCH, (unsigned)network->settings.cpu.number);
+                           priority_above(&clients, ABOVE_SWITCH, PRIORITY_SWITCH),
+                           (unsigned)network->settings.cpu.number);
     unsigned client = (unsigned)(layout->system->vms.count + network->index);
 
     pd->network = network;
@@ -94,7 +157,10 @@ static void lay_out_disk_driver(struct layout *layout, unsigned client)
     const struct board_disk_settings *board = &layout->system->board.disk;
     uint64_t page = board->address.number / PAGE * PAGE;
 
-    disk->driver = add_pd(layout, "block_driver", "drivers/block", PRIORITY_DISK,
+    struct clients clients = clients_of_disk(layout->system);
+
+    disk->driver = add_pd(layout, "block_driver", "drivers/block",
+                          priority_above(&clients, ABOVE_DISK, PRIORITY_DISK),
                           (unsigned)layout->system->disk.settings.cpu.number);
     disk->driver->chip = board->driver.text;
     *list_add(&disk->driver->irqs) =
@@ -120,8 +186,10 @@ void lay_out_disk(struct layout *layout)
         return;
     }
     lay_out_disk_driver(layout, client);
-    disk->block = add_pd(layout, "block", "block", PRIORITY_BLOCK,
-                         (unsigned)layout->system->disk.settings.cpu.number);
+    struct clients clients = clients_of_disk(layout->system);
+    disk->block =
+        add_pd(layout, "block", "block", priority_above(&clients, ABOVE_BLOCK, PRIORITY_BLOCK),
+               (unsigned)layout->system->disk.settings.cpu.number);
     set_budget(disk->block, &layout->system->disk.settings.budget,
                &layout->system->disk.settings.period);
     set_parent(disk->driver, disk->block, BLOCK_DRIVER_CHILD);
@@ -166,7 +234,7 @@ void lay_out_uplink(struct layout *layout)
         return;
     }
     uint64_t ring = uplink->network->settings.queue.number;
-    struct pd *pd = add_pd(layout, "net_driver", "drivers/net", PRIORITY_CARD,
+    struct pd *pd = add_pd(layout, "net_driver", "drivers/net", card_priority(uplink),
                            (unsigned)uplink->settings.cpu.number);
     pd->chip = board->driver.text;
     place->driver = pd;

@@ -232,10 +232,8 @@ static void lay_out_timer(struct layout *layout, struct pd *pd, struct vm_layout
 void lay_out_vm(struct layout *layout, const struct vm *vm, const struct region *gicv)
 {
     struct vm_layout *place = &layout->vms[vm->index];
-    /* Above its machine, and above no other of a higher priority. */
-    unsigned priority = (unsigned)vm->settings.priority.number + 1;
-    struct pd *pd =
-        add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", priority, monitor_core(vm));
+    struct pd *pd = add_pd(layout, memory_format("vmm_%s", vm->name), "vmm", monitor_priority(vm),
+                           monitor_core(vm));
 
     pd->vm = vm;
     pd->domain = vm->domain;

@@ -518,6 +518,12 @@ static inline unsigned monitor_core(const struct vm *vm)
     return vm->cores[0];
 }
 
+/* The priority of a machine's monitor: above its machine, and above none of a higher priority. */
+static inline unsigned monitor_priority(const struct vm *vm)
+{
+    return (unsigned)vm->settings.priority.number + 1;
+}
+
 static inline bool runs_on(const struct vm *vm, unsigned core)
 {
     for (uint64_t id = 0; id < vm->settings.vcpus.number; id++) {

@@ -705,6 +705,50 @@ def test_turns_are_passed_on_among_equals(generate):
     assert "turn" not in generate("vms: [a]\n").read("system.system")
 
 
+def priorities(result):
+    return {pd.get("name"): int(pd.get("priority"))
+            for pd in system_of(result).iter("protection_domain")}
+
+
+def test_services_are_as_urgent_as_the_most_urgent_that_they_serve(generate):
+    """They hold up no machine above those."""
+    of = priorities(generate("switches: {inside: {uplink: yes}, apart: }\nvms:\n"
+                             "  a: {disks: [1 MiB]}\n  b: {priority: 20}\n"
+                             "  c: {switch: apart, priority: 10, disks: [1 MiB]}\n"
+                             "  flight: {priority: 54, interfaces: none}\n"))
+    assert of["vmm_a"] == 51
+    assert (of["switch_inside"], of["net_driver"]) == (52, 53)
+    assert (of["block"], of["block_driver"]) == (52, 53)
+    assert of["switch_apart"] == 12
+    assert min(of[name] for name in ("timer", "uart", "console")) > 102  # what machines can have
+
+
+def test_services_of_the_highest_machine(generate):
+    of = priorities(generate("switches: {x: {uplink: yes}}\n"
+                             "vms: {a: {priority: 99, disks: [1 MiB]}}\n"))
+    assert of["vmm_a"] < of["switch_x"] < of["net_driver"] < of["console"]
+    assert of["vmm_a"] < of["block"] < of["block_driver"] < of["console"]
+
+
+@pytest.mark.parametrize("text", ["cores: 2\nvms:\n  a: {cpu: 0, disks: [1 MiB]}\n"
+                                  "  b: {cpu: 1, disks: [1 MiB]}\n",
+                                  "domains: [services: 1 ms, x: 1 ms]\n"
+                                  "defaults: {domain: x}\nvms: {a: {disks: [1 MiB]}}\n"],
+                         ids=["core", "domain"])
+def test_services_of_machines_elsewhere_are_above_all(generate, text):
+    """What runs on their own core must not cost those of another one their network and disk."""
+    of = priorities(generate("switches: {x: {uplink: yes}}\n" + text))
+    for name in ("switch_x", "net_driver", "block", "block_driver"):
+        assert of[name] > 102, name
+
+
+def test_a_card_whose_switch_is_on_another_core(generate):
+    of = priorities(generate("cores: 2\nswitches: {x: {cpu: 0, uplink: {cpu: 1}}}\n"
+                             "vms: {a: {cpu: 0}}\n"))
+    assert of["switch_x"] == 52
+    assert of["net_driver"] > 102
+
+
 def reaches(result):
     switch = summary_of(result)["switches"][0]
     names = [port["vm"] for port in switch["ports"]]
