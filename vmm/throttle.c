@@ -34,6 +34,9 @@
 /* What other PDs have reported is at most so many of these. So is the debt, or a turn. */
 #define DEBT_MAX_EVENTS 4u
 
+/* A debt that grew for so many turns is forgiven: 3 % of the time is nobody's business. */
+#define FORGIVEN_TURNS 32u
+
 /* Times are in ticks of the counter. */
 static struct {
     const struct vmm_config *config;
@@ -46,6 +49,7 @@ static struct {
     uint64_t next_away;      /* before then they do not run again */
     uint64_t debt_max;
     uint64_t debt;         /* not yet paid */
+    uint64_t debt_since;   /* when it began to grow: the last one was paid or forgiven */
     uint64_t reported;     /* of other PDs' work, not yet in the debt */
     uint64_t unclaimed;    /* time without an event, in which other PDs can have worked */
     uint64_t last_end;     /* of the event before */
@@ -101,6 +105,7 @@ void throttle_init(const struct vmm_config *config)
         throttle.debt_max = throttle.turn;
     }
     throttle.debt = 0;
+    throttle.debt_since = cpu_counter();
     throttle.reported = 0;
     throttle.unclaimed = 0;
     throttle.last_end = cpu_counter();
@@ -118,6 +123,22 @@ bool throttle_active(void)
 static bool owes_a_turn(void)
 {
     return throttle.debt >= throttle.turn;
+}
+
+/* An event has been charged that lasted from `begin` to `end`. Returns whether the machine has to
+ * pay. If it owes a turn, it has, or is forgiven. */
+static bool has_to_pay(uint64_t begin, uint64_t end)
+{
+    if (!owes_a_turn()) {
+        return false;
+    }
+    if (throttle.limited || throttle.away != 0 || begin < throttle.debt_since ||
+        begin - throttle.debt_since < FORGIVEN_TURNS * throttle.turn) {
+        return true;
+    }
+    throttle.debt = 0;
+    throttle.debt_since = end;
+    return false;
 }
 
 /* A machine that is frozen goes on when it is thawed. */
@@ -158,6 +179,7 @@ static bool pay_or_unthrottle(uint64_t now)
         throttle.event_cost = min(grown, throttle.event_cost_max);
         throttle.timed = false;
     }
+    throttle.debt_since = now;
     if (done) {
         unthrottle();
     } else {
@@ -233,7 +255,7 @@ void throttle_charge_notification(uint64_t begin, uint64_t end)
     }
     charge(begin, end);
     throttle.last_vcpu = VCPU_NONE;
-    if (!throttle.active && owes_a_turn() && !any_vcpu_on()) {
+    if (!throttle.active && has_to_pay(begin, end) && !any_vcpu_on()) {
         start_throttling(end);
     }
 }
@@ -251,7 +273,7 @@ bool throttle_exit_ends(uint8_t vcpu, bool waits, uint64_t begin, uint64_t end)
     }
     throttle.last_vcpu = end - begin <= throttle.event_cost_max ? vcpu : VCPU_NONE;
     charge(begin, end);
-    begins = !throttle.active && owes_a_turn();
+    begins = !throttle.active && has_to_pay(begin, end);
     if (waits && (throttle.active || begins) && vcpu_state(vcpu) == VCPU_ON) {
         vcpu_throttle(vcpu);
         waits = false;

@@ -16,6 +16,12 @@
  *     first one may be in use already. The budget of the second one is what pays. So the limit
  *     holds for the machine and its monitor together.
  *
+ * A machine that owes little is not throttled: if its debt took FORGIVEN_TURNS turns or more to
+ * become as long as one, a machine with equals is forgiven it. So one that has an event now and
+ * then waits for no turn, and its equals lose a small part of their time at most. A limit holds all
+ * the same, and so does the debt where time is divided among domains, which the clock does not
+ * tell.
+ *
  * A vCPU is throttled at its next exit. One that computes goes on, on its own time. To stop it
  * would withdraw an event of its timer or of its interrupts that the monitor has not received yet,
  * and that is not reported again. Loading a machine waits, too: see throttle_active. A machine

@@ -25,6 +25,12 @@
 #define OFF_GICH  1u /* the virtual CPU interface */
 #define OFF_DEBUG 2u /* debug exceptions; the loaded vCPU has them (debug.h) */
 
+/* What the threads of one priority have done on a core, while time was accounted. */
+struct level {
+    uint64_t used; /* ticks */
+    uint64_t ends; /* budgets and time slices that were used up */
+};
+
 struct cpu {
     struct thread *current; /* whose registers are in the core; NULL when idle */
     struct thread *next;    /* runs when the kernel is left: the highest that can */
@@ -66,6 +72,7 @@ struct cpu {
     uint64_t ready_words;         /* which of ready_bits are not 0 */
     uint64_t ready_bits[CPU_PRIORITIES / 64]; /* which queues are not empty */
     struct queue ready[CPU_PRIORITIES];
+    struct level levels[CPU_PRIORITIES];
 
     /* For other cores (smp.h). */
     uint32_t core;                                 /* its number */

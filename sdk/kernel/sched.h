@@ -7,7 +7,8 @@
  * The thread of the highest priority that is ready and has budget runs. Time is accounted only
  * while it decides something: for a thread whose budget is less than its period, and for a thread
  * with a ready equal; and for a context that a PD may ask for (<cspace>). If there are domains,
- * only threads of one run at a time (domain.h).
+ * only threads of one run at a time (domain.h). A thread that uses little of what its equals use
+ * does not wait for their time slices ("Light threads" in sched.c).
  *
  * cpu->next is the choice. It is in no queue. cpu->ready_cache is a cache of one thread in front of
  * the ready queues: its priority is lower than that of next, and it runs before all threads in
@@ -37,7 +38,7 @@ static inline void sched_ready(struct cpu *cpu, struct thread *thread)
             cpu->next = thread;
             return;
         }
-        if (thread->priority < next->priority && thread->priority >= cpu->ready_top) {
+        if (thread->priority < next->priority && thread->priority > cpu->ready_top) {
             thread->state = THREAD_READY;
             cpu->ready_cache = thread;
             return;
@@ -102,6 +103,9 @@ static inline void sched_block_and_wake(struct cpu *cpu, struct thread *from, st
     }
     sched_handoff(cpu, from, to);
 }
+
+/* On the thread's core: its priority is another now. Before it is made ready again. */
+void sched_priority_changed(struct cpu *cpu, struct thread *thread);
 
 /* The current thread gives up what is left of its budget. */
 void sched_yield(struct cpu *cpu);

@@ -504,6 +504,7 @@ static inline void tcb_set_priority(struct cpu *cpu, void *argument)
         queue_remove(&thread->server->senders, thread);
     }
     thread->priority = (uint8_t)request->argument[0];
+    sched_priority_changed(cpu, thread);
     if (was_ready) {
         sched_ready(cpu, thread);
     } else if (thread->state == THREAD_SENDING) {

@@ -18,18 +18,6 @@ const uint8_t register_position[31] = {3,  4,  5,  6,  7,  8,  9,  10, 11, 17, 1
 
 /* ---- Queues ---- */
 
-void queue_push_head(struct queue *queue, struct thread *thread)
-{
-    thread->queue_prev = NULL;
-    thread->queue_next = queue->head;
-    if (queue->head != NULL) {
-        queue->head->queue_prev = thread;
-    } else {
-        queue->tail = thread;
-    }
-    queue->head = thread;
-}
-
 void queue_push_tail(struct queue *queue, struct thread *thread)
 {
     thread->queue_next = NULL;
@@ -42,6 +30,14 @@ void queue_push_tail(struct queue *queue, struct thread *thread)
     queue->tail = thread;
 }
 
+void queue_insert_behind(struct queue *queue, struct thread *before, struct thread *thread)
+{
+    thread->queue_prev = before;
+    thread->queue_next = before != NULL ? before->queue_next : queue->head;
+    *(thread->queue_next != NULL ? &thread->queue_next->queue_prev : &queue->tail) = thread;
+    *(before != NULL ? &before->queue_next : &queue->head) = thread;
+}
+
 void queue_insert_by_priority(struct queue *queue, struct thread *thread)
 {
     struct thread *before = queue->tail;
@@ -49,10 +45,7 @@ void queue_insert_by_priority(struct queue *queue, struct thread *thread)
     while (before != NULL && before->priority < thread->priority) {
         before = before->queue_prev;
     }
-    thread->queue_prev = before;
-    thread->queue_next = before != NULL ? before->queue_next : queue->head;
-    *(thread->queue_next != NULL ? &thread->queue_next->queue_prev : &queue->tail) = thread;
-    *(before != NULL ? &before->queue_next : &queue->head) = thread;
+    queue_insert_behind(queue, before, thread);
 }
 
 void queue_remove(struct queue *queue, struct thread *thread)

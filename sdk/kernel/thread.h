@@ -39,6 +39,11 @@ struct sched_context {
     bool limited;          /* budget < period */
     bool accounted;        /* its time is always charged: it is limited, or a PD asks for it */
     uint64_t consumed;     /* ticks charged, since a PD has asked for it; if `accounted` */
+
+    /* If it is not limited: see "Light threads" in sched.c. */
+    uint8_t renewals;    /* of its time slice, since one was used up; LIGHT_RENEWALS at most */
+    uint64_t level_used; /* of its thread's priority (struct level), when it was charged last */
+    uint64_t level_ends;
 };
 
 /* A message to a server: a call's or a fault's. */
@@ -116,8 +121,8 @@ void thread_restart(struct thread *thread);
 /* `spsr`, reduced to what this thread may have: PSTATE bits of its own, and its own modes. */
 uint64_t thread_sanitize_spsr(const struct thread *thread, uint64_t spsr);
 
-/* Insert or remove. A thread is in one queue at most. */
-void queue_push_head(struct queue *queue, struct thread *thread);
+/* Insert or remove. A thread is in one queue at most. Behind NULL is at the head. */
 void queue_push_tail(struct queue *queue, struct thread *thread);
+void queue_insert_behind(struct queue *queue, struct thread *before, struct thread *thread);
 void queue_insert_by_priority(struct queue *queue, struct thread *thread);
 void queue_remove(struct queue *queue, struct thread *thread);

@@ -34,6 +34,11 @@ static void check_links(const struct queue *queue, uint8_t *counts)
     demand(queue->head == NULL || queue->tail == before, "a queue's tail is wrong");
 }
 
+static bool is_light(const struct thread *thread)
+{
+    return thread->sc == &thread->own && spec.context[index_of(thread)].renewals == LIGHT_RENEWALS;
+}
+
 static void check_ready_queues(const struct cpu *cpu)
 {
     int top = -1;
@@ -48,6 +53,9 @@ static void check_ready_queues(const struct cpu *cpu)
              thread = thread->queue_next) {
             demand(thread->priority == i && thread->cpu == cpu, "%s is in the queue of priority %u",
                    thread->config->name, i);
+            demand(thread->queue_prev == NULL || !is_light(thread) || is_light(thread->queue_prev),
+                   "%s is light, and waits behind %s", thread->config->name,
+                   thread->queue_prev->config->name);
         }
     }
     demand(cpu->ready_bits[0] >> MODEL_PRIORITIES == 0, "a queue that nobody can be in is marked");
@@ -276,6 +284,7 @@ static void check_context(unsigned i)
     demand(sched_is_bound(&threads[i]) == !expected->unbound, "%s's context is bound or not",
            NAME(i));
     demand(left <= own->budget, "%s's context has %lu left of %lu", NAME(i), left, own->budget);
+    spec_slice((int)i, left, own->renewals);
     demand(!expected->unbound || (own->remaining == 0 && own->replenish_at == UINT64_MAX),
            "%s's context is unbound and has time", NAME(i));
     if (own->budget == own->period) {

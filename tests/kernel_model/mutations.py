@@ -41,7 +41,7 @@ MUTATIONS = {
         "    ready_enqueue(cpu, thread, tail);"),
     "cache before equals": (
         ONE, "sched.h",
-        "if (thread->priority < next->priority && thread->priority >= cpu->ready_top) {",
+        "if (thread->priority < next->priority && thread->priority > cpu->ready_top) {",
         "if (thread->priority < next->priority) {"),
     "equal preempts": (
         ONE, "sched.c",
@@ -59,12 +59,12 @@ MUTATIONS = {
         "        ready_push(cpu, thread, false);"),
     "charged twice": (
         ONE, "sched.c",
-        "        sc->remaining -= used;",
-        "        sc->remaining -= 2 * used < sc->remaining ? 2 * used : used;"),
+        "    sc->remaining = used < left ? left - used : 0;",
+        "    sc->remaining = used < left ? left - (2 * used < left ? 2 * used : used) : 0;"),
     "not charged": (
         ONE, "sched.c",
-        "        sc->remaining -= used;\n",
-        ""),
+        "    sc->remaining = used < left ? left - used : 0;",
+        "    sc->remaining = used < left ? left : 0;"),
     "consumed twice": (
         ONE, "sched.c",
         "    sc->consumed += used;\n",
@@ -116,8 +116,47 @@ MUTATIONS = {
     "yield keeps the budget": (
         ONE, "sched.c",
         "        thread->sc->remaining = 0;\n"
-        "        end_timeslice",
-        "        end_timeslice"),
+        "        thread->sc->renewals",
+        "        thread->sc->renewals"),
+    "renewed too soon": (
+        ONE, "sched.c",
+        "level->used - sc->level_used < RENEWAL_PART * used",
+        "level->used - sc->level_used < used"),
+    "renewed before a slice ends": (
+        ONE, "sched.c",
+        "used == 0 || level->ends == sc->level_ends ||",
+        "used == 0 ||"),
+    "others' time counts twice": (
+        ONE, "sched.c",
+        "    sc->level_used = level->used;\n"
+        "    sc->level_ends = level->ends;\n"
+        "}\n"
+        "\n"
+        "/* A thread goes on",
+        "}\n"
+        "\n"
+        "/* A thread goes on"),
+    "light for ever": (
+        ONE, "sched.c",
+        "        level->ends++;\n"
+        "        sc->renewals = 0;\n",
+        "        level->ends++;\n"),
+    "light after yielding": (
+        ONE, "sched.c",
+        "        thread->sc->renewals = 0;\n",
+        ""),
+    "light and at the end": (
+        ONE, "sched.c",
+        "if (tail && !is_light(thread)) {",
+        "if (tail) {"),
+    "in front of light ones": (
+        ONE, "sched.c",
+        "next != NULL && is_light(next);",
+        "next != NULL && 0;"),
+    "light at another priority": (
+        ONE, "sched.c",
+        "    thread->own.renewals = 0;\n",
+        ""),
     "turn does not end": (
         ONE, "sched.c",
         "if (now >= turn.end && domain_next_turn(now)) {",

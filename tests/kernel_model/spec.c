@@ -339,6 +339,9 @@ void spec_set_priority(int self, unsigned priority)
 
     spec_moved(self);
     thread->priority = (uint8_t)priority;
+    spec.context[self].others = 0;
+    spec.context[self].other_ended = false;
+    spec.context[self].renewals = 0;
     if (thread->state == THREAD_SENDING) {
         unqueue(self, thread->server);
         queue(self, thread->server);
@@ -383,6 +386,7 @@ void spec_yield(int self)
         spec.context[context].used = budget_of(context);
     }
     renew_slice(self);
+    spec.context[context].given_up = true;
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         spec.waited[i][MODEL_THREADS + self] = 0;
     }
@@ -402,6 +406,63 @@ void spec_turn(void)
         spec.turn = (uint8_t)((spec.turn + 1u) % model_header.turn_count);
         spec.turn_end = model_now() + model_turns[spec.turn].duration;
     }
+}
+
+/* ---- Time slices that are renewed ---- */
+
+static bool share_level(int context, int other)
+{
+    return context != other && spec.thread[context].priority == spec.thread[other].priority &&
+           model_threads[context].core == model_threads[other].core;
+}
+
+/* The equals of a context's owner have seen it used for so long, and used up or not. */
+static void tell_equals(int context, uint64_t ticks, bool ends)
+{
+    for (unsigned i = 0; i < model_header.thread_count; i++) {
+        if (share_level((int)i, context)) {
+            spec.context[i].others += ticks;
+            spec.context[i].other_ended |= ends;
+        }
+    }
+}
+
+static void renew(int context)
+{
+    struct spec_context *entry = &spec.context[context];
+    uint64_t used = budget_of(context) - entry->left;
+
+    demand(entry->other_ended && entry->others >= RENEWAL_PART * used,
+           "%s's slice is renewed after %lu ticks of others, and %lu of its own",
+           model_threads[context].name, entry->others, used);
+    entry->renewals = (uint8_t)(entry->renewals + (entry->renewals < LIGHT_RENEWALS));
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        spec.waited[i][context] = 0;
+    }
+}
+
+void spec_slice(int context, uint64_t left, unsigned renewals)
+{
+    struct spec_context *entry = &spec.context[context];
+
+    if (left == 0 && entry->left != 0) {
+        tell_equals(context, 0, true);
+        entry->renewals = 0;
+    }
+    if (entry->given_up) {
+        entry->renewals = 0;
+    } else if (left > entry->left && entry->left != 0 && !is_limited(context)) {
+        renew(context);
+    }
+    if (left < entry->left) {
+        entry->others = 0;
+        entry->other_ended = false;
+    }
+    entry->given_up = false;
+    entry->left = left;
+    /* That nothing is left the kernel may not know before the timer interrupts. */
+    demand(left == 0 || renewals <= entry->renewals, "%s's slice has been renewed %u times, not %u",
+           model_threads[context].name, renewals, entry->renewals);
 }
 
 /* `waiting` could run as well as `current`, which runs. */
@@ -448,6 +509,7 @@ void spec_pass(uint64_t ticks)
             continue;
         }
         spec.context[context].used += ticks;
+        tell_equals(context, ticks, false);
         spec.context[context].consumed += ticks;
         demand(!is_limited(context) || spec.context[context].used <= budget_of(context),
                "%s's context has been used for %lu in a period of which it has %lu",

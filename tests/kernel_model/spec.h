@@ -34,6 +34,13 @@ struct spec_context {
     uint64_t claim;    /* when the kernel says that its period ends */
     uint64_t used;     /* since that began */
     uint64_t consumed; /* since somebody has asked */
+
+    /* For its time slice, if it is not limited. */
+    uint64_t left;    /* after the step before */
+    uint64_t others;  /* ticks that its owner's equals have run since it was charged last */
+    bool other_ended; /* one of them has used up a slice or a budget since then */
+    bool given_up;    /* in this step */
+    uint8_t renewals; /* since it was used up or given up */
 };
 
 struct spec {
@@ -89,6 +96,9 @@ void spec_yielded(int self, unsigned core);
 
 /* So much time is going to pass, for those who run. */
 void spec_pass(uint64_t ticks);
+
+/* After a step: so much is left of a context, and it has been renewed so often, says the kernel. */
+void spec_slice(int context, uint64_t left, unsigned renewals);
 
 /* Whether the context may be used now, by the time that it was used before. */
 bool spec_has_budget(int context);

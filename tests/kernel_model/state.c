@@ -15,6 +15,7 @@ struct state {
     struct {
         uint8_t front[CPU_BYTES];
         struct queue ready[MODEL_PRIORITIES];
+        struct level levels[MODEL_PRIORITIES];
         uint8_t rest[sizeof(struct cpu) - CPU_REST];
     } cpu[MACHINE_CORES];
     struct machine_core core[MACHINE_CORES];
@@ -38,6 +39,7 @@ void state_save(struct state *state)
 
         memcpy(state->cpu[i].front, cpu, CPU_BYTES);
         memcpy(state->cpu[i].ready, cpu->ready, sizeof state->cpu[i].ready);
+        memcpy(state->cpu[i].levels, cpu->levels, sizeof state->cpu[i].levels);
         memcpy(state->cpu[i].rest, (const char *)cpu + CPU_REST, sizeof state->cpu[i].rest);
     }
     memcpy(state->core, machine_cores, sizeof state->core);
@@ -58,6 +60,7 @@ void state_restore(const struct state *state)
 
         memcpy(cpu, state->cpu[i].front, CPU_BYTES);
         memcpy(cpu->ready, state->cpu[i].ready, sizeof state->cpu[i].ready);
+        memcpy(cpu->levels, state->cpu[i].levels, sizeof state->cpu[i].levels);
         memcpy((char *)cpu + CPU_REST, state->cpu[i].rest, sizeof state->cpu[i].rest);
     }
     memcpy(machine_cores, state->core, sizeof state->core);
@@ -91,6 +94,26 @@ static void put_queue(const struct thread *head)
     put(UINT64_MAX);
 }
 
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+    return value < most ? value : most;
+}
+
+/* What equals have had: more than enough for a renewal is as good as enough. */
+static void put_slice(unsigned i)
+{
+    const struct thread *thread = &threads[i];
+    const struct sched_context *own = &thread->own;
+    const struct spec_context *expected = &spec.context[i];
+    const struct level *level = &thread->cpu->levels[thread->priority];
+    uint64_t enough = RENEWAL_PART * own->budget;
+
+    put(own->renewals | (uint64_t)(level->ends != own->level_ends) << 8 |
+        (uint64_t)expected->other_ended << 9 | (uint64_t)expected->renewals << 16);
+    put(at_most(level->used - own->level_used, enough) << 32 | at_most(expected->others, enough));
+    put(expected->left);
+}
+
 static void put_context(unsigned i)
 {
     const struct thread *thread = &threads[i];
@@ -106,6 +129,7 @@ static void put_context(unsigned i)
         put(spec.context[i].used);
     }
     put_time(spec.context[i].claim);
+    put_slice(i);
 }
 
 static void put_thread(unsigned i)

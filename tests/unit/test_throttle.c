@@ -157,11 +157,69 @@ static void released_when_its_equals_had_their_turn(void **state)
 /* Whatever the clock says: others ran meanwhile, or the emulator stood still. */
 static void event_is_worth_a_turn_at_most(void **state)
 {
+    uint64_t start;
+
     (void)state;
     begin(2000, 2000, true);
-    event(1000 * TURN);
+    start = fake.counter;
+    fake.counter += 1000 * (uint64_t)TURN;
+    throttle_exit_ends(0, true, start, fake.counter);
     assert_true(throttle_active());
     assert_true(turn_passes(TURN));
+}
+
+/* Events now and then, 3 % of the time, cost nothing; a little more are paid for. */
+static void seldom_events_are_forgiven(void **state)
+{
+    (void)state;
+    for (unsigned each = 29; each <= 32; each++) {
+        begin(2000, 2000, true);
+        for (unsigned i = 0; i < 100; i++) {
+            fake.counter += each * (TURN / 10);
+            exit_of(0, TURN / 10); /* runs for as long before */
+        }
+        assert_int_equal(fake_notified(TURN_CHANNEL) != 0, each <= 30);
+    }
+}
+
+/* What was saved up is one turn: then a burst is paid for. */
+static void forgiven_once_after_a_rest(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    fake.counter += 1000 * (uint64_t)TURN;
+    event(TURN);
+    assert_false(throttle_active());
+    event(TURN - 1);
+    assert_false(throttle_active());
+    event(1);
+    assert_true(throttle_active());
+
+    fake.counter += 1000 * (uint64_t)TURN; /* the equals' turn is long */
+    assert_true(turn_passes(TURN));
+    event(TURN);
+    assert_true(throttle_active()); /* the time counts from when the debt was paid */
+}
+
+static void forgiven_at_a_notification(void **state)
+{
+    (void)state;
+    begin(2000, 2000, true);
+    states[0] = VCPU_PARKED;
+    fake.counter += 32 * (uint64_t)TURN;
+    notification(TURN);
+    assert_false(throttle_active());
+    notification(TURN);
+    assert_true(throttle_active());
+}
+
+static void limits_are_not_forgiven(void **state)
+{
+    (void)state;
+    begin(2000, 4000, true);
+    fake.counter += 1000 * (uint64_t)TURN;
+    event(TURN);
+    assert_true(throttle_active());
 }
 
 static void debts_are_paid_in_turns_and_bounded(void **state)
@@ -542,6 +600,10 @@ int main(void)
         cmocka_unit_test(throttled_after_a_turns_worth),
         cmocka_unit_test(released_when_its_equals_had_their_turn),
         cmocka_unit_test(event_is_worth_a_turn_at_most),
+        cmocka_unit_test(seldom_events_are_forgiven),
+        cmocka_unit_test(forgiven_once_after_a_rest),
+        cmocka_unit_test(forgiven_at_a_notification),
+        cmocka_unit_test(limits_are_not_forgiven),
         cmocka_unit_test(debts_are_paid_in_turns_and_bounded),
         cmocka_unit_test(throttles_own_events_are_free),
         cmocka_unit_test(vcpu_is_throttled_at_its_exit),
