@@ -12,16 +12,17 @@
 /*
  * A thread that has used little of its time slice gets it back when its equals have had much more:
  * RENEWAL_PART times as much, and one of them a whole slice. A thread with LIGHT_RENEWALS of these
- * in a row is light, until it uses up a slice. In the ready queue light threads are in front of
- * their equals. So one that wakes often, and runs for a moment, seldom waits for others' slices.
+ * in a row is light, until it uses up a slice or gives it up. In the ready queue light threads are
+ * in front of their equals. So one that wakes often, and runs for a moment, seldom waits for
+ * others' slices.
  *
  * A light thread does not take the place of an equal that runs, or has only been interrupted. By
- * renewed slices a thread has a ninth of the core at most. Whoever waits at the queue's end is one
+ * renewed slices a thread has 3 % of the core at most. Whoever waits at the queue's end is one
  * place further with each slice that is used up, and between two of these each other thread renews
  * its own once at most.
  */
 #ifndef RENEWAL_PART /* tests/kernel_model has smaller ones, which few steps reach */
-#define RENEWAL_PART   8u
+#define RENEWAL_PART   32u
 #define LIGHT_RENEWALS 4u
 #endif
 
@@ -37,30 +38,34 @@ static struct level *level_of(struct cpu *cpu, const struct sched_context *sc)
     return &cpu->levels[((const struct thread *)owner)->priority];
 }
 
-/* The context has been used for so long, and used up by that or not. */
-static inline void charge_level(struct cpu *cpu, struct sched_context *sc, uint64_t used, bool ends)
+/* A time slice begins: what is counted for its renewal counts from here. */
+static void mark_level(struct cpu *cpu, struct sched_context *sc)
 {
-    struct level *level = level_of(cpu, sc);
+    const struct level *level = level_of(cpu, sc);
 
-    level->used += used;
-    if (ends) {
-        level->ends++;
-        sc->renewals = 0;
-    }
     sc->level_used = level->used;
     sc->level_ends = level->ends;
+}
+
+/* A thread's slice is over, or it goes on at another priority: it is not light. */
+static void begin_slice(struct cpu *cpu, struct sched_context *sc)
+{
+    mark_level(cpu, sc);
+    sc->remaining = sc->budget;
+    sc->renewals = 0;
 }
 
 /* A thread goes on with its own context, which is not limited. */
 static inline void renew_slice(struct cpu *cpu, struct sched_context *sc)
 {
     const struct level *level = level_of(cpu, sc);
-    uint64_t used = sc->budget - sc->remaining;
+    uint64_t used = sc->budget - sc->remaining; /* which is in level->used as well */
 
-    if (used == 0 || level->ends == sc->level_ends ||
-        level->used - sc->level_used < RENEWAL_PART * used) {
+    if (used == 0 || sc->remaining == 0 || level->ends == sc->level_ends ||
+        level->used - sc->level_used < (RENEWAL_PART + 1) * used) {
         return;
     }
+    mark_level(cpu, sc);
     sc->remaining = sc->budget;
     if (sc->renewals < LIGHT_RENEWALS) {
         sc->renewals++;
@@ -69,11 +74,16 @@ static inline void renew_slice(struct cpu *cpu, struct sched_context *sc)
 
 void sched_priority_changed(struct cpu *cpu, struct thread *thread)
 {
-    const struct level *level = level_of(cpu, &thread->own);
-
-    thread->own.level_used = level->used;
-    thread->own.level_ends = level->ends;
+    mark_level(cpu, &thread->own);
     thread->own.renewals = 0;
+    if (cpu->accounting && level_of(cpu, cpu->charged) == level_of(cpu, &thread->own)) {
+        /* What has been used until now will be charged later. */
+        uint64_t used = timer_now() - cpu->charged_since;
+        uint64_t left = cpu->charged->remaining;
+
+        thread->own.level_used += used < left ? used : left;
+        thread->own.level_ends += left != 0 && used >= left;
+    }
 }
 
 /* ---- Ready queues ---- */
@@ -249,7 +259,7 @@ static void end_timeslice(struct cpu *cpu, struct thread *thread, uint64_t now)
     if (budget_exhausted(thread->sc, now)) {
         release_queue_insert(cpu, thread);
     } else {
-        thread->sc->remaining = thread->sc->budget;
+        begin_slice(cpu, thread->sc);
         ready_push(cpu, thread, true);
     }
     if (is_next) {
@@ -288,12 +298,14 @@ static inline void stop_accounting(struct cpu *cpu, uint64_t now)
 
     cpu->accounting = false;
     sc->consumed += used;
+    struct level *level = level_of(cpu, sc);
     uint64_t left = sc->remaining;
     sc->remaining = used < left ? left - used : 0;
-    charge_level(cpu, sc, used, left != 0 && sc->remaining == 0);
+    level->used += left - sc->remaining;
     if (likely(sc->remaining != 0)) {
         return;
     }
+    level->ends += left != 0;
     struct thread *thread = charged_thread(cpu);
 
     /* A server on its caller's context goes on. The caller will lose its time slice. */
@@ -402,7 +414,7 @@ static bool refill(struct cpu *cpu, struct thread *thread, bool *timeslice_lost)
         release_queue_insert(cpu, thread);
         return false;
     }
-    sc->remaining = sc->budget;
+    begin_slice(cpu, sc);
     *timeslice_lost = !sc->limited;
     return true;
 }
@@ -497,7 +509,6 @@ void sched_yield(struct cpu *cpu)
     stop_accounting(cpu, now);
     if (thread == cpu->next) {
         thread->sc->remaining = 0;
-        thread->sc->renewals = 0;
         end_timeslice(cpu, thread, now);
     }
     pick_next(cpu, now);

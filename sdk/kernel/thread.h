@@ -42,7 +42,7 @@ struct sched_context {
 
     /* If it is not limited: see "Light threads" in sched.c. */
     uint8_t renewals;    /* of its time slice, since one was used up; LIGHT_RENEWALS at most */
-    uint64_t level_used; /* of its thread's priority (struct level), when it was charged last */
+    uint64_t level_used; /* of its thread's priority (struct level), when its slice began */
     uint64_t level_ends;
 };
 

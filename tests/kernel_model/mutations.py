@@ -53,9 +53,9 @@ MUTATIONS = {
         "if (to->sc->remaining == 0) {"),
     "slice ends in front": (
         ONE, "sched.c",
-        "        thread->sc->remaining = thread->sc->budget;\n"
+        "        begin_slice(cpu, thread->sc);\n"
         "        ready_push(cpu, thread, true);",
-        "        thread->sc->remaining = thread->sc->budget;\n"
+        "        begin_slice(cpu, thread->sc);\n"
         "        ready_push(cpu, thread, false);"),
     "charged twice": (
         ONE, "sched.c",
@@ -116,35 +116,28 @@ MUTATIONS = {
     "yield keeps the budget": (
         ONE, "sched.c",
         "        thread->sc->remaining = 0;\n"
-        "        thread->sc->renewals",
-        "        thread->sc->renewals"),
+        "        end_timeslice",
+        "        end_timeslice"),
     "renewed too soon": (
         ONE, "sched.c",
-        "level->used - sc->level_used < RENEWAL_PART * used",
-        "level->used - sc->level_used < used"),
+        "level->used - sc->level_used < (RENEWAL_PART + 1) * used",
+        "level->used - sc->level_used < RENEWAL_PART * used"),
     "renewed before a slice ends": (
         ONE, "sched.c",
-        "used == 0 || level->ends == sc->level_ends ||",
-        "used == 0 ||"),
+        "level->ends == sc->level_ends ||",
+        ""),
     "others' time counts twice": (
         ONE, "sched.c",
-        "    sc->level_used = level->used;\n"
-        "    sc->level_ends = level->ends;\n"
-        "}\n"
-        "\n"
-        "/* A thread goes on",
-        "}\n"
-        "\n"
-        "/* A thread goes on"),
+        "    mark_level(cpu, sc);\n"
+        "    sc->remaining = sc->budget;\n"
+        "    if (sc->renewals",
+        "    sc->remaining = sc->budget;\n"
+        "    if (sc->renewals"),
     "light for ever": (
         ONE, "sched.c",
-        "        level->ends++;\n"
-        "        sc->renewals = 0;\n",
-        "        level->ends++;\n"),
-    "light after yielding": (
-        ONE, "sched.c",
-        "        thread->sc->renewals = 0;\n",
-        ""),
+        "    sc->remaining = sc->budget;\n"
+        "    sc->renewals = 0;\n",
+        "    sc->remaining = sc->budget;\n"),
     "light and at the end": (
         ONE, "sched.c",
         "if (tail && !is_light(thread)) {",

@@ -333,15 +333,45 @@ void spec_resume(int self)
     }
 }
 
+static uint64_t budget_of(int context)
+{
+    return model_threads[context].budget_us;
+}
+
+static bool share_level(int context, int other)
+{
+    return context != other && spec.thread[context].priority == spec.thread[other].priority &&
+           model_threads[context].core == model_threads[other].core;
+}
+
+/* The equals of a context's owner have seen it used for so long, and used up or not. */
+static void tell_equals(int context, uint64_t ticks, bool ends)
+{
+    for (unsigned i = 0; i < model_header.thread_count; i++) {
+        if (share_level((int)i, context)) {
+            spec.context[i].others += ticks;
+            spec.context[i].other_ended |= ends;
+        }
+    }
+}
+
+/* A time slice begins, or goes on among others. */
+static void begin_slice(struct spec_context *entry)
+{
+    entry->others = 0;
+    entry->other_ended = false;
+    entry->renewals = 0;
+}
+
 void spec_set_priority(int self, unsigned priority)
 {
     struct spec_thread *thread = &spec.thread[self];
 
     spec_moved(self);
     thread->priority = (uint8_t)priority;
-    spec.context[self].others = 0;
-    spec.context[self].other_ended = false;
-    spec.context[self].renewals = 0;
+    begin_slice(&spec.context[self]);
+    /* What it has used so far may be charged to its equals' account when it is stopped. */
+    tell_equals(self, budget_of(self), true);
     if (thread->state == THREAD_SENDING) {
         unqueue(self, thread->server);
         queue(self, thread->server);
@@ -354,11 +384,6 @@ void spec_bind(int thread, bool bind)
 }
 
 /* ---- Time ---- */
-
-static uint64_t budget_of(int context)
-{
-    return model_threads[context].budget_us;
-}
 
 static bool is_limited(int context)
 {
@@ -410,32 +435,18 @@ void spec_turn(void)
 
 /* ---- Time slices that are renewed ---- */
 
-static bool share_level(int context, int other)
-{
-    return context != other && spec.thread[context].priority == spec.thread[other].priority &&
-           model_threads[context].core == model_threads[other].core;
-}
-
-/* The equals of a context's owner have seen it used for so long, and used up or not. */
-static void tell_equals(int context, uint64_t ticks, bool ends)
-{
-    for (unsigned i = 0; i < model_header.thread_count; i++) {
-        if (share_level((int)i, context)) {
-            spec.context[i].others += ticks;
-            spec.context[i].other_ended |= ends;
-        }
-    }
-}
-
 static void renew(int context)
 {
     struct spec_context *entry = &spec.context[context];
     uint64_t used = budget_of(context) - entry->left;
+    uint8_t renewals;
 
     demand(entry->other_ended && entry->others >= RENEWAL_PART * used,
            "%s's slice is renewed after %lu ticks of others, and %lu of its own",
            model_threads[context].name, entry->others, used);
-    entry->renewals = (uint8_t)(entry->renewals + (entry->renewals < LIGHT_RENEWALS));
+    renewals = (uint8_t)(entry->renewals + (entry->renewals < LIGHT_RENEWALS));
+    begin_slice(entry);
+    entry->renewals = renewals;
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         spec.waited[i][context] = 0;
     }
@@ -447,16 +458,12 @@ void spec_slice(int context, uint64_t left, unsigned renewals)
 
     if (left == 0 && entry->left != 0) {
         tell_equals(context, 0, true);
-        entry->renewals = 0;
+        begin_slice(entry);
     }
     if (entry->given_up) {
-        entry->renewals = 0;
+        begin_slice(entry);
     } else if (left > entry->left && entry->left != 0 && !is_limited(context)) {
         renew(context);
-    }
-    if (left < entry->left) {
-        entry->others = 0;
-        entry->other_ended = false;
     }
     entry->given_up = false;
     entry->left = left;

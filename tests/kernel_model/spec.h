@@ -37,7 +37,7 @@ struct spec_context {
 
     /* For its time slice, if it is not limited. */
     uint64_t left;    /* after the step before */
-    uint64_t others;  /* ticks that its owner's equals have run since it was charged last */
+    uint64_t others;  /* ticks that its owner's equals have run since it began */
     bool other_ended; /* one of them has used up a slice or a budget since then */
     bool given_up;    /* in this step */
     uint8_t renewals; /* since it was used up or given up */

@@ -106,7 +106,7 @@ static void put_slice(unsigned i)
     const struct sched_context *own = &thread->own;
     const struct spec_context *expected = &spec.context[i];
     const struct level *level = &thread->cpu->levels[thread->priority];
-    uint64_t enough = RENEWAL_PART * own->budget;
+    uint64_t enough = (RENEWAL_PART + 1) * own->budget;
 
     put(own->renewals | (uint64_t)(level->ends != own->level_ends) << 8 |
         (uint64_t)expected->other_ended << 9 | (uint64_t)expected->renewals << 16);

@@ -155,6 +155,19 @@ def test_limit_is_given_in_each_window(boot):
     assert 29.92 <= got["least_percent"] <= got["most_percent"] <= 30.02
 
 
+@pytest.mark.skipif(not conftest.on_bundled_sdk(), reason="seL4 has no light threads")
+def test_who_uses_little_does_not_wait_for_a_flooders_slices(boot):
+    """Pings between two machines beside two equals, one of which floods the other."""
+    conftest.put("# SPDX-License-Identifier: BSD-2-Clause\n" + shares.ping_system(),
+                 place() / "ping_beside.yaml")
+    got = shares.pings(boot(place() / "ping_beside.yaml", VIRTUAL, 300), 200)
+    quiet, flooded = got["quiet"], got["flooded"]
+    assert got["flooded_frames"] > 10000
+    assert flooded["received"] == 200
+    assert flooded["avg_ms"] < 1.2 * quiet["avg_ms"]
+    assert flooded["p99_ms"] < shares.GOAL_PING * quiet["p99_ms"]
+
+
 @pytest.mark.parametrize("key", "sk", ids=["calls", "floods_its_network"])
 def test_limit_is_the_monitors_as_well(boot, key):
     """What the monitor does for a machine with a limit is within the limit."""
