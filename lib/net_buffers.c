@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+static uint32_t min(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Put back what has been taken in vain for a frame of `size` bytes. */
 static enum net_collect give_up(struct virtqueue *queue, uint32_t taken, uint32_t size,
                                 enum net_collect why)
@@ -17,7 +22,22 @@ static uint32_t chains_max(const struct virtqueue *queue, bool mergeable)
 {
     uint32_t limit = mergeable && virtqueue_enabled(queue) ? queue->size : 1;
 
-    return limit < NET_CHAINS_MAX ? limit : NET_CHAINS_MAX;
+    return min(limit, NET_CHAINS_MAX);
+}
+
+static void keep_chain(struct net_buffers *buffers, uint32_t index, uint16_t head, uint32_t bytes)
+{
+    buffers->chains[index].head = head;
+    buffers->chains[index].bytes = bytes;
+}
+
+/* All is collected, and nothing filled. */
+static void finish(struct net_buffers *buffers, struct virtqueue *queue, uint32_t count)
+{
+    virtqueue_forget_insufficient(queue);
+    buffers->count = count;
+    buffers->segment = 0;
+    buffers->filled = 0;
 }
 
 enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtqueue *queue,
@@ -30,6 +50,10 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
     if (virtqueue_known_insufficient(queue, needed)) {
         return queue->insufficient_for_good ? NET_UNSUITED : NET_NO_BUFFERS;
     }
+    /*@ loop invariant count <= limit && used <= NET_SEGMENTS_MAX;
+        loop invariant all_writable(&buffers->segments[0], used);
+        loop invariant left + bytes_of(&buffers->segments[0], used) == needed;
+        loop assigns count, used, left, *buffers, *queue; */
     for (uint32_t count = 0; count < limit; count++) {
         struct virtqueue_chain chain;
         enum virtqueue_pop popped =
@@ -49,14 +73,12 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
             return NET_QUEUE_BROKEN;
         }
         used += chain.writable;
-        buffers->chains[count].head = chain.head;
-        buffers->chains[count].bytes = chain.writable_bytes;
+        /*@ assert used <= NET_SEGMENTS_MAX; */
+        /*@ assert bytes_of(&buffers->segments[0], used) == needed - left + chain.writable_bytes; */
+        keep_chain(buffers, count, chain.head, min(chain.writable_bytes, left));
         if (chain.writable_bytes >= left) {
-            buffers->chains[count].bytes = left;
-            buffers->count = count + 1;
-            buffers->segment = 0;
-            buffers->filled = 0;
-            virtqueue_forget_insufficient(queue);
+            finish(buffers, queue, count + 1);
+            /*@ assert room(buffers, used, needed); */
             return NET_COLLECTED;
         }
         left -= chain.writable_bytes;
@@ -66,29 +88,36 @@ enum net_collect net_buffers_collect(struct net_buffers *buffers, struct virtque
 
 void net_buffers_write(struct net_buffers *buffers, const void *bytes, uint32_t length)
 {
-    const struct virtqueue_segment *to = &buffers->segments[buffers->segment];
     const uint8_t *from = bytes;
+    uint32_t segment = buffers->segment;
     uint32_t filled = buffers->filled;
 
+    /*@ loop invariant length <= \at(length, Pre);
+        loop invariant from == (uint8_t *)bytes + (\at(length, Pre) - length);
+        loop invariant \forall integer count, room;
+            room >= \at(length, Pre) && room(buffers, count, room) ==>
+            room_at(buffers, count, segment, filled, room - \at(length, Pre) + length);
+        loop assigns length, from, segment, filled; */
     while (length > 0) {
-        uint32_t part = to->length - filled;
+        const struct virtqueue_segment *to = &buffers->segments[segment];
+        uint32_t part = min(to->length - filled, length);
 
-        part = part < length ? part : length;
         memcpy(to->data + filled, from, part);
         from += part;
         length -= part;
         filled += part;
         if (filled == to->length) {
-            to++;
+            segment++;
             filled = 0;
         }
     }
-    buffers->segment = (uint32_t)(to - buffers->segments);
+    buffers->segment = segment;
     buffers->filled = filled;
 }
 
 void net_buffers_push(const struct net_buffers *buffers, struct virtqueue *queue)
 {
+    /*@ loop assigns i, *queue; */
     for (uint32_t i = 0; i < buffers->count; i++) {
         virtqueue_push(queue, buffers->chains[i].head, buffers->chains[i].bytes);
     }

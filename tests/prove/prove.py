@@ -9,6 +9,7 @@ that calls them with any argument and in any state. Its first comment says what 
     ONLY: classify pop_tag         if not all of their functions are meant: these
     EVA: -eva-option=value         by abstract interpretation, with these options besides the usual ones
     WP: ring_read ring_write       by weakest preconditions, these functions against their contracts
+    CHECK: -warn-unsigned-overflow more of what may not happen, as Frama-C calls it
     COVERAGE: 99                   of Eva: how many of the sources' statements are reached at least, in
                                    per cent; 100 if it is not given. What is not reached is dead code
 
@@ -70,6 +71,7 @@ class Driver:
         self.believed = [name for word in self.options if word.startswith("-eva-use-spec=")
                          for name in word.partition("=")[2].split(",")]
         self.contracts = self.words(comment, "WP")
+        self.checks = self.words(comment, "CHECK")
         self.coverage = float((self.words(comment, "COVERAGE") or ["100"])[0])
 
     @staticmethod
@@ -77,7 +79,7 @@ class Driver:
         return [word for line in re.findall(rf"\b{key}: *(.*)", comment) for word in line.split()]
 
     def command(self):
-        words = ["frama-c", *COMMON]
+        words = ["frama-c", *COMMON, *self.checks]
         if self.eva:
             words += [*EVA, *self.options, str(self.path), "-then", "-metrics", "-metrics-eva-cover"]
         if self.contracts:

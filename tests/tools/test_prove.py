@@ -12,7 +12,7 @@ from conftest import ROOT
 
 # Drivers that take a while: `make mutations` sets PROVE_MUTATIONS.
 SLOW = ("ring", "ring_stream", "net_filter", "block_client", "block_rings", "fault", "control_link",
-        "control_link_transmit", "gpt_name")
+        "control_link_transmit", "gpt_name", "net_buffers")
 pytestmark = pytest.mark.skipif(not shutil.which("frama-c"), reason="the distribution has no Frama-C")
 
 
@@ -56,6 +56,9 @@ def changed(tmp_path):
     ("gpt", "block/gpt.c", " || size > block_size", ""),
     ("gpt", "block/gpt.c", "number == 0 || number > header->entry_count ||", ""),
     ("gpt_name", "block/gpt.c", "i < NAME_UNITS; i++", "i <= NAME_UNITS; i++"),
+    ("net_buffers", "lib/net_buffers.c", "min(to->length - filled, length)", "length"),
+    ("net_buffers", "lib/net_buffers.c", "NET_SEGMENTS_MAX - used", "NET_SEGMENTS_MAX"),
+    ("net_buffers", "lib/net_buffers.c", "min(limit, NET_CHAINS_MAX)", "limit"),
     ("net_filter", "lib/net_filter.c", "vlan >= NET_FILTER_VLANS", "false"),
     ("net_filter", "lib/net_filter.c", "length - *offset < 4", "false"),
     ("net_filter", "lib/net_filter.c", "count > (length - *offset - 4) / ETH_ALEN", "false"),
