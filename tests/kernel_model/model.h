@@ -15,6 +15,7 @@
  */
 
 #include "sdk/kernel/cpu.h"
+#include "slices.h"
 
 #define MODEL_THREADS    6
 #define MODEL_PRIORITIES 8
