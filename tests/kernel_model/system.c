@@ -178,13 +178,16 @@ static void build_equals(void)
 
 static void build_light(void)
 {
+    unsigned above = pd('A', 3, SLICE);
     unsigned light = pd('L', 2, SLICE);
     unsigned other = pd('O', 2, SLICE);
 
     pd('E', 2, SLICE);
     pd('F', 2, SLICE);
+    channel(above, light, NOTIFY);
+    channel(above, other, NOTIFY);
+    irq(above);
     irq(light);
-    irq(other);
 }
 
 static void build_domains(void)
@@ -280,7 +283,7 @@ const struct model_system model_systems[] = {
     {"machine", "a monitor, two vCPUs of it, and a PD between", build_machine, 1, 3},
     {"passive", "passive servers, one behind the other", build_passive, 1, 3},
     {"equals", "a passive server with an equal, and equal clients", build_equals, 1, 3},
-    {"light", "four equals, two of which an interrupt wakes", build_light, 1, 99},
+    {"light", "four equals, two of which are woken", build_light, 1, 3},
     {"domains", "two domains in three turns", build_domains, 1, 99},
     {"contexts", "a PD that binds others' contexts", build_contexts, 1, 3},
     {"cores", "a monitor with vCPUs on two cores", build_cores, 2, 3},
