@@ -18,8 +18,8 @@
 /*
  * What is done for machines is as urgent as the most urgent of them, and holds up none above it. So
  * a PD that serves machines is just above their monitors, and a driver is just above the PD that it
- * serves. A PD that serves a monitor of another core or domain does not give way to what the
- * machines of its own do there: it is above all machines.
+ * serves. A PD that serves a monitor of another core or domain is above all machines: else the
+ * machines of the PD's own core or domain could keep it from those elsewhere.
  */
 struct clients {
     unsigned priority; /* the highest of the monitors */
