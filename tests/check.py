@@ -8,7 +8,8 @@ what failed, or runs no tests, counts as one failure. A test of pytest's that do
 so is a suite.
 
 There are two lanes, one beside the other. Each takes the next suite from one list when it has done
-one, so that both end together; a line says first which suite it is from.
+one, so that both end together; a line says first which suite it is from. Suites that wait for most of their
+time are in neither: they run one after the other beside both.
 """
 
 import argparse
@@ -37,6 +38,7 @@ LONG = ("disks", "uplink", "cores", "drivers", "crash", "power", "hostile", "sys
 # What has hung would keep all from being told what the others have found. Each is many times what the
 # slowest one takes; another SDK's kernel may be slower.
 TEST_SECONDS = 1200
+BRAID = "test_braid.py"
 SUITE_SECONDS = 2700
 ALSO = 3
 PYTEST_FRAME = re.compile(r"^=+ .* =+$|^=+$|^-+ generated xml file")
@@ -48,13 +50,14 @@ class Suite:
     running = set()  # process groups, to be ended if this program is
     lock = threading.Lock()
 
-    def __init__(self, tag, name, command, environment=None, report=None, seconds=SUITE_SECONDS):
+    def __init__(self, tag, name, command, environment=None, report=None, seconds=SUITE_SECONDS, waits=False):
         self.tag = tag
         self.name = name
         self.command = command
         self.environment = environment or {}
         self.report = report
         self.seconds = seconds
+        self.waits = waits
         self.hung = False
         self.failures = []  # which tests, as far as the suite says so
 
@@ -157,13 +160,17 @@ def end_all(number, _):
     os._exit(128 + number)
 
 
-def pytest(tag, name, path, build, environment=None, times=1):
-    """`times`: how much longer than others its tests may take."""
+def pytest(tag, name, path, build, environment=None, times=1, without="", waits=False):
+    """
+    `times`: how much longer than others its tests may take. `without`: a file in `path` that is left out.
+    """
     report = build / "check" / f"{tag}.xml"
     return Suite(tag, name,
                  [sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
-                  "--no-header", f"--timeout={TEST_SECONDS * times}", f"--junitxml={report}", path],
-                 {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report, SUITE_SECONDS * times)
+                  "--no-header", f"--timeout={TEST_SECONDS * times}", f"--junitxml={report}", path,
+                  *([f"--ignore={path}/{without}"] if without else [])],
+                 {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}, report,
+                 SUITE_SECONDS * times, waits)
 
 
 def system_tests():
@@ -197,7 +204,9 @@ def suites_of(options):
               make("fuzz", "fuzzing", "tests/fuzz", f"SECONDS={FUZZING}"),
               *proofs(build),
               pytest("tool", "the microkit tool", "tests/tool", build, environment),
-              pytest("tools", "the generator", "tests/tools", build, environment),
+              pytest("tools", "the generator", "tests/tools", build, environment, without=BRAID),
+              pytest("braid", "the command braid", f"tests/tools/{BRAID}", build, environment,
+                     waits=True),
               pytest("guest", "the guests' files", "tests/guest", build, environment),
               pytest("models", "models of protocols", "tests/models", build, environment),
               make("model", "the kernel's scheduler and IPC", "tests/kernel_model"),
@@ -214,8 +223,10 @@ def suites_of(options):
 
 def run(suites):
     """(passed, failed) of all suites."""
-    with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
-        counts = list(pool.map(Suite.outcome, suites))
+    with concurrent.futures.ThreadPoolExecutor(LANES) as lanes, \
+            concurrent.futures.ThreadPoolExecutor(1) as beside:
+        running = [(beside if suite.waits else lanes).submit(suite.outcome) for suite in suites]
+        counts = [one.result() for one in running]
     return sum(passed for passed, _ in counts), sum(failed for _, failed in counts)
 
 

@@ -6,7 +6,8 @@ MICROKIT_CONFIG, QEMU, LINUX, INITRD.
 
 `make check` runs two of the files here at a time. So they build in turn (alone()), and what one file
 builds is not built differently in another: a test that wants a system with other settings, or changes
-its files, has a copy of the system's description under another name.
+its files, has a copy of the system's description under another name. And they run in turn where a test
+needs all of the host's processors (processors()).
 """
 
 import contextlib
@@ -87,7 +88,8 @@ def sdk_cores():
 
 SDK_CORES = sdk_cores()
 HAS_CORES = SDK_CORES > 0
-needs_cores = pytest.mark.skipif(not HAS_CORES, reason="the SDK has no config for several cores")
+NO_CORES = "the SDK has no config for several cores"
+needs_cores = pytest.mark.skipif(not HAS_CORES, reason=NO_CORES)
 
 
 def qemu_version():
@@ -273,6 +275,24 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if report.failed:
         item.session.config.shared_is_spoilt = True
+
+
+@pytest.fixture(autouse=True)
+def processors(request):
+    """
+    The host's processors. On an official SDK's kernel several cores get nowhere if the host cannot run
+    them all at once (needs_processors()), so other tests of other files wait while they run.
+    """
+    several = not on_bundled_sdk() and any(mark.kwargs.get("reason") == NO_CORES
+                                           for mark in request.node.iter_markers("skipif"))
+    place = BUILD_DIR / "check"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "processors").open("w", encoding="utf-8") as lock, \
+            (place / "next").open("w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # who wants all of them waits for one test at most
+        fcntl.flock(lock, fcntl.LOCK_EX if several else fcntl.LOCK_SH)
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        yield
 
 
 class Shared:

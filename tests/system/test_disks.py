@@ -22,10 +22,10 @@ PLACE = conftest.BUILD_DIR / "check" / "disks"
 BOARD = os.environ.get("MICROKIT_BOARD") or conftest.BOARD
 
 # The boards whose disks are killed, and how often: a virtio disk, and an SD card past the caches. What
-# is above them is the same; KILLS=20 is for who changes the card's driver.
+# is above them is the same; KILLS=20 is for who changes it, or a driver.
 BOARDS = [pytest.param(board, int(os.environ.get("KILLS") or kills), marks=marks)
-          for board, kills, marks in ((conftest.BOARD, 20, ()),
-                                      ("zcu102", 4, conftest.marks_of("zcu102")))]
+          for board, kills, marks in ((conftest.BOARD, 8, ()),
+                                      ("zcu102", 3, conftest.marks_of("zcu102")))]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_what_was_synced_survives(boot, place, board, kills):
         running.expect("<begin>")
         # The moment of the kill falls differently into the journal's rhythm each time.
         try:
-            running.expect("this never comes", timeout=0.2 + turn * 0.13)
+            running.expect("this never comes", timeout=0.2 + 2.5 * turn / kills)
         except machine.pexpect.TIMEOUT:
             pass
         kill(running)

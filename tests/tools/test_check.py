@@ -47,6 +47,17 @@ def test_sum_of_all_lanes():
     assert check.run(suites) == (28, 0)
 
 
+def test_who_waits_is_in_no_lane(tmp_path):
+    """Here as many as there are lanes wait for what comes after them."""
+    it = str(tmp_path / "it")
+    script = (f"import os, time\nwhile not os.path.exists({it!r}): time.sleep(0.05)\n"
+              "print('1 passed, 0 failed')")
+    waiting = [check.Suite("tag", "name", [sys.executable, "-c", script], seconds=20, waits=True)
+               for _ in range(check.LANES)]
+    last = suite(f"open({it!r}, 'w'); print('1 passed, 0 failed')")
+    assert check.run([*waiting, last]) == (check.LANES + 1, 0)
+
+
 @pytest.mark.parametrize("script", [
     "pass", "raise SystemExit(1)", "import os; os.kill(os.getpid(), 9)", "print('0 passed, 0 failed')",
     "print('5 passed, 0 failed'); raise SystemExit(2)"])
@@ -112,3 +123,13 @@ def test_each_file_of_systems_is_a_suite_once():
     files = sorted(path.stem for path in (ROOT / "tests/system").glob("test_*.py"))
     assert sorted(f"test_{name}" for name in check.system_tests()) == files
     assert set(check.LONG) <= set(check.system_tests())
+
+
+def test_what_is_left_out_of_a_suite_is_in_another(tmp_path):
+    options = check.argparse.Namespace(build=str(tmp_path), sdk="", qemu="", linux="", initrd="", also="",
+                                       make="make")
+    commands = [one.command for one in check.suites_of(options)]
+    left_out = [word.partition("=")[2] for command in commands for word in command
+                if word.startswith("--ignore=")]
+    assert left_out and all((ROOT / path).exists() for path in left_out)
+    assert all(any(path in command for command in commands) for path in left_out)
