@@ -106,6 +106,8 @@ static uint16_t find_network(struct offload_plan *plan, uint32_t available)
     uint32_t offset = ETH_HLEN;
     uint16_t type = get_be16(plan->headers + offset - 2);
 
+    /*@ loop invariant 0 <= tags <= 2 && 14 <= offset <= available;
+        loop assigns tags, offset, type; */
     for (int tags = 0; tags < 2 && (type == ETH_P_8021Q || type == ETH_P_8021AD); tags++) {
         if (offset + VLAN_TAG_SIZE > available) {
             return 0;
@@ -153,6 +155,8 @@ static const char *parse_ipv6(struct offload_plan *plan, uint32_t available, uin
         return "a broken IPv6 header";
     }
     next = ip[IPV6_NEXT_HEADER];
+    /*@ loop invariant plan->network + IPV6_HEADER <= offset <= available + 2048;
+        loop assigns next, offset; */
     while (next == PROTOCOL_HOP_BY_HOP || next == PROTOCOL_ROUTING || next == PROTOCOL_OPTIONS) {
         if (offset + IPV6_EXTENSION_MIN > available) {
             return "a truncated IPv6 extension header";

@@ -8,14 +8,8 @@
 
 #include "prelude.h"
 #include "copy_bytes.h"
+#include "mask.h"
 #include "lib/ring.c"
-
-/* Assumption: the provers are not told of `&` by WP. A bit is set that is set in both. */
-/*@ axiomatic mask {
-      axiom masked: \forall integer a, b; 0 <= a && 0 <= b ==>
-          0 <= (a & b) && (a & b) <= a && (a & b) <= b;
-    }
- */
 
 /*@ predicate attached{L}(struct ring *ring) =
         \valid(ring->shared) && \valid(ring->data + (0 .. ring->size - 1)) &&

@@ -12,7 +12,8 @@ from conftest import ROOT
 
 # Drivers that take a while: `make mutations` sets PROVE_MUTATIONS.
 SLOW = ("ring", "ring_stream", "net_filter", "block_client", "block_rings", "fault", "control_link",
-        "control_link_transmit", "gpt_name", "net_buffers")
+        "control_link_transmit", "gpt_name", "net_buffers", "offload", "offload_segments",
+        "tcp_checksum")
 pytestmark = pytest.mark.skipif(not shutil.which("frama-c"), reason="the distribution has no Frama-C")
 
 
@@ -65,6 +66,10 @@ def changed(tmp_path):
     ("net_filter", "lib/net_filter.c", "command >= sizeof(mode) / sizeof(mode[0])", "false"),
     ("net_header", "lib/offload.c", "header->gso_size == 0", "false"),
     ("big_endian", "lib/big_endian.h", "from + 2)", "from + 3)"),
+    ("offload", "lib/offload.c", "offset + IPV6_EXTENSION_MIN > available", "offset > available"),
+    ("offload", "lib/offload.c", "plan->transport + UDP_HEADER > available", "false"),
+    ("offload_segments", "lib/offload.c", "length - start) & 0xffffu", "length) & 0xffffu"),
+    ("offload_segments", "lib/offload.c", "if (size > plan->segment_size)", "if (false)"),
     ("ring", "lib/ring.c", "ring->opened == 0 || count > ring->opened - RECORD_HEADER", "false"),
     ("ring", "lib/ring.c", "uint32_t offset = ring->own & (ring->size - 1);\n    uint32_t length",
      "uint32_t offset = ring->own;\n    uint32_t length"),
