@@ -34,7 +34,7 @@ def direct_command(options, more=()):
     return [options.qemu, "-machine", "virt", "-cpu", "cortex-a53", "-m", "256M", "-display", "none",
             "-nic", "none", "-global", "virtio-mmio.force-legacy=false",
             "-kernel", options.kernel, "-initrd", str(options.image),
-            "-append", "console=hvc0 quiet braid.hostname=vm0 braid.net0=10.0.2.15/24",
+            "-append", "console=hvc0 quiet cryptomgr.notests braid.hostname=vm0 braid.net0=10.0.2.15/24",
             "-device", "virtio-serial-device", "-chardev", "stdio,id=c0,signal=off",
             "-device", "virtconsole,chardev=c0", *more]
 

@@ -12,14 +12,17 @@ static const char *our_arguments(const struct vm *vm)
      * hvc0's driver is a module, which the first process loads. Until then /dev/console leads to
      * tty0, which shows nothing, or the kernel would complain that it leads nowhere. The last one
      * is preferred.
+     *
+     * A distribution's kernel tries all its ciphers, and waits for that: a second, and a quarter of
+     * the processor's time until the machine is ready. In FIPS mode it does so anyway.
      */
     const char *arguments =
         settings->console.number
-            ? memory_format("console=tty0 console=hvc0 quiet earlycon=pl011,0x%llx cma=0",
-                            GUEST_PL011)
-            : "quiet cma=0";
+            ? memory_format("console=tty0 console=hvc0 quiet earlycon=pl011,0x%llx", GUEST_PL011)
+            : "quiet";
 
-    arguments = memory_format("%s braid.hostname=%s", arguments, settings->hostname.text);
+    arguments = memory_format("%s cma=0 cryptomgr.notests braid.hostname=%s", arguments,
+                              settings->hostname.text);
     for (unsigned i = 0; i < vm->interface_count; i++) {
         const struct interface_settings *interface = &vm->interfaces[i].settings;
         if (interface->ip.line != 0) {

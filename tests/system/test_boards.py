@@ -78,18 +78,18 @@ def test_rpi4b(boot, cores):
 
 # ---- Two cores ----
 
-TWO_CORES = [pytest.param(ZCU102, conftest.ROOT / "systems" / "smp.yaml", 4, id=ZCU102),
-             pytest.param(GICV3, conftest.HERE / "gicv3.yaml", 12, id=GICV3)]
+TWO_CORES = [
+    pytest.param(board, path, vcpus, id=board, marks=conftest.marks_of(board)) for board, path, vcpus in (
+        (ZCU102, conftest.ROOT / "systems" / "smp.yaml", 4), (GICV3, conftest.HERE / "gicv3.yaml", 12))]
 
 
+@conftest.needs_cores
 @pytest.mark.parametrize("board, path, vcpus", TWO_CORES)
 def test_two_cores(boot, board, path, vcpus):
     """
     The other core starts, gets interrupts of its own, and the cores send each other SGIs. A machine's
     vCPUs are on both, so they restart and go off and on across cores.
     """
-    if not (conftest.SDK / "board" / board / "smp-release").is_dir():
-        pytest.skip(f"the SDK has no config for several cores of {board}")
     PLACE.mkdir(parents=True, exist_ok=True)
     cores = [cpu % 2 for cpu in range(vcpus)]
     (PLACE / path.name).write_text("cores: 2\n" + path.read_text().replace(
@@ -110,10 +110,10 @@ def test_two_cores(boot, board, path, vcpus):
         system.focused = None
 
 
-@pytest.mark.parametrize("board", [ZCU102, GICV3])
+@conftest.needs_cores
+@pytest.mark.parametrize("board", [pytest.param(board, marks=conftest.marks_of(board))
+                                   for board in (ZCU102, GICV3)])
 def test_a_core_each(boot, board):
-    if not (conftest.SDK / "board" / board / "smp-release").is_dir():
-        pytest.skip(f"the SDK has no config for several cores of {board}")
     system = boot("cores", MICROKIT_BOARD=board, monitor=machine.Monitor())
     for number in (0, 1):
         system.login(number)
