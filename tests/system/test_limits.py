@@ -19,6 +19,8 @@ RATES = {RING100: 100, RING10: 10, MAPPED100: 100, MAPPED10: 10}  # Mbit/s
 PEERS = {RING100: FREE, RING10: OTHER, MAPPED100: OTHER, MAPPED10: FREE}
 
 SECONDS = 2  # that each flow is measured
+# Of what neighbours had without the others. On seL4 more of the work for those is the kernel's.
+KEPT = 0.95 if conftest.on_bundled_sdk() else 0.88
 LARGEST_SEGMENT = 64 << 10  # that TCP hands to a network card, bytes
 
 OPERATIONS, BYTES = 1000, 4 << 20  # of a disk, per second
@@ -94,7 +96,7 @@ def test_neighbours_without_limits_have_what_they_had(system):
     assert system.output(RING10, "cat /tmp/status 2>/dev/null || echo busy").strip() == "busy"
     finish_tcp(system, RING10)
     finish_tcp(system, MAPPED10)
-    assert beside >= 0.95 * alone, f"{beside} of {alone} Mbit/s"
+    assert beside >= KEPT * alone, f"{beside} of {alone} Mbit/s"
 
 
 def seconds_of(system, number, command, times):
