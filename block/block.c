@@ -173,18 +173,28 @@ static void set_timer(void)
     }
 }
 
+/*
+ * A client that makes invalid requests as fast as they are answered is left alone after so many
+ * rounds, until anybody notifies: what comes after them is its own loss.
+ */
+#define ROUNDS_MAX 64u
+
 static void serve(void)
 {
     bool all_asked;
+    bool more;
+    uint32_t rounds = 0;
 
     do {
         take_from_driver();
         all_asked = schedule(clients, client_count());
-    } while (driver_has_own());
-    driver_flush();
-    for (uint32_t i = 0; i < client_count(); i++) {
-        client_flush(&clients[i]);
-    }
+        driver_flush();
+        more = false;
+        for (uint32_t i = 0; i < client_count(); i++) {
+            more = client_flush(&clients[i]) || more;
+        }
+        rounds += more;
+    } while (driver_has_own() || (more && rounds < ROUNDS_MAX));
     /* While there is no room, limits decide nothing: the driver notifies when there is. */
     if (block_config.has_timer && all_asked) {
         set_timer();

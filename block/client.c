@@ -15,6 +15,12 @@
 #define IN_FLIGHT_MAX (BLOCK_DEPTH / 2)
 #define BYTES_MAX     (4u << 20)
 
+/*
+ * Invalid requests that are answered before the others have their turn: who makes them on another
+ * core may be as fast as they are answered.
+ */
+#define REFUSED_MAX 32u
+
 /* A discard or write-zeroes moves no data through memory: it costs at most this many bytes. */
 #define RANGE_BYTES_MAX (4u << 20)
 
@@ -109,9 +115,12 @@ void client_done(struct client *client, const struct flight *flight, uint32_t st
     block_send_done(&client->replies, flight->id, status);
 }
 
-void client_flush(struct client *client)
+bool client_flush(struct client *client)
 {
     bool data_wanted = ring_take_data_wanted(&client->replies);
+    bool more = client->refused == REFUSED_MAX;
+
+    client->refused = 0;
 
     if (ring_take_space_wanted(&client->requests) || data_wanted) {
         microkit_notify(client->config->channel);
@@ -120,6 +129,7 @@ void client_flush(struct client *client)
         client->reported = true;
         log_printf("%s has broken its ring: it gets no more answers", client->config->name);
     }
+    return more;
 }
 
 /* ---- The checks ---- */
@@ -231,10 +241,11 @@ static enum block_status check_request(struct client *client)
 
 /* ---- Taking and sending ---- */
 
-/* Take the next valid request out of the ring. Invalid ones are answered. */
+/* Take the next valid request out of the ring. Invalid ones are answered, so many of them. */
 static bool fetch(struct client *client)
 {
-    while (block_has_room_for_reply(&client->replies, client->in_flight)) {
+    while (client->refused < REFUSED_MAX &&
+           block_has_room_for_reply(&client->replies, client->in_flight)) {
         uint32_t count;
         const void *record = ring_peek(&client->requests, &count);
         enum block_status status = BLOCK_IO_ERROR;
@@ -252,6 +263,7 @@ static bool fetch(struct client *client)
         if (status == BLOCK_OK) {
             return true;
         }
+        client->refused++;
         stats_add(&client->stats->errors, 1);
         block_send_done(&client->replies, client->request.head.id, status);
     }

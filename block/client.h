@@ -28,6 +28,8 @@ struct client {
     struct limit limit;
     struct stats_disk *stats;
 
+    uint32_t refused; /* requests that were answered as invalid since client_flush */
+
     /* The oldest request that is not yet in flight, checked and translated. */
     bool waiting;
     bool held; /* by its limit, when it was last looked at */
@@ -51,9 +53,9 @@ void client_open(struct client *client, const struct block_info *disk, uint64_t 
                  uint64_t sectors);
 
 /*
- * Whether the client has a request that may go now. Invalid requests are answered here. If there is
- * none, it is time to ask again when the client notifies, one of its requests ends, or its limit
- * lets one go (client_is_held).
+ * Whether the client has a request that may go now. Invalid requests are answered here, some of
+ * them until client_flush. If there is none, it is time to ask again when the client notifies, one
+ * of its requests ends, its limit lets one go (client_is_held), or client_flush has said so.
  */
 bool client_ready(struct client *client);
 
@@ -69,5 +71,9 @@ bool client_send(struct client *client, uint32_t owner);
 /* A request of the client's has ended. */
 void client_done(struct client *client, const struct flight *flight, uint32_t status);
 
-/* After a batch: notify the client if it waits for what was done. */
-void client_flush(struct client *client);
+/*
+ * After a batch: notify the client if it waits for what was done. Returns true if so many of its
+ * requests were invalid that there may be more: the others' turn comes first, then it is asked
+ * again.
+ */
+bool client_flush(struct client *client);

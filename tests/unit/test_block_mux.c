@@ -11,11 +11,13 @@
 
 #include <microkit.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <cmocka.h>
 #include "block/config.h"
 #include "block/gpt.h"
@@ -26,13 +28,15 @@
 #include "tests/unit/fake/block_request.h"
 #include "tests/unit/fake/fake_dma.h"
 
-#define BUFFER_PADDR 0x10000000u
-#define DRIVER       60
-#define CLIENTS      3
-#define SECTORS      20000u
-#define PART         4000u /* sectors that each client has in most tests */
-#define REGION       (1u << 20)
-#define REPLIES      4096u
+#define BUFFER_PADDR   0x10000000u
+#define DRIVER         60
+#define CLIENTS        3
+#define SECTORS        20000u
+#define PART           4000u /* sectors that each client has in most tests */
+#define REGION         (1u << 20)
+#define REPLIES        4096u
+#define LARGE_RING     (1u << 20)
+#define NONSENSE_FILLS 400 /* of a ring */
 
 struct block_config config __asm__("block_config");
 static struct stats_disk stats[CLIENTS];
@@ -837,6 +841,64 @@ static void a_flood_of_nonsense_ends(void **state)
     assert_true(answered > 0 && answered <= BLOCK_REPLY_RING / BLOCK_REPLY_BYTES);
 }
 
+/*
+ * A client on another core: at any moment it fills its ring with nonsense, and takes the answers.
+ * The rings are so large that the one is not empty, and the other not full, before the next such
+ * moment.
+ */
+static _Alignas(4096) uint8_t large[2][RING_HEADER_SIZE + LARGE_RING];
+static volatile sig_atomic_t times_filled;
+
+static void fill_with_nonsense(int number)
+{
+    uint32_t count;
+
+    (void)number;
+    if (times_filled == NONSENSE_FILLS) {
+        return;
+    }
+    while (ring_peek(&replies[0], &count) != NULL) {
+        ring_release(&replies[0]);
+    }
+    for (uint32_t *record; (record = ring_reserve(&requests[0], sizeof(*record))) != NULL;) {
+        *record = 0;
+        ring_commit(&requests[0], sizeof(*record));
+    }
+    times_filled++;
+}
+
+static void nonsense_without_an_end_leaves_others_their_turn(void **state)
+{
+    (void)state;
+    const struct itimerval often = {{0, 500}, {0, 500}};
+    const struct itimerval never = {{0, 0}, {0, 0}};
+    struct block_client_config *client = &config.clients[0];
+    int filled;
+
+    prepare();
+    client->request_ring_size = client->reply_ring_size = LARGE_RING;
+    client->requests = memset(large[0], 0, sizeof(large[0]));
+    client->replies = memset(large[1], 0, sizeof(large[1]));
+    ring_init(&requests[0], large[0], LARGE_RING);
+    ring_init(&replies[0], large[1], LARGE_RING);
+    begin();
+    expect_infos();
+    times_filled = 0;
+    assert_ptr_not_equal(signal(SIGALRM, fill_with_nonsense), SIG_ERR);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    while (times_filled == 0) {
+    }
+    build(1, BLOCK_READ, 0, 1);
+    send(1);
+    notified(0);
+    filled = times_filled;
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_ptr_not_equal(signal(SIGALRM, SIG_DFL), SIG_ERR);
+    assert_true(filled < NONSENSE_FILLS); /* it has ended while it went on */
+    assert_int_equal(drive(), 1);
+    expect(1, 1, BLOCK_OK);
+}
+
 static void a_broken_ring_is_its_owners_loss(void **state)
 {
     (void)state;
@@ -1538,6 +1600,7 @@ int main(void)
         cmocka_unit_test_setup(bytes_are_shared_evenly, set_up),
         cmocka_unit_test_setup(a_client_that_takes_no_answers_is_served_no_more, set_up),
         cmocka_unit_test_setup(a_flood_of_nonsense_ends, set_up),
+        cmocka_unit_test(nonsense_without_an_end_leaves_others_their_turn),
         cmocka_unit_test_setup(a_broken_ring_is_its_owners_loss, set_up),
         cmocka_unit_test_setup(answers_that_nobody_asked_for, set_up),
         cmocka_unit_test_setup(impossible_disks, set_up),
