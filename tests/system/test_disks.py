@@ -131,11 +131,11 @@ def test_two_writers_and_one_who_asks_too_much(boot, place):
     assert "device is stopped until its driver resets it" in match[1]
 
     for number in (0, 1):
-        running.start_verifying(number, 30)
+        running.start_verifying(number, 15)
     for number in (0, 1):
         running.finish_verifying(number)
 
-    running.start_verifying(1, 20)
+    running.start_verifying(1, 12)
     running.start(0, "dd if=/dev/zero of=/dev/vda bs=1M oflag=direct & sleep 1; reboot -f")
     running.expect("vm0 is ready")
     running.focused = None
