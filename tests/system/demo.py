@@ -43,7 +43,7 @@ class Transcript:
 def power_off(system, number):
     system.focus(number)
     system.send("poweroff\r")
-    system.expect("powered off")
+    system.expect(r"powered off[^\n]*\n")  # the whole line is shown
 
 
 def ping(system):

@@ -63,11 +63,11 @@ def power_key_arrives(system, monitor):
 
 
 def disk_is_what_was_written(system):
-    """64 MiB of noise, which then comes from the disk and not from the guest's memory."""
-    system.output(1, "dd if=/dev/urandom of=/tmp/noise bs=1M count=64 2>/dev/null")
+    """16 MiB of noise, which then comes from the disk and not from the guest's memory."""
+    system.output(1, "dd if=/dev/urandom of=/tmp/noise bs=1M count=16 2>/dev/null")
     system.output(1, "dd if=/tmp/noise of=/dev/vda bs=1M conv=fsync 2>/dev/null")
     system.output(1, "echo 3 >/proc/sys/vm/drop_caches")
-    system.output(1, "dd if=/dev/vda bs=1M count=64 2>/dev/null | cmp - /tmp/noise")
+    system.output(1, "dd if=/dev/vda bs=1M count=16 2>/dev/null | cmp - /tmp/noise")
 
 
 @pytest.fixture(params=[pytest.param(name, marks=conftest.marks_of(name)) for name in VIRT])
