@@ -13,8 +13,8 @@ static const char *our_arguments(const struct vm *vm)
      * tty0, which shows nothing, or the kernel would complain that it leads nowhere. The last one
      * is preferred.
      *
-     * A distribution's kernel tries all its ciphers, and waits for that: a second, in which it computes
-     * for 0.2 s. In FIPS mode it does so anyway.
+     * A distribution's kernel tries all its ciphers, and waits for that: a second, in which it
+     * computes for 0.2 s. In FIPS mode it does so anyway.
      */
     const char *arguments =
         settings->console.number
