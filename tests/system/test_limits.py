@@ -19,8 +19,8 @@ RATES = {RING100: 100, RING10: 10, MAPPED100: 100, MAPPED10: 10}  # Mbit/s
 PEERS = {RING100: FREE, RING10: OTHER, MAPPED100: OTHER, MAPPED10: FREE}
 
 SECONDS = 2  # that each flow is measured
-# Of what neighbours had without the others. On seL4 more of the work for those is the kernel's.
-KEPT = 0.95 if conftest.on_bundled_sdk() else 0.88
+# Of what neighbours had without the others. On seL4 it was 92 % in one run; why has not been looked into.
+KEPT = 0.95 if conftest.on_bundled_sdk() else 0.90
 LARGEST_SEGMENT = 64 << 10  # that TCP hands to a network card, bytes
 
 OPERATIONS, BYTES = 1000, 4 << 20  # of a disk, per second

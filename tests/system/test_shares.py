@@ -25,7 +25,7 @@ HALF = range(480, 521)   # permille
 THIRD = range(310, 361)
 # seL4 puts off the budgets that are used in many small pieces (docs/security.md, "Floods"): there who floods
 # its network has less than its half, and who has a limit less than that.
-BESIDE_FLOOD, LIMITED = (HALF, 3000 / 12 - 10) if conftest.on_bundled_sdk() else (range(480, 621), 165)
+BESIDE_FLOOD, LIMITED = (HALF, 3000 / 12 - 10) if conftest.on_bundled_sdk() else (range(480, 611), 170)
 LONGEST = 5000           # microseconds
 
 METER, FLOOD, SECOND, CAPPED, AGAIN = range(5)
