@@ -19,6 +19,7 @@ pytestmark = conftest.needs_cores
 PLACE = conftest.BUILD_DIR / "check" / "cores"
 LOOKS = 2000
 TIMES = 10
+ROUNDS = 30  # of so many looks
 
 
 # ---- Where vCPUs run, seen from outside ----
@@ -51,8 +52,9 @@ def look(system, cores, times, together=None):
 
 def run_where_they_belong(system, placement):
     """
-    Each vCPU computes on the core that it is to have, and the others have little to do then. And
-    several that compute do so at the same moments. `placement`: {machine: [core of each vCPU]}
+    Each vCPU computes on the core that it is to have, and the others have little to do then, at the
+    latest once what a login starts is done: on a busy host that takes seconds. And several that
+    compute do so at the same moments. `placement`: {machine: [core of each vCPU]}
     """
     first_on = {}
     for number, cores in placement.items():
@@ -60,10 +62,13 @@ def run_where_they_belong(system, placement):
         for cpu, core in enumerate(cores):
             first_on.setdefault(core, (number, cpu))
             spin(system, number, cpu)
-            seen = look(system, {core}, TIMES)
+            for _ in range(ROUNDS):
+                seen = look(system, {core}, TIMES)
+                alone = all(seen[other] < TIMES / 2 for other in set(seen) - {core})
+                if alone:
+                    break
             stop_spinning(system, number)
-            for other in set(seen) - {core}:
-                assert seen[other] < TIMES / 2, f"vCPU {cpu} of machine {number} computes on {seen}"
+            assert alone, f"vCPU {cpu} of machine {number} computes on {seen}"
     for number, cpu in first_on.values():
         spin(system, number, cpu)
     # As many as the host runs at once.
