@@ -4,6 +4,7 @@
  * CHECK: -warn-unsigned-overflow
  * WP: min keep_chain finish give_up chains_max virtqueue_enabled virtqueue_known_insufficient
  * WP: virtqueue_forget_insufficient net_buffers_collect net_buffers_write net_buffers_push
+ * LONG: yes
  *
  * Buffers of any number and length: what is collected has room for as many bytes as were asked
  * for, and what is written lies in it. No number wraps, which is also what provers have most

@@ -3,6 +3,7 @@
  * PROVES: lib/offload.c
  * WP: gso_kind check_segmentation offload_check_header offload_accepted find_network
  * WP: parse_ipv4 parse_ipv6 parse_transport parse plan_segments offload_plan
+ * LONG: yes
  *
  * Any frame with any header, of any length: what is read of it lies in it, and so does what is
  * planned.

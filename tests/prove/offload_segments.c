@@ -3,6 +3,7 @@
  * PROVES: lib/offload.c
  * WP: offload_record_max tcp_flags number_headers fill_checksum offload_complete
  * WP: finish_checksum offload_next
+ * LONG: yes
  *
  * Any plan that offload_plan() makes: what is written lies in the room that was asked for.
  */

@@ -10,6 +10,7 @@ that calls them with any argument and in any state. Its first comment says what 
     EVA: -eva-option=value         by abstract interpretation, with these options besides the usual ones
     WP: ring_read ring_write       by weakest preconditions, these functions against their contracts
     CHECK: -warn-unsigned-overflow more of what may not happen, as Frama-C calls it
+    LONG: yes                      it takes longest, so it begins first
     COVERAGE: 99                   of Eva: how many of the sources' statements are reached at least, in
                                    per cent; 100 if it is not given. What is not reached is dead code
 
@@ -63,6 +64,7 @@ class Driver:
         self.properties = 0
         self.alarms = 0
         self.reached = None
+        self.seconds = 0.0
         comment = path.read_text().split("*/")[1]
         self.sources = self.words(comment, "PROVES")
         self.eva = "EVA:" in comment
@@ -72,6 +74,7 @@ class Driver:
                          for name in word.partition("=")[2].split(",")]
         self.contracts = self.words(comment, "WP")
         self.checks = self.words(comment, "CHECK")
+        self.long = bool(self.words(comment, "LONG"))
         self.coverage = float((self.words(comment, "COVERAGE") or ["100"])[0])
 
     @staticmethod
@@ -178,7 +181,7 @@ class Driver:
         reached = f", {self.reached:.1f} % of statements" if self.reached is not None else ""
         failed = "FAILED  " if self.faults else ""
         print(f"  {failed}{self.name:16} {tool:6} {len(self.covered):3} functions, "
-              f"{self.properties:4} properties, {self.alarms} alarms{reached}", flush=True)
+              f"{self.properties:4} properties, {self.alarms} alarms{reached}, {self.seconds:.0f} s", flush=True)
         for fault in self.faults:
             print(f"    {fault}", flush=True)
 
@@ -206,6 +209,7 @@ def main():
     build.mkdir(parents=True, exist_ok=True)
     every = [Driver(path, build) for path in sorted(HERE.glob("*.c"))]
     drivers = [driver for driver in every if not options.names or driver.name in options.names]
+    drivers.sort(key=lambda driver: not driver.long)
     elsewhere = {source for driver in every if driver not in drivers for source in driver.sources}
     # The provers are those that are here now. Otherwise it would write to the user's own settings.
     os.environ["WHY3CONFIG"] = str(build / "why3.conf")

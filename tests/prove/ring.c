@@ -2,6 +2,7 @@
 /*
  * PROVES: lib/ring.c
  * EVA:
+ * LONG: yes
  *
  * Both ends of a ring of records, of any size, and what records and streams have in common;
  * ring_stream.c has the rest. The other end writes any words at any time: each read of one yields

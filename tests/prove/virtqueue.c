@@ -3,6 +3,7 @@
  * PROVES: lib/virtqueue.c lib/guest_memory.h
  * WP: guest_memory_at enter_indirect make_segment walk
  * EVA: -eva-use-spec=read_desc
+ * LONG: yes
  *
  * A chain becomes segments that lie in the guest's memory, whatever its descriptors say, in memory
  * and queues of any size: the contracts. All else with any rings, in any order of calls.
