@@ -47,7 +47,7 @@ static inline bool block_send_request(struct ring *requests,
     }
     memcpy(record, request, bytes);
     record->id = id;
-    ring_commit(requests, bytes);
+    ring_commit(requests);
     return true;
 }
 
@@ -103,7 +103,7 @@ static inline void block_send_done(struct ring *replies, uint32_t id, uint32_t s
 
     if (record != NULL) {
         *record = (struct block_done){.kind = BLOCK_REPLY_DONE, .id = id, .status = status};
-        ring_commit(replies, sizeof(*record));
+        ring_commit(replies);
     }
 }
 
@@ -114,6 +114,6 @@ static inline void block_send_info(struct ring *replies, const struct block_info
 
     if (record != NULL) {
         *record = *info;
-        ring_commit(replies, sizeof(*record));
+        ring_commit(replies);
     }
 }

@@ -22,7 +22,7 @@ static uint32_t min(uint32_t a, uint32_t b)
 /* What a record with a payload of `count` bytes takes. */
 static uint32_t record_size(uint32_t count)
 {
-    return RECORD_HEADER + ((count + RING_RECORD_ALIGN - 1) & ~(RING_RECORD_ALIGN - 1));
+    return (RECORD_HEADER + count + RING_RECORD_ALIGN - 1) & ~(RING_RECORD_ALIGN - 1);
 }
 
 /* Each word of shared memory is read once, whatever the compiler would like. */
@@ -180,37 +180,37 @@ static uint32_t skip_for(const struct ring *ring, uint32_t total)
 
 void *ring_reserve(struct ring *ring, uint32_t count)
 {
-    if (count > RING_RECORD_MAX(ring->size)) {
-        return NULL;
-    }
-
+    const uint32_t size = ring->size;
+    uint32_t offset = ring->own & (size - 1);
     uint32_t total = record_size(count);
     uint32_t skip = skip_for(ring, total);
 
     ring->opened = 0;
-    if (ring->size - (ring->own - ring->peer) < skip + total && refresh_free(ring) < skip + total) {
+    if (count > RING_RECORD_MAX(size)) {
+        return NULL;
+    }
+    if (size - (ring->own - ring->peer) < skip + total && refresh_free(ring) < skip + total) {
         ring->records = true;
         return NULL;
     }
     if (ring->broken) {
         return NULL;
     }
-    ring->opened = total;
-    ring->skip = skip;
-    return ring->data + ((ring->own + skip) & (ring->size - 1)) + RECORD_HEADER;
+    ring->opened = skip + total;
+    if (skip != 0) {
+        *length_at(ring, offset) = RECORD_SKIP;
+        offset = 0;
+    }
+    *length_at(ring, offset) = count;
+    return ring->data + offset + RECORD_HEADER;
 }
 
-void ring_commit(struct ring *ring, uint32_t count)
+void ring_commit(struct ring *ring)
 {
-    if (ring->opened == 0 || count > ring->opened - RECORD_HEADER) {
+    if (ring->opened == 0) {
         return;
     }
-    if (ring->skip != 0) {
-        *length_at(ring, ring->own & (ring->size - 1)) = RECORD_SKIP;
-        ring->own += ring->skip;
-    }
-    *length_at(ring, ring->own & (ring->size - 1)) = count;
-    ring->own += record_size(count);
+    ring->own += ring->opened;
     ring->opened = 0;
     store(&ring->shared->head, ring->own);
 }
@@ -224,34 +224,28 @@ static const void *break_record(struct ring *ring)
 
 const void *ring_peek(struct ring *ring, uint32_t *count)
 {
+    const uint32_t size = ring->size;
+
     ring->opened = 0;
     if (ring->own == ring->peer && refresh_used(ring) == 0) {
         return NULL;
     }
 
-    uint32_t offset = ring->own & (ring->size - 1);
+    uint32_t used = ring->peer - ring->own;
+    uint32_t offset = ring->own & (size - 1);
     uint32_t length = load_length(ring, offset);
 
-    if (length == RECORD_SKIP) {
-        uint32_t skip = ring->size - offset;
-
-        if (offset == 0 || skip >= ring->peer - ring->own) {
-            return break_record(ring);
-        }
-        ring->own += skip;
+    if (length == RECORD_SKIP && offset != 0 && size - offset < used) {
+        ring->own += size - offset;
+        used -= size - offset;
         offset = 0;
         length = load_length(ring, offset);
     }
-    if (length > RING_RECORD_MAX(ring->size)) {
-        return break_record(ring);
+    if (length > RING_RECORD_MAX(size) || record_size(length) > used ||
+        record_size(length) > size - offset) {
+        return break_record(ring); /* RECORD_SKIP elsewhere is such a length */
     }
-
-    uint32_t total = record_size(length);
-
-    if (total > ring->peer - ring->own || total > ring->size - offset) {
-        return break_record(ring);
-    }
-    ring->opened = total;
+    ring->opened = record_size(length);
     *count = length;
     return ring->data + offset + RECORD_HEADER;
 }

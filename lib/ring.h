@@ -44,7 +44,6 @@ struct ring {
     uint32_t own;    /* head if producer, tail if consumer */
     uint32_t peer;   /* the other's index when last read */
     uint32_t opened; /* bytes that ring_reserve or ring_peek has opened */
-    uint32_t skip;   /* what ring_reserve leaves unused before the region's end */
     bool records;    /* ring_reserve has refused a record here */
     bool broken;
 };
@@ -80,13 +79,12 @@ uint32_t ring_write(struct ring *ring, const void *bytes, uint32_t count);
 uint32_t ring_read(struct ring *ring, void *bytes, uint32_t count);
 
 /*
- * Records, producer: `ring_reserve` returns where to put up to `count` bytes
- * (count <= RING_RECORD_MAX(size)), or NULL while there is no room; `ring_commit` makes the first
- * `count` of them visible to the consumer. A reservation that is not committed is dropped by the
- * next ring_reserve.
+ * Records, producer: `ring_reserve` returns where to put a record of `count` bytes
+ * (count <= RING_RECORD_MAX(size)), or NULL while there is no room; `ring_commit` makes it visible
+ * to the consumer. A reservation that is not committed is dropped by the next ring_reserve.
  */
 void *ring_reserve(struct ring *ring, uint32_t count);
-void ring_commit(struct ring *ring, uint32_t count);
+void ring_commit(struct ring *ring);
 
 /*
  * Records, consumer: `ring_peek` returns the oldest record and its length, or NULL when there is

@@ -199,36 +199,39 @@ static bool learn_source(struct forward *forward, struct port *from, const struc
 
 /* What all receivers of a frame share. */
 struct delivery {
-    struct frame *frame;
     uint16_t vlan;
     uint16_t priority; /* as in a tag */
     bool flooded;      /* it goes to several, of which some may be down */
-    struct frame_head tagged;
-    bool has_tagged;
 };
 
-/* The head with the VLAN's tag. It is made when the first receiver needs it. */
-static const struct frame_head *tagged_head(struct delivery *delivery)
-{
-    struct frame_head *tagged = &delivery->tagged;
+/* A frame's head with the VLAN's tag. */
+struct tagged_head {
+    struct frame_head head;
+    bool made;
+};
 
-    if (!delivery->has_tagged) {
-        delivery->has_tagged = true;
-        *tagged = delivery->frame->head;
-        memmove(tagged->ethernet + ETHERTYPE_OFFSET + VLAN_TAG, tagged->ethernet + ETHERTYPE_OFFSET,
-                2);
-        put_be16(tagged->ethernet + ETHERTYPE_OFFSET, ETHERTYPE_VLAN);
-        put_be16(tagged->ethernet + ETHERNET_HEADER, delivery->priority | delivery->vlan);
-        frame_shift_offsets(&tagged->net, VLAN_TAG);
+/* Make it when the first receiver needs it. */
+static const struct frame_head *tag_head(struct tagged_head *tagged, const struct frame *frame,
+                                         uint16_t tci)
+{
+    struct frame_head *head = &tagged->head;
+
+    if (!tagged->made) {
+        tagged->made = true;
+        *head = frame->head;
+        memmove(head->ethernet + ETHERTYPE_OFFSET + VLAN_TAG, head->ethernet + ETHERTYPE_OFFSET, 2);
+        put_be16(head->ethernet + ETHERTYPE_OFFSET, ETHERTYPE_VLAN);
+        put_be16(head->ethernet + ETHERNET_HEADER, tci);
+        frame_shift_offsets(&head->net, VLAN_TAG);
     }
-    return tagged;
+    return head;
 }
 
 /* Twice in the program: each frame goes through it. */
-static inline __attribute__((always_inline)) void deliver(struct forward *forward, struct port *to,
-                                                          struct delivery *delivery, bool tag)
+static inline __attribute__((always_inline)) void deliver(struct port *to, struct frame *frame,
+                                                          const struct delivery *delivery,
+                                                          struct tagged_head *tagged, bool tag)
 {
-    struct frame *frame = delivery->frame;
     const struct frame_head *head = &frame->head;
     uint32_t head_length = NET_HEADER + ETHERNET_HEADER;
     uint32_t accepts = port_accepts(to);
@@ -240,10 +243,9 @@ static inline __attribute__((always_inline)) void deliver(struct forward *forwar
         return;
     }
     if (tag) {
-        head = tagged_head(delivery);
+        head = tag_head(tagged, frame, delivery->priority | delivery->vlan);
         head_length += VLAN_TAG;
     }
-    forward->sent_to |= 1ULL << to->index;
     if (requests_offload(&head->net) && !offload_accepted(&head->net, accepts)) {
         convert_and_send(to, frame, head, head_length, accepts);
         return;
@@ -258,13 +260,15 @@ static bool takes_tag(const struct port *to, uint16_t vlan)
     return to->trunk && vlan != to->native;
 }
 
-static void deliver_to_all(struct forward *forward, struct delivery *delivery, uint64_t receivers)
+static void deliver_to_all(struct forward *forward, struct frame *frame,
+                           const struct delivery *delivery, struct tagged_head *tagged,
+                           uint64_t receivers)
 {
     while (receivers != 0) {
         struct port *to = &forward->ports[__builtin_ctzll(receivers)];
 
         receivers &= receivers - 1;
-        deliver(forward, to, delivery, takes_tag(to, delivery->vlan));
+        deliver(to, frame, delivery, tagged, takes_tag(to, delivery->vlan));
     }
 }
 
@@ -294,8 +298,9 @@ static uint64_t tagged_only(struct forward *forward, struct port *from, uint16_t
 }
 
 /* The mirror gets each frame with its VLAN's tag, unless it is a receiver anyway. */
-static void deliver_to_mirror(struct forward *forward, const struct port *from,
-                              struct delivery *delivery, uint64_t receivers)
+static void deliver_to_mirror(struct forward *forward, const struct port *from, struct frame *frame,
+                              const struct delivery *delivery, struct tagged_head *tagged,
+                              uint64_t receivers)
 {
     struct port *mirror = forward->mirror;
 
@@ -303,7 +308,8 @@ static void deliver_to_mirror(struct forward *forward, const struct port *from,
         (forward->up >> mirror->index & 1) == 0) {
         return;
     }
-    deliver(forward, mirror, delivery, delivery->vlan != SWITCH_VLAN_NONE);
+    forward->sent_to |= 1ULL << mirror->index;
+    deliver(mirror, frame, delivery, tagged, delivery->vlan != SWITCH_VLAN_NONE);
 }
 
 /*
@@ -334,10 +340,10 @@ static bool is_uplink(const struct port *port)
 /* ---- The relay: which ports get it? ---- */
 
 /* The ports that get the frame. Counts why it goes to none. */
-static uint64_t receivers_of(struct forward *forward, struct port *from, struct delivery *delivery,
-                             uint64_t now)
+static uint64_t receivers_of(struct forward *forward, struct port *from, const struct frame *frame,
+                             struct delivery *delivery, uint64_t now)
 {
-    uint64_t destination = frame_destination(&delivery->frame->head);
+    uint64_t destination = frame_destination(&frame->head);
     uint64_t allowed = forward->members[delivery->vlan] & from->reach & forward->up;
 
     if (destination & MAC_GROUP) {
@@ -429,20 +435,17 @@ static void join_followers(struct port *from, const struct port *to, struct fram
 
 void forward_frame(struct forward *forward, struct port *from, struct frame *frame, uint64_t now)
 {
-    struct delivery delivery;
+    struct delivery delivery = {0};
+    struct tagged_head tagged;
 
-    stats_add(&from->stats->sent_frames, 1);
-    stats_add(&from->stats->sent_bytes, frame->length);
-    delivery.frame = frame;
-    delivery.flooded = false;
-    delivery.has_tagged = false;
+    tagged.made = false;
     if (!validate(from, frame) ||
         !classify(forward, from, frame, &delivery.vlan, &delivery.priority) ||
         !learn_source(forward, from, frame, delivery.vlan, now)) {
         return;
     }
 
-    uint64_t receivers = receivers_of(forward, from, &delivery, now);
+    uint64_t receivers = receivers_of(forward, from, frame, &delivery, now);
 
     if ((receivers & forward->vlan_aware) != 0 && frame_seems_tagged(&frame->head)) {
         receivers = tagged_only(forward, from, delivery.vlan, receivers);
@@ -451,6 +454,7 @@ void forward_frame(struct forward *forward, struct port *from, struct frame *fra
         join_followers(from, &forward->ports[__builtin_ctzll(receivers)], frame);
     }
     forward->receivers = receivers;
-    deliver_to_all(forward, &delivery, receivers);
-    deliver_to_mirror(forward, from, &delivery, receivers);
+    forward->sent_to |= receivers;
+    deliver_to_all(forward, frame, &delivery, &tagged, receivers);
+    deliver_to_mirror(forward, from, frame, &delivery, &tagged, receivers);
 }

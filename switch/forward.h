@@ -11,7 +11,7 @@ struct forward {
     struct port *ports;
     struct port *mirror; /* gets a copy of every frame; NULL: none */
     uint64_t up;         /* ports that are up */
-    uint64_t sent_to;    /* ports that got a frame since somebody cleared this */
+    uint64_t sent_to;    /* ports that a frame was for since somebody cleared this */
     uint64_t receivers;  /* that the last frame has gone to */
     uint64_t uplinks;
     uint64_t static_ports;  /* ports whose address the configuration gives */
@@ -22,7 +22,8 @@ struct forward {
 
 /*
  * Decide which ports get a frame from `from`, and copy it to each of them. `now` is in ticks. Work
- * beyond the copying is added to the frame's `work`.
+ * beyond the copying is added to the frame's `work`. The caller counts the frame as sent by `from`;
+ * what is joined to it is counted here.
  */
 void forward_frame(struct forward *forward, struct port *from, struct frame *frame, uint64_t now);
 

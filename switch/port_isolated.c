@@ -12,12 +12,12 @@
  */
 static void copy_head(struct frame_head *head, const void *record)
 {
-    const uint64_t *from = record;
+    const volatile uint64_t *from = record;
 
-    head->words[0] = __atomic_load_n(&from[0], __ATOMIC_RELAXED);
-    head->words[1] = __atomic_load_n(&from[1], __ATOMIC_RELAXED);
-    head->words[2] = __atomic_load_n(&from[2], __ATOMIC_RELAXED);
-    head->words[3] = __atomic_load_n(&from[3], __ATOMIC_RELAXED);
+    head->words[0] = from[0];
+    head->words[1] = from[1];
+    head->words[2] = from[2];
+    head->words[3] = from[3];
 }
 
 EACH_FRAME static bool isolated_peek(struct port *port, struct frame *frame)
@@ -71,14 +71,11 @@ static void uplink_take(struct port *port, const struct port_follower *follower)
     ring_open_behind(&port->from, NET_HEADER + follower->length);
 }
 
-static void copy_rest(uint8_t *to, const struct frame *frame)
+/* Of a frame in several pieces. Small ones have one, and shall not save registers for this. */
+static __attribute__((noinline)) void copy_pieces(uint8_t *to, const struct frame *frame)
 {
     uint32_t skip = frame->skip;
 
-    if (frame->segment_count == 1) {
-        memcpy(to, frame->segments[0].bytes + skip, frame->length - skip);
-        return;
-    }
     for (uint32_t i = 0; i < frame->segment_count; i++) {
         const struct frame_segment *segment = &frame->segments[i];
 
@@ -103,8 +100,13 @@ EACH_FRAME enum port_result port_write_record(struct ring *ring, const struct fr
     }
     /* Write the whole head at once; the rest overwrites its surplus. */
     *(struct frame_head *)(void *)record = *head;
-    copy_rest(record + head_length, frame);
-    ring_commit(ring, count);
+    if (frame->segment_count == 1) {
+        memcpy(record + head_length, frame->segments[0].bytes + frame->skip,
+               frame->length - frame->skip);
+    } else {
+        copy_pieces(record + head_length, frame);
+    }
+    ring_commit(ring);
     return PORT_SENT;
 }
 

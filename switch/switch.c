@@ -179,16 +179,19 @@ static bool serve_port(struct port *port, uint64_t now)
 {
     struct frame frame;
     uint32_t spent = 0;
+    uint32_t frames = 0;
+    uint64_t bytes = 0;
 
-    while (spent < TURN) {
-        if (!port->ops->peek(port, &frame)) {
-            return false;
-        }
+    while (spent < TURN && port->ops->peek(port, &frame)) {
+        frames++;
+        bytes += frame.length;
         forward_frame(&forward, port, &frame, now);
         port->ops->release(port);
         spent += 1 + (frame.length >> BYTES_COST_SHIFT) + (frame.work >> WORK_COST_SHIFT);
     }
-    return true;
+    stats_add(&port->stats->sent_frames, frames);
+    stats_add(&port->stats->sent_bytes, bytes);
+    return spent >= TURN;
 }
 
 /*

@@ -181,7 +181,7 @@ static enum received receive_batch(uint32_t *count)
         }
         chip_read(record);
         check_checksum(record, *count);
-        ring_commit(&to_switch, *count);
+        ring_commit(&to_switch);
         moved = true;
     }
     return SPENT;

@@ -172,7 +172,7 @@ static void put(struct ring *ring, const void *bytes, uint32_t count)
 
     if (record != NULL) {
         memcpy(record, bytes, count);
-        ring_commit(ring, count);
+        ring_commit(ring);
     }
 }
 

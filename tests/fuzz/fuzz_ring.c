@@ -138,31 +138,27 @@ static void stream_out(uint32_t count)
 
 /* ---- Records ---- */
 
-static void record_in(uint32_t asked, uint32_t kept, bool commit)
+static void record_in(uint32_t count, bool commit)
 {
-    uint8_t *bytes = ring_reserve(&now.producer, asked);
-    uint32_t total = record_size(asked);
+    uint8_t *bytes = ring_reserve(&now.producer, count);
+    uint32_t total = record_size(count);
     uint32_t skip = skip_of(total);
     uint32_t last = (now.first + now.queued) % QUEUED_MAX;
 
-    demand((bytes != NULL) == (asked <= RING_RECORD_MAX(SIZE) && room() >= skip + total));
+    demand((bytes != NULL) == (count <= RING_RECORD_MAX(SIZE) && room() >= skip + total));
     if (bytes == NULL) {
         return;
     }
-    memset(bytes, (uint8_t)~asked, asked);
     if (!commit) {
+        memset(bytes, (uint8_t)~count, count); /* the next one overwrites it */
         return;
     }
-    memcpy(bytes, bytes_at(now.head), kept < asked ? kept : asked);
-    ring_commit(&now.producer, kept);
-    if (kept > total - HEADER_SIZE) {
-        return; /* it is refused: nothing goes in, and the next one overwrites it */
-    }
-    memcpy(bytes, bytes_at(now.head), kept);
-    now.lengths[last] = kept;
+    memcpy(bytes, bytes_at(now.head), count);
+    ring_commit(&now.producer);
+    now.lengths[last] = count;
     now.skips[last] = skip;
     now.queued++;
-    now.head += skip + record_size(kept);
+    now.head += skip + total;
 }
 
 static void look_at_record(const uint8_t *bytes, uint32_t length, uint32_t index, uint32_t at)
@@ -246,8 +242,7 @@ static void step(struct input *input)
     case 0:
     case 1:
         if (now.records) {
-            record_in(count, what & 64 ? count : (uint32_t)take(input, 2) % COUNT_MAX,
-                      (what & 32) == 0);
+            record_in(count, (what & 32) == 0);
         } else {
             stream_in(count);
         }

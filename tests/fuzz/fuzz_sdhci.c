@@ -247,7 +247,7 @@ static void send_request(void)
     record = ring_reserve(&requests, size);
     if (record != NULL) {
         memcpy(record, &request, size);
-        ring_commit(&requests, size);
+        ring_commit(&requests);
     }
 }
 

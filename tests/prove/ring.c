@@ -45,7 +45,7 @@ static void produce(struct ring *ring)
         wait_or_wake(ring);
         ring_reserve(ring, (uint32_t)any());
         if (any()) {
-            ring_commit(ring, (uint32_t)any());
+            ring_commit(ring);
         }
     }
 }

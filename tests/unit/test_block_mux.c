@@ -81,7 +81,7 @@ static void driver_say(const void *bytes, uint32_t count)
 
     assert_non_null(record);
     memcpy(record, bytes, count);
-    ring_commit(&driver_replies, count);
+    ring_commit(&driver_replies);
 }
 
 static void driver_answer(uint32_t id, uint32_t status)
@@ -131,7 +131,7 @@ static void send_bytes(unsigned client, uint32_t count)
 
     assert_non_null(record);
     memcpy(record, &request, count);
-    ring_commit(&requests[client], count);
+    ring_commit(&requests[client]);
 }
 
 static void send(unsigned client)
@@ -862,7 +862,7 @@ static void fill_with_nonsense(int number)
     }
     for (uint32_t *record; (record = ring_reserve(&requests[0], sizeof(*record))) != NULL;) {
         *record = 0;
-        ring_commit(&requests[0], sizeof(*record));
+        ring_commit(&requests[0]);
     }
     times_filled++;
 }

@@ -484,7 +484,7 @@ static void both_kinds_of_ports_meet(void **state)
 
     uint8_t *room = ring_reserve(&ring_tx, HEADER + 65000);
     make(room, &large, RINGS, 0, 65000);
-    ring_commit(&ring_tx, HEADER + 65000);
+    ring_commit(&ring_tx);
     notified(CHANNEL + RINGS);
     got(0, &large, RINGS, 0, 65000);
 }
@@ -1023,7 +1023,7 @@ static void noise_stays_in_its_own_memory(void **state)
         kick(0);
         uint8_t *room = ring_reserve(&ring_tx, HEADER + 1000);
         make(room, &no_offload, RINGS, 0, 1000);
-        ring_commit(&ring_tx, HEADER + 1000);
+        ring_commit(&ring_tx);
         notified(CHANNEL + RINGS);
         pages[0]->failed = 0;
         pages[0]->interrupt = 0;

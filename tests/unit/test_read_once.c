@@ -107,7 +107,7 @@ static void length_is_read_once(void **state)
         void *room = ring_reserve(&producer, 100);
         assert_non_null(room);
         memset(room, 9, 100);
-        ring_commit(&producer, 100);
+        ring_commit(&producer);
         const uint8_t *record = ring_peek(&consumer, &count);
         assert_ptr_equal(record, room);
         assert_int_equal(count, 100);
@@ -129,7 +129,7 @@ static void length_behind_a_skip_is_read_once(void **state)
     producer.own = producer.peer = consumer.own = consumer.peer = SIZE - 64;
     producer.shared->head = producer.shared->tail = SIZE - 64;
     assert_non_null(ring_reserve(&producer, 100));
-    ring_commit(&producer, 100);
+    ring_commit(&producer);
     assert_ptr_equal(ring_peek(&consumer, &count), region + RING_HEADER_SIZE + RING_RECORD_ALIGN);
     assert_int_equal(count, 100);
     assert_int_equal(looks, 3);

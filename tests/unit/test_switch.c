@@ -174,7 +174,7 @@ static void put_record(int port, const void *record, uint32_t count)
 
     assert_non_null(room);
     memcpy(room, record, count);
-    ring_commit(&tx[port], count);
+    ring_commit(&tx[port]);
 }
 
 static void wake(int port)
@@ -191,7 +191,7 @@ static void put_out(int port)
     assert_non_null(room);
     memcpy(room, &out.net, HEADER);
     memcpy(room + HEADER, out.bytes, out.length);
-    ring_commit(&tx[port], HEADER + out.length);
+    ring_commit(&tx[port]);
 }
 
 /* Send `out` from `port`. */

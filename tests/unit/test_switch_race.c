@@ -130,7 +130,7 @@ static void send(void)
     memset(record, 0, LENGTH);
     memcpy(record, &net, sizeof(net));
     memcpy(record + sizeof(net), head, sizeof(head) - 1);
-    ring_commit(&tx[0], LENGTH);
+    ring_commit(&tx[0]);
     assert_true(ring_take_data_wanted(&tx[0]));
     notified(CHANNEL);
     assert_int_equal(looked, 2);

@@ -73,7 +73,7 @@ static void say(const void *bytes, uint32_t count)
 
     assert_non_null(record);
     memcpy(record, bytes, count);
-    ring_commit(&replies, count);
+    ring_commit(&replies);
 }
 
 static bool receive(void)

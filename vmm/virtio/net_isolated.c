@@ -77,7 +77,7 @@ static bool send(struct net_isolated *path, const struct virtqueue_segment *segm
         drop_tx(path, count, cause);
         return true;
     }
-    ring_commit(&path->to_switch, count);
+    ring_commit(&path->to_switch);
     path->sent_large |= tx_moderation_publishes(count);
     return true;
 }

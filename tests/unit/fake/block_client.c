@@ -27,7 +27,7 @@ void client_send_bytes(uint32_t count)
 
     assert_non_null(record);
     memcpy(record, &request, count);
-    ring_commit(&requests, count);
+    ring_commit(&requests);
 }
 
 void client_send(void)

@@ -48,7 +48,7 @@ bool put(uint32_t count)
         return false;
     }
     memcpy(room, record, count);
-    ring_commit(&to_driver, count);
+    ring_commit(&to_driver);
     return true;
 }
 
