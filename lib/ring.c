@@ -235,7 +235,7 @@ const void *ring_peek(struct ring *ring, uint32_t *count)
     uint32_t offset = ring->own & (size - 1);
     uint32_t length = load_length(ring, offset);
 
-    if (length == RECORD_SKIP && offset != 0 && size - offset < used) {
+    if (length == RECORD_SKIP && size - offset < used) {
         ring->own += size - offset;
         used -= size - offset;
         offset = 0;

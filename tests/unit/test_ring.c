@@ -535,6 +535,44 @@ static void record_may_not_leave_the_region(void **state)
     pair_close(&pair);
 }
 
+/* `published` bytes from `at` on, of which the first record says that it has `length`. */
+static bool breaks(uint32_t at, uint32_t published, uint32_t skip, uint32_t length)
+{
+    struct pair pair;
+    uint32_t count;
+    bool broken;
+
+    pair_open(&pair, SIZE);
+    pair_start_at(&pair, at);
+    pair.producer.shared->head = at + published;
+    memcpy((uint8_t *)pair.region + RING_HEADER_SIZE + at % SIZE, skip != 0 ? &skip : &length, 4);
+    if (skip != 0) {
+        memcpy((uint8_t *)pair.region + RING_HEADER_SIZE, &length, 4);
+    }
+    broken = ring_peek(&pair.consumer, &count) == NULL;
+    assert_true(broken == ring_broken(&pair.consumer));
+    assert_true(broken || count == length);
+    pair_close(&pair);
+    return broken;
+}
+
+static void record_may_not_reach_beyond_what_is_published(void **state)
+{
+    (void)state;
+    const uint32_t skip = UINT32_MAX;
+
+    assert_false(breaks(0, 128, 0, 64));
+    assert_true(breaks(0, 128, 0, 65));
+    assert_true(breaks(0, 64, 0, 1));
+    /* Nor behind what is left unused before the region's end, which may not be all there is. */
+    assert_false(breaks(SIZE - 128, 256, skip, 64));
+    assert_true(breaks(SIZE - 128, 256, skip, 65));
+    assert_true(breaks(SIZE - 128, 128, skip, 0));
+    assert_true(breaks(SIZE - 128, 64, skip, 0));
+    assert_true(breaks(SIZE - 128, 256, skip, skip)); /* and not twice in a row */
+    assert_true(breaks(0, SIZE, 0, skip));
+}
+
 /* The whole region is noise and changes all the time: nothing hangs and ASan stays silent. */
 static void noise_is_survived(void **state)
 {
@@ -703,6 +741,7 @@ int main(void)
         cmocka_unit_test(hostile_tail_breaks_the_producer),
         cmocka_unit_test(hostile_record_length_breaks_the_consumer),
         cmocka_unit_test(record_may_not_leave_the_region),
+        cmocka_unit_test(record_may_not_reach_beyond_what_is_published),
         cmocka_unit_test(noise_is_survived),
         cmocka_unit_test(own_index_is_never_read_back),
         cmocka_unit_test(an_end_goes_on_where_it_was),
