@@ -290,14 +290,27 @@ static void convert(const struct built *built, const struct virtio_net_hdr_v1 *h
     free(record);
 }
 
-int LLVMFuzzerInitialize(int *count, char ***words)
+__attribute__((constructor)) static void make_noise(void)
 {
-    (void)count;
-    (void)words;
     for (uint32_t i = 0; i < sizeof(noise); i++) {
         noise[i] = (uint8_t)(i * 31 + i * i);
     }
-    return 0;
+}
+
+/* Change some of a frame of `length` bytes, or of its header, and cut it off. Returns its length.
+ */
+static uint32_t spoil(struct virtio_net_hdr_v1 *header, uint32_t length, struct input *input)
+{
+    for (uint64_t left = 1 + take(input, 1) % 4; left > 0; left--) {
+        uint32_t at = (uint32_t)take(input, 1);
+
+        if (at < HEADER) {
+            ((uint8_t *)header)[at] = (uint8_t)take(input, 1);
+        } else {
+            bytes[at - HEADER] = (uint8_t)take(input, 1);
+        }
+    }
+    return length - (uint32_t)take(input, 2) % length;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -320,22 +333,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         length = build(&built, &header, &input);
     }
+    if (kind % 4 == 2) {
+        length = spoil(&header, length, &input);
+    }
     /* Exactly as long as it is, so that a byte too many is seen. */
     frame = malloc(length);
     memcpy(frame, bytes, length);
-    if (kind % 4 == 2) {
-        for (uint64_t left = 1 + take(&input, 1) % 4; left > 0; left--) {
-            uint32_t at = (uint32_t)take(&input, 1);
-
-            if (at < HEADER) {
-                ((uint8_t *)&header)[at] = (uint8_t)take(&input, 1);
-            } else if (at - HEADER < length) {
-                frame[at - HEADER] = (uint8_t)take(&input, 1);
-            }
-        }
-        length -= (uint32_t)take(&input, 2) % length;
-        frame = realloc(frame, length);
-    }
     convert(right ? &built : NULL, &header, frame, length, accepts);
     if (right && header.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
         offload_complete(&header, frame, length);

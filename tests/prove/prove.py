@@ -181,7 +181,8 @@ class Driver:
         reached = f", {self.reached:.1f} % of statements" if self.reached is not None else ""
         failed = "FAILED  " if self.faults else ""
         print(f"  {failed}{self.name:16} {tool:6} {len(self.covered):3} functions, "
-              f"{self.properties:4} properties, {self.alarms} alarms{reached}, {self.seconds:.0f} s", flush=True)
+              f"{self.properties:4} properties, {self.alarms} alarms{reached}, {self.seconds:.0f} s",
+              flush=True)
         for fault in self.faults:
             print(f"    {fault}", flush=True)
 
