@@ -1435,6 +1435,27 @@ static void test_bad_commands(void **state)
     assert_int_equal(command("\2\0\1\0", 4, 1), VIRTIO_NET_ERR);
 }
 
+/* A queue that is broken stops the device, and with it the work on the queues behind it. */
+static void test_broken_queue_ends_the_turn(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < 2; mode++) {
+        begin(PLAIN);
+        guest_offers(1, 1600, 1);
+        switch_sends(&no_offload, 60);
+        if (mode == 0) {
+            driver_offer(&tx, 9999);
+        } else {
+            guest_sends(&no_offload, 60, 1);
+            driver_offer(&control, 9999);
+        }
+        bus_kick(DEVICE, TX);
+        assert_false(virtio_device_running(device));
+        assert_int_equal(driver_used_idx(&rx), 0);
+        switch_gets_nothing();
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -1461,6 +1482,7 @@ int main(void)
         TEST(test_full_ring_holds_the_guest_up),
         TEST(test_writable_buffer_to_send),
         TEST(test_broken_queue_stops_device),
+        TEST(test_broken_queue_ends_the_turn),
         TEST(test_receives),
         TEST(test_merges_buffers),
         TEST(test_waits_for_buffers),

@@ -66,6 +66,9 @@ static uint32_t net_work(struct virtio_device *device, uint32_t pending)
     if ((pending & 1u << CONTROL) != 0 && net_control_work(&net->control, segments)) {
         left |= 1u << CONTROL;
     }
+    if (!virtio_device_running(device)) { /* a command has broken a rule */
+        return 0;
+    }
     if (net->config->vhost) {
         net_vhost_charge(&net->vhost);
         if (net_vhost_hand_over(&net->vhost, device)) {

@@ -384,7 +384,8 @@ uint32_t net_isolated_work(struct net_isolated *path, uint32_t pending,
     if ((pending & 1u << TX) != 0 && transmit(path, segments)) {
         left |= 1u << TX;
     }
-    if ((pending & 1u << RX) != 0 && receive(path)) {
+    /* What breaks the one queue stops the device, and so the work on the other. */
+    if ((pending & 1u << RX) != 0 && virtio_device_running(path->device) && receive(path)) {
         left |= 1u << RX;
     }
     report_broken_ring(path);
