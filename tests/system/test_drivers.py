@@ -54,10 +54,10 @@ def test_disk_loses_nothing(drivers):
     """Two machines write at random and read again, while the driver faults twice."""
     running = drivers.running
     for number in range(2):
-        running.start_verifying(number, 10)
-    for _ in range(2):
+        running.start_verifying(number, 30)
+    for again in (False, True):
         # What has been sent again goes to the driver alone. A fault then is the request's, which fails.
-        for number in range(2):
+        for number in range(2 if again else 0):
             running.output(number, "echo 3 >/proc/sys/vm/drop_caches; head -c 4096 /dev/vda >/dev/null")
         drivers.lose("block_driver", "disk", "disk's driver")
         running.expect(r"block: [1-9]\d* requests are sent again")
