@@ -725,7 +725,7 @@ static void gives(struct input *input)
     for (uint32_t i = 0; i < HEADER + frame.length; i++) {
         record[i] = byte_of(&frame, i);
     }
-    ring_commit(&leaving, HEADER + frame.length);
+    ring_commit(&leaving);
     frame.end = leaving.own;
     model.frames[model.frames_count++ % FRAMES] = frame;
     if (ring_take_data_wanted(&leaving)) {
