@@ -152,8 +152,7 @@ static inline void port_drop(struct port *port, enum drop cause)
     stats_add(port_drop_counter(port, cause), 1);
 }
 
-/* Count a frame for `to` that has not been sent. Apart, so that the others do not prepare for it.
- */
+/* Count a frame for `to` that has not been sent. Not inline: each frame would prepare for it. */
 static __attribute__((noinline, unused)) void port_count_unsent(struct port *to,
                                                                 enum port_result result)
 {
