@@ -2,7 +2,6 @@
 /*
  * PROVES: block/client.c
  * EVA:
- * LONG: yes
  *
  * Requests with any bytes, of a client of any disk, from the check to the answer. The regions are
  * as many as the array of their sizes has, so that one more is an alarm.

@@ -42,7 +42,7 @@ SECONDS = 600  # for one driver, however slow the machine is
 COMMON = ["-machdep", "gcc_x86_64", "-c11",
           "-cpp-extra-args=-I. -Itests/prove -Itests/unit/fake -Isdk/libmicrokit/include "
           "-idirafter /usr/aarch64-linux-gnu/include"]
-EVA = ["-eva", "-eva-precision=2", "-eva-split-return=auto", "-eva-msg-key=-initial-state,-final-states"]
+EVA = ["-eva", "-eva-precision=1", "-eva-split-return=auto", "-eva-msg-key=-initial-state,-final-states"]
 WP = ["-wp", "-wp-model=Typed+Cast", "-wp-prover=cvc4", "-wp-par=1",
       f"-wp-timeout={os.environ.get('PROOF_SECONDS') or 120}"]  # for one goal
 PROVED = ("Valid", "Considered valid", "Dead", "Unreachable")

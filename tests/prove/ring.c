@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PROVES: lib/ring.c
- * EVA:
+ * EVA: -eva-precision=2
  * LONG: yes
  *
  * Both ends of a ring of records, of any size, and what records and streams have in common;
