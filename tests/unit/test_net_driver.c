@@ -328,22 +328,23 @@ static const uint8_t segment[] = {
     0,    1, 0,    0, 0,  0, 0,    0,    0,  0, 0x50, 0x10, 0,    0, 0x9b, 0x81, 0, 0,
 };
 
-/* The flags of the record that the switch gets; `damage` is put over the last byte. */
-static uint8_t flags_of_received(uint8_t flags, uint8_t damage)
+/* The flags of the record that the switch gets, with padding; `damage` is the packet's last byte.
+ */
+static uint8_t flags_of_received(uint32_t length, uint8_t flags, uint8_t damage)
 {
     const struct virtio_net_hdr_v1 *header;
     uint32_t count;
     uint8_t seen;
 
-    make(sizeof(segment), 0);
+    make(length, 0);
     memcpy(record + SWITCH_HEADER, segment, sizeof(segment));
     record[SWITCH_HEADER + sizeof(segment) - 1] = damage;
     record[0] = flags;
-    assert_true(card_receives(record, SWITCH_HEADER + sizeof(segment)));
+    assert_true(card_receives(record, SWITCH_HEADER + length));
     interrupt(0);
     header = ring_peek(&from_driver, &count);
     assert_non_null(header);
-    assert_int_equal(count, SWITCH_HEADER + sizeof(segment));
+    assert_int_equal(count, SWITCH_HEADER + length);
     seen = header->flags;
     ring_release(&from_driver);
     return seen;
@@ -352,10 +353,17 @@ static uint8_t flags_of_received(uint8_t flags, uint8_t damage)
 static void checksums_that_are_right_are_said_to_be(void **state)
 {
     (void)state;
-    assert_int_equal(flags_of_received(0, 0), VIRTIO_NET_HDR_F_DATA_VALID);
-    assert_int_equal(flags_of_received(0, 1), 0);
-    assert_int_equal(flags_of_received(VIRTIO_NET_HDR_F_NEEDS_CSUM, 0),
+    assert_int_equal(flags_of_received(256, 0, 0), VIRTIO_NET_HDR_F_DATA_VALID);
+    assert_int_equal(flags_of_received(256, 0, 1), 0);
+    assert_int_equal(flags_of_received(256, VIRTIO_NET_HDR_F_NEEDS_CSUM, 0),
                      VIRTIO_NET_HDR_F_NEEDS_CSUM);
+}
+
+static void checksums_of_short_frames_are_left_to_who_receives_them(void **state)
+{
+    (void)state;
+    assert_int_equal(flags_of_received(sizeof(segment), 0, 0), 0);
+    assert_int_equal(flags_of_received(255, 0, 0), 0);
 }
 
 static void receive_too_long(int count)
@@ -834,6 +842,7 @@ int main(void)
         CASE(small_buffers_without_merging_or_segments),
         CASE(record_longer_than_any_is_dropped),
         CASE(checksums_that_are_right_are_said_to_be),
+        CASE(checksums_of_short_frames_are_left_to_who_receives_them),
         CASE(records_longer_than_any_and_nothing_else_are_the_end),
         CASE(interrupts_without_a_cause_are_the_end),
         CASE(interrupts_now_and_then_are_no_storm),
