@@ -284,6 +284,9 @@ uint32_t offload_record_max(const struct offload_plan *plan)
 {
     uint32_t payload = plan->payload_length;
 
+    if (plan->done) {
+        return 0;
+    }
     if (payload > plan->segment_size) {
         payload = plan->segment_size;
     }

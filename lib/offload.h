@@ -79,11 +79,14 @@ struct offload_plan {
 const char *offload_plan(struct offload_plan *plan, const struct virtio_net_hdr_v1 *header,
                          const void *frame, uint32_t length, uint32_t accepts);
 
-/* The size of the largest record that offload_next will write, in bytes. */
+/*
+ * The size in bytes of the record that offload_next will write next, or 0 after the last. None
+ * behind it is larger.
+ */
 uint32_t offload_record_max(const struct offload_plan *plan);
 
 /*
- * Write the next record (offload_record_max bytes of room suffice) and return its length, or 0
- * after the last. The record is written front to back and never read for a decision.
+ * Write the next record, offload_record_max bytes, and return its length, or 0 after the last. Its
+ * memory may be shared with who receives it: nothing is decided on what is read there.
  */
 uint32_t offload_next(struct offload_plan *plan, void *record);

@@ -83,6 +83,14 @@ struct port_ops {
     enum port_result (*send)(struct port *port, const struct frame_head *head, uint32_t head_length,
                              const struct frame *frame);
 
+    /*
+     * Room of `count` bytes for a record that the switch makes where the port reads it, or NULL if
+     * it is full. `commit` sends the record; both belong together. The port's side may write there
+     * at any time. NULL on ports whose frames have to be whole before they are sent.
+     */
+    void *(*reserve)(struct port *port, uint32_t count);
+    void (*commit)(struct port *port);
+
     /* After a batch: returns whether the port's channel is to be notified. */
     bool (*finish)(struct port *port);
 

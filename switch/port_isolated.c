@@ -116,6 +116,16 @@ static enum port_result isolated_send(struct port *port, const struct frame_head
     return port_write_record(&port->to, head, head_length, frame);
 }
 
+static void *isolated_reserve(struct port *port, uint32_t count)
+{
+    return ring_reserve(&port->to, count);
+}
+
+static void isolated_commit(struct port *port)
+{
+    ring_commit(&port->to);
+}
+
 static bool isolated_finish(struct port *port)
 {
     bool data = ring_take_data_wanted(&port->to);
@@ -138,6 +148,8 @@ static const struct port_ops isolated_ops = {
     .peek = isolated_peek,
     .release = isolated_release,
     .send = isolated_send,
+    .reserve = isolated_reserve,
+    .commit = isolated_commit,
     .finish = isolated_finish,
     .await = isolated_await,
     .broken = isolated_broken,
@@ -149,6 +161,8 @@ static const struct port_ops uplink_ops = {
     .look_behind = uplink_look_behind,
     .take = uplink_take,
     .send = isolated_send,
+    .reserve = isolated_reserve,
+    .commit = isolated_commit,
     .finish = isolated_finish,
     .await = isolated_await,
     .broken = isolated_broken,

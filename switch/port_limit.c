@@ -219,6 +219,7 @@ const char *port_limit_attach(struct port *port)
         }
         limit->depth = share > QUEUE_MIN ? (uint32_t)share : (uint32_t)QUEUE_MIN;
         limit->ops.send = limited_send;
+        limit->ops.reserve = NULL;
     }
     port->ops = &limit->ops;
     return NULL;

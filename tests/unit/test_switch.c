@@ -1859,6 +1859,32 @@ static void full_receiver_costs_only_its_own_frames(void **state)
     got_out(2);
 }
 
+/* A segment that is cut for a full receiver ends there, and each piece that it has got is whole. */
+static void full_receiver_has_whole_pieces(void **state)
+{
+    (void)state;
+    unsigned pieces = 0;
+
+    init();
+    introduce_all();
+    accept(2, NET_PORT_UP);
+    for (int i = 0; i < 200; i++) {
+        make_tcp(0, 2, 3500, 1000);
+        send(0);
+    }
+    for (; take(2); pieces++) {
+        assert_int_equal(in.length, pieces % 4 < 3 ? 1054 : 554);
+        in_is_complete(14);
+    }
+    assert_in_range(pieces, SIZE / 1100, SIZE / 1000);
+    assert_int_equal(counter("vm2", "receiver full "), 200 - pieces / 4);
+    send(0);
+    for (pieces = 0; take(2); pieces++) {
+        in_is_complete(14);
+    }
+    assert_int_equal(pieces, 4);
+}
+
 static void ring_too_small_for_a_large_segment(void **state)
 {
     (void)state;
@@ -2413,6 +2439,18 @@ static void receiver_has_its_rate_and_no_more(void **state)
     }
 }
 
+/* Pieces wait as whole frames do. */
+static void what_is_cut_for_a_limited_receiver_has_its_rate(void **state)
+{
+    (void)state;
+    config.ports[1].receive_rate = RATE;
+    begin_limited();
+    accept(1, NET_PORT_UP);
+    make_tcp(0, 1, 60000, 1448);
+    assert_in_range(bytes_of_flood(0, 1, 10), 10 * RATE - 1500, 10 * RATE + BURST + 1500);
+    assert_true(counter("vm1", "over its limit ") != 0);
+}
+
 /* What waits arrives in order, whole, and as late as the rate wants; the sender is not held up. */
 static void frames_wait_for_a_limited_receiver(void **state)
 {
@@ -2629,6 +2667,7 @@ static const struct CMUnitTest tests[] = {
     CASE(offsets_do_not_wrap),
     CASE(receiver_that_is_down_gets_nothing),
     CASE(full_receiver_costs_only_its_own_frames),
+    CASE(full_receiver_has_whole_pieces),
     CASE(ring_too_small_for_a_large_segment),
     CASE(sleeping_receiver_is_woken_once_per_batch),
     CASE(sender_that_waits_for_room_is_woken),
@@ -2648,6 +2687,7 @@ static const struct CMUnitTest tests[] = {
     CASE(sender_that_waits_for_room_is_woken_when_it_may_send),
     CASE(limited_sender_holds_up_nobody_else),
     CASE(receiver_has_its_rate_and_no_more),
+    CASE(what_is_cut_for_a_limited_receiver_has_its_rate),
     CASE(frames_wait_for_a_limited_receiver),
     CASE(what_waits_keeps_its_header),
     CASE(receiver_that_begins_anew_gets_nothing_old_that_it_does_not_take),
