@@ -149,12 +149,12 @@ static bool transmit(void)
 
 /* ---- From the card ---- */
 
-/* A shorter frame, an acknowledgement say, is not joined, and the guest itself sums it as fast. */
+/* No run begins with a shorter frame, an acknowledgement say, and its guest sums it as fast. */
 #define CHECKED_MIN 256u
 
 /*
- * Say of a frame whose card has not looked at its TCP checksum that it is right. Then neither the
- * switch, whose budget is smaller, nor the guest has to look.
+ * Say of a frame whose card has not looked at its TCP checksum that it is right. Then the switch,
+ * whose budget is smaller, need not look when it joins the frame to others, nor a guest at the run.
  */
 static void check_checksum(struct virtio_net_hdr_v1 *header, uint32_t count)
 {

@@ -266,7 +266,7 @@ static void convert(const struct built *built, const struct virtio_net_hdr_v1 *h
         bool deep = built != NULL && built->headers > OFFLOAD_HEADERS_MAX;
 
         require(built == NULL || many || deep);
-        require(offload_next(&plan, bytes) == 0);
+        require(offload_record_max(&plan) == 0 && offload_next(&plan, bytes) == 0);
         return;
     }
     require(built == NULL ||
@@ -275,8 +275,9 @@ static void convert(const struct built *built, const struct virtio_net_hdr_v1 *h
             (header->csum_start == plan.transport && header->csum_offset == plan.checksum));
     max = offload_record_max(&plan);
     record = malloc(max);
-    while ((length = offload_next(&plan, record)) != 0) {
+    while ((length = offload_record_max(&plan)) != 0) {
         require(length <= max && length >= HEADER + NET_FRAME_MIN);
+        require(offload_next(&plan, record) == length);
         require(++frames <= OFFLOAD_FRAMES_MAX);
         memcpy(&says, record, HEADER);
         require(offload_check_header(&says, length - HEADER) == NULL);
@@ -286,6 +287,7 @@ static void convert(const struct built *built, const struct virtio_net_hdr_v1 *h
                                  (accepts & NET_PORT_CSUM) == 0);
         }
     }
+    require(offload_next(&plan, record) == 0);
     require(built == NULL || done == built->payload);
     free(record);
 }

@@ -111,6 +111,7 @@ const char *offload_plan(struct offload_plan *plan, const struct virtio_net_hdr_
 
 /*@ requires \valid_read(plan);
     assigns \nothing;
+    ensures plan->done ==> \result == 0;
     ensures headers_there(plan) && sized(plan) && !plan->done ==> \result == record_size(plan);
  */
 uint32_t offload_record_max(const struct offload_plan *plan);
@@ -125,7 +126,7 @@ uint32_t offload_record_max(const struct offload_plan *plan);
     ensures payload_there(plan);
     ensures headers_there(plan);
     ensures whole_there(plan);
-    ensures \result <= \old(record_size(plan));
+    ensures \result == \old(plan->done ? 0 : record_size(plan));
     ensures !plan->done ==> record_size(plan) <= \old(record_size(plan));
  */
 uint32_t offload_next(struct offload_plan *plan, void *record);

@@ -223,7 +223,8 @@ static void segment(const struct packet *whole, uint32_t count, uint16_t size, u
     do {
         uint32_t piece = count - sent < size ? count - sent : size;
         bool last = sent + piece == count;
-        uint8_t *record = malloc(offload_record_max(&plan));
+        uint32_t room = offload_record_max(&plan);
+        uint8_t *record = malloc(room);
         uint32_t length = offload_next(&plan, record);
         struct virtio_net_hdr_v1 expected = {0};
         struct frame frame;
@@ -239,6 +240,7 @@ static void segment(const struct packet *whole, uint32_t count, uint16_t size, u
         frame = build(&part, payload + sent, piece,
                       (accepts & NET_PORT_CSUM) != 0 ? SUM_PSEUDO : SUM_FULL);
         assert_true(length >= HEADER);
+        assert_int_equal(length, room);
         if ((accepts & NET_PORT_CSUM) != 0) {
             expected.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
             expected.csum_start = header.csum_start;
@@ -253,6 +255,7 @@ static void segment(const struct packet *whole, uint32_t count, uint16_t size, u
         free(record);
     } while (sent < count);
     uint8_t none[1];
+    assert_int_equal(offload_record_max(&plan), 0);
     assert_int_equal(offload_next(&plan, none), 0);
     assert_int_equal(offload_next(&plan, none), 0);
     free(large.bytes);
@@ -588,12 +591,14 @@ static void test_noise(void **state)
             NULL) {
             uint32_t max = offload_record_max(&plan);
             uint8_t *record = malloc(max);
-            uint32_t frames = 0, length;
+            uint32_t frames = 0, next;
 
-            while ((length = offload_next(&plan, record)) != 0) {
-                assert_in_range(length, HEADER + NET_FRAME_MIN, max);
+            while ((next = offload_record_max(&plan)) != 0) {
+                assert_in_range(next, HEADER + NET_FRAME_MIN, max);
+                assert_int_equal(offload_next(&plan, record), next);
                 frames++;
             }
+            assert_int_equal(offload_next(&plan, record), 0);
             assert_in_range(frames, 1, OFFLOAD_FRAMES_MAX);
             planned++;
             free(record);

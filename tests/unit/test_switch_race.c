@@ -80,11 +80,16 @@ const struct switch_config switch_config = {
 
 static uint8_t *record;
 static uint32_t looked;
+static bool only_ethernet; /* what is rewritten */
 
 bool offload_accepted(const struct virtio_net_hdr_v1 *header, uint32_t accepts)
 {
-    /* All that may have been decided on becomes something else. */
-    memset(record, 0xee, sizeof(struct virtio_net_hdr_v1) + ETH_HLEN + 4 + 60);
+    if (only_ethernet) { /* the addresses and the VLAN */
+        memset(record + sizeof(struct virtio_net_hdr_v1), 0xee, 12);
+        record[sizeof(struct virtio_net_hdr_v1) + 15] = 20;
+    } else { /* all that may have been decided on */
+        memset(record, 0xee, sizeof(struct virtio_net_hdr_v1) + ETH_HLEN + 4 + 60);
+    }
     looked++;
     return real_offload_accepted(header, accepts);
 }
@@ -112,6 +117,7 @@ static int setup(void **state)
         ring_init(&rx[i], to_region[i], SIZE);
     }
     looked = 0;
+    only_ethernet = false;
     head_source(0);
     memset(ram, 0, sizeof(ram));
     init();
@@ -130,6 +136,36 @@ static void send(void)
     memset(record, 0, LENGTH);
     memcpy(record, &net, sizeof(net));
     memcpy(record + sizeof(net), head, sizeof(head) - 1);
+    ring_commit(&tx[0]);
+    assert_true(ring_take_data_wanted(&tx[0]));
+    notified(CHANNEL);
+    assert_int_equal(looked, 2);
+}
+
+#define HEADERS 58u /* Ethernet with a tag, IPv4, TCP */
+#define SEGMENT 500u
+
+/* A large segment from port 0: three frames. */
+static void send_large(void)
+{
+    const uint32_t packet = LENGTH - (uint32_t)sizeof(net) - (ETH_HLEN + 4);
+    struct virtio_net_hdr_v1 large = net;
+    uint8_t *ip;
+
+    large.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    large.gso_size = SEGMENT;
+    large.hdr_len = HEADERS;
+    record = ring_reserve(&tx[0], LENGTH);
+    assert_non_null(record);
+    memset(record, 0, LENGTH);
+    memcpy(record, &large, sizeof(large));
+    memcpy(record + sizeof(large), head, sizeof(head) - 1);
+    ip = record + sizeof(large) + ETH_HLEN + 4;
+    ip[0] = 0x45;
+    ip[2] = (uint8_t)(packet >> 8);
+    ip[3] = (uint8_t)packet;
+    ip[9] = 6;
+    ip[32] = 0x50;
     ring_commit(&tx[0]);
     assert_true(ring_take_data_wanted(&tx[0]));
     notified(CHANNEL);
@@ -195,6 +231,37 @@ static void trunk_got_it(uint16_t csum_start)
     assert_memory_equal(got + sizeof(net), head, sizeof(head) - 1);
 }
 
+/* The next frame that was cut off for the trunk, with `payload` bytes and a sum left to it. */
+static void trunk_got_piece(uint32_t payload)
+{
+    uint32_t count;
+    const uint8_t *got = ring_peek(&rx[2], &count);
+    struct virtio_net_hdr_v1 seen;
+
+    assert_non_null(got);
+    assert_int_equal(count, sizeof(net) + HEADERS + payload);
+    memcpy(&seen, got, sizeof(seen));
+    assert_int_equal(seen.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+    assert_int_equal(seen.csum_start, 38);
+    assert_int_equal(seen.gso_type, 0);
+    assert_memory_equal(got + sizeof(net), head, sizeof(head) - 1);
+    ring_release(&rx[2]);
+}
+
+/* The same for the access port, whole. */
+static void access_port_got_piece(uint32_t payload)
+{
+    uint32_t count;
+    const uint8_t *got = ring_peek(&rx[1], &count);
+
+    assert_non_null(got);
+    assert_int_equal(count, sizeof(net) + HEADERS - 4 + payload);
+    assert_int_equal(got[0], 0);
+    assert_memory_equal(got + sizeof(net), head, 12);
+    assert_memory_equal(got + sizeof(net) + 12, head + 16, 2);
+    ring_release(&rx[1]);
+}
+
 static void rewritten_frame_passes_with_the_old_head(void **state)
 {
     (void)state;
@@ -225,6 +292,21 @@ static void rewritten_memory_passes_with_the_old_head(void **state)
     trunk_got_it(38);
 }
 
+static void rewritten_segment_is_cut_with_the_old_head(void **state)
+{
+    const uint32_t rest = LENGTH - (uint32_t)sizeof(net) - HEADERS - 2 * SEGMENT;
+
+    (void)state;
+    only_ethernet = true;
+    accept(1, NET_PORT_UP);
+    accept(2, NET_PORT_UP | NET_PORT_CSUM);
+    send_large();
+    for (int i = 0; i < 3; i++) {
+        trunk_got_piece(i < 2 ? SEGMENT : rest);
+        access_port_got_piece(i < 2 ? SEGMENT : rest);
+    }
+}
+
 static void rewritten_memory_is_converted_with_the_old_head(void **state)
 {
     (void)state;
@@ -240,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(rewritten_frame_passes_with_the_old_head, setup),
         cmocka_unit_test_setup(rewritten_frame_is_converted_with_the_old_head, setup),
+        cmocka_unit_test_setup(rewritten_segment_is_cut_with_the_old_head, setup),
         cmocka_unit_test_setup(rewritten_memory_passes_with_the_old_head, setup),
         cmocka_unit_test_setup(rewritten_memory_is_converted_with_the_old_head, setup),
     };
