@@ -29,6 +29,9 @@
 #define EVENT_COST_MAX_PART  100u
 #define EVENT_COST_GROW_PART 8u
 
+/* To wake another PD and leave it takes so many thirds of that. */
+#define WAKING_COST 5u
+
 /* An event is charged 2 ms at most. What takes longer is done in pieces (pace.h). */
 #define CHARGE_MAX_PER_SECOND 500u
 /* What other PDs have reported is at most so many of these. So is the debt, or a turn. */
@@ -189,11 +192,14 @@ static bool pay_or_unthrottle(uint64_t now)
     return done;
 }
 
-/* What other PDs do in the turns of their own domain costs this one's nothing. */
+/*
+ * What other PDs do in the turns of their own domain costs this one's nothing. They have been
+ * woken, and left again: by a notification, which takes less than a fault.
+ */
 void throttle_add(uint32_t ticks_worked)
 {
     if (throttle.pays && ticks_worked != 0 && !timer_is_late()) {
-        throttle.reported += ticks_worked + 2 * throttle.event_cost; /* woken, and left again */
+        throttle.reported += ticks_worked + throttle.event_cost * WAKING_COST / 3;
     }
 }
 
